@@ -1,0 +1,154 @@
+"""Where arrays live: NumPy on the CPU, CuPy on the GPU, the same code for both.
+
+This is the only file that imports CuPy, and it does so when a device is first asked for. Everything else asks
+`namespace(x)` for the module that made the array `x` and calls NumPy-named functions on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitensor.errors import DeviceError
+
+__all__ = [
+    "Backend",
+    "default_generator",
+    "device_of",
+    "is_array",
+    "is_half",
+    "manual_seed",
+    "move",
+    "namespace",
+    "register",
+    "to_numpy",
+]
+
+Array = Any
+
+
+class Backend(NamedTuple):
+    """What the engine needs to know of one kind of array."""
+
+    module: Any  # the array namespace: numpy, cupy
+    device: Callable[[Array], str]  # array -> "cpu", "cuda:0", ...
+    from_host: Callable[[np.ndarray[Any, Any], str], Array]  # copies a NumPy array to the named device
+    to_host: Callable[[Array], np.ndarray[Any, Any]]
+
+
+_backends: dict[type, Backend] = {}
+_loaders: dict[str, Callable[[], None]] = {}  # device kind -> what registers its backend
+_kinds: dict[str, Backend] = {}  # device kind ("cpu", "cuda") -> backend
+
+
+def register(kind: str, array_type: type, backend: Backend) -> None:
+    """Make arrays of `array_type` usable, under the device kind `kind` ("cpu", "cuda", ...)."""
+    _backends[array_type] = backend
+    _kinds[kind] = backend
+
+
+register("cpu", np.ndarray, Backend(np, lambda x: "cpu", lambda x, device: x, lambda x: x))
+_cpu = _backends[np.ndarray]
+
+
+def _load_cupy() -> None:
+    """Import CuPy and register it; say which package is missing, or that no GPU is to be found."""
+    if importlib.util.find_spec("cupy") is None:
+        raise DeviceError(
+            "the device 'cuda' needs CuPy, which is not installed: pip install 'minitensor-jepa[cuda13]' "
+            "(or [cuda12]; the top line of nvidia-smi says which)"
+        )
+    cupy = importlib.import_module("cupy")
+    if not cupy.cuda.is_available():
+        raise DeviceError(
+            f"the device 'cuda' was asked for, but CuPy {cupy.__version__} finds no usable NVIDIA driver. Use device 'cpu'"
+        )
+
+    def from_host(x: np.ndarray[Any, Any], device: str) -> Array:
+        with cupy.cuda.Device(_index(device)):
+            return cupy.asarray(x)
+
+    register("cuda", cupy.ndarray, Backend(cupy, lambda x: f"cuda:{x.device.id}", from_host, cupy.asnumpy))
+
+
+_loaders["cuda"] = _load_cupy
+
+
+def _index(device: str) -> int:
+    _, _, index = device.partition(":")
+    return int(index or 0)
+
+
+def _of(x: Array) -> Backend:
+    return _backends.get(type(x), _cpu)
+
+
+def is_array(x: object) -> bool:
+    """Whether `x` is an array of a registered backend."""
+    return type(x) in _backends or isinstance(x, np.ndarray)
+
+
+def namespace(*arrays: Array) -> Any:
+    """Return the array module (`numpy`, `cupy`) of the first operand that is a device array; scalars follow the others.
+
+    >>> namespace(np.ones(3)).__name__
+    'numpy'
+    """
+    for x in arrays:
+        backend = _backends.get(type(x))
+        if backend is not None:
+            return backend.module
+    return np
+
+
+def device_of(x: Array) -> str:
+    """Return "cpu", "cuda:0", ... for an array."""
+    return _of(x).device(x)
+
+
+def to_numpy(x: Array) -> np.ndarray[Any, Any]:
+    """Return the array on the host (the same memory if it is there already)."""
+    return _of(x).to_host(x)
+
+
+def move(x: Array, device: str) -> Array:
+    """Return `x` on `device` ("cpu", "cuda", "cuda:1"); the same array if it is there already.
+
+    Raises DeviceError for a name that is no device, or when CuPy or the GPU is missing.
+    """
+    kind = device.partition(":")[0]
+    if kind not in _kinds:
+        if kind not in _loaders:
+            raise DeviceError(f"there is no device {device!r}: use 'cpu', 'cuda' or 'cuda:0', 'cuda:1', ...")
+        _loaders[kind]()
+    here = device_of(x)
+    if here == device or (here.partition(":")[0] == device):
+        return x
+    return _kinds[kind].from_host(to_numpy(x), device)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether the dtype is a 16-bit float (float16, or bfloat16 of ml_dtypes): storage only on the CPU."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+_generator = np.random.default_rng(0)
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the default generator, which draws on the host so that both backends start alike.
+
+    >>> manual_seed(0); a = default_generator().random(); manual_seed(0); a == default_generator().random()
+    True
+    """
+    global _generator
+    _generator = np.random.default_rng(seed)
+
+
+def default_generator() -> np.random.Generator:
+    """Return the generator that initial weights and dropout masks draw from unless one is passed."""
+    return _generator

@@ -1,0 +1,394 @@
+"""The autograd engine: a computation graph, and one loop that carries gradients back through it.
+
+Top to bottom: a `Variable` is an array and where it came from; a `Node` is one recorded call; `_run_backward` walks
+the graph, newest node first; `backward` and `grad` are its two doors. How a call becomes a Node, and what a gradient
+rule is, stands in `op.py`.
+
+The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
+it records. So the same rule runs on raw arrays for `.backward()` (fast) and on Tensors under `create_graph=True`,
+where the gradient becomes a graph that can be differentiated again, to any order.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minitensor.backend import device_of, is_array, namespace
+from minitensor.errors import GradientError, InPlaceError
+
+__all__ = ["Node", "Output", "Variable", "backward", "enable_grad", "grad", "is_recording", "no_grad", "unfused"]
+
+Array = Any
+
+
+class _State(threading.local):
+    recording = True  # does a call on Tensors leave a Node behind?
+    fused = True  # do attached kernels stand in for composites?
+
+
+state = _State()
+_serial = itertools.count()
+
+
+@contextmanager
+def _switch(name: str, value: bool) -> Iterator[None]:
+    before = getattr(state, name)
+    setattr(state, name, value)
+    try:
+        yield
+    finally:
+        setattr(state, name, before)
+
+
+def no_grad() -> Any:
+    """Context or decorator: calls leave no graph behind (this thread only)."""
+    return _switch("recording", False)
+
+
+def enable_grad() -> Any:
+    """Context or decorator: record again, inside `no_grad`."""
+    return _switch("recording", True)
+
+
+def unfused() -> Any:
+    """Context or decorator: composites run as the plain Python that defines them, for study and for tests."""
+    return _switch("fused", False)
+
+
+def is_recording() -> bool:
+    """Whether calls on Tensors are being recorded in this thread."""
+    return state.recording
+
+
+class Variable:
+    """An array and where it came from. `minitensor.Tensor` adds the operators and methods.
+
+    `source` says which call made it: None for a leaf, a Node, or an Output (one of a Node's several results).
+    A Node never points at its result, so the graph has no reference cycle, and an activation that no rule needs dies
+    with the last user of its Tensor.
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "requires_grad", "source", "version")
+    slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
+
+    def __init__(self, data: Array, source: Any = None) -> None:
+        self.data = data
+        self.source = source
+        self.requires_grad = source is not None
+        self.grad: Any = None
+        self.version: list[int] | None = None  # a counter, shared by views; made when somebody has to look at it
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self.data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The NumPy dtype."""
+        return self.data.dtype
+
+    def changed(self) -> None:
+        """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
+        if self.version is None:
+            self.version = [0]
+        self.version[0] += 1
+
+
+_tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
+
+
+def set_tensor_class(cls: type[Variable]) -> None:
+    """Make results instances of `cls` (called once, by tensor.py)."""
+    global _tensor
+    _tensor = cls
+
+
+def wrap(y: Array, source: Any = None) -> Variable:
+    return _tensor(np.asarray(y) if isinstance(y, np.generic) else y, source)  # NumPy's reductions return scalars
+
+
+class Node:
+    """One recorded call: what ran, where its arguments came from, and what the rules need of it."""
+
+    __slots__ = ("dtype", "op", "parents", "plan", "saved", "serial", "shape", "versions")
+
+    def __init__(
+        self, op: Any, parents: tuple[Any, ...], plan: Any, saved: tuple[Any, ...], versions: Any, y: Array
+    ) -> None:
+        self.op = op
+        self.parents = parents  # per argument: Node, Output, a leaf Variable, or None where no gradient flows
+        self.plan = plan
+        self.saved: tuple[Any, ...] | None = saved  # None once freed
+        self.versions: tuple[tuple[list[int], int], ...] = versions  # (counter, its value when the array was saved)
+        self.serial = next(_serial)  # creation order is a topological order
+        many = type(y) is tuple
+        self.shape = tuple(v.shape for v in y) if many else y.shape
+        self.dtype = tuple(v.dtype for v in y) if many else y.dtype
+
+
+class Output(NamedTuple):
+    """One result of a Node that has several."""
+
+    node: Node
+    index: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of this result."""
+        return self.node.shape[self.index]  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of this result."""
+        return self.node.dtype[self.index]
+
+
+def results(y: Array, node: Node | None) -> Any:
+    """Wrap what a call returned; integer and bool results get no edge."""
+    if type(y) is not tuple:
+        return wrap(y, node)
+    return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
+
+
+def place(x: Variable) -> Any:
+    """Return where a gradient of `x` goes: the Node or Output that made it, or the leaf itself."""
+    return x if x.source is None else x.source
+
+
+def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, ...] | None:
+    """Return where each argument's gradient goes (None where none flows), or None if none flows anywhere."""
+    edges = [
+        place(a) if ok and isinstance(a, Variable) and a.requires_grad else None
+        for a, ok in zip(args, differentiable, strict=True)
+    ]
+    for e in edges:
+        if e is not None:
+            return tuple(edges)
+    return None
+
+
+def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:
+    """Note the version of each saved Tensor, to notice an in-place change before backward."""
+    watched = []
+    for t in tensors:
+        if isinstance(t, Variable):
+            if t.version is None:
+                t.version = [0]
+            watched.append((t.version, t.version[0]))
+    return tuple(watched)
+
+
+def describe(value: Any) -> str:
+    """Name an operand for an error message: kind, dtype, shape and device."""
+    if isinstance(value, Variable):
+        return f"Tensor {value.dtype} {value.shape} on {device_of(value.data)}"
+    if is_array(value):
+        return f"array {value.dtype} {value.shape} on {device_of(value)}"
+    return f"{type(value).__name__} {value!r}"[:80]
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which its argument was broadcast."""
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
+    return (g.sum(axis=axes) if axes else g).reshape(shape)
+
+
+def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
+    """Bring one argument's gradient to its argument's shape and dtype, or say why that cannot be."""
+    if g.shape != parent.shape:
+        if not getattr(node.op, "broadcasts", False):
+            raise GradientError(
+                f"the rule of {node.op.name} for argument {i} returned shape {g.shape}; the argument has shape {parent.shape}"
+            )
+        g = unbroadcast(g, parent.shape)
+    return g if g.dtype == parent.dtype else g.astype(parent.dtype)
+
+
+def _key(source: Any) -> Any:
+    """What a place in the graph is known by: (id of its node or leaf, index of the result)."""
+    return (id(source.node), source.index) if type(source) is Output else (id(source), None)
+
+
+def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:
+    """Find the nodes through which a gradient must pass on its way from the roots to the wanted places."""
+    nodes: dict[int, Node] = {}
+    stack = [r.node if type(r) is Output else r for r in roots]
+    while stack:
+        node = stack.pop()
+        if type(node) is Node and id(node) not in nodes:
+            nodes[id(node)] = node
+            stack.extend(p.node if type(p) is Output else p for p in node.parents if p is not None)
+    needed: set[int] = set()
+    for node in sorted(nodes.values(), key=lambda n: n.serial):
+        for p in node.parents:
+            if p is not None and (_key(p) in wanted or id(p.node if type(p) is Output else p) in needed):
+                needed.add(id(node))
+    return needed
+
+
+def _run_backward(
+    seeds: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, wanted: set[Any] | None = None
+) -> dict[Any, Any]:
+    """Carry gradients from the seeds `(place, gradient)` back through the graph, newest node first.
+
+    With `wanted` (keys of places) the gradients that arrive there are returned and nothing else is touched or visited;
+    without it they are accumulated into the leaves' `.grad`. One node's gradient is complete when the node is popped,
+    because every user of its result was created after it.
+    """
+    found: dict[Any, Any] = {}
+    pending: dict[int, Any] = {}  # id(node) -> gradient of its result (a list, if there are several)
+    owned: set[Any] = set()  # sums that were made here, which may be added to in place
+    heap: list[tuple[int, Node]] = []
+    needed = None if wanted is None else _reaching([s for s, _ in seeds], wanted)
+
+    def add(store: Any, key: Any, mark: Any, g: Any) -> None:
+        if create_graph or mark not in owned:
+            store[key] = store[key] + g
+            owned.add(mark)
+        else:
+            store[key] += g
+
+    def deliver(target: Any, g: Any) -> None:
+        key = _key(target)
+        if wanted is not None and key in wanted:
+            if key in found:
+                add(found, key, ("found", key), g)
+            else:
+                found[key] = g
+        node, index = target if type(target) is Output else (target, None)
+        if type(node) is not Node:
+            if wanted is None:
+                _accumulate(node, g, create_graph)
+            return
+        if needed is not None and id(node) not in needed:
+            return
+        if id(node) not in pending:
+            pending[id(node)] = g if index is None else [None] * len(node.shape)
+            heapq.heappush(heap, (-node.serial, node))
+            if index is None:
+                return
+        elif index is None:
+            return add(pending, id(node), id(node), g)
+        entries = pending[id(node)]
+        if entries[index] is None:
+            entries[index] = g
+        else:
+            add(entries, index, key, g)
+
+    for target, g in seeds:
+        deliver(target, g)
+    while heap:
+        _, node = heapq.heappop(heap)
+        g = pending.pop(id(node))
+        if node.saved is None:
+            raise GradientError(
+                f"backward through the result of {node.op.name} a second time: what it saved was freed by the first. "
+                "Pass retain_graph=True to the first call"
+            )
+        for counter, value in node.versions:
+            if counter[0] != value:
+                raise InPlaceError(
+                    f"an array that {node.op.name} saved for its gradient was changed in place since: it is at version "
+                    f"{counter[0]}, and was saved at {value}. Change a copy, or call backward first"
+                )
+        grads = node.op.backward(node, tuple(g) if type(g) is list else g, create_graph)
+        for i, (parent, gradient) in enumerate(zip(node.parents, grads, strict=True)):
+            if parent is not None and gradient is not None:
+                deliver(parent, _check_gradient(node, i, parent, gradient))
+        if not retain_graph:
+            node.saved, node.parents = None, ()
+        del g, grads
+    return found
+
+
+def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
+    """Add a gradient to a leaf's `.grad`, in the optimizer's flat buffer where it has a slot there."""
+    if create_graph:
+        leaf.grad = g if leaf.grad is None else leaf.grad + g
+    elif leaf.grad is None:
+        if leaf.slot is None:
+            leaf.grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
+        else:
+            leaf.slot[...] = g
+            leaf.grad = wrap(leaf.slot)
+    elif leaf.grad.source is not None:
+        leaf.grad = leaf.grad + wrap(g)
+    else:
+        leaf.grad.data += g
+        leaf.grad.changed()
+
+
+def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
+    """Pair a place in the graph with the gradient that enters there: 1 for a scalar."""
+    if not isinstance(y, Variable) or not y.requires_grad:
+        raise GradientError(
+            f"a gradient was asked of {describe(y)}, which does not depend on anything that requires grad"
+        )
+    if gradient is None:
+        if y.data.size != 1:
+            raise GradientError(
+                f"a gradient can start by itself only from a single number; this Tensor has shape {y.shape}: "
+                "pass the incoming gradient, or reduce it with .sum() or .mean()"
+            )
+        gradient = namespace(y.data).ones_like(y.data)
+    array = gradient.data if isinstance(gradient, Variable) else namespace(y.data).asarray(gradient, dtype=y.dtype)
+    if array.shape != y.shape:
+        raise GradientError(f"the incoming gradient has shape {array.shape}; the Tensor has shape {y.shape}")
+    array = array if array.dtype == y.dtype else array.astype(y.dtype)
+    return place(y), (gradient if isinstance(gradient, Variable) else wrap(array)) if create_graph else array
+
+
+def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
+    with _switch("recording", create_graph):
+        _run_backward([_seed(y, gradient, create_graph)], retain_graph or create_graph, create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> tuple[Any, ...]:
+    """Return the gradients of `outputs` with respect to `inputs`, without touching any `.grad`.
+
+    Computes sum_k grad_outputs[k] · d outputs[k] / d inputs[i] for each i. `inputs` may be leaves or any Tensor of the
+    graph. With `create_graph` the results can be differentiated again. An input that the outputs do not depend on
+    raises GradientError, or gives None with `allow_unused`.
+
+    >>> import minitensor as mt
+    >>> x = mt.Tensor([1.0, 2.0], requires_grad=True)
+    >>> (g,) = mt.grad((x * x * x).sum(), x, create_graph=True)
+    >>> mt.grad(g.sum(), x)
+    (Tensor float32 (2,): [ 6. 12.],)
+    """
+    outputs = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    given = (
+        [grad_outputs]
+        if isinstance(grad_outputs, Variable) or is_array(grad_outputs)
+        else list(grad_outputs or [None] * len(outputs))
+    )
+    for x in inputs:
+        if not isinstance(x, Variable) or not x.requires_grad:
+            raise GradientError(f"a gradient was asked with respect to {describe(x)}, which does not require grad")
+    keep = create_graph if retain_graph is None else retain_graph
+    with _switch("recording", create_graph):
+        seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
+        found = _run_backward(seeds, keep, create_graph, {_key(place(x)) for x in inputs})
+    results = [found.get(_key(place(x))) for x in inputs]
+    if not allow_unused and any(r is None for r in results):
+        unused = [i for i, r in enumerate(results) if r is None]
+        raise GradientError(f"the outputs do not depend on inputs {unused}: pass allow_unused=True to get None there")
+    return tuple(r if r is None or create_graph else wrap(r.copy()) for r in results)

@@ -1,0 +1,21 @@
+"""The engine's own error classes: each text says what was asked, what arrived and what to do."""
+
+from __future__ import annotations
+
+__all__ = ["DeviceError", "GradientError", "InPlaceError", "MinitensorError"]
+
+
+class MinitensorError(Exception):
+    """Base of the engine's own errors."""
+
+
+class GradientError(MinitensorError, RuntimeError):
+    """A gradient was asked for that does not exist, or a rule returned one of the wrong shape."""
+
+
+class InPlaceError(MinitensorError, RuntimeError):
+    """An array was changed in place where the graph still needs it as it was."""
+
+
+class DeviceError(MinitensorError, TypeError):
+    """Operands on different devices, or a device that is not there."""

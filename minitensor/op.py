@@ -1,0 +1,375 @@
+"""How a call becomes a Node: an `Op` is a function on arrays with one gradient rule per argument, a `Composite` is
+plain Python over ops, to which a hand-written version may be attached per backend.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+from minitensor.backend import device_of, is_array
+from minitensor.engine import Node, Variable, describe, grad, parents, results, state, watch, wrap
+from minitensor.errors import GradientError
+from minitensor.promotion import settle, widen
+
+__all__ = ["Composite", "Op", "composite", "op", "registry"]
+
+Array = Any
+registry: dict[str, Op | Composite] = {}
+
+
+class _Plan(NamedTuple):
+    """For one set of arguments that need a gradient: what to save, and which rules to run on it."""
+
+    slots: tuple[int, ...]  # positions among (*arguments, y) of the arrays to keep
+    shapes: tuple[int, ...]  # arguments of which only the shape is kept
+    settings: tuple[str, ...]
+    rules: tuple[tuple[Any, Any, tuple[int, ...]], ...]  # (argument or arguments, rule, positions in (g, *saved))
+
+
+class _Function:
+    """What ops and composites share: a Python function with array arguments and keyword-only settings."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        parameters = inspect.signature(function).parameters.values()
+        self.forward = function
+        self.name = function.__name__
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.optional = {
+            p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
+        }
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        for name in self.arguments:
+            if name in ("g", "y") or name.endswith("_shape"):
+                raise TypeError(f"{self.name}: an argument may not be called {name!r}: rules use that name")
+        update_wrapper(self, function)
+        registry[self.name] = self  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
+
+    def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Move arrays that were passed by name to their positions, and fill in optional ones."""
+        if not self.variadic:
+            missing = self.arguments[len(args) :]
+            args += tuple(settings[n] if n in settings else self.optional.get(n, inspect._empty) for n in missing)
+            settings = {k: v for k, v in settings.items() if k not in missing}
+            if (
+                len(args) != len(self.arguments)
+                or inspect._empty in map(type, args)
+                or any(a is inspect._empty for a in args)
+            ):
+                raise TypeError(
+                    f"{self.name}({', '.join(self.arguments)}) takes {len(self.arguments)} arrays; got {len(args)}"
+                )
+        return args, settings
+
+    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any], where: str = "in") -> None:
+        """Add to an error which call it came from, and each operand's dtype, shape and device."""
+        names = [f"{self.arguments[0]}[{i}]" for i in range(len(args))] if self.variadic else self.arguments
+        operands = [f"{n} = {describe(a)}" for n, a in zip(names, args, strict=False)] + [
+            f"{k}={v!r}"[:60] for k, v in settings.items()
+        ]
+        error.add_note(f"{where} {self.name}({', '.join(operands)})")
+
+
+class Op(_Function):
+    """A function on arrays with one gradient rule per argument; see `op`."""
+
+    def __init__(
+        self, function: Callable[..., Any], broadcasts: bool, floating: bool, view: bool, constant: tuple[str, ...]
+    ) -> None:
+        super().__init__(function)
+        self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
+        self._rules: list[tuple[tuple[int, ...], bool, Callable[..., Any], tuple[str, ...]]] = []
+        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
+        self.promoted = [
+            n not in constant for n in self.arguments
+        ]  # which meet in one dtype: those, once there are any
+
+    def vjp(
+        self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
+    ) -> None:
+        """Register gradient rules (vector-Jacobian products), one per argument, or one joint rule for several.
+
+        A rule's parameter names say what is kept for it until backward: `g` the incoming gradient, `y` the result,
+        an argument, `<argument>_shape`, or a setting.
+        """
+        entries = [((name,), False, rule) for name, rule in rules.items()] + (
+            [(arguments, True, joint)] if joint else []
+        )
+        for names, is_joint, rule in entries:
+            needs = tuple(inspect.signature(rule).parameters)
+            known = {"g", "y", *self.arguments, *(f"{n}_shape" for n in self.arguments), *self.defaults}
+            if unknown := [n for n in (*names, *needs) if n not in known]:
+                raise TypeError(
+                    f"{self.name}: a rule names {unknown[0]!r}, which the op does not have; it has {sorted(known)}"
+                )
+            positions = tuple(self.arguments.index(n) for n in names)
+            for i in positions:
+                self.differentiable[i] = True
+            self._rules.append((positions, is_joint, rule, needs))
+        self.promoted = self.differentiable
+        self._plans.clear()
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        if len(args) != len(self.arguments) or self.variadic:
+            args, settings = self.bind(args, settings)
+        for a in args:
+            if isinstance(a, Variable):
+                return self._trace(args, settings)
+        if settings:
+            self._refuse_tensor_settings(settings)
+        return self.forward(*args, **settings)
+
+    def _refuse_tensor_settings(self, settings: dict[str, Any]) -> None:
+        for name, value in settings.items():
+            if isinstance(value, Variable):
+                raise TypeError(
+                    f"{self.name}: the setting {name!r} was given a {describe(value)}; settings take plain values"
+                )
+
+    def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""
+        if settings:
+            self._refuse_tensor_settings(settings)
+        differentiable, promoted = self.differentiable, self.promoted
+        if self.variadic:
+            differentiable, promoted = differentiable * len(args), promoted * len(args)
+        try:
+            arrays, narrow = settle([a.data if isinstance(a, Variable) else a for a in args], promoted, self.floating)
+            y = self.forward(*arrays, **settings)
+        except Exception as error:
+            self.explain(error, args, settings)
+            raise
+        edges = parents(args, differentiable) if state.recording else None
+        if edges is None:
+            if state.recording:
+                self._refuse_hidden_gradient(args, differentiable)
+            result = results(y if narrow is None else narrow(y), None)
+        else:
+            result = self._record(args, arrays, settings, edges, y, narrow)
+        if self.view:
+            if args[0].version is None:
+                args[0].version = [0]
+            result.version = args[0].version
+        return result
+
+    def _refuse_hidden_gradient(self, args: Sequence[Any], differentiable: Sequence[bool]) -> None:
+        for name, a, ok in zip(self.arguments * len(args), args, differentiable, strict=False):
+            if (
+                not ok
+                and any(differentiable)
+                and name not in self.constant
+                and isinstance(a, Variable)
+                and a.requires_grad
+            ):
+                raise GradientError(
+                    f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
+                )
+
+    def _record(
+        self,
+        args: Sequence[Any],
+        arrays: list[Any],
+        settings: dict[str, Any],
+        edges: tuple[Any, ...],
+        y: Array,
+        narrow: Any,
+    ) -> Any:
+        """Leave a Node behind that keeps what the wanted rules need, and nothing else."""
+        if self.variadic:
+            arrays = [arrays]
+        mask = (True,) if self.variadic else tuple([p is not None for p in edges])
+        plan = self._plans.get(mask)
+        if plan is None:
+            plan = self._plans[mask] = self._make_plan(mask)
+        n = len(self.arguments)
+        saved = [arrays[i] if i < n else y for i in plan.slots]
+        watched: list[Any] = []
+        for k, i in enumerate(plan.slots):
+            if i == n:
+                continue
+            if self.variadic:
+                watched.extend(args)
+            elif isinstance(args[i], Variable):
+                watched.append(args[i])
+            elif is_array(saved[k]):
+                saved[k] = saved[k].copy()  # a raw array could change unseen
+        if plan.shapes:
+            saved += [
+                tuple([getattr(a, "shape", ()) for a in arrays[0]]) if self.variadic else arrays[i].shape
+                for i in plan.shapes
+            ]
+        if plan.settings:
+            full = {**self.defaults, **settings}
+            saved += [full[name] for name in plan.settings]
+        shown = y if narrow is None else narrow(y)
+        node = Node(self, edges, plan, tuple(saved), watch(watched) if watched else (), shown)
+        result = results(shown, node)
+        if n in plan.slots:
+            node.versions += watch(result if type(result) is tuple else (result,))
+        return result
+
+    def _make_plan(self, mask: tuple[bool, ...]) -> _Plan:
+        """Work out what the wanted rules need, so that only that is kept alive."""
+        wanted = [r for r in self._rules if any(mask[i] for i in r[0])]
+        names = dict.fromkeys(n for r in wanted for n in r[3] if n != "g")
+        slots = [n for n in names if n == "y" or n in self.arguments]
+        shapes = [n for n in names if n.endswith("_shape") and n[:-6] in self.arguments]
+        settings = [n for n in names if n in self.defaults]
+        order = {"g": 0} | {n: i + 1 for i, n in enumerate([*slots, *shapes, *settings])}
+        return _Plan(
+            tuple(len(self.arguments) if n == "y" else self.arguments.index(n) for n in slots),
+            tuple(self.arguments.index(n[:-6]) for n in shapes),
+            tuple(settings),
+            tuple((r[0] if r[1] else r[0][0], r[2], tuple(order[n] for n in r[3])) for r in wanted),
+        )
+
+    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
+        plan: _Plan = node.plan
+        saved = list(node.saved or ())
+        if create_graph:  # the rules will run on Tensors: give the saved arrays their place in the graph back
+            for k, i in enumerate(plan.slots):
+                if i == len(self.arguments):
+                    saved[k] = results(saved[k], node)
+                elif self.variadic:
+                    saved[k] = [wrap(x, p) for x, p in zip(saved[k], node.parents, strict=True)]
+                elif is_array(saved[k]):
+                    saved[k] = wrap(saved[k], node.parents[i])
+        values = (widen(g), *saved)
+        grads: list[Any] = [None] * len(node.parents)
+        for argument, rule, positions in plan.rules:
+            try:
+                result = rule(*[values[i] for i in positions])
+            except Exception as error:
+                names = self.arguments[argument] if type(argument) is int else [self.arguments[i] for i in argument]
+                error.add_note(f"in the gradient of {self.name} with respect to {names}")
+                raise
+            if self.variadic:
+                grads = list(result)
+            elif type(argument) is int:
+                grads[argument] = result
+            else:
+                for i, r in zip(argument, result, strict=True):
+                    grads[i] = r
+        return grads
+
+
+def op(
+    function: Callable[..., Any] | None = None,
+    *,
+    broadcasts: bool = False,
+    floating: bool = False,
+    view: bool = False,
+    constant: tuple[str, ...] = (),
+) -> Any:
+    """Declare an op: arrays are positional parameters, settings keyword-only.
+
+    broadcasts: the operands broadcast; the engine sums each gradient back to its argument's shape.
+    floating: integer operands become the default float first. view: the result may share its argument's memory.
+    constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
+
+    >>> import minitensor as mt
+    >>> @op
+    ... def cube(x):
+    ...     return x * x * x
+    >>> cube.vjp(x=lambda g, x: g * (3 * x * x))
+    >>> x = mt.Tensor([2.0], requires_grad=True)
+    >>> cube(x).sum().backward()
+    >>> x.grad
+    Tensor float32 (1,): [12.]
+    """
+    if function is None:
+        return lambda f: Op(f, broadcasts, floating, view, constant)
+    return Op(function, broadcasts, floating, view, constant)
+
+
+class Composite(_Function):
+    """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.kernels: dict[str, Callable[..., Any]] = {}
+
+    def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Attach a kernel for the device kind ("cpu", "cuda"): `f(*arrays, needs, **settings) -> (value, pullback)`.
+
+        `needs` says which gradients are wanted; `pullback(g)` returns one gradient (or None) per argument and may be
+        called twice. A kernel that returns NotImplemented leaves the call to the plain Python.
+        """
+
+        def attach(kernel: Callable[..., Any]) -> Callable[..., Any]:
+            self.kernels[kind] = kernel
+            return kernel
+
+        return attach
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        if self.kernels and state.fused:
+            first = next((a for a in args if isinstance(a, Variable)), None)
+            kernel = None if first is None else self.kernels.get(device_of(first.data).partition(":")[0])
+            if kernel is not None:
+                result = self._attached(kernel, args, settings)
+                if result is not NotImplemented:
+                    return result
+        return self.forward(*args, **settings)
+
+    def _attached(self, kernel: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        args, settings = self.bind(args, settings)
+        differentiable = [a is not None for a in args]
+        edges = parents(args, differentiable) if state.recording else None
+        try:
+            arrays, narrow = settle([a.data if isinstance(a, Variable) else a for a in args], differentiable, False)
+            outcome = kernel(
+                *arrays, needs=tuple([edges is not None and edges[i] is not None for i in range(len(args))]), **settings
+            )
+        except Exception as error:
+            self.explain(error, args, settings)
+            raise
+        if outcome is NotImplemented:
+            return NotImplemented
+        y, pullback = outcome
+        if narrow is not None:
+            y = narrow(y)
+        if edges is None:
+            return results(y, None)
+        return results(y, Node(self, edges, None, (pullback, arrays, settings), watch(args), y))
+
+    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
+        assert node.saved is not None
+        pullback, arrays, settings = node.saved
+        if not create_graph:
+            return pullback(widen(g))  # type: ignore[no-any-return]
+        # identity() gives every argument a place of its own in the graph, at which `grad` stops
+        inputs = [None if p is None else identity(wrap(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
+        operands = [x if x is not None else wrap(a) if is_array(a) else a for a, x in zip(arrays, inputs, strict=True)]
+        outputs = self.forward(*operands, **settings)
+        used = (
+            [(y, d) for y, d in zip(outputs, g, strict=True) if d is not None]
+            if type(outputs) is tuple
+            else [(outputs, g)]
+        )
+        wanted = [x for x in inputs if x is not None]
+        found = iter(grad([y for y, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True))
+        return [None if x is None else next(found) for x in inputs]
+
+
+def composite(function: Callable[..., Any]) -> Composite:
+    """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`."""
+    return Composite(function)
+
+
+@op(view=True)
+def identity(x: Array) -> Array:
+    """y = x, as a place of its own in the graph."""
+    return x
+
+
+identity.vjp(x=lambda g: g)

@@ -1,0 +1,24 @@
+"""Every op: functions on arrays with a gradient rule per argument, and the composites made of them.
+
+They take arrays by position and settings by name, run on raw arrays and on Tensors alike, and may be called from a
+gradient rule. `minitensor` re-exports them under NumPy's signatures.
+"""
+
+from minitensor.ops import (
+    activation,
+    attention,
+    convolution,
+    elementwise,
+    index,
+    linalg,
+    loss,
+    normalisation,
+    pooling,
+    reduce,
+    shape,
+    windows,
+)
+
+__all__ = [
+    "activation", "attention", "convolution", "elementwise", "index", "linalg", "loss", "normalisation", "pooling", "reduce", "shape", "windows",
+]  # fmt: skip

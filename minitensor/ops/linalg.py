@@ -1,0 +1,125 @@
+"""Matrix products. `einsum` is brought to `matmul`, which is where BLAS is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.op import composite, op
+
+__all__ = ["bmm", "einsum", "linear", "matmul"]
+
+Array = Any
+
+
+@op(broadcasts=True)
+def bmm(a: Array, b: Array) -> Array:
+    """(..., n, k) @ (..., k, m) -> (..., n, m); leading axes broadcast."""
+    return a @ b
+
+
+bmm.vjp(
+    a=lambda g, b: g @ b.mT,  # (..., n, m) @ (..., m, k)
+    b=lambda g, a: a.mT @ g,  # (..., k, n) @ (..., n, m); the engine sums the broadcast axes
+)
+
+
+@composite
+def matmul(a: Array, b: Array) -> Array:
+    """y = a @ b as in NumPy: a vector stands for a row on the left, for a column on the right."""
+    if len(a.shape) > 1 and len(b.shape) > 1:
+        return bmm(a, b)
+    y = bmm(a[None, :] if len(a.shape) == 1 else a, b[:, None] if len(b.shape) == 1 else b)
+    y = y[..., 0, :] if len(a.shape) == 1 else y
+    return y[..., 0] if len(b.shape) == 1 else y
+
+
+@composite
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """y = x Wᵀ + b: (..., in) with weight (out, in), bias (out,) -> (..., out)"""
+    # leading axes are merged, so that one matrix product does it all and the weight's gradient is one too
+    y = bmm(x.reshape((math.prod(x.shape[:-1]), x.shape[-1])), weight.mT)  # (rows, out)
+    y = y if bias is None else y + bias
+    return y.reshape((*x.shape[:-1], weight.shape[0]))
+
+
+def _labels(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
+    """Spell an einsum's operands and result with one letter per axis: no ellipsis, no implicit result."""
+    left, arrow, right = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ndims):
+        raise ValueError(f"einsum: {subscripts!r} names {len(terms)} operands; {len(ndims)} were passed")
+    if not arrow:
+        right = "..." * ("..." in left) + "".join(sorted(c for c in set(left) - set(",.") if left.count(c) == 1))
+    spare = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
+    extra = [n - len(t.replace("...", "")) for t, n in zip(terms, ndims, strict=True)]
+    wide = spare[: max((e for t, e in zip(terms, extra, strict=True) if "..." in t), default=0)]
+    spelled = [
+        t.replace("...", "".join(wide[len(wide) - e :])) if "..." in t else t for t, e in zip(terms, extra, strict=True)
+    ]
+    for t, n in zip(spelled, ndims, strict=True):
+        if len(t) != n:
+            raise ValueError(f"einsum: {t!r} in {subscripts!r} names {len(t)} axes; the operand has {n}")
+    return spelled, right.replace("...", "".join(wide))
+
+
+def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
+    """Two operands without repeated letters, as one batched matrix product."""
+    for_a = [c for c in la if c in lb or c in out]
+    for_b = [c for c in lb if c in la or c in out]
+    a = a.sum(axis=tuple(i for i, c in enumerate(la) if c not in for_a)) if len(for_a) < len(la) else a
+    b = b.sum(axis=tuple(i for i, c in enumerate(lb) if c not in for_b)) if len(for_b) < len(lb) else b
+    batch = [c for c in for_a if c in for_b and c in out]
+    inner = [c for c in for_a if c in for_b and c not in out]
+    rows, columns = [c for c in for_a if c not in for_b], [c for c in for_b if c not in for_a]
+    size = dict(zip(for_a, a.shape, strict=True)) | {c: n for c, n in zip(for_b, b.shape, strict=True) if c in columns}
+    n, k, m = (math.prod([size[c] for c in group]) for group in (rows, inner, columns))
+    lead = [size[c] for c in batch]
+    a = a.transpose([for_a.index(c) for c in (*batch, *rows, *inner)]).reshape((*lead, n, k))
+    b = b.transpose([for_b.index(c) for c in (*batch, *inner, *columns)]).reshape((*lead, k, m))
+    y = (a @ b).reshape([size[c] for c in (*batch, *rows, *columns)])
+    return y.transpose([(batch + rows + columns).index(c) for c in out])
+
+
+@op
+def einsum(*xs: Array, subscripts: str) -> Array:
+    """Einstein's sum, `einsum(a, b, subscripts="ij,jk->ik")`: products over all letters, summed over those not in the result
+
+    Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`; axes of length 1 do not broadcast.
+    """
+    terms, out = _labels(subscripts, [x.ndim for x in xs])
+    if len(xs) == 2 and all(len(set(t)) == len(t) for t in terms) and len(set(out)) == len(out):
+        return _contract(xs[0], terms[0], xs[1], terms[1], out)
+    return namespace(*xs).einsum(f"{','.join(terms)}->{out}", *xs, **({"optimize": True} if len(xs) > 2 else {})).copy()
+
+
+def _einsum_rule(g: Any, xs: Sequence[Any], subscripts: str) -> list[Any]:
+    """The gradient of one operand is an einsum of g and the others, spelled to give that operand's letters.
+
+    A letter that only this operand has was summed away: ones stand for it. A repeated letter reads a diagonal: a unit
+    matrix writes it back.
+    """
+    terms, out = _labels(subscripts, [len(x.shape) for x in xs])
+    xp = namespace(getattr(g, "data", g)) if not hasattr(g, "source") else namespace(g.data)
+    spare = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in "".join(terms)]
+    grads = []
+    for i, (x, term) in enumerate(zip(xs, terms, strict=True)):
+        operands = [g, *(v for j, v in enumerate(xs) if j != i)]
+        labels = [out, *(t for j, t in enumerate(terms) if j != i)]
+        wanted = ""
+        for c, n in zip(term, x.shape, strict=True):
+            fresh = spare[len(wanted)] if c in wanted else c
+            if fresh != c:
+                operands.append(xp.eye(n, dtype=g.dtype))
+                labels.append(c + fresh)
+            elif not any(c in t for t in labels):
+                operands.append(xp.ones(n, dtype=g.dtype))
+                labels.append(c)
+            wanted += fresh
+        grads.append(einsum(*operands, subscripts=f"{','.join(labels)}->{wanted}"))
+    return grads
+
+
+einsum.vjp(xs=_einsum_rule)

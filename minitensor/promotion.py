@@ -1,0 +1,152 @@
+"""Which dtype an op computes in: PyTorch's promotion rules, settled once, before the op runs.
+
+| operands                                | result                                                        |
+|-----------------------------------------|---------------------------------------------------------------|
+| same dtype                              | that dtype                                                    |
+| bool, integer, float                    | the higher kind decides: int64 + float32 = float32            |
+| two floats, two integers                | the wider; float16 + bfloat16 = float32                       |
+| with a Python or NumPy scalar           | the array's dtype, unless the scalar is of a higher kind      |
+| an array with a 0-d array               | likewise: a 0-d array counts only if it is of a higher kind   |
+| a float scalar with integers, int / int | the default float, float32                                    |
+
+Half precision on the CPU is storage: it is widened to float32 before an op and narrowed after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import device_of, is_array, is_half, namespace
+from minitensor.errors import DeviceError
+
+__all__ = ["default_float", "promote", "settle", "widen"]
+
+Array = Any
+default_float = np.dtype(np.float32)
+_kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # ml_dtypes' bfloat16 is of kind V
+
+
+def _kind(dtype: Any) -> int:
+    if dtype.kind not in _kinds:
+        raise TypeError(f"dtype {dtype} is not supported: use bool, an integer, float16, float32 or float64")
+    return _kinds[dtype.kind]
+
+
+def promote(a: Any, b: Any) -> Any:
+    """Return the dtype in which arrays of the dtypes `a` and `b` meet.
+
+    >>> promote(np.dtype("int64"), np.dtype("float32"))
+    dtype('float32')
+    """
+    if a == b:
+        return a
+    if _kind(a) != _kind(b):
+        return a if _kind(a) > _kind(b) else b
+    if _kind(a) == 2:
+        return np.dtype(np.float32) if a.itemsize == b.itemsize else max(a, b, key=lambda d: d.itemsize)
+    both = np.promote_types(a, b)
+    return np.dtype(np.int64) if both.kind == "f" else both  # NumPy would send uint64 + int64 to float64
+
+
+def _scalar_dtype(x: Any) -> Any:
+    return np.dtype(bool) if isinstance(x, bool) else np.dtype(np.int64) if isinstance(x, int) else default_float
+
+
+def _result_dtype(operands: Sequence[Any]) -> Any:
+    """Apply the table: arrays decide, then 0-d arrays, then scalars, each only if it is of a higher kind."""
+    result: Any = None
+    tiers = (
+        [x.dtype for x in operands if is_array(x) and x.ndim],
+        [x.dtype for x in operands if is_array(x) and not x.ndim],
+        [_scalar_dtype(x) for x in operands if not is_array(x)],
+    )
+    for tier in tiers:
+        best: Any = None
+        for dtype in tier:
+            best = dtype if best is None else promote(best, dtype)
+        if best is not None and (result is None or _kind(best) > _kind(result)):
+            result = best
+    return result
+
+
+def _plain(x: Any, module: Any) -> Any:
+    """Bring an operand to an array or a Python scalar."""
+    if is_array(x):
+        return x
+    if isinstance(x, np.generic):
+        return x.item()
+    if isinstance(x, (bool, int, float)):
+        return x
+    if isinstance(x, (list, tuple)):
+        y = np.asarray(x)
+        return module.asarray(y.astype(default_float) if y.dtype.kind == "f" else y)
+    raise TypeError(f"an operand must be a Tensor, an array or a number; got {type(x).__name__}")
+
+
+def settle(
+    operands: Sequence[Any], promoted: Sequence[bool], floating: bool
+) -> tuple[list[Any], Callable[[Any], Any] | None]:
+    """Bring the promoted operands to one dtype and check that they are on one device.
+
+    Returns the operands, and what narrows the result again if half precision was widened to compute (or None).
+    """
+    dtype = cls = None
+    for x, wanted in zip(operands, promoted, strict=True):
+        if not wanted or (t := type(x)) is float or t is int:
+            continue
+        d = getattr(x, "dtype", None)
+        if dtype is None:
+            dtype, cls = d, t
+        elif d is not dtype or t is not cls:
+            break
+    else:
+        if dtype is not None and dtype.kind == "f" and dtype.itemsize > 2 and not issubclass(cls, np.generic):
+            return list(operands), None  # the common case: floats of one dtype
+    return _settle(operands, promoted, floating)
+
+
+def _settle(
+    operands: Sequence[Any], promoted: Sequence[bool], floating: bool
+) -> tuple[list[Any], Callable[[Any], Any] | None]:
+    module = namespace(*operands)
+    result = [_plain(x, module) if p and x is not None else x for x, p in zip(operands, promoted, strict=True)]
+    chosen = [x for x, p in zip(result, promoted, strict=True) if p and x is not None]
+    arrays = [x for x in chosen if is_array(x)]
+    devices = sorted({device_of(x) for x in arrays})
+    if len(devices) > 1:
+        raise DeviceError(
+            f"the operands are on different devices, {' and '.join(devices)}: move one with .to({devices[0]!r})"
+        )
+    if not chosen:
+        return result, None
+    dtype = _result_dtype(chosen)
+    if floating and _kind(dtype) < 2:
+        dtype = default_float
+    compute = np.dtype(np.float32) if is_half(dtype) and module is np else dtype
+    for i, x in enumerate(result):
+        if promoted[i] and is_array(x) and x.dtype != compute:
+            result[i] = x.astype(compute)
+        elif promoted[i] and floating and isinstance(x, int):
+            result[i] = float(x)
+    return result, (None if compute == dtype else _narrow(dtype))
+
+
+def _narrow(dtype: Any) -> Callable[[Any], Any]:
+    def narrow(y: Any) -> Any:
+        if isinstance(y, tuple):
+            return tuple(narrow(v) for v in y)
+        return y.astype(dtype) if y.dtype == np.float32 else y
+
+    return narrow
+
+
+def widen(g: Any) -> Any:
+    """Return a gradient as its rule computes it: half precision on the CPU becomes float32."""
+    if isinstance(g, tuple):
+        return tuple(v if v is None else widen(v) for v in g)
+    if g.dtype.itemsize == 2 and is_half(g.dtype) and namespace(getattr(g, "data", g)) is np:
+        return g.astype(np.float32)
+    return g

@@ -1,0 +1,364 @@
+"""`Tensor`: an array with operators and NumPy-named methods, one line each. What they do stands in `ops/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from minitensor import backend, engine
+from minitensor.engine import Variable, is_recording
+from minitensor.errors import GradientError, InPlaceError
+from minitensor.ops import elementwise as el
+from minitensor.ops import index as ix
+from minitensor.ops import linalg, reduce
+from minitensor.ops import shape as sh
+from minitensor.promotion import default_float
+
+__all__ = ["Tensor"]
+
+Array = Any
+Axis = int | tuple[int, ...] | None
+
+
+def _array(data: Any, dtype: Any) -> Array:
+    """Bring what a user passes to an array: Python floats become the default float, arrays keep their dtype."""
+    if isinstance(data, Variable):
+        data = data.data
+    if backend.is_array(data):
+        return data if dtype is None or data.dtype == dtype else data.astype(dtype)
+    if isinstance(data, (list, tuple)) and any(isinstance(v, Variable) for v in data):
+        data = [v.data.tolist() if isinstance(v, Variable) else v for v in data]
+    array = np.asarray(data)
+    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
+        raise TypeError(f"a Tensor is made of numbers or bools; got {type(data).__name__} of dtype {array.dtype}")
+    keeps = dtype is None and (array.dtype.kind != "f" or isinstance(data, np.generic))
+    return array if keeps else array.astype(default_float if dtype is None else dtype)
+
+
+class Tensor(Variable):
+    """A multi-dimensional array that remembers how it was computed.
+
+    `Tensor(data, dtype=None, device=None, requires_grad=False)`: nested lists of Python floats become float32, arrays
+    keep their dtype and are not copied. With `requires_grad` the calls it goes into are recorded, and
+    `y.backward()` puts dy/dx into `x.grad`. Only floats can require a gradient.
+
+    >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y
+    Tensor float32 () from sum: 30.
+    >>> y.backward()
+    >>> x.grad
+    Tensor float32 (2, 2): [[2. 4.] [6. 8.]]
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # `ndarray * Tensor` comes to us
+    __hash__ = object.__hash__
+
+    def __init__(
+        self,
+        data: Any,
+        source: Any = None,
+        *,
+        dtype: Any = None,
+        device: str | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        if source is not None or (type(data) is np.ndarray and dtype is None):
+            super().__init__(data, source)
+        else:
+            super().__init__(_array(data, dtype))
+        if device is not None:
+            self.data = backend.move(self.data, device)
+        if requires_grad:
+            self.requires_grad_()
+
+    # -- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.data.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(self.data.size)
+
+    @property
+    def device(self) -> str:
+        """Where the array lives: "cpu", "cuda:0", ..."""
+        return backend.device_of(self.data)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded call made it."""
+        return self.source is None
+
+    def __len__(self) -> int:
+        if not self.data.shape:
+            raise TypeError("a Tensor of shape () has no length")
+        return int(self.data.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        node = self.source.node if isinstance(self.source, engine.Output) else self.source
+        made = f" from {node.op.name}" if isinstance(node, engine.Node) else ""
+        values = np.array2string(
+            backend.to_numpy(self.data), precision=4, threshold=20, edgeitems=3, separator=" "
+        ).replace("\n", "")
+        where = "" if self.device == "cpu" else f" on {self.device}"
+        grad = " requires_grad" if self.requires_grad and self.source is None else ""
+        return f"Tensor {self.dtype} {self.shape}{where}{grad}{made}: {' '.join(values.split())}"
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Return the entries as a NumPy array: a read-only view on the CPU, a copy from a GPU."""
+        view = backend.to_numpy(self.data).view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if self.device != "cpu":
+            raise TypeError(
+                f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
+            )
+        return np.array(self.data, dtype=dtype, copy=True) if copy else np.asarray(self.numpy(), dtype=dtype)
+
+    def item(self) -> Any:
+        """Return the single entry as a Python number."""
+        if self.data.size != 1:
+            raise ValueError(f"item() takes a Tensor of one entry; this one has shape {self.shape}")
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """Return the entries as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    __float__ = lambda self: float(self.item())  # noqa: E731
+    __int__ = lambda self: int(self.item())  # noqa: E731
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __index__(self) -> int:
+        if self.data.dtype.kind not in "iu":
+            raise TypeError(f"only an integer Tensor can be an index; this one is {self.dtype}")
+        return int(self.item())
+
+    # -- gradients ---------------------------------------------------------------------------------------------------
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Say whether gradients with respect to this leaf are wanted; returns itself."""
+        if self.source is not None and not requires_grad:
+            raise GradientError("this Tensor was computed by a recorded call; use detach() for one without history")
+        if requires_grad and self.data.dtype.kind not in "fV":
+            raise GradientError(
+                f"only a float Tensor can require a gradient; this one is {self.dtype}: use .astype('float32')"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) to the `.grad` of every leaf that requires grad.
+
+        gradient: the incoming gradient, of this Tensor's shape; 1 if this is a single number. What the graph saved is
+        freed unless `retain_graph`. With `create_graph` the gradients are part of a graph themselves; `.grad` then
+        refers to a graph that refers to its leaf, a cycle: prefer `minitensor.grad`.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (3 * x).backward(Tensor([1.0, 10.0]))
+        >>> x.grad
+        Tensor float32 (2,): [ 3. 30.]
+        """
+        engine.backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """Return the same array without its history; changes in place are seen by both."""
+        if self.version is None:
+            self.version = [0]
+        result = Tensor(self.data)
+        result.version = self.version
+        return result
+
+    def clone(self) -> Tensor:
+        """Return a copy that passes gradients on."""
+        return self * 1 if self.requires_grad and is_recording() else Tensor(self.data.copy())
+
+    # -- devices and dtypes ------------------------------------------------------------------------------------------
+
+    def to(self, device: str | None = None, dtype: Any = None) -> Tensor:
+        """Return it on a device and in a dtype; itself if it is there already. A move to another device starts anew, as a leaf.
+
+        >>> Tensor([1, 2]).to(dtype="float32")
+        Tensor float32 (2,): [1. 2.]
+        """
+        result = self if dtype is None or self.dtype == dtype else self.astype(dtype)
+        data = result.data if device is None else backend.move(result.data, device)
+        if data is result.data:
+            return result
+        if result.requires_grad and result.source is not None and is_recording():
+            raise GradientError(
+                f"a recorded Tensor cannot move from {self.device} to {device} with its graph: detach() it first, or move the leaves"
+            )
+        return Tensor(data, requires_grad=result.requires_grad and result.source is None)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """Return it in another dtype; gradients come back in this one."""
+        return el.astype(self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+
+    # -- operators ---------------------------------------------------------------------------------------------------
+
+    __add__ = lambda self, other: el.add(self, other)  # noqa: E731
+    __radd__ = lambda self, other: el.add(other, self)  # noqa: E731
+    __sub__ = lambda self, other: el.subtract(self, other)  # noqa: E731
+    __rsub__ = lambda self, other: el.subtract(other, self)  # noqa: E731
+    __mul__ = lambda self, other: el.multiply(self, other)  # noqa: E731
+    __rmul__ = lambda self, other: el.multiply(other, self)  # noqa: E731
+    __truediv__ = lambda self, other: el.divide(self, other)  # noqa: E731
+    __rtruediv__ = lambda self, other: el.divide(other, self)  # noqa: E731
+    __pow__ = lambda self, other: el.power(self, other)  # noqa: E731
+    __rpow__ = lambda self, other: el.power(other, self)  # noqa: E731
+    __matmul__ = lambda self, other: linalg.matmul(self, other)  # noqa: E731
+    __rmatmul__ = lambda self, other: linalg.matmul(other, self)  # noqa: E731
+    __neg__ = lambda self: el.negative(self)  # noqa: E731
+    __abs__ = lambda self: el.abs(self)  # noqa: E731
+    __eq__ = lambda self, other: el.equal(self, other)  # type: ignore[assignment]  # noqa: E731
+    __ne__ = lambda self, other: el.not_equal(self, other)  # type: ignore[assignment]  # noqa: E731
+    __lt__ = lambda self, other: el.less(self, other)  # noqa: E731
+    __le__ = lambda self, other: el.less_equal(self, other)  # noqa: E731
+    __gt__ = lambda self, other: el.greater(self, other)  # noqa: E731
+    __ge__ = lambda self, other: el.greater_equal(self, other)  # noqa: E731
+    __and__ = lambda self, other: el.logical_and(self, other)  # noqa: E731
+    __or__ = lambda self, other: el.logical_or(self, other)  # noqa: E731
+    __invert__ = lambda self: el.logical_not(self)  # noqa: E731
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ix.getitem(self, index=ix.plain_index(index))  # type: ignore[no-any-return]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Change entries in place: only where no recorded call would notice."""
+        if is_recording() and (self.requires_grad or (isinstance(value, Variable) and value.requires_grad)):
+            raise InPlaceError(
+                "x[...] = v on a Tensor that takes part in a graph cannot be differentiated: "
+                "use minitensor.where to choose between two values, or do it under no_grad()"
+            )
+        self.data[ix.plain_index(index)] = value.data if isinstance(value, Variable) else value
+        self.changed()
+
+    # -- methods, named as NumPy's -----------------------------------------------------------------------------------
+
+    def exp(self) -> Tensor:
+        """eˣ"""
+        return el.exp(self)  # type: ignore[no-any-return]
+
+    def log(self) -> Tensor:
+        """Natural logarithm"""
+        return el.log(self)  # type: ignore[no-any-return]
+
+    def sqrt(self) -> Tensor:
+        """√x"""
+        return el.sqrt(self)  # type: ignore[no-any-return]
+
+    def tanh(self) -> Tensor:
+        """Hyperbolic tangent"""
+        return el.tanh(self)  # type: ignore[no-any-return]
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + e⁻ˣ)"""
+        return el.sigmoid(self)  # type: ignore[no-any-return]
+
+    def relu(self) -> Tensor:
+        """max(x, 0)"""
+        return el.relu(self)  # type: ignore[no-any-return]
+
+    def abs(self) -> Tensor:
+        """|x|"""
+        return el.abs(self)  # type: ignore[no-any-return]
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """x brought into [min, max]"""
+        return el.clip(self, min=min, max=max)  # type: ignore[no-any-return]
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum over axes"""
+        return reduce.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Mean over axes"""
+        return reduce.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def var(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+        """Variance over axes"""
+        return reduce.var(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def std(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
+        """Standard deviation over axes"""
+        return reduce.std(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Largest entry over axes"""
+        return reduce.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Smallest entry over axes"""
+        return reduce.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Position of the largest entry"""
+        return reduce.argmax(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Position of the smallest entry"""
+        return reduce.argmin(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether some entry is true"""
+        return reduce.any(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Whether every entry is true"""
+        return reduce.all(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def cumsum(self, axis: int) -> Tensor:
+        """Running sum along an axis"""
+        return reduce.cumsum(self, axis=axis)  # type: ignore[no-any-return]
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same entries in another shape: x.reshape(2, -1) or x.reshape((2, -1))"""
+        return sh.reshape(self, shape=shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Axes in another order: x.transpose(1, 0), x.transpose((1, 0)); reversed if none are named"""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return sh.transpose(self, axes=None if order is None else tuple(order))  # type: ignore[no-any-return]
+
+    permute = transpose
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The transpose of a matrix"""
+        return sh.transpose(self, axes=None)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        """The last two axes exchanged"""
+        return sh.swapaxes(self, axis1=-1, axis2=-2)  # type: ignore[no-any-return]
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged"""
+        return sh.swapaxes(self, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Without axes of length 1"""
+        return sh.squeeze(self, axis=axis)  # type: ignore[no-any-return]
+
+    def flatten(self) -> Tensor:
+        """All entries in one axis"""
+        return sh.reshape(self, shape=-1)  # type: ignore[no-any-return]
+
+
+engine.set_tensor_class(Tensor)
