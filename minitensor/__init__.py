@@ -7,6 +7,7 @@
 Tensor float32 (3,): [2. 4. 6.]
 """
 
+from minitensor import kernels as _kernels  # attaches itself to the composites
 from minitensor.backend import manual_seed
 from minitensor.engine import enable_grad, grad, is_recording, no_grad, unfused
 from minitensor.functions import *  # noqa: F403

@@ -181,7 +181,7 @@ def relu(x: Array) -> Array:
     return namespace(x).maximum(x, 0)
 
 
-relu.vjp(x=lambda g, y: g * astype(y > 0, dtype=y.dtype))
+relu.vjp(x=lambda g, y: g * (y > 0))
 
 
 @op(floating=True)
