@@ -1,0 +1,106 @@
+"""Writing the embeddings of a folder of images into a file, for use elsewhere."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.errors import DataError
+from jepa.evaluation.atomic import replacing
+
+SUFFIXES = (".npz", ".csv")
+
+
+def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, device: str = "auto") -> Path:
+    """Embed every image of a folder with the frozen encoder of a run, and write them to a file.
+
+    Parameters
+    ----------
+    run_dir : path
+        A run folder with a checkpoint; the encoder is the one of `evaluation.encoder`.
+    data : path or None
+        A folder of images, with or without classes; None means the data that the run was trained on.
+    out : path
+        ``.npz`` or ``.csv``, see `write_embeddings`. An existing file is replaced once the new one is whole.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    JEPAError
+        If the run or the data cannot be read, or the suffix is another one.
+    """
+    from jepa.training.run import load_run
+
+    _checked(out)  # before the work, not after it
+    run = load_run(run_dir, device=device)
+    images, labels, classes, paths = run.images("all", data=None if data is None else str(data))
+    embeddings = run.model.features(images, encoder=run.config.evaluation.encoder)  # (N, D)
+    return write_embeddings(out, embeddings, labels, paths=[str(path) for path in paths], classes=classes)
+
+
+def write_embeddings(
+    out: str | Path,
+    embeddings: NDArray[np.float32],
+    labels: NDArray[Any] | None,
+    *,
+    paths: Sequence[str],
+    classes: Sequence[str],
+) -> Path:
+    """Write embeddings atomically, in the format that the suffix of `out` names.
+
+    - ``.npz`` (`numpy.load`, no pickle): ``embeddings`` float32 (N, D), ``labels`` int64 (N,), -1 where there is none,
+      ``paths`` (N,), ``classes`` (K,).
+    - ``.csv``: a heading, then one row an image: path, class (empty where there is none), e0, e1, ... with the nine
+      digits that bring a float32 back exactly.
+
+    Raises
+    ------
+    DataError
+        If the suffix is another one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "e.csv"
+    >>> _ = write_embeddings(out, np.array([[0.5, 2]], np.float32), np.array([0]), paths=["a.png"], classes=["cat"])
+    >>> print(out.read_text(), end="")
+    path,class,e0,e1
+    a.png,cat,0.5,2
+    """
+    out = _checked(out)
+    codes = np.full(len(embeddings), -1, dtype=np.int64) if labels is None else np.asarray(labels, dtype=np.int64)
+    with replacing(out) as temporary:
+        if out.suffix.lower() == ".npz":
+            with temporary.open("wb") as file:
+                np.savez(
+                    file,
+                    embeddings=np.asarray(embeddings, dtype=np.float32),
+                    labels=codes,
+                    paths=np.asarray(paths, dtype=str),
+                    classes=np.asarray(classes, dtype=str),
+                )
+        else:
+            with temporary.open("w", newline="", encoding="utf-8") as text:
+                writer = csv.writer(text, lineterminator="\n")
+                writer.writerow(["path", "class", *(f"e{axis}" for axis in range(embeddings.shape[1]))])
+                for path, code, row in zip(paths, codes, embeddings, strict=True):
+                    writer.writerow([path, classes[code] if code >= 0 else "", *(f"{value:.9g}" for value in row)])
+    return out
+
+
+def _checked(out: str | Path) -> Path:
+    out = Path(out)
+    if out.suffix.lower() not in SUFFIXES:
+        raise DataError(f"cannot write embeddings to {out}: the file must end in {' or '.join(SUFFIXES)}")
+    return out

@@ -1,0 +1,131 @@
+"""Evaluating a finished run: the frozen encoder against raw pixels, the same encoder untrained, and chance."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.evaluation.atomic import replacing
+from jepa.evaluation.protocol import probe_table
+from jepa.evaluation.quality import effective_rank, feature_std, uniformity
+from jepa.evaluation.split import stratified
+
+HEALTH_IMAGES = 4096
+"""Held-out images that the health figures look at, at most."""
+
+
+def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
+    """Evaluate a run on held-out images and write the figures into its folder.
+
+    One protocol for every row (`probe_table`): linear probe and kNN, learned from the training images without
+    augmentation, tested on the held-out ones. The rows are
+
+    - ``jepa``: features of the trained encoder, frozen (`evaluation.encoder`: the target encoder by default);
+    - ``random``: the same encoder at random initialisation, its batch-norm statistics calibrated on the training
+      images; the median over `evaluation.random_seeds` initialisations;
+    - ``pixels``: the images themselves, as the encoder sees them;
+    - ``chance``: always the most frequent training class.
+
+    Parameters
+    ----------
+    run_dir : path
+        A run folder with a checkpoint.
+    data : path, optional
+        Another folder of images than the one of the configuration (`data.eval_root`, else the training data). The
+        figures then go into ``evaluation-FOLDER.json``, so that those of the run itself stay.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Returns
+    -------
+    dict
+        What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``random_seeds`` lists
+        the accuracy of each random encoder; ``effective_rank``, ``feature_std`` and ``uniformity`` describe the
+        held-out features; ``geometry`` has the held-out loss as it is, and with the target geometry shuffled in the
+        batch. Without labels of at least two classes there are no probes, and ``note`` says so.
+
+    Raises
+    ------
+    JEPAError
+        If the run or the data cannot be read.
+    """
+    from jepa.training.run import load_run
+
+    started = time.perf_counter()
+    run_dir = Path(run_dir)
+    run = load_run(run_dir, device=device)
+    settings = run.config.evaluation
+    root = str(data) if data is not None else run.config.data.eval_root or None
+    images, labels, classes = {}, {}, []
+    for split in ("train", "val"):
+        arrays, codes, classes, _ = run.images(split, data=root)  # (N, C, S, S), (N,) or None
+        kept = _limited(len(arrays), codes, settings.max_images, seed=run.config.seed)
+        images[split], labels[split] = arrays[kept], None if codes is None else codes[kept]
+    features = {split: run.model.features(array, encoder=settings.encoder) for split, array in images.items()}  # (N, D)
+
+    held_out = features["val"][:HEALTH_IMAGES]
+    result: dict[str, Any] = {
+        "data": root or run.config.data.root or run.config.data.make,
+        "encoder": settings.encoder,
+        "images": len(images["val"]),
+        "train_images": len(images["train"]),
+        "classes": len(classes),
+        "feature_std": feature_std(held_out),
+        "effective_rank": effective_rank(held_out),
+        "embedding_dim": held_out.shape[1],
+        "uniformity": uniformity(held_out),
+    }
+    if labels["train"] is None or labels["val"] is None or len(np.unique(labels["train"])) < 2:
+        result["note"] = (
+            "No linear probe and no kNN: the images have no labels of at least two classes. Put the images of each "
+            "class into a sub-folder, or name a labelled folder with --data."
+        )
+    else:
+        result |= _probes(run.config, features, images, labels)
+    if data is None:
+        losses = run.validation_losses()
+        result["geometry"] = {**losses, "ratio": losses["shuffled"] / losses["loss"] if losses["loss"] else None}
+    result["seconds"] = round(time.perf_counter() - started, 2)
+
+    name = "evaluation.json" if data is None else f"evaluation-{Path(data).resolve().name}.json"
+    with replacing(run_dir / name) as temporary:
+        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return result
+
+
+def _probes(
+    config: Any, features: dict[str, NDArray[Any]], images: dict[str, NDArray[Any]], labels: dict[str, Any]
+) -> dict[str, Any]:
+    """Every row of the table; the random encoders are folded into their median."""
+    from jepa.training.run import random_twin
+
+    settings = config.evaluation
+    rows = {
+        "jepa": (features["train"], features["val"]),
+        "pixels": (images["train"].reshape(len(images["train"]), -1), images["val"].reshape(len(images["val"]), -1)),
+    }
+    twins = [f"random {seed}" for seed in range(settings.random_seeds)]
+    for seed, name in enumerate(twins):
+        twin = random_twin(config, seed, images["train"])
+        train, test = (twin.features(images[split], encoder=settings.encoder) for split in ("train", "val"))
+        rows[name] = train, test
+    table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=config.seed)
+    result: dict[str, Any] = {"random_seeds": {}, "k": settings.k, "C": table.pop("C")}
+    for probe, row in table.items():
+        accuracies = [row.pop(name) for name in twins]
+        result["random_seeds"][probe] = accuracies
+        if accuracies:
+            row["random"] = float(np.median(accuracies))
+        result[probe] = {name: row[name] for name in ("jepa", "random", "pixels", "chance") if name in row}
+    return result
+
+
+def _limited(count: int, labels: NDArray[Any] | None, limit: int, *, seed: int) -> NDArray[np.int64]:
+    """Positions of at most `limit` images (0: all), stratified if there are labels."""
+    codes = np.zeros(count, dtype=np.int64) if labels is None else labels
+    return stratified(codes, limit or count, generator=np.random.default_rng(seed))

@@ -1,0 +1,60 @@
+"""Title and caption of each picture of the report: how to read it, and what would be a bad sign."""
+
+from __future__ import annotations
+
+CAPTIONS = {
+    "probes": (
+        "The table as bars",
+        """Higher is better. The first bar has to stand clear of the other two: "same encoder, untrained" shows what
+        the architecture gives for nothing (whisker: lowest and highest of its random initialisations), "raw pixels"
+        what the classifier gets without any encoder. The dashed line is always answering the most frequent class.""",
+    ),
+    "loss": (
+        "Loss",
+        """A falling loss alone proves little: it also falls when all embeddings become alike, so read it with the
+        health below. Held out: the same loss on images not trained on. Geometry shuffled: the predictor is told the
+        place of another image's target; the gap above the held-out curve is what the geometry is worth to it.""",
+    ),
+    "health": (
+        "Health of the representation",
+        """Feature standard deviation: 1 means spread evenly over all directions, near 0 means collapsed. Effective
+        rank: how many directions are in use, at most the size of the embedding. A cosine near 1 is good news only
+        while the other two stay up. Gradient norms that explode or vanish say that the learning rate is wrong.""",
+    ),
+    "schedules": (
+        "Schedules and speed",
+        """The learning rate and the share of itself that the target encoder keeps at each step, as they were applied,
+        and how many images a second were trained on.""",
+    ),
+    "curriculum": (
+        "Curriculum",
+        "How the sizes and overlaps of context and target regions were changed during training.",
+    ),
+    "regions": (
+        "What is seen and what is predicted",
+        """Each row is one image. Dashed blue: the context, all that the context encoder sees (second column, as it
+        gets it: resized, colours changed, hidden blocks filled). Solid frames: the targets, whose embeddings are to
+        be predicted. Right: what the predictor is told about them, measured in heights and widths of the context.""",
+    ),
+    "similarity": (
+        "Predicted against true embeddings",
+        """Row n compares the prediction for example n with the true target embeddings of all examples. A bright
+        diagonal on a dark ground means that predictions tell their own target from the others; an evenly bright
+        square means that all embeddings look alike. Right: the same figures as two distributions; the further
+        apart, the better.""",
+    ),
+    "reconstruction": (
+        "Predictions decoded into pixels",
+        """A small decoder was trained to draw a region from its embedding (no gradient reaches the encoder). Second
+        row: what the embedding of the true target keeps. Third row: what the prediction, made without seeing the
+        target, contains. Blur is what is not in the embedding; a third row that is the same picture everywhere
+        would mean that only the mean was predicted.""",
+    ),
+    "embedding": (
+        "Embeddings by class",
+        """Held-out images, one point each, seen along the two directions of largest variance. No label was used in
+        training: classes that come apart here were found without one. Two dimensions show only the stated share of
+        the variance, so classes that overlap here may still be apart.""",
+    ),
+}
+"""File name in ``plots/`` without suffix, to (title, caption)."""

@@ -1,0 +1,233 @@
+"""The report of a run: plots/*.png and report.html, from what is in the run folder and what its model shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from jepa.errors import JEPAError, RunError
+from jepa.evaluation.atomic import replacing
+from jepa.visualisation import page
+from jepa.visualisation.captions import CAPTIONS
+from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
+from jepa.visualisation.embedding import plot_embedding
+from jepa.visualisation.reconstruction import plot_reconstruction
+from jepa.visualisation.regions import plot_regions
+from jepa.visualisation.similarity import plot_similarity
+from jepa.visualisation.style import save
+from jepa.visualisation.summary import summary
+from jepa.visualisation.table import PROBES, ROWS, plot_probes
+
+EXAMPLES = 64
+"""Held-out images that the pictures of the model are made from."""
+
+
+def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, device: str = "auto") -> Path:
+    """Draw every picture of a run into ``plots/`` and write ``report.html``; what is missing is named in the report.
+
+    Parameters
+    ----------
+    run_dir : path
+        A run folder. Whatever is there of ``metrics.jsonl``, ``evaluation*.json``, ``config.yaml`` and ``env.json`` is
+        used.
+    examples : mapping, optional
+        What the model makes of n held-out images; loaded from the last checkpoint if missing, with
+        ``jepa.training.run.load_run(run_dir, device=device).examples(64)``. Its keys:
+
+        - ``images`` float (n, C, H, W) in [0, 1]: the images that the regions were drawn in (after flips);
+        - ``regions``: list of n `jepa.masks.Regions`, in pixels of ``images``;
+        - ``context`` float (n, C, S, S) and ``target`` float (n, T, C, S_t, S_t), in [0, 1], that is with the
+          normalisation undone;
+        - ``geometry`` float (n, T, 4);
+        - ``prediction`` and ``target_embedding`` float (n, T, D), in the space of the loss;
+        - ``decoded_target`` and ``decoded_prediction`` float (n, T, C, S_t, S_t) in [0, 1], or None: no decoder;
+        - ``embeddings`` float (m, D) of m held-out images, ``labels`` int (m,) or None, ``classes`` list of str.
+
+        A missing key leaves out the pictures that need it.
+    device : str
+        Where the model runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    RunError
+        If there is no such folder.
+    """
+    run_dir = Path(run_dir)
+    if not run_dir.is_dir():
+        raise RunError(f"there is no run folder {run_dir}: give the folder that training wrote, such as runs/demo")
+    missing: list[str] = []
+    evaluations = _evaluations(run_dir, missing)
+    figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing)
+    pictures = {name: _picture(run_dir, name, figure) for name, figure in figures.items()}
+
+    body: list[str] = []
+    if "evaluation" in evaluations:
+        body.append(page.bullets(summary(evaluations["evaluation"]), look="verdict"))
+    if missing:
+        body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
+    for name, evaluation in evaluations.items():
+        body += _results(run_dir, name, evaluation)
+    if pictures:
+        body += [page.heading("Pictures"), *pictures.values()]
+    body += _settings(run_dir)
+    report = run_dir / "report.html"
+    with replacing(report) as temporary:
+        temporary.write_text(page.document(f"JEPA run: {run_dir.resolve().name}", body), encoding="utf-8")
+    return report
+
+
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
+    """Lines of a ``metrics.jsonl``, in the order of their steps.
+
+    A run that was stopped and resumed writes some steps twice: the later line counts. A last line cut short by a kill
+    is left out.
+
+    Raises
+    ------
+    RunError
+        If another line is not JSON.
+    """
+    records: dict[tuple[Any, Any], dict[str, Any]] = {}
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                break
+            raise RunError(f"line {number} of {path} is not JSON: repair or delete that line") from error
+        records[record.get("kind"), record.get("step")] = record
+    return sorted(records.values(), key=lambda record: record.get("step") or 0)
+
+
+def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
+    path = run_dir / "metrics.jsonl"
+    records = read_metrics(path) if path.is_file() else []
+    if not records:
+        missing.append("Curves: there is no `metrics.jsonl` with figures in it; `python -m jepa train` writes it.")
+        return {}
+    figures = {"loss": plot_loss(records), "health": plot_health(records), "schedules": plot_schedules(records)}
+    if any(name.startswith("curriculum/") for record in records for name in record):
+        figures["curriculum"] = plot_curriculum(records)
+    return figures
+
+
+def _model_figures(
+    run_dir: Path, examples: Mapping[str, Any] | None, device: str, missing: list[str]
+) -> dict[str, Figure]:
+    if examples is None:
+        try:
+            from jepa.training.run import load_run
+
+            examples = load_run(run_dir, device=device).examples(EXAMPLES)
+        except JEPAError as error:
+            mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
+            missing.append(f"Pictures of what the model does: {error} {mended}")
+            return {}
+    found = {name for name, value in examples.items() if value is not None}
+    figures = {}
+    if {"images", "regions"} <= found:
+        crops = {name: examples[name][:4] for name in ("context", "target", "geometry") if name in found}
+        figures["regions"] = plot_regions(examples["images"][:4], examples["regions"][:4], **crops)
+    if {"prediction", "target_embedding"} <= found:
+        figures["similarity"] = plot_similarity(examples["prediction"][:, 0], examples["target_embedding"][:, 0])
+    if {"target", "decoded_target", "decoded_prediction"} <= found:
+        shown = (examples[name][:8, 0] for name in ("target", "decoded_target", "decoded_prediction"))
+        figures["reconstruction"] = plot_reconstruction(*shown)
+    if "embeddings" in found:
+        figures["embedding"] = plot_embedding(examples["embeddings"], examples.get("labels"), examples.get("classes"))
+    return figures
+
+
+def _picture(run_dir: Path, name: str, figure: Figure) -> str:
+    """Save a figure in ``plots/`` and embed it with its caption."""
+    path = save(figure, run_dir / "plots" / f"{name}.png")
+    title, caption = CAPTIONS[name.partition("-")[0]]
+    return page.picture(title, path.read_bytes(), " ".join(caption.split()))
+
+
+def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]:
+    """Content of each evaluation*.json by its stem, the run's own first."""
+    found = {}
+    for path in sorted(run_dir.glob("evaluation*.json"), key=lambda path: (path.stem != "evaluation", path.stem)):
+        try:
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            missing.append(f"Result table: `{path.name}` is damaged; `python -m jepa eval {run_dir}` writes it anew.")
+    if not found and not missing:
+        missing.append(f"Result table: the run was not evaluated yet; `python -m jepa eval {run_dir}` does it.")
+    return found
+
+
+def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[str]:
+    """Heading, tables and bars of one evaluation; another data set than the run's own has its verdict here."""
+    if name == "evaluation":
+        pieces = [page.heading("Results")]
+    else:
+        pieces = [
+            page.heading(f"Results on {evaluation.get('data', name)}"),
+            page.bullets(summary(evaluation), look="verdict"),
+        ]
+    probes = [probe for probe in PROBES if evaluation.get(probe)]
+    if probes:
+        names = [row for row in ROWS if any(row in evaluation[probe] for probe in probes)]
+        rows = [[ROWS[row], *(_percent(evaluation[probe].get(row)) for probe in probes)] for row in names]
+        pieces.append(page.table(["", *(PROBES[probe] for probe in probes)], rows, ours=names.index("jepa")))
+        text = (
+            f"Share of {evaluation['images']:,} held-out images classified rightly by a linear probe (logistic "
+            f"regression on standardised features) and by the {evaluation.get('k', 20)} nearest neighbours (cosine), "
+            f"both learned from the frozen features of {evaluation.get('train_images', 0):,} training images, the same "
+            "for every row."
+        )
+        pieces.append(page.paragraph(text))
+        pieces.append(_picture(run_dir, name.replace("evaluation", "probes"), plot_probes(evaluation)))
+    facts = {
+        "feature_std": "feature standard deviation (1 = spread evenly, 0 = collapsed)",
+        "effective_rank": "effective rank (directions in use)",
+        "embedding_dim": "size of the embedding",
+        "uniformity": "uniformity (lower = more evenly spread)",
+        "seconds": "seconds that the evaluation took",
+    }
+    rows = [
+        [text, f"{evaluation[key]:.4g}"] for key, text in facts.items() if isinstance(evaluation.get(key), int | float)
+    ]
+    if rows:
+        pieces.append(page.table(["health of the held-out embeddings", ""], rows))
+    return pieces
+
+
+def _settings(run_dir: Path) -> list[str]:
+    """The configuration and the versions."""
+    pieces = []
+    if (config := run_dir / "config.yaml").is_file():
+        pieces += [page.heading("Configuration"), page.code(config.read_text(encoding="utf-8"))]
+    if (environment := run_dir / "env.json").is_file():
+        try:
+            rows = _flattened(json.loads(environment.read_text(encoding="utf-8")))
+        except json.JSONDecodeError:
+            rows = [["env.json", "is damaged"]]
+        pieces += [page.heading("Environment"), page.table(["what", "value"], rows, numbers=False)]
+    return pieces
+
+
+def _flattened(value: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
+    rows = []
+    for key, entry in value.items():
+        if isinstance(entry, Mapping):
+            rows += _flattened(entry, f"{prefix}{key}.")
+        else:
+            rows.append([f"{prefix}{key}", ", ".join(map(str, entry)) if isinstance(entry, list) else str(entry)])
+    return rows
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.1f} %"

@@ -1,0 +1,82 @@
+"""Does a prediction point at its own target, or at any target? The matrix of cosine similarities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from jepa.visualisation.style import BLUE, GREY, VERMILION, describe, legend, message, new_figure
+
+
+def cosine_matrix(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
+    """Cosine of every prediction (row) with every target (column).
+
+    Parameters
+    ----------
+    prediction, target : float arrays (N, D) and (M, D)
+
+    Returns
+    -------
+    float64 array (N, M)
+        0 where a row is all zero.
+
+    Examples
+    --------
+    >>> cosine_matrix(np.array([[2.0, 0.0]]), np.eye(2))
+    array([[1., 0.]])
+    """
+
+    def unit(z: NDArray[Any]) -> NDArray[np.float64]:
+        z = np.asarray(z, dtype=np.float64)
+        norm = np.linalg.norm(z, axis=1, keepdims=True)
+        return np.asarray(z / np.where(norm > 0, norm, 1))
+
+    return np.asarray(unit(prediction) @ unit(target).T)
+
+
+def plot_similarity(prediction: NDArray[Any], target: NDArray[Any]) -> Figure:
+    """Cosine similarity of N predicted embeddings with the N true ones, and how the diagonal stands out.
+
+    Parameters
+    ----------
+    prediction, target : float arrays (N, D)
+        Row n of both belongs to the same target region.
+
+    Returns
+    -------
+    Figure
+        Left the matrix; right the distribution on and off its diagonal, with both means and the share of predictions
+        whose own target is the most similar one.
+    """
+    count = len(prediction)
+    figure = new_figure(4.3)
+    if count < 2:
+        return message(figure, "at least two examples are needed to compare")
+    matrix = cosine_matrix(prediction, target)  # (N, N)
+    own, others = np.diag(matrix), matrix[~np.eye(count, dtype=bool)]
+    hits = float(np.mean(np.argmax(matrix, axis=1) == np.arange(count)))
+
+    left, right = figure.subplots(1, 2, width_ratios=[1.1, 1.0])
+    picture = left.imshow(matrix, cmap="cividis", vmin=float(matrix.min()), vmax=1.0, interpolation="nearest")
+    describe(left, "Cosine similarity", x="true target embedding of example", y="predicted embedding of example")
+    left.grid(False)
+    bar = figure.colorbar(picture, ax=left, shrink=0.9)
+    bar.set_label("cosine", fontsize=10)
+    bar.ax.tick_params(labelsize=9)
+
+    edges = np.linspace(float(matrix.min()), 1.0, 41) if matrix.min() < 1 else np.linspace(0.99, 1.0, 41)
+    for values, colour, name in ((others, GREY, "other targets"), (own, VERMILION, "own target (diagonal)")):
+        share = np.full(len(values), 100 / len(values))
+        right.hist(
+            values, bins=list(edges), weights=share, color=colour, alpha=0.65, label=f"{name}: mean {values.mean():.2f}"
+        )
+        right.axvline(float(values.mean()), color=colour, linewidth=2, linestyle="--" if values is others else "-")
+    title = f"Own target most similar: {100 * hits:.0f} % (by chance {100 / count:.0f} %)"
+    describe(right, title, x="cosine of predicted and true embedding", y="% of pairs")
+    right.title.set_color(BLUE)
+    right.set_ylim(top=right.get_ylim()[1] * 1.25)  # room for the legend
+    legend(right, loc="upper left")
+    return figure

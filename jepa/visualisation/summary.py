@@ -1,0 +1,66 @@
+"""The result of a run in plain words: does it beat its baselines, is it healthy, is the geometry used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from jepa.evaluation.quality import is_collapsed
+from jepa.visualisation.table import PROBES, ROWS
+
+
+def summary(evaluation: Mapping[str, Any]) -> list[str]:
+    """Sentences about ``evaluation.json``, the verdict first.
+
+    A difference in accuracy counts as clear when it is more than twice its standard error,
+    sqrt((p (1 - p) + q (1 - q)) / images), which treats the two accuracies p and q as independent (they are measured
+    on the same images, so this is the cautious side).
+
+    Examples
+    --------
+    >>> evaluation = {"linear": {"jepa": 0.8, "random": 0.5, "pixels": 0.6, "chance": 0.1}, "images": 1000}
+    >>> import textwrap
+    >>> print(textwrap.fill(summary(evaluation)[0], 100))
+    Linear probe: the trained encoder is right on 80.0 % of 1,000 held-out images, 20.0 points above the
+    best baseline (raw pixels, 60.0 %).
+    """
+    sentences = [
+        _verdict(PROBES[probe], evaluation[probe], evaluation["images"]) for probe in PROBES if evaluation.get(probe)
+    ]
+    if evaluation.get("note"):
+        sentences.append(str(evaluation["note"]))
+    if "feature_std" in evaluation and "effective_rank" in evaluation:
+        std, rank = evaluation["feature_std"], evaluation["effective_rank"]
+        state = "has collapsed" if is_collapsed(std, rank) else "has not collapsed"
+        of = f" of {evaluation['embedding_dim']}" if "embedding_dim" in evaluation else ""
+        sentences.append(
+            f"The representation {state}: feature standard deviation {std:.2f} (1 = spread evenly, 0 = collapsed), "
+            f"effective rank {rank:.1f}{of} directions."
+        )
+    geometry = evaluation.get("geometry") or {}
+    if geometry.get("ratio"):
+        ratio = geometry["ratio"]
+        use = "uses" if ratio > 1.05 else "hardly uses"
+        sentences.append(
+            f"Told the geometry of another image's target, the held-out loss is {ratio:.2f} times as high "
+            f"({geometry['loss']:.4g} to {geometry['shuffled']:.4g}): the predictor {use} what it is told."
+        )
+    return sentences
+
+
+def _verdict(probe: str, row: Mapping[str, float], images: int) -> str:
+    baselines = {name: row[name] for name in ("random", "pixels", "chance") if name in row}
+    best = max(baselines, key=lambda name: baselines[name])
+    ours, theirs = row["jepa"], baselines[best]
+    difference = 100 * (ours - theirs)
+    error = 100 * math.sqrt((ours * (1 - ours) + theirs * (1 - theirs)) / images)
+    probe = probe if probe == "kNN" else probe.capitalize()
+    start = f"{probe}: the trained encoder is right on {100 * ours:.1f} % of {images:,} held-out images"
+    name = f"the best baseline ({ROWS[best]}, {100 * theirs:.1f} %)"
+    if abs(difference) <= 2 * error:
+        points = f"{difference:+.1f} points, where ±{2 * error:.1f} could be chance"
+        return f"{start}, no clear difference from {name}: {points}."
+    if difference < 0:
+        return f"{start}. It does not beat its baselines: that is {-difference:.1f} points below {name}."
+    return f"{start}, {difference:.1f} points above {name}."
