@@ -1,0 +1,56 @@
+# Every target works from a fresh clone with git, make and Python >= 3.11 (with pip).
+#   make demo PYTHON=python3.12              another Python
+#   make demo EXTRAS=eval,cuda13 ARGS='--device cuda'
+#   make test ARGS='-k gradcheck'
+PYTHON ?= python3
+VENV := .venv
+EXTRAS ?= eval
+ARGS ?=
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint parity bench results clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: $(VENV)/.base  ## write the default images, train, evaluate, draw: runs/demo/report.html (ARGS=--quick: one minute)
+	$(BIN)/python -m jepa demo $(ARGS)
+
+test: $(VENV)/.test  ## run the whole suite (ARGS='-k name' for a part)
+	$(BIN)/python -m pytest -q -n 2 -m "not parity" $(ARGS)
+
+lint: $(VENV)/.lint  ## check style and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
+	$(BIN)/python -m pytest -q -m parity $(ARGS)
+
+bench: $(VENV)/.base  ## measure the engine and the training step
+	$(BIN)/python -m benchmarks $(ARGS)
+
+results: $(VENV)/.base  ## rerun the experiments behind the README's tables (hours)
+	$(BIN)/python -m benchmarks results $(ARGS)
+
+clean:  ## remove .venv and caches; data/ and runs/ stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One virtual environment; a stamp file says which sets of packages it has. The second way of making it serves a Debian
+# without python3-venv: pip installs into the new environment from outside.
+$(VENV)/.base: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed, and '$(PYTHON)' is not that. Try: make demo PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install -q 'pip>=25.1'; }
+	$(BIN)/python -m pip install -q -U 'pip>=25.1'
+	$(BIN)/python -m pip install -q -e '.[$(EXTRAS)]'
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.base
+	$(BIN)/python -m pip install -q --group $*
+	@touch $@
+
+$(VENV)/.parity: $(VENV)/.test
+	$(BIN)/python -m pip install -q --group parity
+	@touch $@

@@ -1,0 +1,36 @@
+"""The settings of a run: typed, documented, layered from defaults, preset, file and command line."""
+
+from jepa.config.fields import fields, value_of
+from jepa.config.load import differences, from_yaml, load, presets, to_yaml
+from jepa.config.rules import check
+from jepa.config.schema import (
+    AugmentConfig,
+    Config,
+    DataConfig,
+    EvaluationConfig,
+    JEPAConfig,
+    LossConfig,
+    OptimConfig,
+    RegionConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "AugmentConfig",
+    "Config",
+    "DataConfig",
+    "EvaluationConfig",
+    "JEPAConfig",
+    "LossConfig",
+    "OptimConfig",
+    "RegionConfig",
+    "TrainConfig",
+    "check",
+    "differences",
+    "fields",
+    "from_yaml",
+    "load",
+    "presets",
+    "to_yaml",
+    "value_of",
+]
