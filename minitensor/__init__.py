@@ -12,14 +12,18 @@ from minitensor.backend import manual_seed
 from minitensor.engine import enable_grad, grad, is_recording, no_grad, unfused
 from minitensor.functions import *  # noqa: F403
 from minitensor.functions import __all__ as _functions
+from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.op import composite, op
 from minitensor.tensor import Tensor
 
 __all__ = [
+    "GradcheckError",
     "Tensor",
     "composite",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "is_recording",
     "manual_seed",
     "no_grad",
