@@ -67,13 +67,16 @@ class _Function:
                 )
         return args, settings
 
-    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any], where: str = "in") -> None:
+    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any]) -> None:
         """Add to an error which call it came from, and each operand's dtype, shape and device."""
         names = [f"{self.arguments[0]}[{i}]" for i in range(len(args))] if self.variadic else self.arguments
         operands = [f"{n} = {describe(a)}" for n, a in zip(names, args, strict=False)] + [
             f"{k}={v!r}"[:60] for k, v in settings.items()
         ]
-        error.add_note(f"{where} {self.name}({', '.join(operands)})")
+        error.add_note(f"in {self.name}({', '.join(operands)})")
+        devices = sorted({device_of(x) for a in args if is_array(x := a.data if isinstance(a, Variable) else a)})
+        if len(devices) > 1:
+            error.add_note(f"the operands are on {' and '.join(devices)}: move one with .to({devices[0]!r})")
 
 
 class Op(_Function):

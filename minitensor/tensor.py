@@ -196,15 +196,14 @@ class Tensor(Variable):
         >>> Tensor([1, 2]).to(dtype="float32")
         Tensor float32 (2,): [1. 2.]
         """
-        result = self if dtype is None or self.dtype == dtype else self.astype(dtype)
-        data = result.data if device is None else backend.move(result.data, device)
-        if data is result.data:
-            return result
-        if result.requires_grad and result.source is not None and is_recording():
+        data = self.data if device is None else backend.move(self.data, device)
+        if data is self.data:
+            return self if dtype is None or self.dtype == dtype else self.astype(dtype)
+        if self.requires_grad and self.source is not None and is_recording():
             raise GradientError(
                 f"a recorded Tensor cannot move from {self.device} to {device} with its graph: detach() it first, or move the leaves"
             )
-        return Tensor(data, requires_grad=result.requires_grad and result.source is None)
+        return Tensor(data, dtype=dtype, requires_grad=self.requires_grad and self.source is None)
 
     def astype(self, dtype: Any) -> Tensor:
         """Return it in another dtype; gradients come back in this one."""
@@ -237,7 +236,7 @@ class Tensor(Variable):
     __invert__ = lambda self: el.logical_not(self)  # noqa: E731
 
     def __getitem__(self, index: Any) -> Tensor:
-        return ix.getitem(self, index=ix.plain_index(index))  # type: ignore[no-any-return]
+        return ix.getitem(self, index=ix.plain_index(index, self))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change entries in place: only where no recorded call would notice."""
@@ -246,7 +245,7 @@ class Tensor(Variable):
                 "x[...] = v on a Tensor that takes part in a graph cannot be differentiated: "
                 "use minitensor.where to choose between two values, or do it under no_grad()"
             )
-        self.data[ix.plain_index(index)] = value.data if isinstance(value, Variable) else value
+        self.data[ix.plain_index(index, self)] = value.data if isinstance(value, Variable) else value
         self.changed()
 
     # -- methods, named as NumPy's -----------------------------------------------------------------------------------

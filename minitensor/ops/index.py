@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import device_of, is_array, namespace
 from minitensor.engine import Variable
+from minitensor.errors import DeviceError
 from minitensor.op import composite, op
 
 __all__ = ["getitem", "one_hot", "plain_index", "scatter", "take", "take_along_axis"]
@@ -13,15 +14,20 @@ __all__ = ["getitem", "one_hot", "plain_index", "scatter", "take", "take_along_a
 Array = Any
 
 
-def plain_index(index: Any) -> Any:
-    """Return an index as plain values: Tensors unwrapped, lists made arrays, arrays copied (they could change unseen)."""
+def plain_index(index: Any, x: Any) -> Any:
+    """Return an index into x as plain values: Tensors unwrapped, lists made arrays, arrays copied (they could change unseen)."""
     if isinstance(index, tuple):
-        return tuple(plain_index(i) for i in index)
-    if isinstance(index, Variable):
-        index = index.data
+        return tuple(plain_index(i, x) for i in index)
+    index, x = (v.data if isinstance(v, Variable) else v for v in (index, x))
     if isinstance(index, list):
-        return namespace().asarray(index)
-    return index.copy() if is_array(index) else index
+        return namespace(x).asarray(index)
+    if not is_array(index):
+        return index
+    if device_of(index) != device_of(x):
+        raise DeviceError(
+            f"the index is on {device_of(index)}, the array on {device_of(x)}: move it with .to({device_of(x)!r})"
+        )
+    return index.copy()
 
 
 def _is_basic(index: Any) -> bool:
@@ -56,7 +62,7 @@ scatter.vjp(x=lambda g, index: getitem(g, index=index))
 @composite
 def take(x: Array, indices: Array, *, axis: int = 0) -> Array:
     """y = the slices of x at integer `indices` along an axis: the lookup of an embedding"""
-    return getitem(x, index=(slice(None),) * (axis % len(x.shape)) + (plain_index(indices),))
+    return getitem(x, index=(slice(None),) * (axis % len(x.shape)) + (plain_index(indices, x),))
 
 
 def _lanes(xp: Any, indices: Array, axis: int) -> tuple[Array, ...]:

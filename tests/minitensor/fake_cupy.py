@@ -1,0 +1,203 @@
+"""A strict stand-in for CuPy: NumPy arrays behind a wall, so that the GPU path is checked where no GPU is.
+
+Like CuPy's, its arrays refuse to become NumPy arrays by themselves and refuse to meet host arrays, their reductions are
+0-d arrays, and the module lacks the names that CuPy 14.2 lacks. Where CuPy is lenient (`numpy.exp(device_array)`
+works there, NumPy scalars are taken and bring their dtype along) it is stricter.
+
+`import tests.minitensor.fake_cupy` registers it: `Tensor.to("fake")`.
+"""
+
+from __future__ import annotations
+
+import operator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import Backend, register
+
+# dir(numpy 2.4) minus dir(cupy 14.2.0): 67 names
+MISSING = frozenset(
+    """False_ ScalarType True_ asmatrix block bmat busday_count busday_offset busdaycalendar bytes_ char character
+    clongdouble complex256 core ctypeslib datetime64 datetime_as_string datetime_data dtypes einsum_path emath errstate
+    f2py flexible float128 frompyfunc fromregex geomspace get_include getbufsize geterr geterrcall histogram_bin_edges
+    info insert is_busday isnat little_endian longdouble ma matrix matvec memmap nanpercentile nanquantile ndenumerate
+    nditer nested_iters object_ polyder polydiv polyint rec recarray record sctypeDict setbufsize seterr seterrcall
+    show_runtime spacing str_ strings test timedelta64 typecodes unstack vecdot vecmat void""".split()
+)
+METHODS = """all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot fill flatten max mean min
+    nonzero prod ptp ravel repeat reshape round searchsorted sort squeeze std sum swapaxes take trace transpose var
+    view""".split()
+OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
+COMPARISONS = "eq ne lt le gt ge".split()
+FROM_HOST = {"array", "asarray", "ascontiguousarray"}  # an explicit copy to the device, of host arrays too
+AT_DTYPES = "int32 uint32 uint64 float16 float32 float64 complex64 complex128".split()  # what atomicAdd knows
+calls: list[str] = []  # names of module functions that ran: proof that the device's module did the work
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    raise TypeError("implicit conversion of a device array to a NumPy array: use .get()")
+
+
+def _unwrap(x: Any) -> Any:
+    """Return what NumPy needs to compute, refusing everything that lives on the host."""
+    if isinstance(x, FakeArray):
+        return x._array
+    if isinstance(x, (np.ndarray, np.generic)):
+        raise TypeError(f"a device array cannot meet a host {type(x).__name__} of dtype {x.dtype}")
+    if isinstance(x, (tuple, list)):
+        return type(x)([_unwrap(v) for v in x])
+    if isinstance(x, dict):
+        return {k: _unwrap(v) for k, v in x.items()}
+    return x
+
+
+def _wrap(y: Any) -> Any:
+    if isinstance(y, (np.ndarray, np.generic)):
+        return FakeArray(np.asarray(y))  # 0-d arrays where NumPy gives scalars
+    return tuple(map(_wrap, y)) if isinstance(y, (tuple, list)) else y
+
+
+class FakeArray:
+    """An array on the device "fake"."""
+
+    __slots__ = ("_array",)
+    __array_priority__ = 100
+    __array_ufunc__ = None  # numpy.exp(device), host + device: TypeError
+    __array__ = _refuse
+    __array_function__ = _refuse
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    shape = property(lambda self: self._array.shape)
+    dtype = property(lambda self: self._array.dtype)
+    ndim = property(lambda self: self._array.ndim)
+    size = property(lambda self: self._array.size)
+    itemsize = property(lambda self: self._array.itemsize)
+    nbytes = property(lambda self: self._array.nbytes)
+    strides = property(lambda self: self._array.strides)
+    flags = property(lambda self: self._array.flags)
+    T = property(lambda self: FakeArray(self._array.T))
+    mT = property(lambda self: FakeArray(self._array.mT))  # noqa: N815
+    data = property(lambda self: object())  # CuPy's is a pointer to device memory, not an array
+    device = "fake"
+
+    def get(self) -> np.ndarray:
+        return self._array.copy()
+
+    def item(self) -> Any:
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        return self._array.tolist()
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._array)
+
+    def __int__(self) -> int:
+        return int(self._array)
+
+    def __float__(self) -> float:
+        return float(self._array)
+
+    def __repr__(self) -> str:
+        return f"FakeArray({self._array!r})"
+
+    def __getitem__(self, index: Any) -> FakeArray:
+        return _wrap(self._array[_unwrap(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._array[_unwrap(index)] = _unwrap(value)
+
+    def __neg__(self) -> FakeArray:
+        return _wrap(-self._array)
+
+    def __invert__(self) -> FakeArray:
+        return _wrap(~self._array)
+
+    def __abs__(self) -> FakeArray:
+        return _wrap(abs(self._array))
+
+
+def _method(name: str) -> Any:
+    def call(self: FakeArray, *args: Any, **kwargs: Any) -> Any:
+        return _wrap(getattr(self._array, name)(*_unwrap(args), **_unwrap(kwargs)))
+
+    return call
+
+
+def _binary(name: str, reflected: bool = False) -> Any:
+    function = getattr(operator, f"__{name}__")
+
+    def call(self: FakeArray, other: Any) -> Any:
+        if not isinstance(other, (FakeArray, bool, int, float, np.ndarray, np.generic)):
+            return NotImplemented
+        a, b = self._array, _unwrap(other)
+        return _wrap(function(b, a) if reflected else function(a, b))
+
+    return call
+
+
+def _in_place(name: str) -> Any:
+    function = getattr(operator, f"__i{name}__")
+
+    def call(self: FakeArray, other: Any) -> Any:
+        self._array = function(self._array, _unwrap(other))
+        return self
+
+    return call
+
+
+for _name in METHODS:
+    setattr(FakeArray, _name, _method(_name))
+for _name in COMPARISONS:
+    setattr(FakeArray, f"__{_name}__", _binary(_name))
+for _name in OPERATORS:
+    setattr(FakeArray, f"__{_name}__", _binary(_name))
+    setattr(FakeArray, f"__r{_name}__", _binary(_name, reflected=True))
+    if _name != "matmul":
+        setattr(FakeArray, f"__i{_name}__", _in_place(_name))
+
+
+class _Callable:
+    """A function of the module: device arrays in, device arrays out."""
+
+    def __init__(self, name: str, function: Any) -> None:
+        self.name, self.function = name, function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        calls.append(self.name)
+        if self.name in FROM_HOST and isinstance(args[0], (np.ndarray, np.generic)):
+            return _wrap(np.array(args[0], **kwargs))
+        return _wrap(self.function(*_unwrap(args), **_unwrap(kwargs)))
+
+    def at(self, a: FakeArray, index: Any, b: Any = None) -> None:
+        if not isinstance(self.function, np.ufunc) or self.name not in ("add", "subtract", "maximum", "minimum"):
+            raise AttributeError(f"{self.name}.at")
+        if a.dtype.name not in AT_DTYPES:
+            raise TypeError(f"{self.name}.at: the GPU has no atomic operation for {a.dtype}")
+        calls.append(f"{self.name}.at")
+        self.function.at(_unwrap(a), _unwrap(index), _unwrap(b))
+
+
+class _Module(ModuleType):
+    ndarray = FakeArray
+
+    def __getattr__(self, name: str) -> Any:
+        if name in MISSING or not hasattr(np, name):
+            raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+        value = getattr(np, name)
+        return _Callable(name, value) if callable(value) and not isinstance(value, type) else value
+
+
+xp = _Module("fake_cupy")
+register("fake", FakeArray, Backend(xp, lambda x: "fake", lambda x, device: FakeArray(x.copy()), FakeArray.get))
