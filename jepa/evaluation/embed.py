@@ -40,11 +40,11 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
     JEPAError
         If the run or the data cannot be read, or the suffix is another one.
     """
-    from jepa.training.run import load_run
-
     _checked(out)  # before the work, not after it
+    from jepa.runs.run import load_run
+
     run = load_run(run_dir, device=device)
-    images, labels, classes, paths = run.images("all", data=None if data is None else str(data))
+    images, labels, classes, paths = run.images(None, data)
     embeddings = run.model.features(images, encoder=run.config.evaluation.encoder)  # (N, D)
     return write_embeddings(out, embeddings, labels, paths=[str(path) for path in paths], classes=classes)
 

@@ -46,24 +46,27 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     dict
         What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``random_seeds`` lists
         the accuracy of each random encoder; ``effective_rank``, ``feature_std`` and ``uniformity`` describe the
-        held-out features; ``geometry`` has the held-out loss as it is, and with the target geometry shuffled in the
-        batch. Without labels of at least two classes there are no probes, and ``note`` says so.
+        held-out features; ``geometry`` has the held-out prediction error (1 = no better than predicting the mean
+        embedding) with the true target geometry (``loss``) and with another image's (``shuffled``), and their ratio.
+        Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises
     ------
     JEPAError
         If the run or the data cannot be read.
     """
-    from jepa.training.run import load_run
+    from jepa.runs.run import load_run
 
     started = time.perf_counter()
     run_dir = Path(run_dir)
     run = load_run(run_dir, device=device)
     settings = run.config.evaluation
     root = str(data) if data is not None else run.config.data.eval_root or None
-    images, labels, classes = {}, {}, []
+    images: dict[str, NDArray[np.float32]] = {}
+    labels: dict[str, NDArray[np.int64] | None] = {}
+    classes: list[str] = []
     for split in ("train", "val"):
-        arrays, codes, classes, _ = run.images(split, data=root)  # (N, C, S, S), (N,) or None
+        arrays, codes, classes, _ = run.images(split, root)  # (N, C, S, S), (N,) or None
         kept = _limited(len(arrays), codes, settings.max_images, seed=run.config.seed)
         images[split], labels[split] = arrays[kept], None if codes is None else codes[kept]
     features = {split: run.model.features(array, encoder=settings.encoder) for split, array in images.items()}  # (N, D)
@@ -86,10 +89,9 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
             "class into a sub-folder, or name a labelled folder with --data."
         )
     else:
-        result |= _probes(run.config, features, images, labels)
+        result |= _probes(run, features, images, labels)
     if data is None:
-        losses = run.validation_losses()
-        result["geometry"] = {**losses, "ratio": losses["shuffled"] / losses["loss"] if losses["loss"] else None}
+        result["geometry"] = run.validation_losses()
     result["seconds"] = round(time.perf_counter() - started, 2)
 
     name = "evaluation.json" if data is None else f"evaluation-{Path(data).resolve().name}.json"
@@ -99,22 +101,22 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
 
 
 def _probes(
-    config: Any, features: dict[str, NDArray[Any]], images: dict[str, NDArray[Any]], labels: dict[str, Any]
+    run: Any, features: dict[str, NDArray[Any]], images: dict[str, NDArray[Any]], labels: dict[str, Any]
 ) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
-    from jepa.training.run import random_twin
+    from jepa.runs.run import random_twin
 
-    settings = config.evaluation
+    settings = run.config.evaluation
     rows = {
         "jepa": (features["train"], features["val"]),
         "pixels": (images["train"].reshape(len(images["train"]), -1), images["val"].reshape(len(images["val"]), -1)),
     }
     twins = [f"random {seed}" for seed in range(settings.random_seeds)]
     for seed, name in enumerate(twins):
-        twin = random_twin(config, seed, images["train"])
+        twin = random_twin(run.config, seed, images["train"], device=run.device)
         train, test = (twin.features(images[split], encoder=settings.encoder) for split in ("train", "val"))
         rows[name] = train, test
-    table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=config.seed)
+    table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=run.config.seed)
     result: dict[str, Any] = {"random_seeds": {}, "k": settings.k, "C": table.pop("C")}
     for probe, row in table.items():
         accuracies = [row.pop(name) for name in twins]

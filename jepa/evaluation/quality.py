@@ -111,7 +111,7 @@ def uniformity(z: NDArray[Any], *, t: float = 2.0, chunk: int = 1024) -> float:
 
     Examples
     --------
-    >>> uniformity(np.eye(3))
+    >>> round(uniformity(np.eye(3)), 6)
     -4.0
     """
     unit = _unit(z)  # (N, D)

@@ -11,9 +11,10 @@ CAPTIONS = {
     ),
     "loss": (
         "Loss",
-        """A falling loss alone proves little: it also falls when all embeddings become alike, so read it with the
-        health below. Held out: the same loss on images not trained on. Geometry shuffled: the predictor is told the
-        place of another image's target; the gap above the held-out curve is what the geometry is worth to it.""",
+        """A falling training loss alone proves little: it also falls when all embeddings become alike, so read it with
+        the health below. Right: how far predictions are from the true embeddings of held-out images, as a share of
+        the variance of these, so that 1 is no better than always answering the mean. The gap between the two curves
+        is what the geometry is worth to the predictor.""",
     ),
     "health": (
         "Health of the representation",

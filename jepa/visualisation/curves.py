@@ -29,41 +29,44 @@ _STEPS = "training step"
 
 
 def plot_loss(records: Sequence[Record]) -> Figure:
-    """Training loss with its running mean, and the held-out loss with and without its geometry; the parts beside it.
+    """Training loss with its running mean and its parts; beside it the prediction error on held-out images.
 
     Parameters
     ----------
     records : sequence of mappings
         Lines of ``metrics.jsonl``: ``kind`` "step" with ``step``, ``loss`` and ``loss/PART``; ``kind`` "epoch" with
-        ``step``, ``validation_loss`` and ``validation_loss_shuffled``. What is missing is left out.
+        ``step``, ``validation_loss`` (1 = no better than predicting the mean embedding) and
+        ``validation_loss_shuffled`` (with another image's geometry). What is missing is left out.
 
     Returns
     -------
     Figure
-        One panel, or two if the loss has at least two parts.
+        Two panels, or one if nothing was held out.
     """
-    parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
-    split = len(parts) >= 2
+    held_out = len(_series(records, "validation_loss", kind="epoch")[0]) > 0
     figure = new_figure(4.0)
     if not len(_series(records, "loss")[0]):
         return message(figure, "no loss was logged yet")
-    panels = figure.subplots(1, 2 if split else 1, squeeze=False)[0]
-    _noisy(panels[0], *_series(records, "loss"), "training, each logged step", "training, running mean", BLUE)
-    for name, label, colour, style in (
-        ("validation_loss", "held out", ORANGE, "-"),
-        ("validation_loss_shuffled", "held out, geometry shuffled", VERMILION, "--"),
-    ):
-        x, y = _series(records, name, kind="epoch")
-        if len(x):
-            panels[0].plot(x, y, style, color=colour, marker="o", markersize=4, linewidth=2, label=label)
-    describe(panels[0], "Loss", x=_STEPS, y="loss")
-    if split:
-        for name, colour in zip(parts, PALETTE * 4, strict=False):
+    panels = figure.subplots(1, 2 if held_out else 1, squeeze=False)[0]
+    _noisy(panels[0], *_series(records, "loss"), "each logged step", "running mean", BLUE)
+    parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
+    if len(parts) >= 2:
+        for name, colour in zip(parts, PALETTE[1:] * 4, strict=False):
             x, y = _series(records, name)
-            panels[1].plot(x, _smooth(y), color=colour, linewidth=2, label=name.removeprefix("loss/"))
-        describe(panels[1], "Parts of the loss (running mean)", x=_STEPS, y="loss")
+            panels[0].plot(x, _smooth(y), "--", color=colour, linewidth=1.6, label=name.removeprefix("loss/"))
+    describe(panels[0], "Training loss", x=_STEPS, y="loss")
+    _maybe_log(panels[0])
+    if held_out:
+        for name, label, colour, style in (
+            ("validation_loss", "told the true geometry", BLUE, "-"),
+            ("validation_loss_shuffled", "told another image's geometry", VERMILION, "--"),
+        ):
+            x, y = _series(records, name, kind="epoch")
+            panels[1].plot(x, y, style, color=colour, marker="o", markersize=4, linewidth=2, label=label)
+        panels[1].axhline(1, color=GREY, linewidth=1.4, linestyle=":", label="predicting the mean embedding")
+        describe(panels[1], "Prediction error, held out", x=_STEPS, y="squared error / variance of the target")
+        panels[1].set_ylim(bottom=0)
     for panel in panels:
-        _maybe_log(panel)
         legend(panel)
     return figure
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jepa.visualisation.style import BLUE, GREY, MARKERS, PALETTE, describe, message, new_figure
+from jepa.visualisation.style import BLUE, MARKERS, PALETTE, describe, message, new_figure
 
 _MOST = 10  # classes that get a colour and a sign of their own
 
@@ -77,11 +77,13 @@ def plot_embedding(
         shown = sorted(found[np.argsort(-counts, kind="stable")][:_MOST])
         rest = ~np.isin(labels, shown)
         if rest.any():
-            axes.scatter(*points[rest].T, color="#C8C8C8", label=f"{len(found) - _MOST} others", **look)
+            axes.scatter(
+                points[rest, 0], points[rest, 1], color="#C8C8C8", label=f"{len(found) - _MOST} others", **look
+            )
         for place, label in enumerate(shown):
             name = classes[label] if classes is not None and 0 <= label < len(classes) else str(label)
-            style = {"color": PALETTE[place % 8] if place < 8 else GREY, "marker": MARKERS[place]}
-            axes.scatter(*points[labels == label].T, label=name, **style, **look)
+            style: dict[str, Any] = {"color": PALETTE[place], "marker": MARKERS[place]}
+            axes.scatter(points[labels == label, 0], points[labels == label, 1], label=name, **style, **look)
         axes.legend(
             title="class",
             fontsize=9,
@@ -92,6 +94,7 @@ def plot_embedding(
             markerscale=1.4,
         )
     share = [f"principal component {axis + 1} ({100 * explained[axis]:.1f} % of the variance)" for axis in range(2)]
-    title = f"{len(embeddings):,} embeddings, {100 * explained.sum():.0f} % of their variance"
+    axes.set_aspect("equal", adjustable="datalim")
+    title = f"{len(embeddings):,} embeddings in two dimensions"
     describe(axes, title, x=share[0], y=share[1])
     return figure

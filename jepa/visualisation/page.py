@@ -21,7 +21,8 @@ ul.missing { background: #fdf4e7; border-left: 4px solid #e69f00; padding: 0.7re
 table { border-collapse: collapse; margin: 0.6rem 0; }
 th, td { border-bottom: 1px solid #dcdcdc; padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 600; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.number, th.number { text-align: right; padding-left: 0.9rem; white-space: nowrap; }
+td.number { font-variant-numeric: tabular-nums; }
 tr.ours td { font-weight: 700; }
 figure { margin: 1rem 0; }
 figure img { display: block; width: 100%; height: auto; border: 1px solid #e4e4e4; }

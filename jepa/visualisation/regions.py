@@ -65,21 +65,23 @@ def plot_regions(
     """
     count, most = len(images), max(len(region.targets) for region in regions)
     columns = 2 + most
-    figure = new_figure(1.9 * count + 0.3)
-    grid = figure.subplots(count, columns + 1, squeeze=False, width_ratios=[1.0] * columns + [1.7])
+    side = 8.4 / (columns + 1.4)  # inches of a picture
+    figure = new_figure(count * max(side + 0.1, 0.31 * most) + 0.5)
+    grid = figure.subplots(count, columns + 1, squeeze=False, width_ratios=[1.0] * columns + [1.4])
     for n, (image, region) in enumerate(zip(images, regions, strict=True)):
         boxes = region.targets
         heading = n == 0
         show_image(grid[n, 0], image, "image" if heading else "")
         _outline(grid[n, 0], region.context, BLUE, "context", "--")
         for t, box in enumerate(boxes):
-            _outline(grid[n, 0], box, _TARGETS[t % 5], str(t + 1), "-")
+            _outline(grid[n, 0], box, _TARGETS[t % 5], str(t + 1) if most > 1 else "target", "-")
         seen = context[n] if context is not None else _cut(image, region.context, boxes if region.hidden else ())
         show_image(grid[n, 1], seen, "context" if heading else "", colour=BLUE)
         for t in range(most):
             if t < len(boxes):
                 crop = target[n, t] if target is not None else _cut(image, boxes[t])
-                show_image(grid[n, 2 + t], crop, f"target {t + 1}" if heading else "", colour=_TARGETS[t % 5])
+                name = f"target {t + 1}" if most > 1 else "target"
+                show_image(grid[n, 2 + t], crop, name if heading else "", colour=_TARGETS[t % 5])
             else:
                 grid[n, 2 + t].axis("off")
         words = [
@@ -87,10 +89,10 @@ def plot_regions(
             for t, box in enumerate(boxes)
         ]
         grid[n, -1].axis("off")
-        grid[n, -1].set_title("told to the predictor" if heading else "", fontsize=10, loc="left")
+        grid[n, -1].set_title("told (% of the context)" if heading else "", fontsize=10, loc="left")
         text = "\n".join(f"{t + 1}: {line}" if most > 1 else line for t, line in enumerate(words))
         size = 9.0 if most == 1 else 8.0
-        grid[n, -1].text(0, 0.5, text, fontsize=size, va="center", transform=grid[n, -1].transAxes, linespacing=1.4)
+        grid[n, -1].text(0, 0.5, text, fontsize=size, va="center", transform=grid[n, -1].transAxes, linespacing=1.25)
     return figure
 
 
@@ -117,22 +119,22 @@ def geometry_of(context: _Box, target: _Box) -> NDArray[np.float32]:
 
 
 def in_words(geometry: NDArray[Any]) -> str:
-    """Say a geometry (4,) in words; the unit is the context's height and width.
+    """Say a geometry (4,) in words, in per cent of the context's height and width.
 
     Examples
     --------
     >>> print(in_words(np.array([-0.25, 0.1, np.log(0.5), np.log(0.75)])))
     25 % up, 10 % right
-    size 50 % x 75 % of the context
+    height 50 %, width 75 %
     >>> print(in_words(np.zeros(4)))
-    centred on the context
-    size 100 % x 100 % of the context
+    same centre
+    height 100 %, width 100 %
     """
     dy, dx = round(100 * float(geometry[0])), round(100 * float(geometry[1]))
     height, width = (round(100 * math.exp(float(value))) for value in geometry[2:])
     moves = [f"{abs(dy)} % {'down' if dy > 0 else 'up'}"] if dy else []
     moves += [f"{abs(dx)} % {'right' if dx > 0 else 'left'}"] if dx else []
-    return f"{', '.join(moves) or 'centred on the context'}\nsize {height} % x {width} % of the context"
+    return f"{', '.join(moves) or 'same centre'}\nheight {height} %, width {width} %"
 
 
 def _outline(axes: Axes, box: _Box, colour: str, label: str, style: str) -> None:
@@ -144,7 +146,11 @@ def _outline(axes: Axes, box: _Box, colour: str, label: str, style: str) -> None
                 place, box.width, box.height, fill=False, edgecolor=edge, linewidth=width, linestyle=line, clip_on=False
             )
         )
-    at = {"fontsize": 8, "color": "white", "bbox": {"facecolor": colour, "edgecolor": "white", "pad": 1.0}}
+    at: dict[str, Any] = {
+        "fontsize": 8,
+        "color": "white",
+        "bbox": {"facecolor": colour, "edgecolor": "white", "pad": 1.0},
+    }
     if label == "context":
         axes.text(box.left, box.top + box.height, label, va="bottom", ha="left", **at)
     else:

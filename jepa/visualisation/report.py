@@ -36,7 +36,7 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
         used.
     examples : mapping, optional
         What the model makes of n held-out images; loaded from the last checkpoint if missing, with
-        ``jepa.training.run.load_run(run_dir, device=device).examples(64)``. Its keys:
+        `jepa.evaluation.examples.examples`. Its keys:
 
         - ``images`` float (n, C, H, W) in [0, 1]: the images that the regions were drawn in (after flips);
         - ``regions``: list of n `jepa.masks.Regions`, in pixels of ``images``;
@@ -126,9 +126,10 @@ def _model_figures(
 ) -> dict[str, Figure]:
     if examples is None:
         try:
-            from jepa.training.run import load_run
+            from jepa.evaluation.examples import examples as shown_by
+            from jepa.runs.run import load_run
 
-            examples = load_run(run_dir, device=device).examples(EXAMPLES)
+            examples = shown_by(load_run(run_dir, device=device), EXAMPLES)
         except JEPAError as error:
             mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
             missing.append(f"Pictures of what the model does: {error} {mended}")

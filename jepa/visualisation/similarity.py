@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jepa.visualisation.style import BLUE, GREY, VERMILION, describe, legend, message, new_figure
+from jepa.visualisation.style import GREY, VERMILION, describe, legend, message, new_figure
 
 
 def cosine_matrix(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
@@ -74,9 +74,8 @@ def plot_similarity(prediction: NDArray[Any], target: NDArray[Any]) -> Figure:
             values, bins=list(edges), weights=share, color=colour, alpha=0.65, label=f"{name}: mean {values.mean():.2f}"
         )
         right.axvline(float(values.mean()), color=colour, linewidth=2, linestyle="--" if values is others else "-")
-    title = f"Own target most similar: {100 * hits:.0f} % (by chance {100 / count:.0f} %)"
+    title = f"Own target is the nearest: {100 * hits:.0f} %\n(by chance {100 / count:.1f} %)"
     describe(right, title, x="cosine of predicted and true embedding", y="% of pairs")
-    right.title.set_color(BLUE)
     right.set_ylim(top=right.get_ylim()[1] * 1.25)  # room for the legend
     legend(right, loc="upper left")
     return figure

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from jepa.evaluation.atomic import replacing
 
-# Okabe & Ito 2008, "Color Universal Design"; yellow comes last because it is faint on white.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, YELLOW = PALETTE = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442",
+# The first seven are from Okabe & Ito 2008, "Color Universal Design" (without its yellow, which is faint on white), the
+# next two from Paul Tol's muted scheme.
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, WINE, OLIVE, GREY = PALETTE = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#882255", "#999933", "#767676",
 )  # fmt: skip
-GREY = "#767676"
 MARKERS = "os^Dv*PX<>"
 """A second sign beside the colour, so that no picture depends on colour alone."""
 

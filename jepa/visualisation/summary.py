@@ -43,8 +43,9 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         ratio = geometry["ratio"]
         use = "uses" if ratio > 1.05 else "hardly uses"
         sentences.append(
-            f"Told the geometry of another image's target, the held-out loss is {ratio:.2f} times as high "
-            f"({geometry['loss']:.4g} to {geometry['shuffled']:.4g}): the predictor {use} what it is told."
+            f"The prediction error on held-out images is {geometry['loss']:.3g} (1 = no better than predicting the "
+            f"mean embedding), and {geometry['shuffled']:.3g} when the predictor is told another image's geometry, "
+            f"{ratio:.2f} times as much: it {use} what it is told."
         )
     return sentences
 
@@ -59,7 +60,7 @@ def _verdict(probe: str, row: Mapping[str, float], images: int) -> str:
     start = f"{probe}: the trained encoder is right on {100 * ours:.1f} % of {images:,} held-out images"
     name = f"the best baseline ({ROWS[best]}, {100 * theirs:.1f} %)"
     if abs(difference) <= 2 * error:
-        points = f"{difference:+.1f} points, where ±{2 * error:.1f} could be chance"
+        points = f"{difference:+.1f} points, within the sampling error of ±{2 * error:.1f}"
         return f"{start}, no clear difference from {name}: {points}."
     if difference < 0:
         return f"{start}. It does not beat its baselines: that is {-difference:.1f} points below {name}."

@@ -63,12 +63,19 @@ def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
             )
         level = 100 * row["chance"]
         label = ROWS["chance"] if place == 0 else None
-        axes.plot([place - 0.45, place + 0.45], [level, level], "--", color=BLACK, linewidth=1.4, label=label)
-        axes.annotate(f"{level:.1f}", (place + 0.46, level), fontsize=9, va="center")
+        axes.plot([place - 0.42, place + 0.42], [level, level], "--", color=BLACK, linewidth=1.4, label=label)
+        axes.annotate(f"{level:.1f}", (place + 0.43, level), fontsize=9, va="center")
     describe(axes, "Accuracy on held-out images", y="correct (%)")
     axes.set_xticks(range(len(shown)), [PROBES[probe] for probe in shown], fontsize=11)
     axes.set_xlim(-0.6, len(shown) - 0.4)
     axes.set_ylim(0, 105)
     axes.grid(False, axis="x")
-    legend(axes, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    handles, names = axes.get_legend_handles_labels()  # matplotlib puts lines before bars; chance is the last row
+    legend(
+        axes,
+        handles=handles[1:] + handles[:1],
+        labels=names[1:] + names[:1],
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
     return figure
