@@ -154,7 +154,7 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
                         f"{same.ravel()[:4]}... on Tensors (create_graph): a rule is ordinary code over ops"
                     )
                 rows[i].append(row.ravel())
-    return [np.array(r).reshape(-1, x.size) for r, x in zip(rows, leaves, strict=True)]
+    return [np.array(r).reshape(len(r), x.size) for r, x in zip(rows, leaves, strict=True)]
 
 
 def _check_aliasing(f: Callable[..., Any], leaves: Sequence[Tensor], inputs: Sequence[Any]) -> None:

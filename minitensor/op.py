@@ -17,7 +17,7 @@ from minitensor.promotion import settle, widen
 __all__ = ["Composite", "Op", "composite", "op", "registry"]
 
 Array = Any
-registry: dict[str, Op | Composite] = {}
+registry: dict[str, Op | Composite] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
 class _Plan(NamedTuple):
@@ -46,7 +46,7 @@ class _Function:
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: an argument may not be called {name!r}: rules use that name")
         update_wrapper(self, function)
-        registry[self.name] = self  # type: ignore[assignment]
+        registry[f"{function.__module__}.{self.name}"] = self  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"

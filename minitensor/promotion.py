@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import device_of, is_array, is_half, namespace
+from minitensor.engine import Variable
 from minitensor.errors import DeviceError
 
 __all__ = ["default_float", "promote", "settle", "widen"]
@@ -147,6 +148,6 @@ def widen(g: Any) -> Any:
     """Return a gradient as its rule computes it: half precision on the CPU becomes float32."""
     if isinstance(g, tuple):
         return tuple(v if v is None else widen(v) for v in g)
-    if g.dtype.itemsize == 2 and is_half(g.dtype) and namespace(getattr(g, "data", g)) is np:
+    if is_half(g.dtype) and namespace(g.data if isinstance(g, Variable) else g) is np:
         return g.astype(np.float32)
     return g

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minitensor.backend import namespace
+from minitensor.engine import Variable
 from minitensor.op import composite, op
 
 __all__ = ["bmm", "einsum", "linear", "matmul"]
@@ -102,7 +103,7 @@ def _einsum_rule(g: Any, xs: Sequence[Any], subscripts: str) -> list[Any]:
     matrix writes it back.
     """
     terms, out = _labels(subscripts, [len(x.shape) for x in xs])
-    xp = namespace(getattr(g, "data", g)) if not hasattr(g, "source") else namespace(g.data)
+    xp = namespace(g.data if isinstance(g, Variable) else g)
     spare = [c for c in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in "".join(terms)]
     grads = []
     for i, (x, term) in enumerate(zip(xs, terms, strict=True)):

@@ -32,6 +32,8 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
 def smooth_l1_loss(input: Array, target: Array, *, beta: float = 1.0, reduction: str = "mean") -> Array:
     """d²/(2 beta) where |d| < beta, else |d| - beta/2, for d = input - target (Girshick 2015), averaged"""
     d = abs(input - target)
+    if beta == 0:
+        return _reduced(d, reduction)
     return _reduced(where(less(d, beta), square(d) * (0.5 / beta), d - 0.5 * beta), reduction)
 
 

@@ -1,0 +1,308 @@
+"""The op table: value, first and second gradient, fused against composite, aliasing, on every backend there is."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor import backend
+from minitensor.op import Composite, registry
+from minitensor.ops import attention, convolution, elementwise, pooling
+from minitensor.ops import reduce as red
+from tests.minitensor.cases import CASES, Case
+from tests.minitensor.fake_cupy import FakeArray
+
+OURS = {name for name in registry if name.startswith("minitensor.")}
+SMOOTH = [c for c in CASES if c.smooth]
+FUSED = [c for c in CASES if isinstance(c.op, Composite) and "cpu" in c.op.kernels]
+VIEWS = {"swapaxes", "moveaxis", "expand_dims", "squeeze", "split"}  # composites of view ops
+table = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+smooth = pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
+
+
+def _is_float(x: Any) -> bool:
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def _results(y: Any) -> list[mt.Tensor]:
+    return list(y) if isinstance(y, (tuple, list)) else [y]
+
+
+def _moved(value: Any, device: str) -> Any:
+    """Bring the arrays in a setting (an index) to a device."""
+    if isinstance(value, tuple):
+        return tuple(_moved(v, device) for v in value)
+    return backend.move(value, device) if isinstance(value, np.ndarray) else value
+
+
+def _run(case: Case, device: str = "cpu", dtype: str = "float64") -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+    """Return the values, and the gradients of Σ v y with fixed v with respect to the float arguments."""
+    args = [
+        mt.Tensor(a.astype(dtype) if _is_float(a) else a, device=device, requires_grad=_is_float(a) and case.smooth)
+        if isinstance(a, np.ndarray)
+        else a
+        for a in case.args
+    ]
+    ys = _results(case.op(*args, **{k: _moved(v, device) for k, v in case.settings.items()}))
+    assert all(y.device.startswith(device) for y in ys)
+    leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
+    generator = np.random.default_rng(0)
+    incoming = [mt.Tensor(generator.standard_normal(y.shape).astype(y.dtype), device=device) for y in ys]
+    wanted = [(y, v) for y, v in zip(ys, incoming, strict=True) if y.requires_grad]
+    grads: tuple[Any, ...] = ()
+    if wanted:
+        grads = mt.grad([y for y, _ in wanted], leaves, [v for _, v in wanted], allow_unused=True)
+    return [y.numpy() for y in ys], [None if g is None else g.numpy() for g in grads]
+
+
+def _same(a: Any, b: Any, tolerance: float) -> None:
+    for x, y in zip(a, b, strict=True):
+        assert (x is None) == (y is None)
+        if x is not None:
+            assert x.shape == y.shape and x.dtype == y.dtype
+            np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * np.abs(y).max(initial=1.0))
+
+
+def test_every_op_has_a_case():
+    assert OURS == {f"{c.op.forward.__module__}.{c.op.name}" for c in CASES}
+
+
+@table
+def test_value(case):
+    expected = _results(case.reference(*case.args))
+    values, _ = _run(case)
+    assert len(values) == len(expected)
+    for got, ref in zip(values, expected, strict=True):
+        assert got.shape == np.shape(ref)
+        if case.op.name != "one_hot":
+            assert got.dtype == np.asarray(ref).dtype
+        np.testing.assert_allclose(got, ref, rtol=1e-12, atol=1e-13)
+    raw = _results(case.op(*case.args, **case.settings))  # on arrays: the same values, no Tensors
+    for got, ref in zip(raw, values, strict=True):
+        assert not isinstance(got, mt.Tensor)
+        np.testing.assert_allclose(got, ref, rtol=1e-12, atol=1e-13)
+
+
+@smooth
+def test_gradients_of_both_orders(case):
+    """Full Jacobians against central differences; raw rules equal traced ones; nothing mutated, nothing aliased."""
+    call = lambda *xs: case.op(*xs, **case.settings)  # noqa: E731
+    call.__name__ = case.id
+    assert mt.gradgradcheck(call, *case.args)
+
+
+@pytest.mark.parametrize("case", [c for c in FUSED if c.smooth], ids=lambda c: c.id)
+def test_gradients_without_kernels(case):
+    with mt.unfused():
+        assert mt.gradcheck(lambda *xs: case.op(*xs, **case.settings), *case.args)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
+@pytest.mark.parametrize("case", FUSED, ids=lambda c: c.id)
+def test_fused_equals_composite(case, dtype, tolerance):
+    with mt.unfused():
+        plain = _run(case, dtype=dtype)
+    fused = _run(case, dtype=dtype)
+    _same(fused[0], plain[0], tolerance)
+    _same(fused[1], plain[1], tolerance)
+
+
+@pytest.mark.parametrize("op", {c.op.name: c.op for c in FUSED}.values(), ids=lambda op: op.name)
+def test_every_kernel_runs(op, monkeypatch):
+    """The comparison above means something only if the kernel took the call, forward and backward."""
+    ran = []
+    kernel = op.kernels["cpu"]
+
+    def counted(*args: Any, **settings: Any) -> Any:
+        outcome = kernel(*args, **settings)
+        if outcome is NotImplemented:
+            return outcome
+        y, pullback = outcome
+        return y, lambda g: ran.append("backward") or pullback(g)
+
+    monkeypatch.setitem(op.kernels, "cpu", counted)
+    for case in FUSED:
+        if case.op is op:
+            _run(case, dtype="float32")
+    assert ran
+    with mt.unfused():
+        ran.clear()
+        _run(next(c for c in FUSED if c.op is op))
+        assert not ran
+
+
+@table
+def test_results_share_no_memory_with_arguments(case):
+    if case.op.name in VIEWS or getattr(case.op, "view", False):
+        pytest.skip("a view")
+    args = [mt.Tensor(a.copy()) if isinstance(a, np.ndarray) else a for a in case.args]
+    for y in _results(case.op(*args, **case.settings)):
+        assert not any(isinstance(a, mt.Tensor) and np.shares_memory(y.data, a.data) for a in args)
+
+
+@table
+def test_arguments_are_not_changed(case):
+    args = [a.copy() if isinstance(a, np.ndarray) else a for a in case.args]
+    for a in args:
+        if isinstance(a, np.ndarray):
+            a.flags.writeable = False  # a write raises
+    case.op(*(mt.Tensor(a) if isinstance(a, np.ndarray) else a for a in args), **case.settings)
+
+
+@table
+def test_on_the_stand_in(case):
+    host, device = _run(case), _run(case, "fake")
+    _same(device[0], host[0], 1e-12)
+    _same(device[1], host[1], 1e-12)
+    raw = case.op(*[_moved(a, "fake") for a in case.args], **{k: _moved(v, "fake") for k, v in case.settings.items()})
+    assert all(isinstance(y, FakeArray) for y in _results(raw))
+
+
+@smooth
+def test_second_gradient_on_the_stand_in(case):
+    def second(device: str) -> list[np.ndarray | None]:
+        args = [
+            mt.Tensor(a, device=device, requires_grad=_is_float(a)) if isinstance(a, np.ndarray) else a
+            for a in case.args
+        ]
+        ys = _results(case.op(*args, **{k: _moved(v, device) for k, v in case.settings.items()}))
+        leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
+        v = [mt.Tensor(np.cos(np.arange(y.size)).reshape(y.shape), device=device) for y in ys]
+        first = [g for g in mt.grad(ys, leaves, v, create_graph=True, allow_unused=True) if g is not None]
+        first = [g for g in first if g.requires_grad]
+        if not first:
+            return []
+        v = [mt.Tensor(np.sin(1 + np.arange(g.size)).reshape(g.shape), device=device) for g in first]
+        return [None if g is None else g.numpy() for g in mt.grad(first, leaves, v, allow_unused=True)]
+
+    _same(second("fake"), second("cpu"), 1e-12)
+
+
+@pytest.mark.gpu
+@table
+def test_on_the_gpu(case):
+    try:
+        backend.move(np.zeros(1), "cuda")
+    except mt.errors.DeviceError as error:
+        pytest.skip(str(error))
+    host, device = _run(case), _run(case, "cuda")
+    _same(device[0], host[0], 1e-9)
+    _same(device[1], host[1], 1e-9)
+
+
+@table
+def test_float32_stays_float32(case):
+    values, grads = _run(case, dtype="float32")
+    for v in values:
+        assert v.dtype != np.float64 or "dtype" in case.settings
+    assert all(g is None or g.dtype == np.float32 for g in grads)
+
+
+# -- conventions at the edges ----------------------------------------------------------------------------------------
+
+
+def _grads(f: Any, *xs: Any) -> list[np.ndarray]:
+    leaves = [mt.Tensor(np.asarray(x, float), requires_grad=True) for x in xs]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # 0 ** -1
+        return [g.numpy() for g in mt.grad(f(*leaves).sum(), leaves)]
+
+
+def test_ties_in_maximum_and_minimum_share_in_halves():
+    for f in (mt.maximum, mt.minimum):
+        for g in _grads(f, [1.0, 2.0], [1.0, 2.0]):
+            np.testing.assert_array_equal(g, [0.5, 0.5])
+
+
+def test_ties_in_max_and_min_share_equally():
+    np.testing.assert_allclose(_grads(lambda x: x.max(axis=1), [[3, 3, 1, 3], [2, 1, 1, 0]])[0], [[1/3, 1/3, 0, 1/3], [1, 0, 0, 0]])  # fmt: skip
+    np.testing.assert_allclose(_grads(lambda x: x.min(), [[3, 1], [1, 2]])[0], [[0, 0.5], [0.5, 0]])
+
+
+def test_max_pool_and_argmax_take_the_first():
+    x = np.ones((1, 1, 2, 2))
+    for context in (mt.unfused(), mt.enable_grad()):
+        with context:
+            np.testing.assert_array_equal(_grads(lambda v: pooling.max_pool2d(v, kernel_size=2), x)[0][0, 0], [[1, 0], [0, 0]])  # fmt: skip
+    assert mt.argmax(mt.Tensor([1, 3, 3])).item() == 1
+
+
+@pytest.mark.parametrize("f", [mt.relu, mt.abs], ids=["relu", "abs"])
+def test_kinks_have_gradient_zero(f):
+    np.testing.assert_array_equal(_grads(f, [0.0, -0.0])[0], [0, 0])
+
+
+def test_clip_has_gradient_one_at_its_bounds():
+    np.testing.assert_array_equal(_grads(lambda x: x.clip(-1, 1), [-2, -1, 0, 1, 2])[0], [0, 1, 1, 1, 0])
+
+
+def test_std_of_a_constant_has_gradient_zero():
+    x = mt.Tensor(np.full(4, 3.0), requires_grad=True)
+    (g,) = mt.grad(x.std(), x, create_graph=True)
+    np.testing.assert_array_equal(g.numpy(), 0)
+
+
+def test_power_at_zero():
+    base, exponent = _grads(lambda a, b: a**b, [0, 0, 0, 0], [0, 1, 2, 0.5])
+    np.testing.assert_array_equal(base, [0, 1, 0, np.inf])
+    np.testing.assert_array_equal(exponent, 0)
+    for b, expected in ((0, 0.0), (1, 1.0), (2, 0.0), (3.0, 0.0)):
+        assert _grads(lambda a, b=b: a**b, 0.0)[0] == expected
+    x = mt.Tensor(0.0, dtype="float64", requires_grad=True)
+    (g,) = mt.grad(x**2, x, create_graph=True)
+    assert mt.grad(g, x)[0].item() == 2.0
+
+
+def test_attention_rows_masked_everywhere_give_zero():
+    q, k, v = (np.random.default_rng(i).standard_normal((2, 3)) for i in range(3))
+    for mask in (np.array([[True, False], [False, False]]), np.array([[0.0, -np.inf], [-np.inf, -np.inf]])):
+        f = lambda q, k, v, m=mask: attention.scaled_dot_product_attention(q, k, v, mt.Tensor(m))  # noqa: E731
+        y = f(*map(mt.Tensor, (q, k, v))).numpy()
+        np.testing.assert_array_equal(y[1], 0)
+        np.testing.assert_allclose(y[0], v[0])
+        grads = _grads(f, q, k, v)
+        assert all(np.isfinite(g).all() for g in grads)
+        np.testing.assert_array_equal(grads[0][1], 0)
+
+
+def test_softmax_and_sigmoid_do_not_overflow():
+    x = mt.Tensor([1e4, -1e4, 0.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(red.softmax(x).numpy(), [1, 0, 0])
+        np.testing.assert_allclose(red.logsumexp(x).numpy(), 1e4)
+        np.testing.assert_allclose(elementwise.sigmoid(x).numpy(), [1, 0, 0.5])
+        assert np.isfinite(red.log_softmax(x).numpy()).all()
+
+
+def test_erf_far_out_and_in_float32():
+    x = np.linspace(-6, 6, 4001)
+    exact = np.array([math.erf(v) for v in x])
+    narrow = x.astype("float32")
+    exact32 = np.array([math.erf(v) for v in narrow])
+    assert np.abs(mt.erf(mt.Tensor(x)).numpy() - exact).max() < 1e-15
+    assert np.abs(mt.erf(mt.Tensor(narrow)).numpy() - exact32).max() < 4e-7
+    np.testing.assert_array_equal(mt.erf(mt.Tensor([np.inf, -np.inf, np.nan, 0.0])).numpy(), [1, -1, np.nan, 0])
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: convolution.conv2d(x, mt.ones((1, 2, 1, 1))), "channels"),
+        (lambda x: pooling.max_pool2d(x, kernel_size=2, padding=2), "more than half"),
+        (lambda x: pooling.max_pool2d(x, kernel_size=9), "do not fit"),
+        (lambda x: mt.einsum("ij,jk->ik", x), "names 2 operands"),
+        (lambda x: mt.einsum("ij->i", x), "names 2 axes"),
+        (lambda x: mt.split(x, 2, axis=2), "equal parts"),
+        (lambda x: mt.squeeze(x, axis=2), "length 1"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_errors_say_what_arrived(call, text):
+    with pytest.raises(ValueError, match=text):
+        call(mt.ones((1, 1, 3, 3)))
