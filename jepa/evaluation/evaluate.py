@@ -80,7 +80,7 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         "classes": len(classes),
         "feature_std": feature_std(held_out),
         "effective_rank": effective_rank(held_out),
-        "embedding_dim": held_out.shape[1],
+        "feature_dim": held_out.shape[1],
         "uniformity": uniformity(held_out),
     }
     if labels["train"] is None or labels["val"] is None or len(np.unique(labels["train"])) < 2:

@@ -132,7 +132,7 @@ def _model_figures(
             examples = shown_by(load_run(run_dir, device=device), EXAMPLES)
         except JEPAError as error:
             mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
-            missing.append(f"Pictures of what the model does: {error} {mended}")
+            missing.append(f"Pictures of what the model does: {str(error).rstrip('.')}. {mended}")
             return {}
     found = {name for name, value in examples.items() if value is not None}
     figures = {}
@@ -194,7 +194,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[st
     facts = {
         "feature_std": "feature standard deviation (1 = spread evenly, 0 = collapsed)",
         "effective_rank": "effective rank (directions in use)",
-        "embedding_dim": "size of the embedding",
+        "feature_dim": "size of the features",
         "uniformity": "uniformity (lower = more evenly spread)",
         "seconds": "seconds that the evaluation took",
     }
@@ -202,7 +202,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[st
         [text, f"{evaluation[key]:.4g}"] for key, text in facts.items() if isinstance(evaluation.get(key), int | float)
     ]
     if rows:
-        pieces.append(page.table(["health of the held-out embeddings", ""], rows))
+        pieces.append(page.table(["health of the held-out features", ""], rows))
     return pieces
 
 

@@ -33,7 +33,7 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
     if "feature_std" in evaluation and "effective_rank" in evaluation:
         std, rank = evaluation["feature_std"], evaluation["effective_rank"]
         state = "has collapsed" if is_collapsed(std, rank) else "has not collapsed"
-        of = f" of {evaluation['embedding_dim']}" if "embedding_dim" in evaluation else ""
+        of = f" of {evaluation['feature_dim']}" if "feature_dim" in evaluation else ""
         sentences.append(
             f"The representation {state}: feature standard deviation {std:.2f} (1 = spread evenly, 0 = collapsed), "
             f"effective rank {rank:.1f}{of} directions."

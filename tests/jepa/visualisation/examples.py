@@ -12,7 +12,7 @@ EVALUATION = {
     "train_images": 4000,
     "feature_std": 0.63,
     "effective_rank": 61.2,
-    "embedding_dim": 128,
+    "feature_dim": 128,
     "seconds": 31.2,
     "geometry": {"loss": 0.4, "shuffled": 0.9, "ratio": 2.25},
 }
