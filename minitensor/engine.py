@@ -219,7 +219,10 @@ def _key(source: Any) -> Any:
 
 
 def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:
-    """Find the nodes through which a gradient must pass on its way from the roots to the wanted places."""
+    """Find the nodes through which a gradient must pass on its way from the roots to the wanted places.
+
+    A freed node no longer knows its parents: it counts as one of them, so that reaching it raises.
+    """
     nodes: dict[int, Node] = {}
     stack = [r.node if type(r) is Output else r for r in roots]
     while stack:
@@ -227,7 +230,7 @@ def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:
         if type(node) is Node and id(node) not in nodes:
             nodes[id(node)] = node
             stack.extend(p.node if type(p) is Output else p for p in node.parents if p is not None)
-    needed: set[int] = set()
+    needed = {i for i, node in nodes.items() if node.saved is None and not any(k[0] == i for k in wanted)}
     for node in sorted(nodes.values(), key=lambda n: n.serial):
         for p in node.parents:
             if p is not None and (_key(p) in wanted or id(p.node if type(p) is Output else p) in needed):

@@ -42,9 +42,9 @@ class _Function:
             p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
         }
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        for name in self.arguments:
+        for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
-                raise TypeError(f"{self.name}: an argument may not be called {name!r}: rules use that name")
+                raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
         update_wrapper(self, function)
         registry[f"{function.__module__}.{self.name}"] = self  # type: ignore[assignment]
 
@@ -83,13 +83,21 @@ class Op(_Function):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
     def __init__(
-        self, function: Callable[..., Any], broadcasts: bool, floating: bool, view: bool, constant: tuple[str, ...]
+        self,
+        function: Callable[..., Any],
+        broadcasts: bool = False,
+        floating: bool = False,
+        view: bool = False,
+        verbatim: bool = False,
+        constant: tuple[str, ...] = (),
     ) -> None:
         super().__init__(function)
         self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
+        self.verbatim = verbatim or view
         self._rules: list[tuple[tuple[int, ...], bool, Callable[..., Any], tuple[str, ...]]] = []
         self._plans: dict[tuple[Any, ...], _Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
+        self.complete = False  # do all?
         self.promoted = [
             n not in constant for n in self.arguments
         ]  # which meet in one dtype: those, once there are any
@@ -116,6 +124,7 @@ class Op(_Function):
             for i in positions:
                 self.differentiable[i] = True
             self._rules.append((positions, is_joint, rule, needs))
+        self.complete = all(self.differentiable)
         self.promoted = self.differentiable
         self._plans.clear()
 
@@ -144,19 +153,24 @@ class Op(_Function):
         if self.variadic:
             differentiable, promoted = differentiable * len(args), promoted * len(args)
         try:
-            arrays, narrow = settle([a.data if isinstance(a, Variable) else a for a in args], promoted, self.floating)
+            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+            narrow = None
+            if not self.verbatim:
+                arrays, narrow = settle(arrays, promoted, self.floating)
             y = self.forward(*arrays, **settings)
         except Exception as error:
             self.explain(error, args, settings)
             raise
-        edges = parents(args, differentiable) if state.recording else None
-        if edges is None:
-            if state.recording:
+        edges = None
+        if state.recording:
+            edges = parents(args, differentiable)
+            if not self.complete:
                 self._refuse_hidden_gradient(args, differentiable)
+        if edges is None:
             result = results(y if narrow is None else narrow(y), None)
         else:
             result = self._record(args, arrays, settings, edges, y, narrow)
-        if self.view:
+        if self.view and (y is arrays[0] or y.base is not None):  # else it is a copy
             if args[0].version is None:
                 args[0].version = [0]
             result.version = args[0].version
@@ -270,12 +284,14 @@ def op(
     broadcasts: bool = False,
     floating: bool = False,
     view: bool = False,
+    verbatim: bool = False,
     constant: tuple[str, ...] = (),
 ) -> Any:
     """Declare an op: arrays are positional parameters, settings keyword-only.
 
     broadcasts: the operands broadcast; the engine sums each gradient back to its argument's shape.
     floating: integer operands become the default float first. view: the result may share its argument's memory.
+    verbatim: the operands are taken as they are, without promotion (view implies it).
     constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
 
     >>> import minitensor as mt
@@ -289,8 +305,8 @@ def op(
     Tensor float32 (1,): [12.]
     """
     if function is None:
-        return lambda f: Op(f, broadcasts, floating, view, constant)
-    return Op(function, broadcasts, floating, view, constant)
+        return lambda f: Op(f, broadcasts, floating, view, verbatim, constant)
+    return Op(function, broadcasts, floating, view, verbatim, constant)
 
 
 class Composite(_Function):
@@ -316,7 +332,9 @@ class Composite(_Function):
     def __call__(self, *args: Any, **settings: Any) -> Any:
         if self.kernels and state.fused:
             first = next((a for a in args if isinstance(a, Variable)), None)
-            kernel = None if first is None else self.kernels.get(device_of(first.data).partition(":")[0])
+            if first is None or first.dtype.kind not in "fV":
+                return self.forward(*args, **settings)
+            kernel = self.kernels.get(device_of(first.data).partition(":")[0])
             if kernel is not None:
                 result = self._attached(kernel, args, settings)
                 if result is not NotImplemented:
@@ -328,7 +346,9 @@ class Composite(_Function):
         differentiable = [a is not None for a in args]
         edges = parents(args, differentiable) if state.recording else None
         try:
-            arrays, narrow = settle([a.data if isinstance(a, Variable) else a for a in args], differentiable, False)
+            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+            floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
+            arrays, narrow = settle(arrays, floats, False)
             outcome = kernel(
                 *arrays, needs=tuple([edges is not None and edges[i] is not None for i in range(len(args))]), **settings
             )

@@ -269,7 +269,7 @@ def clip(x: Array, *, min: float | None = None, max: float | None = None) -> Arr
 clip.vjp(x=lambda g, x, y: g * astype(equal(x, y), dtype=g.dtype))
 
 
-@op
+@op(verbatim=True)
 def astype(x: Array, *, dtype: Any) -> Array:
     """y = x in another dtype; the gradient comes back in x's."""
     return x.astype(dtype)

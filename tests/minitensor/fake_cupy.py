@@ -82,6 +82,7 @@ class FakeArray:
     flags = property(lambda self: self._array.flags)
     T = property(lambda self: FakeArray(self._array.T))
     mT = property(lambda self: FakeArray(self._array.mT))  # noqa: N815
+    base = property(lambda self: self._array.base)
     data = property(lambda self: object())  # CuPy's is a pointer to device memory, not an array
     device = "fake"
 

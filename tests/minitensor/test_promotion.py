@@ -1,0 +1,153 @@
+"""dtypes are settled at the door: the table cell by cell, frozen here and compared with PyTorch where it is there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor.promotion import promote
+
+NAMES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
+SHORT = dict(zip("b u1 i1 i2 i4 i8 f2 f4 f8".split(), NAMES, strict=True))
+SCALARS = {"True": True, "2": 2, "2.5": 2.5}
+# the dtype of a + b: rows a, columns b
+TWO_ARRAYS = """
+       b  u1 i1 i2 i4 i8 f2 f4 f8
+    b  b  u1 i1 i2 i4 i8 f2 f4 f8
+    u1 u1 u1 i2 i2 i4 i8 f2 f4 f8
+    i1 i1 i2 i1 i2 i4 i8 f2 f4 f8
+    i2 i2 i2 i2 i2 i4 i8 f2 f4 f8
+    i4 i4 i4 i4 i4 i4 i8 f2 f4 f8
+    i8 i8 i8 i8 i8 i8 i8 f2 f4 f8
+    f2 f2 f2 f2 f2 f2 f2 f2 f4 f8
+    f4 f4 f4 f4 f4 f4 f4 f4 f4 f8
+    f8 f8 f8 f8 f8 f8 f8 f8 f8 f8
+"""
+ARRAY_AND_0D = """
+       b  u1 i1 i2 i4 i8 f2 f4 f8
+    b  b  u1 i1 i2 i4 i8 f2 f4 f8
+    u1 u1 u1 u1 u1 u1 u1 f2 f4 f8
+    i1 i1 i1 i1 i1 i1 i1 f2 f4 f8
+    i2 i2 i2 i2 i2 i2 i2 f2 f4 f8
+    i4 i4 i4 i4 i4 i4 i4 f2 f4 f8
+    i8 i8 i8 i8 i8 i8 i8 f2 f4 f8
+    f2 f2 f2 f2 f2 f2 f2 f2 f2 f2
+    f4 f4 f4 f4 f4 f4 f4 f4 f4 f4
+    f8 f8 f8 f8 f8 f8 f8 f8 f8 f8
+"""
+ARRAY_AND_SCALAR = """
+       True 2  2.5
+    b  b    i8 f4
+    u1 u1   u1 f4
+    i1 i1   i1 f4
+    i2 i2   i2 f4
+    i4 i4   i4 f4
+    i8 i8   i8 f4
+    f2 f2   f2 f2
+    f4 f4   f4 f4
+    f8 f8   f8 f8
+"""
+
+
+def table(text: str) -> dict[tuple[str, str], str]:
+    header, *rows = [line.split() for line in text.strip().splitlines()]
+    return {(row[0], column): SHORT[cell] for row in rows for column, cell in zip(header, row[1:], strict=True)}
+
+
+def cells(text: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("a", "b", "expected"), [(a, b, e) for (a, b), e in table(text).items()])
+
+
+def array(name: str) -> mt.Tensor:
+    return mt.Tensor(np.ones(2, SHORT[name]))
+
+
+def zero_d(name: str) -> mt.Tensor:
+    return mt.Tensor(np.ones((), SHORT[name]))
+
+
+@cells(TWO_ARRAYS)
+def test_two_arrays(a, b, expected):
+    assert (array(a) * array(b)).dtype == expected
+    assert promote(np.dtype(SHORT[a]), np.dtype(SHORT[b])) == expected
+    assert (zero_d(a) * zero_d(b)).dtype == expected
+    assert mt.where(mt.Tensor([True, False]), array(a), array(b)).dtype == expected
+    assert mt.concatenate([array(a), array(b)]).dtype == expected
+
+
+@cells(ARRAY_AND_0D)
+def test_array_and_0d(a, b, expected):
+    assert (array(a) * zero_d(b)).dtype == expected
+    assert (zero_d(b) * array(a)).dtype == expected
+
+
+@cells(ARRAY_AND_SCALAR)
+def test_array_and_scalar(a, b, expected):
+    assert (array(a) * SCALARS[b]).dtype == expected
+    assert (SCALARS[b] * array(a)).dtype == expected
+    assert (zero_d(a) * SCALARS[b]).dtype == expected
+    assert (array(a) * np.array([SCALARS[b]])[0]).dtype == expected  # NumPy scalars are weak too
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_division_and_functions_give_floats(name):
+    expected = SHORT[name] if name.startswith("f") else "float32"
+    assert (array(name) / array(name)).dtype == expected
+    assert (array(name) / 2).dtype == expected
+    assert mt.exp(array(name)).dtype == expected
+    assert mt.mean(array(name)).dtype == expected
+    assert mt.softmax(array(name)).dtype == expected
+
+
+def test_rules_never_mix_dtypes():
+    seen = []
+
+    @mt.op
+    def spied(a, b):
+        return a * b
+
+    spied.vjp(
+        a=lambda g, b: seen.append((g.dtype, b.dtype)) or g * b, b=lambda g, a: seen.append((g.dtype, a.dtype)) or g * a
+    )
+    a, b = mt.Tensor(np.ones(2, "float32"), requires_grad=True), mt.Tensor(np.ones(2), requires_grad=True)
+    spied(a, b).sum().backward()
+    assert set(seen) == {(np.dtype("float64"),) * 2}
+    assert a.grad.dtype == np.float32 and b.grad.dtype == np.float64
+
+
+def test_what_tensors_are_made_of():
+    assert mt.Tensor([1.0]).dtype == np.float32
+    assert mt.Tensor(1.0).dtype == np.float32
+    assert mt.Tensor([1]).dtype == np.int64
+    assert mt.Tensor([True]).dtype == np.bool_
+    assert mt.Tensor(np.ones(1)).dtype == np.float64
+    assert mt.Tensor(np.float64(1)).dtype == np.float64
+    assert mt.Tensor([1], dtype="float16").dtype == np.float16
+    for bad in (["a"], None, [1 + 2j], np.array(["2020"], "datetime64[Y]")):
+        with pytest.raises(TypeError):
+            mt.Tensor(bad)
+
+
+def test_complex_operands_are_refused_by_name():
+    with pytest.raises(TypeError, match="complex128 is not supported"):
+        mt.Tensor([1.0]) * np.ones(1, complex)
+    with pytest.raises(TypeError, match="got str"):
+        mt.Tensor([1.0]) + "a"
+
+
+@pytest.mark.parity
+def test_the_frozen_tables_are_torchs():
+    torch = pytest.importorskip("torch")
+    kinds = {short: getattr(torch, name) for short, name in SHORT.items()}
+
+    def name(x):
+        return str(x.dtype).removeprefix("torch.")
+
+    for a, x in kinds.items():
+        full, point = torch.ones(2, dtype=x), torch.ones((), dtype=x)
+        for b, y in kinds.items():
+            assert table(TWO_ARRAYS)[a, b] == name(full * torch.ones(2, dtype=y)) == name(point * torch.ones((), dtype=y))
+            assert table(ARRAY_AND_0D)[a, b] == name(full * torch.ones((), dtype=y))
+        for b, scalar in SCALARS.items():
+            assert table(ARRAY_AND_SCALAR)[a, b] == name(full * scalar) == name(point * scalar)
