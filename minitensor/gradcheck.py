@@ -148,7 +148,7 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
                 raise GradcheckError(f"the gradient of {_name(f)} changed the incoming gradient in place")
             for i, (a, b) in enumerate(zip(raw, traced, strict=True)):
                 row, same = (np.zeros(leaves[i].shape) if v is None else np.array(v.data) for v in (a, b))
-                if not np.allclose(row, same, rtol=1e-12, atol=1e-12 * np.abs(row).max(initial=1.0), equal_nan=True):
+                if not np.allclose(row, same, rtol=1e-12, atol=1e-12 * np.nanmax(np.abs(row), initial=1.0), equal_nan=True):
                     raise GradcheckError(
                         f"the rule of {_name(f)} for float argument {i} gives {row.ravel()[:4]}... on arrays and "
                         f"{same.ravel()[:4]}... on Tensors (create_graph): a rule is ordinary code over ops"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
 from minitensor.backend import device_of, is_array, namespace
 from minitensor.engine import Variable
 from minitensor.errors import DeviceError
@@ -20,7 +23,8 @@ def plain_index(index: Any, x: Any) -> Any:
         return tuple(plain_index(i, x) for i in index)
     index, x = (v.data if isinstance(v, Variable) else v for v in (index, x))
     if isinstance(index, list):
-        return namespace(x).asarray(index)
+        array = np.asarray(index)
+        return namespace(x).asarray(array if array.size else array.astype(np.int64))  # [] would be float64
     if not is_array(index):
         return index
     if device_of(index) != device_of(x):
@@ -62,14 +66,15 @@ scatter.vjp(x=lambda g, index: getitem(g, index=index))
 @composite
 def take(x: Array, indices: Array, *, axis: int = 0) -> Array:
     """y = the slices of x at integer `indices` along an axis: the lookup of an embedding"""
-    return getitem(x, index=(slice(None),) * (axis % len(x.shape)) + (plain_index(indices, x),))
+    return getitem(x, index=(slice(None),) * normalize_axis_index(axis, len(x.shape)) + (plain_index(indices, x),))
 
 
 def _lanes(xp: Any, indices: Array, axis: int) -> tuple[Array, ...]:
     """Return the index arrays with which `x[...]` reads `indices` along `axis` and every place of the other axes."""
     n = len(indices.shape)
+    axis = normalize_axis_index(axis, n)
     return tuple(
-        indices if i == axis % n else xp.arange(length).reshape([length if i == j else 1 for j in range(n)])
+        indices if i == axis else xp.arange(length).reshape([length if i == j else 1 for j in range(n)])
         for i, length in enumerate(indices.shape)
     )
 

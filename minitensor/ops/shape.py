@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.lib.array_utils import normalize_axis_index
+
 from minitensor.backend import namespace
 from minitensor.op import composite, op
 
@@ -51,14 +53,14 @@ def swapaxes(x: Array, *, axis1: int, axis2: int) -> Array:
 def moveaxis(x: Array, *, source: int, destination: int) -> Array:
     """y = x with one axis moved to another place"""
     axes = list(range(len(x.shape)))
-    axes.insert(destination % len(axes), axes.pop(source))
+    axes.insert(normalize_axis_index(destination, len(axes)), axes.pop(source))
     return transpose(x, axes=tuple(axes))
 
 
 @composite
 def expand_dims(x: Array, *, axis: int) -> Array:
     """y = x with an axis of length 1 put in at `axis`"""
-    at = axis % (len(x.shape) + 1)
+    at = normalize_axis_index(axis, len(x.shape) + 1)
     return reshape(x, shape=(*x.shape[:at], 1, *x.shape[at:]))
 
 
@@ -68,7 +70,7 @@ def squeeze(x: Array, *, axis: int | tuple[int, ...] | None = None) -> Array:
     axes = (
         range(len(x.shape))
         if axis is None
-        else [a % len(x.shape) for a in ((axis,) if isinstance(axis, int) else axis)]
+        else [normalize_axis_index(a, len(x.shape)) for a in ((axis,) if isinstance(axis, int) else axis)]
     )
     if axis is not None and any(x.shape[a] != 1 for a in axes):
         raise ValueError(f"squeeze: the axes {list(axes)} of shape {x.shape} are not all of length 1")
