@@ -4,8 +4,8 @@
     result = jepa.train(jepa.load_config("demo"), out="runs/demo")
     print(jepa.evaluate("runs/demo")["linear"])
 
-Names are loaded when they are first used: `import jepa` loads neither NumPy nor anything heavier, so that the command line
-can still set the number of threads.
+Names are loaded when they are first used: `import jepa` loads neither NumPy nor anything heavier, so that the command
+line can still set the number of threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jepa.evaluation.embed import embed as embed
     from jepa.evaluation.evaluate import evaluate_run as evaluate
     from jepa.models.jepa import JEPAModel as JEPAModel
-    from jepa.training.run import load_run as load_run
+    from jepa.runs.run import load_run as load_run
     from jepa.training.run import train as train
 
 __version__ = "0.1.0"
@@ -36,7 +36,7 @@ _HOMES = {
     "embed": "jepa.evaluation.embed:embed",
     "evaluate": "jepa.evaluation.evaluate:evaluate_run",
     "load_config": "jepa.config:load",
-    "load_run": "jepa.training.run:load_run",
+    "load_run": "jepa.runs.run:load_run",
     "train": "jepa.training.run:train",
 }
 

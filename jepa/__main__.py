@@ -1,0 +1,116 @@
+"""The command line: `python -m jepa VERB ...`. It sets the number of threads, finds the verb, and says what went wrong.
+
+OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads NumPy before `set_threads` has run; what a
+verb needs is imported by the verb.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from jepa import __version__
+from jepa.errors import JEPAError
+
+__all__ = ["main", "set_threads"]
+
+VERBS = {
+    "demo": ("runs:demo", "write the default images, train, evaluate, draw the report"),
+    "train": ("runs:train", "train a model on a folder of images"),
+    "eval": ("runs:evaluate", "linear probe and kNN of a run, beside their baselines"),
+    "embed": ("runs:embed", "write the embeddings of images as .npz or .csv"),
+    "plot": ("runs:plot", "draw a run's pictures and report.html"),
+    "data make": ("data:make", "write a default data set as a folder of PNG files"),
+    "data inspect": ("data:inspect", "say what is in a folder of images"),
+    "config": ("settings:show", "print the configuration with the help of every setting"),
+    "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
+}
+
+
+def usage() -> str:
+    """Return the list of verbs."""
+    lines = [f"  jepa {verb:<14}{text}" for verb, (_, text) in VERBS.items()]
+    last = "`jepa VERB --help` says more; settings are key=value, such as optim.lr=0.001."
+    return "\n".join(["usage: jepa VERB ...   (or: python -m jepa VERB ...)", "", *lines, "", last])
+
+
+def set_threads(argv: Sequence[str]) -> None:
+    """Obey `--threads N` in `argv`: through the environment before NumPy is loaded, else through threadpoolctl.
+
+    Without the flag only the time is set that idle OpenBLAS threads spin for, 2^4 cycles instead of 2^26: spinning
+    threads take the cores from those that prepare images.
+    """
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    count = None
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
+        flag, equals, value = word.partition("=")
+        if flag == "--threads":
+            count = value if equals else following
+    if count is None or not count.isdecimal() or int(count) < 1:
+        return  # nothing asked, or nothing that makes sense: the verb's parser answers that
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = count
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(int(count))
+
+
+def _find(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """Split the words into a verb, of one word or two, and the rest."""
+    for length in (2, 1):
+        if (verb := " ".join(argv[:length])) in VERBS:
+            return verb, list(argv[length:])
+    said = " ".join(argv[:2] if argv[0] == "data" else argv[:1])
+    if said.startswith("-"):
+        raise JEPAError(f"the verb comes first: jepa VERB {said} ...; the verbs are {', '.join(VERBS)}")
+    near = difflib.get_close_matches(said, VERBS, n=1, cutoff=0.5)
+    guess = f" Did you mean '{near[0]}'?" if near else ""
+    raise JEPAError(f"there is no verb '{said}'.{guess} The verbs are {', '.join(VERBS)}")
+
+
+def _run(argv: Sequence[str]) -> int:
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"minitensor-jepa {__version__}")
+        return 0
+    verb, words = _find(argv)
+    module, _, function = VERBS[verb][0].partition(":")
+    call = getattr(importlib.import_module(f"jepa.commands.{module}"), function)
+    return int(call(words))
+
+
+def _is_for_users(error: Exception) -> bool:
+    """Whether the text says all that helps: ours, or a device that minitensor cannot use."""
+    engine = sys.modules.get("minitensor.errors")
+    return isinstance(error, JEPAError) or (engine is not None and isinstance(error, engine.DeviceError))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; return the exit code: 0, 2 for a mistake the user can mend, 130 after Ctrl-C."""
+    argv = sys.argv[1:] if argv is None else argv
+    set_threads(argv)
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("jepa: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of `jepa config | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not _is_for_users(error):
+            raise
+        print("; ".join([f"jepa: error: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

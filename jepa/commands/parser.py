@@ -1,0 +1,64 @@
+"""The options that the verbs share, and how a mistake in them is answered."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from jepa.config import Config, load
+from jepa.errors import JEPAError
+
+__all__ = ["Parser", "configured", "whole"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of one verb's words, whose errors are JEPAErrors."""
+
+    def __init__(self, verb: str, description: str) -> None:
+        super().__init__(f"jepa {verb}", description=description, allow_abbrev=False)
+        self.add_argument("--threads", type=whole(1), metavar="N", help="threads of matrix products (default: all)")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise with a guess at what an unknown option was to be."""
+        options = [word for action in self._actions for word in action.option_strings]
+        unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        near = difflib.get_close_matches(unknown.group(1), options, n=1) if unknown else []
+        guess = f". Did you mean {near[0]!r}?" if near else ""
+        raise JEPAError(f"{message}{guess} (`{self.prog} --help` lists the options)")
+
+    def with_device(self) -> Parser:
+        """Add --device."""
+        self.add_argument("--device", metavar="auto|cpu|cuda[:i]", help="where to compute (default: auto)")
+        return self
+
+    def with_settings(self) -> Parser:
+        """Add everything that makes a configuration: see `configured`."""
+        self.add_argument("--preset", metavar="NAME", help="start from these settings (`jepa config --presets`)")
+        self.add_argument("--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's")
+        self.add_argument("--seed", type=whole(0), metavar="N", help="the same as seed=N")
+        self.add_argument("settings", nargs="*", metavar="key=value", help="single settings, over all others")
+        return self.with_device()
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what converts a word to a whole number that is `least` or more."""
+
+    def convert(word: str) -> int:
+        if not word.isdecimal() or int(word) < least:
+            raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of {least} or more")
+        return int(word)
+
+    return convert
+
+
+def configured(args: argparse.Namespace, *, preset: str | None = None, file: Path | None = None) -> Config:
+    """Return the configuration that the words ask for; `preset` and `file` stand in where neither is named."""
+    if args.preset is None and args.config is None:
+        args.preset, args.config = preset, file
+    named = {"seed": args.seed, "device": args.device}
+    flags = [f"{key}={value}" for key, value in named.items() if value is not None]
+    return load(args.preset, args.config, [*args.settings, *flags])

@@ -1,0 +1,138 @@
+"""`jepa demo`, `train`, `eval`, `embed` and `plot`: one call each of the Python API, and what it says in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jepa.commands.parser import Parser, configured
+from jepa.errors import RunError
+
+__all__ = ["demo", "embed", "evaluate", "plot", "train"]
+
+
+def demo(words: Sequence[str]) -> int:
+    """Train on the default images, evaluate, draw; replace the demo's own earlier run and nothing else."""
+    parser = Parser("demo", "Make the default images, train, evaluate, draw: runs/demo/report.html.").with_settings()
+    parser.add_argument("--quick", action="store_true", help="a small model for a few epochs: under a minute")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/demo, or runs/quick)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a run that is not the demo's own")
+    args = parser.parse_intermixed_args(words)
+    config = configured(args, preset="quick" if args.quick else "demo")
+    out = args.out or Path("runs") / config.name
+
+    from jepa.evaluation.evaluate import evaluate_run
+    from jepa.training.run import train
+    from jepa.visualisation.report import draw
+
+    train(config, out=out, overwrite=args.overwrite or _is_demo(out))
+    evaluation = evaluate_run(out, device=config.device)
+    report = draw(out, device=config.device)
+    print(f"\n{table(evaluation)}\n\nreport: {report}")
+    print("your own images: jepa train data.root=FOLDER   (FOLDER/CLASS/*.png, or one flat folder)")
+    return 0
+
+
+def _is_demo(out: Path) -> bool:
+    """Whether the run in a folder was made by `jepa demo`: its env.json has the command."""
+    try:
+        command = json.loads((out / "env.json").read_text("utf-8"))["command"]
+        return isinstance(command, list) and command[1:2] == ["demo"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train(words: Sequence[str]) -> int:
+    """Train a model, or go on with one."""
+    parser = Parser("train", "Train a model on a folder of images: jepa train data.root=FOLDER.").with_settings()
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME)")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="RUN",
+        help="go on with the run in this folder (default: --out), to the same bits; or from a checkpoint file of it",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
+    args = parser.parse_intermixed_args(words)
+    if args.resume and "=" in args.resume:  # `--resume key=value`: the setting was not meant as the folder
+        args.settings.insert(0, args.resume)
+        args.resume = ""
+    resume: bool | Path = args.resume is not None
+    if args.resume:
+        args.out, checkpoint = _run_and_checkpoint(Path(args.resume), args.out)
+        resume = checkpoint or True
+    earlier = args.out / "config.yaml" if resume and args.out is not None else None
+    if earlier is not None and not earlier.is_file():
+        beside = ", ".join(sorted(str(path.parent) for path in args.out.parent.glob("*/config.yaml"))) or "none"
+        raise RunError(f"{args.out} holds no run to resume: it has no config.yaml. Runs beside it: {beside}")
+    config = configured(args, file=earlier)
+
+    from jepa.training.run import train as train_run
+
+    result = train_run(config, out=args.out or Path("runs") / config.name, resume=resume, overwrite=args.overwrite)
+    print(f"next: jepa eval {result.folder}   and: jepa plot {result.folder}")
+    return 0
+
+
+def _run_and_checkpoint(named: Path, out: Path | None) -> tuple[Path, Path | None]:
+    """Split what --resume names into the run's folder and, if it is a file, the checkpoint."""
+    run, checkpoint = (named.parent.parent, named) if named.is_file() else (named, None)
+    if out is not None and out.resolve() != run.resolve():
+        raise RunError(f"--resume {named} goes on in its own folder, but --out says {out}: leave --out away")
+    return run, checkpoint
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """Print and write the evaluation of a run."""
+    parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out images, beside baselines.")
+    parser.with_device().add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images other than the run's")
+    args = parser.parse_intermixed_args(words)
+    from jepa.evaluation.evaluate import evaluate_run
+
+    print(table(evaluate_run(args.run, data=args.data, device=args.device or "auto")))
+    return 0
+
+
+def table(evaluation: Mapping[str, Any]) -> str:
+    """Return accuracies in percent, a row for the encoder and each baseline, and sentences that say what they mean.
+
+    >>> row = {"jepa": 0.8, "random": 0.5, "pixels": 0.6, "chance": 0.1}
+    >>> print(table({"linear": row, "knn": row, "images": 1000}).splitlines()[1])
+    trained encoder                 80.0 %        80.0 %
+    """
+    from jepa.visualisation.summary import summary
+    from jepa.visualisation.table import PROBES, ROWS
+
+    probes = {name: text for name, text in PROBES.items() if evaluation.get(name)}
+    lines = [" " * 24 + "".join(f"{text:>14}" for text in probes.values())] if probes else []
+    for row, text in ROWS.items() if probes else ():
+        lines.append(f"{text:<24}" + "".join(f"{100 * evaluation[name][row]:>12.1f} %" for name in probes))
+    return "\n".join([*lines, "", *summary(evaluation)])
+
+
+def embed(words: Sequence[str]) -> int:
+    """Write the embeddings of images."""
+    parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_device()
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="images (default: those of the run)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .npz or .csv file")
+    args = parser.parse_intermixed_args(words)
+    from jepa.evaluation.embed import embed as embed_run
+
+    print(f"embeddings: {embed_run(args.run, args.data, args.out, device=args.device or 'auto')}")
+    return 0
+
+
+def plot(words: Sequence[str]) -> int:
+    """Draw the pictures and the report of a run."""
+    parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_device()
+    parser.add_argument("run", type=Path, help="folder of the run")
+    args = parser.parse_intermixed_args(words)
+    from jepa.visualisation.report import draw
+
+    print(f"report: {draw(args.run, device=args.device or 'auto')}")
+    return 0

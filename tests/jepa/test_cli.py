@@ -1,0 +1,339 @@
+"""The command line: what each verb hands to the Python API (a stand-in here), and how a mistake is answered."""
+
+import importlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jepa.__main__ import VERBS, main, set_threads
+from jepa.config import Config, from_yaml, load, to_yaml
+from jepa.errors import JEPAError
+
+Calls = list[tuple[str, dict[str, Any]]]
+
+EVALUATION = {
+    "linear": {"jepa": 0.8, "random": 0.5, "pixels": 0.6, "chance": 0.1},
+    "knn": {"jepa": 0.7, "random": 0.4, "pixels": 0.3, "chance": 0.1},
+    "images": 1000,
+}
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
+    """Record the calls of the Python API instead of running it, in an empty folder."""
+    importlib.import_module("jepa.visualisation.summary")  # real, and loads the packages around the stand-ins
+    calls: Calls = []
+
+    def train(config: Config, **settings: Any) -> Any:
+        calls.append(("train", {"config": config, **settings}))
+        return types.SimpleNamespace(folder=settings["out"])
+
+    def evaluate_run(run: Path, **settings: Any) -> Any:
+        calls.append(("evaluate", {"run": run, **settings}))
+        return EVALUATION
+
+    def draw(run: Path, **settings: Any) -> Path:
+        calls.append(("draw", {"run": run, **settings}))
+        return run / "report.html"
+
+    def embed(run: Path, data: Path | None, out: Path, **settings: Any) -> Path:
+        calls.append(("embed", {"run": run, "data": data, "out": out, **settings}))
+        return out
+
+    for module, name, function in (
+        ("jepa.training.run", "train", train),
+        ("jepa.evaluation.evaluate", "evaluate_run", evaluate_run),
+        ("jepa.visualisation.report", "draw", draw),
+        ("jepa.evaluation.embed", "embed", embed),
+    ):
+        monkeypatch.setitem(sys.modules, module, types.SimpleNamespace(**{name: function}))  # type: ignore[arg-type]
+    monkeypatch.chdir(tmp_path)
+    return calls
+
+
+def a_run(folder: Path, config: Config, command: list[str]) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(to_yaml(config))
+    (folder / "env.json").write_text(json.dumps({"command": ["jepa", *command]}))
+    return folder
+
+
+# --- the verbs -------------------------------------------------------------------------------------------------------
+
+
+def test_demo_trains_evaluates_and_draws(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--device", "cpu", "train.epochs=2"]) == 0
+    out = Path("runs/demo")
+    assert [name for name, _ in api] == ["train", "evaluate", "draw"]
+    assert api[0][1]["config"] == load("demo", overrides=["train.epochs=2", "device=cpu"])
+    assert (api[0][1]["out"], api[0][1]["overwrite"]) == (out, False)
+    assert api[1][1] == {"run": out, "device": "cpu"}
+    printed = capsys.readouterr().out
+    assert "trained encoder" in printed and "80.0 %" in printed and str(out / "report.html") in printed
+
+
+def test_demo_quick_is_another_preset_and_folder(api: Calls) -> None:
+    assert main(["demo", "--quick", "--out", "elsewhere"]) == 0
+    assert (api[0][1]["config"], api[0][1]["out"]) == (load("quick"), Path("elsewhere"))
+    assert main(["demo", "--quick"]) == 0
+    assert api[3][1]["out"] == Path("runs/quick")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "overwrite"),
+    [
+        (["demo"], [], True),
+        (["demo", "--seed", "1"], [], True),
+        (["train", "--preset", "demo"], [], False),
+        (["train", "name=demo"], [], False),
+        (["train", "--preset", "demo"], ["--overwrite"], True),
+    ],
+)
+def test_demo_replaces_its_own_run_and_nothing_else(
+    api: Calls, command: list[str], words: list[str], overwrite: bool
+) -> None:
+    a_run(Path("runs/demo"), load("demo"), command)
+    assert main(["demo", *words]) == 0
+    assert api[0][1]["overwrite"] is overwrite
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"command": 3}', '{"command": []}', '{"command": "demo"}', "\0"])
+def test_a_strange_env_json_is_not_the_demos(api: Calls, text: str) -> None:
+    Path("runs/demo").mkdir(parents=True)
+    Path("runs/demo/env.json").write_text(text)
+    assert main(["demo"]) == 0
+    assert api[0][1]["overwrite"] is False
+
+
+def test_train_names_its_folder_after_the_run(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "data.root=pictures", "--preset", "digits", "optim.lr=1e-4", "--seed", "3", "name=mine"]) == 0
+    config = load("digits", overrides=["data.root=pictures", "optim.lr=1e-4", "seed=3", "name=mine"])
+    assert api == [("train", {"config": config, "out": Path("runs/mine"), "resume": False, "overwrite": False})]
+    assert "jepa eval runs/mine" in capsys.readouterr().out
+
+
+def test_train_reads_a_config_file(api: Calls) -> None:
+    Path("mine.yaml").write_text("train: {epochs: 3}\n")
+    assert main(["train", "--config", "mine.yaml", "--out", "there", "--overwrite"]) == 0
+    assert api[0][1] == {
+        "config": load(file="mine.yaml"),
+        "out": Path("there"),
+        "resume": False,
+        "overwrite": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "resume", "epochs"),
+    [
+        (["--resume", "runs/old"], True, 5),
+        (["--resume", "runs/old", "train.epochs=9"], True, 9),
+        (["--resume", "train.epochs=9", "--out", "runs/old"], True, 9),
+        (["--resume", "--out", "runs/old"], True, 5),
+        (["--out", "runs/old", "--resume", "runs/old/"], True, 5),
+        (["--resume", "runs/old/checkpoints/last.safetensors"], Path("runs/old/checkpoints/last.safetensors"), 5),
+    ],
+)
+def test_resume_takes_the_settings_of_the_run(api: Calls, words: list[str], resume: object, epochs: int) -> None:
+    run = a_run(Path("runs/old"), load("digits", overrides=["train.epochs=5"]), ["train"])
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "last.safetensors").touch()
+    assert main(["train", *words]) == 0
+    assert api[0][1] == {
+        "config": load("digits", overrides=[f"train.epochs={epochs}"]),
+        "out": Path("runs/old"),
+        "resume": resume,
+        "overwrite": False,
+    }
+
+
+def test_resume_with_a_preset_takes_the_presets_settings(api: Calls) -> None:
+    assert main(["train", "--preset", "quick", "--resume"]) == 0
+    assert (api[0][1]["config"], api[0][1]["out"], api[0][1]["resume"]) == (load("quick"), Path("runs/quick"), True)
+
+
+def test_eval_embed_plot(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Path("runs/a")
+    assert main(["eval", "runs/a", "--data", "other", "--device", "cpu"]) == 0
+    assert main(["embed", "--out", "a.csv", "runs/a", "--threads", "1"]) == 0
+    assert main(["plot", "runs/a"]) == 0
+    assert api == [
+        ("evaluate", {"run": run, "data": Path("other"), "device": "cpu"}),
+        ("embed", {"run": run, "data": None, "out": Path("a.csv"), "device": "auto"}),
+        ("draw", {"run": run, "device": "auto"}),
+    ]
+    printed = capsys.readouterr().out
+    assert "a.csv" in printed and str(run / "report.html") in printed
+
+
+def test_an_evaluation_without_labels_prints_its_note(
+    api: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        sys.modules["jepa.evaluation.evaluate"], "evaluate_run", lambda *_, **__: {"images": 5, "note": "no labels"}
+    )
+    assert main(["eval", "runs/a"]) == 0
+    assert capsys.readouterr().out.strip() == "no labels"
+
+
+def test_data_make_writes_pngs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "drawn"
+    assert main(["data", "make", "shapes", "--out", str(out), "--count", "50", "--seed", "1", "--size", "16"]) == 0
+    assert len(list(out.glob("*/*/*.png"))) == 50
+    assert str(out) in capsys.readouterr().out
+
+
+def test_config_prints_what_it_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--preset", "digits", "optim.lr=0.5", "--seed", "4"]) == 0
+    file = tmp_path / "printed.yaml"
+    file.write_text(capsys.readouterr().out)
+    assert from_yaml(file) == load("digits", overrides=["optim.lr=0.5", "seed=4"])
+    assert main(["config", "--presets"]) == 0
+    assert "digits-clutter" in capsys.readouterr().out.split()
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("numpy", "threads", "scikit-learn", "GPU", "self-test on cpu: ok"):
+        assert word in printed
+    assert "pip install jepa" not in printed and "pip install minitensor" not in printed  # others' packages
+
+
+def test_doctor_says_no_to_a_device_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--device", "cuda:99"]) == 1
+    assert "self-test on cuda:99: FAILED" in capsys.readouterr().out
+
+
+def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    import minitensor as mt
+    from jepa.doctor import self_test
+
+    right = mt.grad
+    monkeypatch.setattr(mt, "grad", lambda *args: tuple(g * 1.001 for g in right(*args)))
+    with pytest.raises(ArithmeticError, match="off by"):
+        self_test()
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["trian"], "Did you mean 'train'?"),
+        (["evaluate"], "Did you mean 'eval'?"),
+        (["data", "mke"], "Did you mean 'data make'?"),
+        (["data"], "Did you mean 'data make'?"),
+        (["xyzzy"], "The verbs are demo, train"),
+        (["--threads", "2", "demo"], "the verb comes first"),
+        (["train", "--overide"], "Did you mean '--overwrite'?"),
+        (["train", "--thread", "2"], "Did you mean '--threads'?"),
+        (["train", "optim.lrr=1"], "Did you mean 'optim.lr'?"),
+        (["train", "--preset", "dmeo"], "Did you mean 'demo'?"),
+        (["train", "--config", "none.yaml"], "none.yaml"),
+        (["train", "--threads", "0"], "'0' is not a whole number of 1 or more"),
+        (["train", "--seed", "x"], "'x' is not a whole number"),
+        (["train", "--seed"], "--seed"),
+        (["train", "--device", "gpu"], "cuda:0"),
+        (["train", "--resume", "runs/none"], "holds no run to resume"),
+        (["train", "--resume", "runs/old", "--out", "runs/new"], "leave --out away"),
+        (["train", "model.target=shared"], "must collapse"),
+        (["eval"], "run"),
+        (["embed", "runs/a"], "--out"),
+        (["data", "make", "shape"], "shape"),
+        (["data", "make", "shapes", "--count", "3"], "count"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(
+    api: Calls, words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("jepa: error: ") and printed.err.count("\n") == 1 and part in printed.err
+    assert api == []
+
+
+def test_notes_of_an_error_are_printed(
+    monkeypatch: pytest.MonkeyPatch, api: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        error = JEPAError("it broke.")
+        error.add_note("while reading 3.png")
+        raise error
+
+    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", fail)
+    assert main(["plot", "runs/a"]) == 2
+    assert capsys.readouterr().err == "jepa: error: it broke.; while reading 3.png\n"
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (BrokenPipeError(), 0)])
+def test_interruptions(
+    monkeypatch: pytest.MonkeyPatch, api: Calls, capfd: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", fail)
+    assert main(["plot", "runs/a"]) == code
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_device_that_cannot_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, api: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import minitensor as mt
+
+    monkeypatch.setattr(
+        sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: mt.Tensor([1.0]).to("cuda:99")
+    )
+    assert main(["plot", "runs/a"]) == 2
+    assert "cuda" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, api: Calls) -> None:
+    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["plot", "runs/a"])
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([*verb.split(), "--help"])
+    assert stop.value.code == 0
+    assert f"usage: jepa {verb}" in capsys.readouterr().out
+
+
+def test_no_verb_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"jepa {verb} " in printed for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [
+        (["train", "--threads", "3"], "3"),
+        (["train", "--threads=3"], "3"),
+        (["train", "--threads", "2", "--threads", "3"], "3"),
+        (["train"], None),
+        (["train", "--threads"], None),
+        (["train", "--threads", "-1"], None),
+        (["train", "--threads", "0"], None),
+        ([], None),
+    ],
+)
+def test_threads_are_read_from_the_words(monkeypatch: pytest.MonkeyPatch, words: list[str], count: str | None) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setattr("threadpoolctl.threadpool_limits", lambda n: None)
+    set_threads(words)
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == os.environ.get("OMP_NUM_THREADS") == count
+    assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "4"

@@ -1,0 +1,202 @@
+"""The configuration: layers, how a mistake is answered, and that a file and back loses nothing."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jepa.config import Config, LossConfig, check, differences, fields, from_yaml, load, presets, to_yaml, value_of
+from jepa.errors import ConfigError
+
+
+def test_layers_lie_over_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("optim: {lr: 3e-4}\ntrain:\n  epochs: 7\n")  # YAML 1.1 reads 3e-4 as text
+    config = load("quick", file, ["train.epochs=9", "train.epochs=8", "name=mine"])
+    assert config.data.count == load("quick").data.count != Config().data.count  # from the preset
+    assert config.optim.lr == 3e-4  # from the file
+    assert (config.train.epochs, config.name) == (8, "mine")  # from the words, the last one wins
+    assert config.model.geometry is Config().model.geometry  # default
+
+
+def test_nothing_said_gives_the_defaults() -> None:
+    assert load() == Config()
+
+
+def test_the_result_is_plain_and_frozen() -> None:
+    config = load(overrides=["optim.betas=[0.8, 0.9]"])
+    assert type(config.optim.betas) is tuple
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.seed = 1  # type: ignore[misc]
+    assert {type(value_of(config, key)) for key in fields()} <= {str, int, float, bool, tuple, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("word", "key", "value"),
+    [
+        ("optim.lr=3e-4", "optim.lr", 3e-4),
+        ("optim.lr=1", "optim.lr", 1.0),
+        ("optim.betas=[0.8, 0.9]", "optim.betas", (0.8, 0.9)),
+        ("optim.betas=0.8,0.9", "optim.betas", (0.8, 0.9)),
+        ("optim.betas=(0.8,0.9)", "optim.betas", (0.8, 0.9)),
+        ("model.widths=16,32,", "model.widths", (16, 32)),
+        ("model.geometry=false", "model.geometry", False),
+        ("regions.overlap_end=0,0.5", "regions.overlap_end", (0.0, 0.5)),
+        ("regions.overlap_end=null", "regions.overlap_end", None),
+        ("data.root=images/my=own", "data.root", "images/my=own"),
+        ("data.root=", "data.root", ""),
+        ("data.root=2024", "data.root", "2024"),
+    ],
+)
+def test_words(word: str, key: str, value: object) -> None:
+    assert value_of(load(overrides=[word]), key) == value
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("optim.lrr=1", ["'optim.lrr'", "Did you mean 'optim.lr'?"]),
+        ("lr=1", ["Did you mean 'optim.lr'?"]),
+        ("epoch=1", ["Did you mean 'train.epochs'?"]),
+        ("modle.widths=[8]", ["Did you mean 'model.widths'?"]),
+        ("xyzzy=1", ["'xyzzy'", "jepa config"]),
+        ("optim.lr.x=1", ["Did you mean 'optim.lr'?"]),
+        ("optim=1", ["a group", "optim.lr"]),
+        ("seed", ["key=value"]),
+        ("optim.lr=fast", ["optim.lr=fast", "a number"]),
+        ("optim.lr=true", ["optim.lr", "a number"]),
+        ("optim.lr=", ["optim.lr", "a number"]),
+        ("train.epochs=1.5", ["train.epochs=1.5", "a whole number"]),
+        ("optim.betas=[1]", ["optim.betas", "a list of 2 numbers"]),
+        ("model.widths=a,b", ["model.widths", "whole numbers"]),
+        ("model.geometry=perhaps", ["model.geometry", "true or false"]),
+        ("model.target=emma", ["model.target=emma", "'ema', 'stopgrad', 'shared'"]),
+        ("name=[1", ["name", "cannot be read"]),
+        ("seed=${nothing}", ["seed", "cannot be read"]),
+        ("train.epochs=0", ["train.epochs=0: must be at least 1"]),
+        ("train.batch_size=1", ["at least 2"]),
+        ("optim.lr=nan", ["larger than 0"]),
+        ("optim.lr=-1", ["larger than 0"]),
+        ("name=../other", ["folder name"]),
+        ("name=..", ["folder name"]),
+        ("device=gpu", ["cuda:0"]),
+        ("augment.flip=1.1", ["between 0 and 1"]),
+        ("augment.jitter=[0.4, 0.4, 0.4, 0.6]", ["hue"]),
+        ("regions.context_scale=[0.9, 0.3]", ["smallest <= largest"]),
+        ("regions.overlap_end=[0.9, 0.3]", ["smallest <= largest"]),
+        ("data.channels=1", ["model.channels=3"]),
+        ("data.mean=[0.5]", ["data.mean", "3"]),
+        ("data.make=", ["data.root and data.make are both empty"]),
+        ("model.widths=[2, 2, 2, 2, 2, 2]", ["at most 5"]),
+        ("evaluation.C=[]", ["evaluation.C", "one value or more"]),
+    ],
+)
+def test_mistakes_are_answered(word: str, parts: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(overrides=[word])
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("- 1\n", "not a list"),
+        ("a: [", "not valid YAML"),
+        ("just words", "'just words'"),
+        ("optim: {lrr: 1}", "Did you mean 'optim.lr'?"),
+        ("optim: 3", "a group"),
+        ("1: 2", "no setting '1'"),
+        ("train: {epochs: many}", "a whole number"),
+    ],
+)
+def test_mistakes_in_a_file_name_the_file(tmp_path: Path, text: str, part: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="mine.yaml") as caught:
+        load(file=file)
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "optim:\n", "{}"])
+def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    assert load(file=tmp_path / "mine.yaml") == Config()
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
+    for path in (tmp_path / "none.yaml", tmp_path, tmp_path / "picture.yaml"):
+        with pytest.raises(ConfigError, match=path.name):
+            load(file=path)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_load_and_bear_their_name(name: str) -> None:
+    assert load(name).name == name
+
+
+def test_an_unknown_preset() -> None:
+    assert {"demo", "quick", "digits", "digits-clutter", "cifar10"} <= set(presets())
+    with pytest.raises(ConfigError, match="Did you mean 'digits-clutter'"):
+        load("digits-cluter")
+
+
+@pytest.mark.parametrize("loss", ["l2", "smooth_l1", "cosine", "infonce", "vicreg"])
+@pytest.mark.parametrize("target", ["ema", "stopgrad", "shared"])
+def test_what_must_collapse_is_refused_unless_forced(loss: str, target: str) -> None:
+    words = [f"loss.name={loss}", f"model.target={target}"]
+    if target == "shared" and loss in ("l2", "smooth_l1", "cosine"):
+        with pytest.raises(ConfigError, match="must collapse"):
+            load(overrides=words)
+        assert load(overrides=[*words, "loss.force=true"]).loss.force
+    else:
+        assert load(overrides=words).loss.name == loss
+
+
+def test_check_names_every_broken_rule() -> None:
+    config = dataclasses.replace(Config(), seed=-1, loss=LossConfig(temperature=0))
+    with pytest.raises(ConfigError, match=r"seed=-1.*; loss.temperature=0"):
+        check(config)
+
+
+@settings(max_examples=25)
+@given(
+    name=st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,8}", fullmatch=True),
+    root=st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="$"), max_size=12),
+    lr=st.floats(1e-12, 1e3),
+    widths=st.lists(st.integers(1, 512), min_size=1, max_size=5),
+    end=st.none() | st.just((0.0, 0.25)),
+    geometry=st.booleans(),
+)
+def test_yaml_and_back(tmp_path_factory, name, root, lr, widths, end, geometry) -> None:  # type: ignore[no-untyped-def]
+    base = Config()
+    config = dataclasses.replace(
+        base,
+        name=name,
+        data=dataclasses.replace(base.data, root=root),
+        optim=dataclasses.replace(base.optim, lr=lr),
+        model=dataclasses.replace(base.model, widths=tuple(widths), geometry=geometry),
+        regions=dataclasses.replace(base.regions, overlap_end=end),
+    )
+    file = tmp_path_factory.mktemp("yaml") / "config.yaml"
+    for comments in (False, True):
+        file.write_text(to_yaml(config, comments=comments), "utf-8")
+        assert from_yaml(file) == config
+
+
+def test_every_field_has_help_and_it_is_printed() -> None:
+    printed = to_yaml(Config(), comments=True)
+    for field in fields().values():
+        assert field.help and f"# {field.help}" in printed
+    assert len(printed.splitlines()) == len(fields()) + 8  # and a line for each group
+
+
+def test_differences() -> None:
+    assert differences(Config(), Config()) == {}
+    assert differences(load("quick"), load("quick", overrides=["optim.lr=1", "seed=2"])) == {
+        "seed": (0, 2),
+        "optim.lr": (0.001, 1.0),
+    }

@@ -1,0 +1,152 @@
+"""Which way the doors open: every import of the packages against the plan, and every file against its size."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("minitensor", "jepa")
+LONGEST = 320  # lines of a file
+ONLY_BACKEND = {"cupy", "cupyx"}
+NEVER = {"torch", "tensorflow", "jax", "pickle", "tests", "benchmarks", "examples"}
+
+# A room is a file or folder directly below its package; each may import itself and the rooms on its right.
+PLAN: dict[str, dict[str, str]] = {
+    "minitensor": {
+        "errors": "",
+        "backend": "errors",
+        "engine": "errors backend",
+        "promotion": "errors backend engine",
+        "op": "errors backend promotion engine",
+        "ops": "errors backend promotion engine op",
+        "tensor": "errors backend promotion engine op ops",
+        "functions": "errors backend promotion engine op ops tensor",
+        "kernels": "errors backend promotion engine op ops",
+        "serialization": "errors backend promotion engine op ops tensor functions",
+        "nn": "errors backend promotion engine op ops tensor functions",
+        "optim": "errors backend promotion engine op ops tensor functions nn",
+        "gradcheck": "errors backend promotion engine op ops tensor functions",
+        "checkpoint": "errors backend promotion engine op ops tensor functions nn",
+        "viz": "errors backend promotion engine op ops tensor functions nn",
+    },
+    "jepa": {
+        "errors": "",
+        "config": "errors",
+        "transforms": "errors",
+        "masks": "errors",
+        "data": "errors transforms masks",
+        "models": "errors config",
+        "losses": "errors config models",
+        "methods": "errors config data models losses",
+        "runs": "errors config transforms masks data models losses methods",
+        "evaluation": "errors config transforms masks data models losses methods runs",
+        "training": "errors config transforms masks data models losses methods runs evaluation",
+        "visualisation": "errors evaluation runs",
+        "doctor": "errors",
+    },
+}
+TOP = {"__init__", "__main__", "commands"}  # these see every room
+
+
+def files() -> list[Path]:
+    """Return every module of the two packages, relative to the root."""
+    return sorted(path.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.with_suffix("").parts[1]
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """Yield (line, full dotted name) of each import, those inside functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            # `from jepa import masks` imports a room; `from jepa.masks import Box` a name in one
+            yield from ((node.lineno, f"{module}.{name.name}" if module in PACKAGES else module) for name in node.names)
+
+
+def faults(path: Path, source: str) -> list[str]:
+    """Return a line for each import that goes against the plan."""
+    package, here, found = path.parts[0], room(path), []
+    for line, name in imports(source):
+        top, _, rest = name.partition(".")
+        there = rest.partition(".")[0]
+        where = f"{path}:{line}: imports {name}"
+        if name.startswith("."):
+            found.append(f"{where}: relative imports hide the room")
+        if top in NEVER:
+            found.append(f"{where}: never in the packages")
+        if top in ONLY_BACKEND and path != Path("minitensor/backend.py"):
+            found.append(f"{where}: only minitensor/backend.py may")
+        if package == "minitensor" and top == "jepa":
+            found.append(f"{where}: the engine does not know its user")
+        if package == "jepa" and name != "minitensor" and top == "minitensor":
+            found.append(f"{where}: jepa sees the engine only as `import minitensor as mt`")
+        if top == package and there and here not in TOP:
+            known = PLAN[package]
+            if here not in known:
+                found.append(f"{path}: the room {here!r} is not in the plan: add it to PLAN and to the README")
+            elif there in TOP or (there in known and there != here and there not in known[here].split()):
+                found.append(f"{where}: {here} may import {known[here] or 'nothing'}")
+    return found
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_imports_follow_the_plan(path: Path) -> None:
+    assert not faults(path, (ROOT / path).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_files_are_short(path: Path) -> None:
+    lines = len((ROOT / path).read_text("utf-8").splitlines())
+    assert lines <= LONGEST, f"{path} has {lines} lines; more than {LONGEST} is more than one concept"
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_names_name_a_concept(path: Path) -> None:
+    assert not {"utils", "util", "helpers", "misc", "common"} & set(path.with_suffix("").parts)
+
+
+def test_every_room_is_in_the_plan() -> None:
+    rooms = {(path.parts[0], room(path)) for path in files()} - {(p, r) for p in PACKAGES for r in TOP}
+    assert rooms <= {(package, name) for package, plan in PLAN.items() for name in plan}
+
+
+def test_the_plan_has_no_cycle() -> None:
+    for plan in PLAN.values():
+        seen: set[str] = set()
+        for name, below in plan.items():
+            assert set(below.split()) <= seen, f"{name} imports a room that comes later in the plan"
+            seen.add(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("minitensor/engine.py", "import jepa"),
+        ("minitensor/engine.py", "from minitensor.tensor import Tensor"),
+        ("minitensor/engine.py", "from minitensor import nn"),
+        ("minitensor/ops/linalg.py", "import cupy as cp"),
+        ("minitensor/ops/linalg.py", "def f():\n    from cupyx import jit"),
+        ("minitensor/ops/linalg.py", "from . import reduce"),
+        ("jepa/models/encoder.py", "import torch.nn"),
+        ("jepa/models/encoder.py", "from minitensor import nn"),
+        ("jepa/models/encoder.py", "import minitensor.nn as nn"),
+        ("jepa/models/encoder.py", "def f():\n    from jepa.training.run import train"),
+        ("jepa/masks/crops.py", "from jepa import __main__"),
+        ("jepa/masks/crops.py", "import pickle"),
+        ("jepa/utils.py", "from jepa.errors import DataError"),
+    ],
+)
+def test_the_test_catches(path: str, source: str) -> None:
+    assert faults(Path(path), source)
+
+
+def test_the_test_lets_pass() -> None:
+    assert not faults(Path("jepa/models/encoder.py"), "import minitensor as mt\nfrom jepa.config import JEPAConfig")
+    assert not faults(Path("minitensor/backend.py"), "import cupy")
