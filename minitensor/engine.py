@@ -138,7 +138,7 @@ class Output(NamedTuple):
     """One result of a Node that has several."""
 
     node: Node
-    index: int
+    index: int  # type: ignore[assignment]  # a tuple's method has this name
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -267,6 +267,7 @@ def _run_backward(
                 add(found, key, ("found", key), g)
             else:
                 found[key] = g
+        node: Any
         node, index = target if type(target) is Output else (target, None)
         if type(node) is not Node:
             if wanted is None:

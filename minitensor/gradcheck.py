@@ -1,4 +1,4 @@
-"""Is a gradient right? `gradcheck` compares it with central differences, entry by entry, and guesses what went wrong."""
+"""Is a gradient right? `gradcheck` compares it with central differences, entry by entry, and guesses what is wrong."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, eps: float = 1e-6, rtol: floa
     ...     gradcheck(halve_square, [3.0])
     ... except GradcheckError as error:
     ...     print(error)
-    d halve_square / d argument 0, shape (1,): d y[0] / d x[0] is 6 by the rule, 3 by central differences (1 of 1 entries are off): a factor 2?
+    d halve_square / d argument 0, shape (1,): a factor 2?
+    d y[0] / d x[0] is 6 by the rule, 3 by central differences; 1 of 1 entries are off
     """
     arrays = [_input(x) for x in inputs]
     leaves = _leaves(arrays)
@@ -148,7 +149,9 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
                 raise GradcheckError(f"the gradient of {_name(f)} changed the incoming gradient in place")
             for i, (a, b) in enumerate(zip(raw, traced, strict=True)):
                 row, same = (np.zeros(leaves[i].shape) if v is None else np.array(v.data) for v in (a, b))
-                if not np.allclose(row, same, rtol=1e-12, atol=1e-12 * np.nanmax(np.abs(row), initial=1.0), equal_nan=True):
+                if not np.allclose(
+                    row, same, rtol=1e-12, atol=1e-12 * np.nanmax(np.abs(row), initial=1.0), equal_nan=True
+                ):
                     raise GradcheckError(
                         f"the rule of {_name(f)} for float argument {i} gives {row.ravel()[:4]}... on arrays and "
                         f"{same.ravel()[:4]}... on Tensors (create_graph): a rule is ordinary code over ops"
@@ -199,19 +202,21 @@ def _complain(
     """Name the argument and the worst entry, and guess."""
     error = np.where(off, np.nan_to_num(np.abs(got - expected), nan=np.inf), -1.0)
     row, column = np.unravel_index(int(error.argmax()), error.shape)
-    place = row
-    for k, s in enumerate(shapes):
-        if place < (n := int(np.prod(s))):
-            break
-        place -= n
-    y = f"y{k if len(shapes) > 1 else ''}{list(map(int, np.unravel_index(place, s)))}" if s else "y"
-    x = f"x{list(map(int, np.unravel_index(column, shape)))}" if shape else "x"
+    output, place = 0, int(row)
+    while place >= int(np.prod(shapes[output])):
+        place -= int(np.prod(shapes[output]))
+        output += 1
+    y = _entry(f"y{output}" if len(shapes) > 1 else "y", place, shapes[output])
     guess = _guess(got, expected, shape, shapes)
     return (
-        f"d {_name(f)} / d argument {i}, shape {shape}: d {y} / d {x} is {got[row, column]:.10g} by the rule, "
-        f"{expected[row, column]:.10g} by central differences ({int(off.sum())} of {off.size} entries are off)"
-        + (f": {guess}" if guess else "")
+        f"d {_name(f)} / d argument {i}, shape {shape}: {guess or 'wrong'}\n"
+        f"d {y} / d {_entry('x', int(column), shape)} is {got[row, column]:.10g} by the rule, "
+        f"{expected[row, column]:.10g} by central differences; {int(off.sum())} of {off.size} entries are off"
     )
+
+
+def _entry(name: str, place: int, shape: tuple[int, ...]) -> str:
+    return f"{name}{[int(i) for i in np.unravel_index(place, shape)]}" if shape else name
 
 
 def _guess(got: Matrix, expected: Matrix, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from minitensor.backend import device_of, is_array
 from minitensor.engine import Node, Variable, describe, grad, parents, results, state, watch, wrap
@@ -45,7 +45,7 @@ class _Function:
         for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
-        update_wrapper(self, function)
+        update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -278,6 +278,17 @@ class Op(_Function):
         return grads
 
 
+@overload
+def op(function: Callable[..., Any], /) -> Any: ...
+@overload
+def op(
+    *,
+    broadcasts: bool = False,
+    floating: bool = False,
+    view: bool = False,
+    verbatim: bool = False,
+    constant: tuple[str, ...] = (),
+) -> Callable[[Callable[..., Any]], Any]: ...
 def op(
     function: Callable[..., Any] | None = None,
     *,

@@ -94,7 +94,8 @@ def settle(
 
     Returns the operands, and what narrows the result again if half precision was widened to compute (or None).
     """
-    dtype = cls = None
+    dtype: Any = None
+    cls: Any = None
     for x, wanted in zip(operands, promoted, strict=True):
         if not wanted or (t := type(x)) is float or t is int:
             continue

@@ -225,8 +225,8 @@ class Tensor(Variable):
     __rmatmul__ = lambda self, other: linalg.matmul(other, self)  # noqa: E731
     __neg__ = lambda self: el.negative(self)  # noqa: E731
     __abs__ = lambda self: el.abs(self)  # noqa: E731
-    __eq__ = lambda self, other: el.equal(self, other)  # type: ignore[assignment]  # noqa: E731
-    __ne__ = lambda self, other: el.not_equal(self, other)  # type: ignore[assignment]  # noqa: E731
+    __eq__ = lambda self, other: el.equal(self, other)  # noqa: E731
+    __ne__ = lambda self, other: el.not_equal(self, other)  # noqa: E731
     __lt__ = lambda self, other: el.less(self, other)  # noqa: E731
     __le__ = lambda self, other: el.less_equal(self, other)  # noqa: E731
     __gt__ = lambda self, other: el.greater(self, other)  # noqa: E731

@@ -6,7 +6,6 @@ sums a gradient back over broadcast axes, so no rule mentions either.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from minitensor.backend import namespace
@@ -72,7 +71,7 @@ negative.vjp(x=lambda g: -g)
 
 @op(broadcasts=True)
 def power(a: Array, b: Array) -> Array:
-    """y = aᵇ; at a = 0 both gradients follow their limits: b a^(b-1), and 0 for the exponent."""
+    """y = aᵇ; at a = 0 both gradients follow their limits: b a^(b-1), and 0 for an exponent b >= 0."""
     return a**b
 
 
@@ -86,9 +85,9 @@ def _power_base(g: Any, a: Any, b: Any) -> Any:
 
 
 def _power_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
-    if isinstance(a, (int, float)):  # a NumPy scalar would bring float64 along, and does not belong on a GPU
-        return g * (y * (math.log(a) if a > 0 else 0.0 if a == 0 else math.nan))
-    return g * (y * log(where(equal(a, 0), 1.0, a)))
+    if isinstance(a, (int, float)):
+        a = 0 * b + a  # an array: a NumPy scalar would bring float64 along, and does not belong on a GPU
+    return g * (y * log(where(logical_and(equal(a, 0), b >= 0), 1.0, a)))
 
 
 power.vjp(a=_power_base, b=_power_exponent)
@@ -104,6 +103,15 @@ square.vjp(x=lambda g, x: g * (2 * x))
 
 
 # -- functions of one argument ---------------------------------------------------------------------------------------
+
+
+@op(verbatim=True)
+def astype(x: Array, *, dtype: Any) -> Array:
+    """y = x in another dtype; the gradient comes back in x's."""
+    return x.astype(dtype)
+
+
+astype.vjp(x=lambda g: g)
 
 
 @op(floating=True)
@@ -148,15 +156,13 @@ def sin(x: Array) -> Array:
     return namespace(x).sin(x)
 
 
-sin.vjp(x=lambda g, x: g * cos(x))
-
-
 @op(floating=True)
 def cos(x: Array) -> Array:
     """y = cos x, x in radians"""
     return namespace(x).cos(x)
 
 
+sin.vjp(x=lambda g, x: g * cos(x))
 cos.vjp(x=lambda g, x: -g * sin(x))
 
 
@@ -191,26 +197,27 @@ relu.vjp(x=lambda g, y: g * (y > 0))
 def erf(x: Array) -> Array:
     """y = 2/√π ∫₀ˣ e^(-t²) dt, to 4e-7 in float32 and 1e-15 in float64.
 
-    Series Σ (-1)ⁿ x^(2n+1) / (n! (2n+1)) in the form 2/√π e^(-x²) x Σ (2x²)ⁿ / (2n+1)!! for |x| < 2.4 (all terms are
+    Series Σ (-1)ⁿ x^(2n+1) / (n! (2n+1)) in the form 2/√π e^(-x²) x Σ (2x²)ⁿ / (2n+1)!! for small |x| (all terms are
     positive, so nothing cancels), the continued fraction of erfc beyond (Abramowitz & Stegun 7.1.6 and 7.1.14).
     """
     xp = namespace(x)
-    double = x.dtype.itemsize == 8
+    # where the two meet: e^(-x²) loses x² rounding errors, so a low edge is exact, and a high one needs fewer fractions
+    edge, terms, fractions = (2.4, 45, 60) if x.dtype.itemsize == 8 else (1.5, 20, 14)
     t = xp.minimum(xp.abs(x), 6.0)
-    small = xp.minimum(t, 2.4)
+    small = xp.minimum(t, edge)
     square_ = 2 * small * small
     term = small
     total = small
-    for n in range(1, 46 if double else 28):
+    for n in range(1, terms + 1):
         term = term * (square_ / (2 * n + 1))
         total = total + term
     inner = TWO_OVER_SQRT_PI * xp.exp(-small * small) * total
-    large = xp.maximum(t, 2.4)
+    large = xp.maximum(t, edge)
     fraction = large
-    for n in range(60 if double else 14, 0, -1):
+    for n in range(fractions, 0, -1):
         fraction = large + (0.5 * n) / fraction
     outer = 1 - 0.5 * TWO_OVER_SQRT_PI * xp.exp(-large * large) / fraction
-    return xp.where(xp.isnan(x), x, xp.sign(x) * xp.where(t < 2.4, inner, outer))
+    return xp.where(xp.isnan(x), x, xp.sign(x) * xp.where(t < edge, inner, outer))
 
 
 erf.vjp(x=lambda g, x: g * (TWO_OVER_SQRT_PI * exp(-(x * x))))
@@ -269,15 +276,6 @@ def clip(x: Array, *, min: float | None = None, max: float | None = None) -> Arr
 clip.vjp(x=lambda g, x, y: g * astype(equal(x, y), dtype=g.dtype))
 
 
-@op(verbatim=True)
-def astype(x: Array, *, dtype: Any) -> Array:
-    """y = x in another dtype; the gradient comes back in x's."""
-    return x.astype(dtype)
-
-
-astype.vjp(x=lambda g: g)
-
-
 # -- without a gradient ----------------------------------------------------------------------------------------------
 
 
@@ -297,14 +295,14 @@ def _plain(name: str, meaning: str, binary: bool = True) -> Any:
     return op(function)
 
 
-equal = _plain("equal", "a == b")
-not_equal = _plain("not_equal", "a != b")
-less = _plain("less", "a < b")
-less_equal = _plain("less_equal", "a <= b")
-greater = _plain("greater", "a > b")
-greater_equal = _plain("greater_equal", "a >= b")
-logical_and = _plain("logical_and", "a and b")
-logical_or = _plain("logical_or", "a or b")
-logical_not = _plain("logical_not", "not x", binary=False)
-isfinite = _plain("isfinite", "whether x is a finite number", binary=False)
-sign = _plain("sign", "-1, 0 or 1", binary=False)
+equal: Any = _plain("equal", "a == b")
+not_equal: Any = _plain("not_equal", "a != b")
+less: Any = _plain("less", "a < b")
+less_equal: Any = _plain("less_equal", "a <= b")
+greater: Any = _plain("greater", "a > b")
+greater_equal: Any = _plain("greater_equal", "a >= b")
+logical_and: Any = _plain("logical_and", "a and b")
+logical_or: Any = _plain("logical_or", "a or b")
+logical_not: Any = _plain("logical_not", "not x", binary=False)
+isfinite: Any = _plain("isfinite", "whether x is a finite number", binary=False)
+sign: Any = _plain("sign", "-1, 0 or 1", binary=False)

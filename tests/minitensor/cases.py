@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minitensor.op import identity
 from minitensor.ops import activation, attention, convolution, elementwise, index, linalg, loss, normalisation, pooling
 from minitensor.ops import reduce as red
 from minitensor.ops import shape as sh
 from minitensor.ops import windows as win
-from minitensor.op import identity
 
 
 class Case(NamedTuple):
@@ -302,7 +302,7 @@ for subscripts_, shapes_ in {
 
 def _unfolded(x: np.ndarray, size: Any, stride: Any, dilation: Any) -> np.ndarray:
     n = len(size)
-    counts = [(l - d * (k - 1) - 1) // s + 1 for l, k, s, d in zip(x.shape[-n:], size, stride, dilation, strict=True)]
+    counts = [(m - d * (k - 1) - 1) // s + 1 for m, k, s, d in zip(x.shape[-n:], size, stride, dilation, strict=True)]
     y = np.empty((*x.shape[:-n], *size, *counts))
     for k in np.ndindex(*size):
         for i in np.ndindex(*counts):
@@ -322,7 +322,8 @@ def _folded(x: np.ndarray, lengths: Any, stride: Any, dilation: Any) -> np.ndarr
 
 
 for lengths_, size_, stride_, dilation_ in (
-    ((5,), (2,), (1,), (1,)), ((7,), (3,), (2,), (2,)), ((4, 5), (2, 3), (2, 1), (1, 1)), ((3, 3), (3, 3), (1, 1), (1, 1)),
+    ((5,), (2,), (1,), (1,)), ((7,), (3,), (2,), (2,)),
+    ((4, 5), (2, 3), (2, 1), (1, 1)), ((3, 3), (3, 3), (1, 1), (1, 1)),
 ):  # fmt: skip
     kw_: dict[str, Any] = {"stride": stride_, "dilation": dilation_}
     x_ = normal(2, *lengths_)

@@ -38,7 +38,9 @@ def _minmax_rule(g, x, y):
     assert none is None
     zero = x * 0
     low = zero if low is None else low * mt.ops.elementwise.astype(mt.ops.elementwise.equal(x, y[0]), dtype="float64")
-    high = zero if high is None else high * mt.ops.elementwise.astype(mt.ops.elementwise.equal(x, y[1]), dtype="float64")
+    high = (
+        zero if high is None else high * mt.ops.elementwise.astype(mt.ops.elementwise.equal(x, y[1]), dtype="float64")
+    )
     return low + high
 
 

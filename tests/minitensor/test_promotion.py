@@ -147,7 +147,9 @@ def test_the_frozen_tables_are_torchs():
     for a, x in kinds.items():
         full, point = torch.ones(2, dtype=x), torch.ones((), dtype=x)
         for b, y in kinds.items():
-            assert table(TWO_ARRAYS)[a, b] == name(full * torch.ones(2, dtype=y)) == name(point * torch.ones((), dtype=y))
+            assert (
+                table(TWO_ARRAYS)[a, b] == name(full * torch.ones(2, dtype=y)) == name(point * torch.ones((), dtype=y))
+            )
             assert table(ARRAY_AND_0D)[a, b] == name(full * torch.ones((), dtype=y))
         for b, scalar in SCALARS.items():
             assert table(ARRAY_AND_SCALAR)[a, b] == name(full * scalar) == name(point * scalar)
