@@ -1,0 +1,243 @@
+"""A folder of images as one array in memory: decoded once, brought to one size, with labels and splits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.data.decode import WHITE, UnreadableImage, luma, read
+from jepa.data.listing import Entry, list_images
+from jepa.errors import DataError
+from jepa.transforms.resize import crop_resize
+
+__all__ = ["ImageFolder"]
+
+Indices = Sequence[int] | NDArray[np.integer[Any]]
+
+
+class ImageFolder:
+    """The images of ROOT/CLASS/*.png, or of a flat folder without labels, each brought to the same square size.
+
+    All files are read when the folder is opened, so that a bad one is known before training starts, and kept in
+    memory: as bytes (3 KB for an image of 32 x 32 in colour), or as float32 if any file has 16 bits. If ROOT has the
+    sub-folders train and val (or valid, validation, test), these are the splits. Otherwise a share of each class is
+    held out, chosen by `seed` among the names of the files: the same ones for the same files, whatever their content.
+
+    Parameters
+    ----------
+    root : path
+        The folder.
+    split : None, "train" or "val"
+        Which part; None: everything.
+    image_size : int
+        Side of the square that every image is brought to, in pixels.
+    channels : int
+        3: colour; 1: grey; every file is converted (see `decode`).
+    on_error : "raise" or "skip"
+        What an unreadable file does: raise a DataError that names it, or be left out and listed in `skipped`.
+    sizes : "resize" or "pad"
+        Images of other sizes are resized to the square whatever their proportions, or scaled to fit into it and
+        padded with the ground (`valid` tells one from the other).
+    validation : float
+        Share that is held out as "val", where ROOT has no splits of its own; at least one image.
+    seed : int
+        Decides which images are held out, and which ones `limit` keeps.
+    limit : int, optional
+        Keep at most so many images of the split, each class in its share.
+    ground : three numbers in [0, 1]
+        Colour behind transparent pixels and in the padding; white by default.
+
+    Attributes
+    ----------
+    paths : list of N Path
+        The files, sorted by class and name.
+    labels : int64 array (N,), or None
+        Position of each image's class in `classes`; None for a flat folder.
+    classes : list of str
+        Names of the class folders, of all splits together, sorted.
+    class_to_idx : dict
+        Position of each class.
+    boxes : list of N (top, left, height, width)
+        Where the image lies in its square: the whole square, but for padding.
+    skipped : list of (Path, str)
+        Files left out, and why.
+
+    Raises
+    ------
+    DataError
+        The folder is missing or has no images, images lie beside class folders, or a file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from jepa.data import shapes
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     train = ImageFolder(shapes.write(folder + "/shapes", count=50), split="train", image_size=16)
+    >>> train
+    ImageFolder(shapes, train: 40 images of 10 classes, 3 x 16 x 16)
+    >>> train[0].shape, train.labels[0], train.images([0, 1]).shape
+    ((3, 16, 16), np.int64(0), (2, 3, 16, 16))
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        split: Literal["train", "val"] | None = None,
+        image_size: int = 32,
+        channels: int = 3,
+        on_error: Literal["raise", "skip"] = "raise",
+        sizes: Literal["resize", "pad"] = "resize",
+        validation: float = 0.1,
+        seed: int = 0,
+        limit: int | None = None,
+        ground: Sequence[float] = WHITE,
+    ) -> None:
+        for name, value, allowed in (
+            ("split", split, (None, "train", "val")),
+            ("on_error", on_error, ("raise", "skip")),
+            ("sizes", sizes, ("resize", "pad")),
+        ):
+            if value not in allowed:
+                raise DataError(f"ImageFolder: {name}={value!r} must be one of {', '.join(map(repr, allowed))}")
+        listing = list_images(root)
+        self.root, self.split, self.image_size, self.channels, self.sizes = (
+            listing.root,
+            split,
+            image_size,
+            channels,
+            sizes,
+        )
+        self.classes = listing.classes
+        self.class_to_idx = {name: k for k, name in enumerate(self.classes)}
+        entries = listing.entries
+        if split and listing.has_splits:
+            entries = [entry for entry in entries if entry.split == split]
+        elif split:
+            entries = _hold_out(entries, split, validation, seed)
+        if limit is not None and limit < len(entries):
+            order = _spread(entries, np.random.default_rng([seed, 1]))
+            entries = [entries[i] for i in np.sort(order[:limit])]
+        if not entries:
+            raise DataError(
+                f"{self.root} has no images for the split {split!r}: add some, or set data.validation above 0"
+            )
+        loose = [entry for entry in entries if entry.label is None]
+        if loose and len(loose) < len(entries):
+            raise DataError(
+                f"{self.root} has {len(loose)} images beside its class folders (first: {loose[0].path.name}): move "
+                "them into a class folder, or all images into one folder if there are no classes"
+            )
+        self.skipped: list[tuple[Path, str]] = []
+        self.boxes: list[tuple[int, int, int, int]] = []
+        kept = self._load(entries, on_error, ground)
+        self.paths = [entry.path for entry in kept]
+        self.labels: NDArray[np.int64] | None = None
+        if not loose:
+            self.labels = np.array([self.class_to_idx[entry.label or ""] for entry in kept], dtype=np.int64)  # (N,)
+
+    def _load(self, entries: list[Entry], on_error: str, ground: Sequence[float]) -> list[Entry]:
+        """Read every file into the cache; return the entries that could be read."""
+        colour = np.asarray(ground, dtype=np.float32)
+        blank = (colour if self.channels == 3 else luma(colour)).reshape(-1, 1, 1)  # (C, 1, 1)
+        side = self.image_size
+        cache: NDArray[Any] = np.empty((len(entries), self.channels, side, side), dtype=np.uint8)
+        kept: list[Entry] = []
+        for entry in entries:
+            try:
+                picture = read(entry.path, channels=self.channels, ground=ground)
+            except UnreadableImage as error:
+                if on_error == "raise":
+                    raise DataError(f"{error}; or set data.on_error=skip to leave such files out") from error
+                self.skipped.append((error.path, error.reason))
+                continue
+            x, box = _squared(picture.pixels, side, pad=self.sizes == "pad", blank=blank)
+            if picture.deep and cache.dtype == np.uint8:
+                cache = cache.astype(np.float32) / np.float32(255)
+            cache[len(kept)] = np.rint(x * 255) if cache.dtype == np.uint8 else x
+            kept.append(entry)
+            self.boxes.append(box)
+        if not kept:
+            raise DataError(f"none of the {len(entries)} images of {self.root} can be read: {self.describe_skipped()}")
+        self._cache = cache[: len(kept)]  # (N, C, S, S)
+        return kept
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        """Return image `index`, float32 (C, S, S) in [0, 1]."""
+        x: NDArray[np.float32] = self.images([index])[0]
+        return x
+
+    def images(self, indices: Indices | None = None) -> NDArray[np.float32]:
+        """Return these images, or all, as float32 (n, C, S, S) in [0, 1]; an array of the caller's own."""
+        x = self._cache if indices is None else self._cache[np.asarray(indices, dtype=np.int64)]
+        y: NDArray[np.float32] = np.divide(x, 255 if x.dtype == np.uint8 else 1, dtype=np.float32)
+        return y
+
+    def valid(self, index: int) -> NDArray[np.bool_]:
+        """Return which pixels of image `index` are image and not padding, bool (S, S)."""
+        mask = np.zeros((self.image_size, self.image_size), dtype=bool)
+        top, left, height, width = self.boxes[index]
+        mask[top : top + height, left : left + width] = True
+        return mask
+
+    def describe_skipped(self) -> str:
+        """Return a sentence on what was left out: how many files, and the first ten with the reason."""
+        if not self.skipped:
+            return f"every image of {self.root} could be read"
+        listed = [f"{path} ({reason})" for path, reason in self.skipped[:10]]
+        more = [f"and {len(self.skipped) - 10} more"] if len(self.skipped) > 10 else []
+        total = len(self.skipped) + len(self.boxes)
+        return f"skipped {len(self.skipped)} of {total} images that cannot be read: {', '.join(listed + more)}"
+
+    def __repr__(self) -> str:
+        classes = f" of {len(self.classes)} classes" if self.labels is not None else ""
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        name = self.root.name + (f", {self.split}" if self.split else "")
+        shape = " x ".join(map(str, self._cache.shape[1:]))
+        return f"ImageFolder({name}: {len(self)} images{classes}, {shape}{skipped})"
+
+
+def _squared(
+    x: NDArray[np.float32], side: int, *, pad: bool, blank: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], tuple[int, int, int, int]]:
+    """Bring an image (C, H, W) to (C, side, side); return it, and where in it the image lies."""
+    c, h, w = x.shape
+    fit = side / max(h, w) if pad else 1.0
+    high, wide = (max(1, round(h * fit)), max(1, round(w * fit))) if pad else (side, side)
+    y = x if (h, w) == (high, wide) else crop_resize(x[None], [(0, 0, h, w)], (high, wide))[0]
+    top, left = (side - high) // 2, (side - wide) // 2
+    if (high, wide) != (side, side):
+        square = np.broadcast_to(blank, (c, side, side)).copy()
+        square[:, top : top + high, left : left + wide] = y
+        y = square
+    return y, (top, left, high, wide)
+
+
+def _spread(entries: list[Entry], generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return an order of the entries in which every beginning has each class in its share, as nearly as it can.
+
+    Image number r of a class of n, in a random order, has the rank (r + 1/2) / n; the order is by rank.
+    """
+    labels = np.array([entry.label or "" for entry in entries])
+    shuffled = generator.permutation(len(entries))
+    rank = np.empty(len(entries))
+    for label in np.unique(labels):
+        mine = shuffled[labels[shuffled] == label]
+        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return shuffled[np.argsort(rank[shuffled], kind="stable")]
+
+
+def _hold_out(entries: list[Entry], split: str, validation: float, seed: int) -> list[Entry]:
+    """Return the part of the entries that is in the split, in their order."""
+    count = max(1, round(validation * len(entries))) if validation > 0 else 0
+    held_out = np.zeros(len(entries), dtype=bool)
+    held_out[_spread(entries, np.random.default_rng([seed, 0]))[:count]] = True
+    return [entry for entry, held in zip(entries, held_out, strict=True) if held == (split == "val")]
