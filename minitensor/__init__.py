@@ -8,6 +8,7 @@ Tensor float32 (3,): [2. 4. 6.]
 """
 
 from minitensor import kernels as _kernels  # attaches itself to the composites
+from minitensor import nn
 from minitensor.backend import manual_seed
 from minitensor.engine import enable_grad, grad, is_recording, no_grad, unfused
 from minitensor.functions import *  # noqa: F403
@@ -26,6 +27,7 @@ __all__ = [
     "gradgradcheck",
     "is_recording",
     "manual_seed",
+    "nn",
     "no_grad",
     "op",
     "unfused",

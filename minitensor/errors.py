@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DeviceError", "GradientError", "InPlaceError", "MinitensorError"]
+__all__ = ["DamagedFileError", "DeviceError", "GradientError", "InPlaceError", "MinitensorError", "StateDictError"]
 
 
 class MinitensorError(Exception):
@@ -19,3 +19,11 @@ class InPlaceError(MinitensorError, RuntimeError):
 
 class DeviceError(MinitensorError, TypeError):
     """Operands on different devices, or a device that is not there."""
+
+
+class StateDictError(MinitensorError, ValueError):
+    """A saved state that does not fit the layer or optimizer that it is loaded into."""
+
+
+class DamagedFileError(MinitensorError, ValueError):
+    """A file of tensors that cannot be read: cut short, changed, or of another kind."""

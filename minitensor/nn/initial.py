@@ -1,0 +1,47 @@
+"""Initial values: arrays drawn on the host, in float64, and rounded to float32, so that every device starts alike.
+
+Each law takes a shape and a generator (None: the default one, which `manual_seed` seeds).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minitensor.backend import default_generator
+
+__all__ = ["fan_in", "kaiming_uniform", "normal", "uniform"]
+
+Shape = int | tuple[int, ...]
+Floats = NDArray[np.float32]
+
+
+def fan_in(shape: tuple[int, ...]) -> int:
+    """Return how many inputs one output of a weight (out, in, ...) sums.
+
+    >>> fan_in((8, 3, 5, 5))
+    75
+    """
+    return math.prod(shape[1:])
+
+
+def uniform(shape: Shape, bound: float, generator: np.random.Generator | None = None) -> Floats:
+    """Return draws from the uniform distribution on [-bound, bound)."""
+    return (generator or default_generator()).uniform(-bound, bound, shape).astype(np.float32)
+
+
+def normal(shape: Shape, std: float = 1.0, generator: np.random.Generator | None = None) -> Floats:
+    """Return draws from N(0, std²)."""
+    return (generator or default_generator()).normal(0.0, std, shape).astype(np.float32)
+
+
+def kaiming_uniform(
+    shape: tuple[int, ...], a: float = math.sqrt(5), generator: np.random.Generator | None = None
+) -> Floats:
+    """Return draws from the uniform distribution with bound √(6 / ((1 + a²) fan_in)) (He et al. 2015).
+
+    With a = √5, PyTorch's for Linear and Conv2d, the bound is 1 / √fan_in.
+    """
+    return uniform(shape, math.sqrt(6 / ((1 + a * a) * max(1, fan_in(shape)))), generator)
