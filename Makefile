@@ -7,6 +7,7 @@ VENV := .venv
 EXTRAS ?= eval
 ARGS ?=
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint parity bench results clean
@@ -14,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.base  ## write the default images, train, evaluate, draw: runs/demo/report.html (ARGS=--quick: one minute)
+demo: $(BASE)  ## write the default images, train, evaluate, draw: runs/demo/report.html (ARGS=--quick: one minute)
 	$(BIN)/python -m jepa demo $(ARGS)
 
 test: $(VENV)/.test  ## run the whole suite (ARGS='-k name' for a part)
@@ -28,26 +29,26 @@ lint: $(VENV)/.lint  ## check style and types
 parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
 	$(BIN)/python -m pytest -q -m parity $(ARGS)
 
-bench: $(VENV)/.base  ## measure the engine and the training step
+bench: $(BASE)  ## measure the engine and the training step
 	$(BIN)/python -m benchmarks $(ARGS)
 
-results: $(VENV)/.base  ## rerun the experiments behind the README's tables (hours)
+results: $(BASE)  ## rerun the experiments behind the README's tables (hours)
 	$(BIN)/python -m benchmarks results $(ARGS)
 
 clean:  ## remove .venv and caches; data/ and runs/ stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One virtual environment; a stamp file says which sets of packages it has. The second way of making it serves a Debian
-# without python3-venv: pip installs into the new environment from outside.
-$(VENV)/.base: pyproject.toml
+# One virtual environment; stamp files say which sets of packages it has, so that other EXTRAS are installed when asked for.
+# The second way of making it serves a Debian without python3-venv: pip installs into it from outside.
+$(BASE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed, and '$(PYTHON)' is not that. Try: make demo PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(PYTHON) -m venv --without-pip --clear $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install -q 'pip>=25.1'; }
 	$(BIN)/python -m pip install -q -U 'pip>=25.1'
 	$(BIN)/python -m pip install -q -e '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.base
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
 	$(BIN)/python -m pip install -q --group $*
 	@touch $@
 

@@ -34,15 +34,15 @@ PLAN: dict[str, dict[str, str]] = {
     "jepa": {
         "errors": "",
         "config": "errors",
-        "transforms": "errors",
         "masks": "errors",
-        "data": "errors transforms masks",
+        "transforms": "errors masks",
+        "data": "errors masks transforms",
         "models": "errors config",
         "losses": "errors config models",
         "methods": "errors config data models losses",
-        "runs": "errors config transforms masks data models losses methods",
-        "evaluation": "errors config transforms masks data models losses methods runs",
-        "training": "errors config transforms masks data models losses methods runs evaluation",
+        "runs": "errors config masks transforms data models losses methods",
+        "evaluation": "errors config masks transforms data models losses methods runs",
+        "training": "errors config masks transforms data models losses methods runs evaluation",
         "visualisation": "errors evaluation runs",
         "doctor": "errors",
     },
@@ -67,7 +67,8 @@ def imports(source: str) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             # `from jepa import masks` imports a room; `from jepa.masks import Box` a name in one
-            yield from ((node.lineno, f"{module}.{name.name}" if module in PACKAGES else module) for name in node.names)
+            names = [f"{module}.{name.name}" for name in node.names] if module in PACKAGES else [module]
+            yield from ((node.lineno, name) for name in names)
 
 
 def faults(path: Path, source: str) -> list[str]:
