@@ -1,0 +1,103 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["Adam", "AdamW"]
+
+Array = Any
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015), as in PyTorch: weight decay is part of the gradient.
+
+        g ← g + weight_decay p
+        m ← m + (1 - β₁)(g - m)
+        v ← v + (1 - β₂)(g² - v)
+        p ← p - lr (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps)
+
+    >>> from minitensor import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adam([x], lr=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    Tensor float32 (1,) requires_grad: [0.9]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if not all(0 <= b < 1 for b in betas):
+            raise ValueError(f"{type(self).__name__}: betas lie in [0, 1); got {betas}")
+        super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay})
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the means of the gradient and of its square."""
+        return ("exp_avg", "exp_avg_sq")
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (s, decayed) = namespace(p), scratch
+        (m, v), (beta1, beta2) = moments, group["betas"]
+        lr, weight_decay = float(group["lr"]), float(group["weight_decay"])
+        if weight_decay:
+            g = self.decay(p, g, lr, weight_decay, decayed)
+        xp.subtract(g, m, out=s)
+        s *= 1 - beta1
+        m += s
+        xp.multiply(g, g, out=s)
+        s -= v
+        s *= 1 - beta2
+        v += s
+        xp.sqrt(v, out=s)
+        s *= 1 / math.sqrt(1 - beta2**step)
+        s += float(group["eps"])
+        xp.divide(m, s, out=s)
+        s *= lr / (1 - beta1**step)
+        p -= s
+
+    @staticmethod
+    def decay(p: Array, g: Array, lr: float, weight_decay: float, scratch: Array) -> Array:
+        """Return the gradient with the weight decay in it."""
+        namespace(p).multiply(p, weight_decay, out=scratch)
+        scratch += g
+        return scratch
+
+
+class AdamW(Adam):
+    """Adam with the weight decay apart from the gradient: p ← p - lr weight_decay p (Loshchilov & Hutter 2019).
+
+    >>> from minitensor.nn import Linear
+    >>> AdamW(Linear(3, 4).parameters(), lr=1e-4)
+    AdamW(2 parameters, lr=0.0001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    @staticmethod
+    def decay(p: Array, g: Array, lr: float, weight_decay: float, scratch: Array) -> Array:
+        """Shrink the parameter; the gradient stays as it is."""
+        p *= 1 - lr * weight_decay
+        return g

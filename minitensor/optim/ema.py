@@ -1,0 +1,110 @@
+"""The exponential moving average of a layer."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.nn.layer import Layer
+from minitensor.nn.parameter import Parameter
+from minitensor.optim.flat import Flat, blocks, join
+from minitensor.tensor import Tensor
+
+__all__ = ["EMA"]
+
+Array = Any
+
+
+class EMA:
+    """A target layer that follows a source layer: target ← m · target + (1 - m) · source.
+
+    For all parameters and float buffers (running statistics); integer buffers are copied. The target, a layer of the
+    same structure (`copy.deepcopy(source)`), is frozen: no gradient is taken with respect to it.
+
+    >>> from minitensor.nn import Linear
+    >>> source = Linear(1, 1); target = copy.deepcopy(source)
+    >>> _ = source.load_state_dict({"weight": [[1.0]], "bias": [1.0]})
+    >>> _ = target.load_state_dict({"weight": [[0.0]], "bias": [0.0]})
+    >>> EMA(target, source).update(0.9)
+    >>> target.weight
+    Tensor float32 (1, 1): [[0.1]]
+    """
+
+    def __init__(self, target: Layer, source: Layer) -> None:
+        mine, theirs = dict(target.named_parameters()), dict(source.named_parameters())
+        mine_too, theirs_too = dict(target.named_buffers()), dict(source.named_buffers())
+        if (odd := sorted(mine.keys() ^ theirs.keys() | mine_too.keys() ^ theirs_too.keys())) != []:
+            raise ValueError(f"EMA: target and source differ in structure: only one of them has {', '.join(odd)}")
+        if shared := [name for name, p in mine.items() if p is theirs[name]]:
+            raise ValueError(f"EMA: target and source are the same at {shared[0]}: make the target with copy.deepcopy")
+        if wrong := [name for name, p in mine.items() if p.shape != theirs[name].shape]:
+            name = wrong[0]
+            raise ValueError(f"EMA: {name} is {mine[name].shape} in the target, {theirs[name].shape} in the source")
+        self.target, self.source = target.requires_grad_(False), source
+        self._parameters = [(p, theirs[name]) for name, p in mine.items()]
+        self._arrays: list[tuple[Array, Array]] = []  # of the parameters, when the runs were found
+        self._runs: list[tuple[Array, Array]] = []  # stretches of flat memory (target, source)
+
+    def update(self, momentum: float) -> None:
+        """Move the target: 1 leaves it as it is, 0 copies the source."""
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"EMA: momentum lies in [0, 1]; got {momentum}")
+        if [id(a) for pair in self._arrays for a in pair] != [id(p.data) for pair in self._parameters for p in pair]:
+            self._gather()
+        for target, source in self._runs:
+            _lerp(target, source, momentum)
+        for p, _ in self._parameters:
+            p.changed()
+        sources = dict(self.source.named_buffers())
+        for name, buffer in self.target.named_buffers():
+            other = sources[name].data
+            if buffer.dtype.kind in "fV":
+                _lerp(buffer.data.reshape(-1), other.reshape(-1), momentum)
+            else:
+                buffer.data[...] = other
+            buffer.changed()
+
+    def _gather(self) -> None:
+        """Lay the target's parameters out as an optimizer has laid out the source's, and find the common stretches."""
+        for t, s in self._parameters:
+            if t.device != s.device:
+                raise ValueError(f"EMA: the target is on {t.device}, the source on {s.device}: move one with .to()")
+        self._runs = []
+        homes: dict[int, list[tuple[int, Parameter, Parameter]]] = {}
+        for t, s in self._parameters:
+            if s.home is None or t.dtype != s.dtype:
+                self._runs.append((_line(t), _line(s)))
+            else:
+                homes.setdefault(id(s.home[0]), []).append((s.home[1], t, s))
+        for entries in homes.values():
+            entries.sort(key=lambda e: e[0])
+            starts = [start for start, _, _ in entries]
+            targets: list[Tensor] = [t for _, t, _ in entries]
+            assert entries[0][2].home is not None
+            mine, theirs = Flat(targets), entries[0][2].home[0]
+            at = 0
+            for a, b in join((start, start + t.size) for start, t in zip(starts, targets, strict=True)):
+                self._runs.append((mine.data[at : at + b - a], theirs.data[a:b]))
+                at += b - a
+        self._arrays = [(t.data, s.data) for t, s in self._parameters]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EMA:
+        """Return the average of the copied layers: the flat buffers are found anew."""
+        return EMA(copy.deepcopy(self.target, memo), copy.deepcopy(self.source, memo))
+
+
+def _line(p: Parameter) -> Array:
+    """Return the entries as a 1-D view, of a contiguous copy if need be."""
+    if not p.data.flags.c_contiguous:
+        p.replace(namespace(p.data).ascontiguousarray(p.data))
+    return p.data.reshape(-1)
+
+
+def _lerp(target: Array, source: Array, momentum: float) -> None:
+    """Target ← m target + (1 - m) source, of 1-D arrays; with m = 0 exactly the source."""
+    xp = namespace(target)
+    for b in blocks(0, len(target), target):
+        step = xp.multiply(source[b], 1 - momentum)
+        target[b] *= momentum
+        target[b] += step.astype(target.dtype)

@@ -1,0 +1,98 @@
+"""Files of named arrays: safetensors with JSON metadata, written whole or not at all. No pickle.
+
+Other tools read them too. Two things are added in the file's own text metadata: ours as JSON, and a checksum, since the
+format itself does not notice a changed byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialize
+
+from minitensor.backend import is_array, to_numpy
+from minitensor.errors import DamagedFileError
+from minitensor.tensor import Tensor
+
+__all__ = ["load", "save"]
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
+    """Return a value as a NumPy array in C order: safetensors writes other layouts wrongly, without a word."""
+    data = value.data if isinstance(value, Tensor) else value
+    array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
+    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
+        raise TypeError(f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: only numbers can be saved")
+    return array
+
+
+def _checksum(arrays: Arrays, text: str) -> str:
+    crc = zlib.crc32(text.encode())
+    for name in sorted(arrays):
+        x = arrays[name]
+        crc = zlib.crc32(f"{name} {x.dtype} {x.shape}".encode(), crc)
+        crc = zlib.crc32(x.reshape(-1).view(np.uint8).data, crc)
+    return f"{crc:08x}"
+
+
+def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, Any] | None = None) -> None:
+    """Write named Tensors, arrays or numbers, and anything that JSON can hold, to a safetensors file.
+
+    Whole or not at all: it is written beside its place, flushed to the disk and renamed. If the process dies, what was
+    there before stays. JSON turns number keys into text and tuples into lists.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/model.safetensors", {"x": Tensor([1.0, 2.0])}, {"epoch": 3})
+    ...     load(f"{folder}/model.safetensors")
+    ({'x': array([1., 2.], dtype=float32)}, {'epoch': 3})
+    """
+    path = Path(path)
+    arrays = {name: _host(name, value) for name, value in tensors.items()}
+    text = json.dumps(metadata or {})
+    content = serialize(arrays, {"metadata": text, "crc32": _checksum(arrays, text)})
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    if os.name == "posix":  # the rename itself, too, has to reach the disk
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def load(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
+    """Return the arrays and the metadata of a safetensors file (of another tool's: its text metadata).
+
+    Raises FileNotFoundError, or DamagedFileError if the file is cut short, changed, or something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            texts: dict[str, str] = file.metadata() or {}
+            arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, ValueError, OSError) as error:
+        raise DamagedFileError(f"{path} is damaged, or is no safetensors file: {error}") from error
+    if "crc32" not in texts:
+        return arrays, dict(texts)
+    if texts["crc32"] != _checksum(arrays, texts["metadata"]):
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
+    return arrays, json.loads(texts["metadata"])
