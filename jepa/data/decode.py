@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jepa.errors import DataError
 
@@ -21,6 +21,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG")  # nothing else is tried: Pillow's other readers are not needed, and some start programs
 DEEP = ("I;16", "I;16B", "I;16L", "I")  # Pillow's kinds for 16 bits of grey
 GREY_STEP = {"L;2": 85, "L;4": 17}  # a tRNS grey of 2 or 4 bits, which Pillow leaves as it stands in the file
+OTHERS = {b"GIF8": "GIF", b"RIFF": "WebP", b"BM": "BMP", b"II*": "TIFF", b"MM": "TIFF"}  # by their first bytes
 WHITE = (1.0, 1.0, 1.0)
 
 
@@ -137,7 +138,7 @@ def _picture(image: Image.Image, channels: int, ground: NDArray[np.float32]) -> 
         x = alpha * x + (1 - alpha) * ground  # (H, W, 3)
     if channels == 1 and x.shape[2] == 3:
         x = luma(x)
-    pixels = np.ascontiguousarray(np.broadcast_to(x, (*x.shape[:2], channels)).transpose(2, 0, 1))  # (C, H, W)
+    pixels = np.array(np.broadcast_to(x, (*x.shape[:2], channels)).transpose(2, 0, 1), order="C")  # (C, H, W)
     return Picture(pixels, mode, mode in DEEP)
 
 
@@ -154,23 +155,13 @@ def _diagnosis(path: str | os.PathLike[str], error: Exception) -> str:
         return f"it cannot be opened ({cause.strerror})"
     if not head:
         return "it is empty (0 bytes)"
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
-        width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))
-        if not width or not height:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))  # of the header, which comes first
+        if len(head) >= 24 and not (width and height):
             return f"its header says {width} x {height} pixels"
     elif not head.startswith(b"\xff\xd8"):
-        for start, kind in (
-            (b"GIF8", "a GIF"),
-            (b"RIFF", "a WebP"),
-            (b"BM", "a BMP"),
-            (b"II*", "a TIFF"),
-            (b"MM", "a TIFF"),
-        ):
-            if head.startswith(start):
-                return f"it is {kind} file, not PNG or JPEG"
-        if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head):
-            return "it is a text file, not PNG or JPEG"
-        return "it is neither PNG nor JPEG"
-    return (
-        f"it is damaged or cut short ({str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__})"
-    )
+        known = next((kind for start, kind in OTHERS.items() if head.startswith(start)), None)
+        text = all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
+        return f"it is a {known or 'text'} file, not PNG or JPEG" if known or text else "it is neither PNG nor JPEG"
+    said = "no header" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
+    return f"it is damaged or cut short ({said})"

@@ -52,14 +52,16 @@ def box_size(height: int, width: int, u: float, v: float, *, scale: Range, aspec
 
     Returns
     -------
-    (h, w) with 1 <= h <= height, 1 <= w <= width and |h w - area| <= w / 2, which is what whole pixels allow.
+    (h, w) with 1 <= h <= height, 1 <= w <= width and |h w - area| <= max(h, w) / 2, which is what whole pixels allow;
+    an area of less than a pixel becomes one.
 
     >>> box_size(32, 32, 0.5, 0.5, scale=(0, 0.5), aspect=(1, 1))
     (16, 16)
     """
     share = scale[0] + u * (scale[1] - scale[0])
-    area = share * height * width
-    tallest, widest = share * width / height, width / (share * height)  # the aspects at which h = height, w = width
+    area = max(share * height * width, 1.0)
+    tallest = max(area / height**2, 1 / area)  # aspect of the tallest box of this area: h = height, or w = 1
+    widest = min(width**2 / area, area)
     low = min(max(aspect[0], tallest), widest)
     high = max(min(aspect[1], widest), tallest)
     w = min(max(round(math.sqrt(area * low * (high / low) ** v)), 1), width)

@@ -13,7 +13,7 @@ from jepa.masks.regions import Regions, RegionSampler
 
 __all__ = ["RandomCrops"]
 
-TRIES = 10  # draws of the whole set of regions, if some target cannot overlap its context as asked
+TRIES = 30  # draws of the whole set of regions, if some target cannot overlap its context as asked
 SMALLEST = 1e-4  # of an area, as a share of the image
 
 
@@ -23,7 +23,8 @@ class RandomCrops(RegionSampler):
 
     The context and the sizes of the targets are drawn first. A target then gets a place that is uniform among all
     places where the share of its area inside the context lies in `overlap`. If some target has no such place, all is
-    drawn again, up to 10 times; then the draw that comes closest is taken, each of its targets as close as it can be.
+    drawn again, up to 30 times, which favours small regions where the asked overlap is rarely possible; then the draw
+    that comes closest is taken, each of its targets as close as it can be.
 
     Attributes
     ----------

@@ -1,0 +1,159 @@
+"""Region samplers: inside the image, as large and as overlapping as asked, seeded, and moved by their curriculum."""
+
+import numpy as np
+import pytest
+
+from jepa.errors import ConfigError
+from jepa.masks import BlockMasks, Box, RandomCrops
+from jepa.masks.blocks import VISIBLE, visible
+
+SIZES = [(32, 32), (24, 60), (7, 5), (96, 96)]
+
+
+def draws(sampler, size, count=200, seed=0):
+    generator = np.random.default_rng(seed)
+    return [sampler.sample(*size, generator) for _ in range(count)]
+
+
+def inside(box, size):
+    return box.top >= 0 and box.left >= 0 and box.top + box.height <= size[0] and box.left + box.width <= size[1] and min(box[2:]) > 0
+
+
+def assert_area(box, scale, size):
+    slack = max(box.height, box.width) / 2
+    assert scale[0] * size[0] * size[1] - slack <= box.area <= scale[1] * size[0] * size[1] + slack
+
+
+SAMPLERS = [
+    RandomCrops(),
+    RandomCrops(context_scale=(0.5, 0.8), target_scale=(0.1, 0.2), targets=4),
+    RandomCrops(context_scale=(0.2, 0.4), target_scale=(0.1, 0.2), overlap=(0.0, 0.3), targets=2),
+    BlockMasks(),
+    BlockMasks(target_scale=(0.05, 0.4), targets=2, fill=0.1),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
+def test_boxes_lie_inside_and_have_the_asked_area(sampler, size):
+    for regions in draws(sampler, size):
+        assert len(regions.targets) == sampler.targets
+        for box in (regions.context, *regions.targets):
+            assert inside(box, size)
+        for target in regions.targets:
+            assert_area(target, sampler.target_scale, size)
+        if isinstance(sampler, RandomCrops):
+            assert_area(regions.context, sampler.context_scale, size)
+            assert not regions.hidden
+        else:
+            assert regions.context == Box(0, 0, *size) and regions.hidden and regions.fill == sampler.fill
+            assert visible(*size, regions.targets) >= VISIBLE * size[0] * size[1]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
+def test_the_seed_decides(sampler):
+    assert draws(sampler, (32, 32), 20, seed=1) == draws(sampler, (32, 32), 20, seed=1) != draws(sampler, (32, 32), 20, seed=2)
+
+
+def test_areas_and_aspects_fill_their_range():
+    sampler = RandomCrops(context_scale=(0.2, 0.6), aspect=(0.5, 2.0))
+    contexts = [r.context for r in draws(sampler, (200, 200), 2000)]
+    share = np.array([box.area for box in contexts]) / 40000
+    assert abs(np.histogram(share, 4, (0.2, 0.6))[0] / 500 - 1).max() < 0.2, "uniform"
+    turn = np.log2([box.width / box.height for box in contexts])
+    assert abs(np.histogram(turn, 4, (-1.0, 1.0))[0] / 500 - 1).max() < 0.2, "as often wide as high"
+
+
+@pytest.mark.parametrize("sampler", [RandomCrops(target_scale=(0.1, 0.3)), BlockMasks(targets=1)], ids=str)
+def test_targets_reach_every_pixel_alike_in_mirrored_places(sampler):
+    cover = np.zeros((16, 16))
+    for regions in draws(sampler, (16, 16), 4000):
+        for box in regions.targets:
+            cover[box.top : box.top + box.height, box.left : box.left + box.width] += 1
+    assert cover.min() > 0
+    for other in (cover[::-1], cover[:, ::-1], cover.T if sampler.aspect[0] * sampler.aspect[1] == 1 else cover[::-1, ::-1]):
+        assert abs(cover.sum(0) - other.sum(0)).max() / cover.sum(0).min() < 0.25
+    assert cover[-1].sum() == pytest.approx(cover[0].sum(), rel=0.2)
+    assert cover[:, -1].sum() == pytest.approx(cover[:, 0].sum(), rel=0.2)
+
+
+@pytest.mark.parametrize("overlap", [(0.0, 0.0), (0.0, 0.3), (0.4, 0.6), (0.9, 1.0), (1.0, 1.0)])
+def test_overlap_is_respected_where_it_can_be(overlap):
+    sampler = RandomCrops(context_scale=(0.3, 0.5), target_scale=(0.05, 0.15), overlap=overlap, targets=2)
+    for regions in draws(sampler, (40, 40)):
+        for target in regions.targets:
+            assert overlap[0] - 1e-9 <= target.overlap(regions.context) / target.area <= overlap[1] + 1e-9
+
+
+def test_an_overlap_that_cannot_be_is_met_as_nearly_as_possible():
+    sampler = RandomCrops(context_scale=(0.7, 0.7), target_scale=(0.7, 0.7), aspect=(1, 1), overlap=(0, 0))
+    for regions in draws(sampler, (30, 30), 50):
+        context, target = regions.context, regions.targets[0]
+        best = min(context.overlap(Box(top, left, *target[2:])) for top in range(31 - target.height) for left in range(31 - target.width))
+        assert target.overlap(context) == best > 0
+
+
+def test_places_are_uniform_among_those_that_overlap_as_asked():
+    sampler = RandomCrops(context_scale=(0.25, 0.25), target_scale=(0.25, 0.25), aspect=(1, 1), overlap=(0.2, 0.8))
+    counts: dict[tuple[int, int, int, int], int] = {}
+    for regions in draws(sampler, (8, 8), 20000):
+        key = (regions.context.top, regions.context.left, *regions.targets[0][:2])
+        counts[key] = counts.get(key, 0) + 1
+    for context in ((0, 0), (2, 2), (4, 4)):
+        allowed = {
+            (top, left)
+            for top in range(5)
+            for left in range(5)
+            if 0.2 <= Box(top, left, 4, 4).overlap(Box(*context, 4, 4)) / 16 <= 0.8
+        }
+        found = {key[2:]: n for key, n in counts.items() if key[:2] == context}
+        assert set(found) == allowed
+        expected = sum(found.values()) / len(allowed)
+        assert max(abs(n - expected) for n in found.values()) < 5 * np.sqrt(expected)
+
+
+CURRICULUM = RandomCrops(context_scale=(0.5, 1.0), context_scale_end=(0.3, 0.6), overlap=(0.0, 1.0), overlap_end=(0.0, 0.2))
+
+
+def test_the_curriculum_goes_from_start_to_end():
+    start, middle, end = (CURRICULUM.at(p) for p in (0.0, 0.5, 1.0))
+    assert (start.context_scale, start.overlap) == ((0.5, 1.0), (0.0, 1.0))
+    assert middle.context_scale == pytest.approx((0.4, 0.8)) and middle.overlap == pytest.approx((0.0, 0.6))
+    assert (end.context_scale, end.overlap) == ((0.3, 0.6), (0.0, 0.2))
+    assert all(s.target_scale == CURRICULUM.target_scale and s.context_scale_end is None for s in (start, middle, end))
+    assert CURRICULUM.at(-1) == start and CURRICULUM.at(2) == end, "held at the ends"
+    assert middle.at(0.9) is middle, "what has no curriculum stays as it is"
+
+
+def test_the_log_shows_what_moves():
+    assert CURRICULUM.values(0.0) == {"context_scale_min": 0.5, "context_scale_max": 1.0, "overlap_min": 0.0, "overlap_max": 1.0}
+    assert CURRICULUM.values(1.0) == {"context_scale_min": 0.3, "context_scale_max": 0.6, "overlap_min": 0.0, "overlap_max": 0.2}
+    assert RandomCrops().values(0.3) == BlockMasks().values(0.3) == {}
+    assert BlockMasks(target_scale_end=(0.3, 0.3)).values(1.0) == {"target_scale_min": 0.3, "target_scale_max": 0.3}
+
+
+def test_the_curriculum_changes_the_draws():
+    sampler = RandomCrops(context_scale=(0.5, 1.0), context_scale_end=(0.3, 0.6))
+    early, late = (np.mean([r.context.area for r in draws(sampler.at(p), (32, 32))]) for p in (0.0, 1.0))
+    assert early == pytest.approx(0.75 * 1024, rel=0.1) and late == pytest.approx(0.45 * 1024, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "make, said",
+    [
+        (lambda: RandomCrops(context_scale=(0.5, 0.2)), "context_scale"),
+        (lambda: RandomCrops(target_scale=(0.0, 0.2)), "target_scale"),
+        (lambda: RandomCrops(target_scale=(0.5, 1.2)), "target_scale"),
+        (lambda: RandomCrops(target_scale_end=(0.5, 1.2)), "target_scale_end"),
+        (lambda: RandomCrops(aspect=(0, 1)), "aspect"),
+        (lambda: RandomCrops(overlap=(-0.1, 1)), "overlap"),
+        (lambda: RandomCrops(overlap_end=(0.7, 0.1)), "overlap_end"),
+        (lambda: RandomCrops(targets=0), "targets"),
+        (lambda: BlockMasks(target_scale=(0.5, 1.0)), "target_scale"),
+        (lambda: BlockMasks(targets=0), "targets"),
+        (lambda: BlockMasks(fill=2.0), "fill"),
+    ],
+)
+def test_impossible_settings_are_named(make, said):
+    with pytest.raises(ConfigError, match=said):
+        make()
