@@ -7,14 +7,16 @@
 Tensor float32 (3,): [2. 4. 6.]
 """
 
-from minitensor import kernels as _kernels  # attaches itself to the composites
-from minitensor import nn
+from minitensor import kernels, nn, optim
 from minitensor.backend import manual_seed
-from minitensor.engine import enable_grad, grad, is_recording, no_grad, unfused
+from minitensor.composite import composite
+from minitensor.engine import grad
 from minitensor.functions import *  # noqa: F403
 from minitensor.functions import __all__ as _functions
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minitensor.op import composite, op
+from minitensor.graph import enable_grad, is_recording, no_grad, unfused
+from minitensor.op import op
+from minitensor.saving import load, save
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -26,10 +28,14 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "is_recording",
+    "kernels",
+    "load",
     "manual_seed",
     "nn",
     "no_grad",
     "op",
+    "optim",
+    "save",
     "unfused",
     *_functions,
 ]

@@ -1,8 +1,7 @@
-"""The autograd engine: a computation graph, and one loop that carries gradients back through it.
+"""The autograd engine: one loop that carries gradients back through the graph.
 
-Top to bottom: a `Variable` is an array and where it came from; a `Node` is one recorded call; `_run_backward` walks
-the graph, newest node first; `backward` and `grad` are its two doors. How a call becomes a Node, and what a gradient
-rule is, stands in `op.py`.
+`_run_backward` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
+stands in `graph.py`; how a call becomes a Node, and what a gradient rule is, in `op.py`.
 
 The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
 it records. So the same rule runs on raw arrays for `.backward()` (fast) and on Tensors under `create_graph=True`,
@@ -12,187 +11,16 @@ where the gradient becomes a graph that can be differentiated again, to any orde
 from __future__ import annotations
 
 import heapq
-import itertools
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
-from minitensor.backend import device_of, is_array, namespace
+from minitensor.backend import is_array, namespace
 from minitensor.errors import GradientError, InPlaceError
+from minitensor.graph import Node, Output, Variable, describe, place, switch, wrap
 
-__all__ = ["Node", "Output", "Variable", "backward", "enable_grad", "grad", "is_recording", "no_grad", "unfused"]
+__all__ = ["backward", "grad"]
 
 Array = Any
-
-
-class _State(threading.local):
-    recording = True  # does a call on Tensors leave a Node behind?
-    fused = True  # do attached kernels stand in for composites?
-
-
-state = _State()
-_serial = itertools.count()
-
-
-@contextmanager
-def _switch(name: str, value: bool) -> Iterator[None]:
-    before = getattr(state, name)
-    setattr(state, name, value)
-    try:
-        yield
-    finally:
-        setattr(state, name, before)
-
-
-def no_grad() -> Any:
-    """Context or decorator: calls leave no graph behind (this thread only)."""
-    return _switch("recording", False)
-
-
-def enable_grad() -> Any:
-    """Context or decorator: record again, inside `no_grad`."""
-    return _switch("recording", True)
-
-
-def unfused() -> Any:
-    """Context or decorator: composites run as the plain Python that defines them, for study and for tests."""
-    return _switch("fused", False)
-
-
-def is_recording() -> bool:
-    """Whether calls on Tensors are being recorded in this thread."""
-    return state.recording
-
-
-class Variable:
-    """An array and where it came from. `minitensor.Tensor` adds the operators and methods.
-
-    `source` says which call made it: None for a leaf, a Node, or an Output (one of a Node's several results).
-    A Node never points at its result, so the graph has no reference cycle, and an activation that no rule needs dies
-    with the last user of its Tensor.
-    """
-
-    __slots__ = ("__weakref__", "data", "grad", "requires_grad", "source", "version")
-    slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
-
-    def __init__(self, data: Array, source: Any = None) -> None:
-        self.data = data
-        self.source = source
-        self.requires_grad = source is not None
-        self.grad: Any = None
-        self.version: list[int] | None = None  # a counter, shared by views; made when somebody has to look at it
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
-        return self.data.shape  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """The NumPy dtype."""
-        return self.data.dtype
-
-    def changed(self) -> None:
-        """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
-        if self.version is None:
-            self.version = [0]
-        self.version[0] += 1
-
-
-_tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
-
-
-def set_tensor_class(cls: type[Variable]) -> None:
-    """Make results instances of `cls` (called once, by tensor.py)."""
-    global _tensor
-    _tensor = cls
-
-
-def wrap(y: Array, source: Any = None) -> Variable:
-    return _tensor(np.asarray(y) if isinstance(y, np.generic) else y, source)  # NumPy's reductions return scalars
-
-
-class Node:
-    """One recorded call: what ran, where its arguments came from, and what the rules need of it."""
-
-    __slots__ = ("dtype", "op", "parents", "plan", "saved", "serial", "shape", "versions")
-
-    def __init__(
-        self, op: Any, parents: tuple[Any, ...], plan: Any, saved: tuple[Any, ...], versions: Any, y: Array
-    ) -> None:
-        self.op = op
-        self.parents = parents  # per argument: Node, Output, a leaf Variable, or None where no gradient flows
-        self.plan = plan
-        self.saved: tuple[Any, ...] | None = saved  # None once freed
-        self.versions: tuple[tuple[list[int], int], ...] = versions  # (counter, its value when the array was saved)
-        self.serial = next(_serial)  # creation order is a topological order
-        many = type(y) is tuple
-        self.shape = tuple(v.shape for v in y) if many else y.shape
-        self.dtype = tuple(v.dtype for v in y) if many else y.dtype
-
-
-class Output(NamedTuple):
-    """One result of a Node that has several."""
-
-    node: Node
-    index: int  # type: ignore[assignment]  # a tuple's method has this name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of this result."""
-        return self.node.shape[self.index]  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> Any:
-        """The dtype of this result."""
-        return self.node.dtype[self.index]
-
-
-def results(y: Array, node: Node | None) -> Any:
-    """Wrap what a call returned; integer and bool results get no edge."""
-    if type(y) is not tuple:
-        return wrap(y, node)
-    return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
-
-
-def place(x: Variable) -> Any:
-    """Return where a gradient of `x` goes: the Node or Output that made it, or the leaf itself."""
-    return x if x.source is None else x.source
-
-
-def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, ...] | None:
-    """Return where each argument's gradient goes (None where none flows), or None if none flows anywhere."""
-    edges = [
-        place(a) if ok and isinstance(a, Variable) and a.requires_grad else None
-        for a, ok in zip(args, differentiable, strict=True)
-    ]
-    for e in edges:
-        if e is not None:
-            return tuple(edges)
-    return None
-
-
-def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:
-    """Note the version of each saved Tensor, to notice an in-place change before backward."""
-    watched = []
-    for t in tensors:
-        if isinstance(t, Variable):
-            if t.version is None:
-                t.version = [0]
-            watched.append((t.version, t.version[0]))
-    return tuple(watched)
-
-
-def describe(value: Any) -> str:
-    """Name an operand for an error message: kind, dtype, shape and device."""
-    if isinstance(value, Variable):
-        return f"Tensor {value.dtype} {value.shape} on {device_of(value.data)}"
-    if is_array(value):
-        return f"array {value.dtype} {value.shape} on {device_of(value)}"
-    return f"{type(value).__name__} {value!r}"[:80]
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -353,7 +181,7 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
 
 def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
-    with _switch("recording", create_graph):
+    with switch("recording", create_graph):
         _run_backward([_seed(y, gradient, create_graph)], retain_graph or create_graph, create_graph)
 
 
@@ -388,7 +216,7 @@ def grad(
         if not isinstance(x, Variable) or not x.requires_grad:
             raise GradientError(f"a gradient was asked with respect to {describe(x)}, which does not require grad")
     keep = create_graph if retain_graph is None else retain_graph
-    with _switch("recording", create_graph):
+    with switch("recording", create_graph):
         seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
         found = _run_backward(seeds, keep, create_graph, {_key(place(x)) for x in inputs})
     results = [found.get(_key(place(x))) for x in inputs]

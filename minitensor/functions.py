@@ -18,6 +18,16 @@ from minitensor.ops import shape as sh
 from minitensor.promotion import default_float
 from minitensor.tensor import Tensor
 
+__all__ = [
+    "abs", "add", "all", "any", "arange", "argmax", "argmin", "broadcast_to", "clip", "concatenate", "cos",
+    "cumsum", "divide", "einsum", "equal", "erf", "exp", "expand_dims", "eye", "flip", "fold", "full", "greater",
+    "greater_equal", "isfinite", "less", "less_equal", "log", "log1p", "log_softmax", "logsumexp", "matmul",
+    "max", "maximum", "mean", "min", "minimum", "moveaxis", "multiply", "negative", "not_equal", "one_hot",
+    "ones", "ones_like", "pad", "permute", "power", "rand", "randn", "relu", "reshape", "sigmoid", "sign", "sin",
+    "softmax", "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take",
+    "take_along_axis", "tanh", "transpose", "unfold", "var", "where", "zeros", "zeros_like",
+]  # fmt: skip
+
 Axis = int | tuple[int, ...] | None
 
 
@@ -248,10 +258,3 @@ def rand(
 ) -> Tensor:
     """Return draws from the uniform distribution on [0, 1)."""
     return Tensor((generator or default_generator()).random(shape).astype(dtype), device=device)
-
-
-__all__ = [
-    n
-    for n, v in list(globals().items())
-    if callable(v) and not n.startswith("_") and n not in ("Any", "Callable", "Sequence", "Tensor", "default_generator")
-]

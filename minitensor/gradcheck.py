@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from minitensor.backend import is_array
-from minitensor.engine import enable_grad, grad
+from minitensor.engine import grad
 from minitensor.errors import MinitensorError
+from minitensor.graph import enable_grad
 from minitensor.tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

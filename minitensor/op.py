@@ -1,6 +1,4 @@
-"""How a call becomes a Node: an `Op` is a function on arrays with one gradient rule per argument, a `Composite` is
-plain Python over ops, to which a hand-written version may be attached per backend.
-"""
+"""How a call becomes a Node: an `Op` is a function on arrays with one gradient rule per argument."""
 
 from __future__ import annotations
 
@@ -10,14 +8,14 @@ from functools import update_wrapper
 from typing import Any, NamedTuple, overload
 
 from minitensor.backend import device_of, is_array
-from minitensor.engine import Node, Variable, describe, grad, parents, results, state, watch, wrap
 from minitensor.errors import GradientError
+from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
 from minitensor.promotion import settle, widen
 
-__all__ = ["Composite", "Op", "composite", "op", "registry"]
+__all__ = ["Function", "Op", "op", "registry"]
 
 Array = Any
-registry: dict[str, Op | Composite] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
+registry: dict[str, Function] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
 class _Plan(NamedTuple):
@@ -29,7 +27,7 @@ class _Plan(NamedTuple):
     rules: tuple[tuple[Any, Any, tuple[int, ...]], ...]  # (argument or arguments, rule, positions in (g, *saved))
 
 
-class _Function:
+class Function:
     """What ops and composites share: a Python function with array arguments and keyword-only settings."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -46,7 +44,7 @@ class _Function:
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
         update_wrapper(self, function)  # type: ignore[arg-type]
-        registry[f"{function.__module__}.{self.name}"] = self  # type: ignore[assignment]
+        registry[f"{function.__module__}.{self.name}"] = self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
@@ -79,7 +77,7 @@ class _Function:
             error.add_note(f"the operands are on {' and '.join(devices)}: move one with .to({devices[0]!r})")
 
 
-class Op(_Function):
+class Op(Function):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
     def __init__(
@@ -318,92 +316,3 @@ def op(
     if function is None:
         return lambda f: Op(f, broadcasts, floating, view, verbatim, constant)
     return Op(function, broadcasts, floating, view, verbatim, constant)
-
-
-class Composite(_Function):
-    """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
-        self.kernels: dict[str, Callable[..., Any]] = {}
-
-    def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Attach a kernel for the device kind ("cpu", "cuda"): `f(*arrays, needs, **settings) -> (value, pullback)`.
-
-        `needs` says which gradients are wanted; `pullback(g)` returns one gradient (or None) per argument and may be
-        called twice. A kernel that returns NotImplemented leaves the call to the plain Python.
-        """
-
-        def attach(kernel: Callable[..., Any]) -> Callable[..., Any]:
-            self.kernels[kind] = kernel
-            return kernel
-
-        return attach
-
-    def __call__(self, *args: Any, **settings: Any) -> Any:
-        if self.kernels and state.fused:
-            first = next((a for a in args if isinstance(a, Variable)), None)
-            if first is None or first.dtype.kind not in "fV":
-                return self.forward(*args, **settings)
-            kernel = self.kernels.get(device_of(first.data).partition(":")[0])
-            if kernel is not None:
-                result = self._attached(kernel, args, settings)
-                if result is not NotImplemented:
-                    return result
-        return self.forward(*args, **settings)
-
-    def _attached(self, kernel: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        args, settings = self.bind(args, settings)
-        differentiable = [a is not None for a in args]
-        edges = parents(args, differentiable) if state.recording else None
-        try:
-            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
-            floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
-            arrays, narrow = settle(arrays, floats, False)
-            outcome = kernel(
-                *arrays, needs=tuple([edges is not None and edges[i] is not None for i in range(len(args))]), **settings
-            )
-        except Exception as error:
-            self.explain(error, args, settings)
-            raise
-        if outcome is NotImplemented:
-            return NotImplemented
-        y, pullback = outcome
-        if narrow is not None:
-            y = narrow(y)
-        if edges is None:
-            return results(y, None)
-        return results(y, Node(self, edges, None, (pullback, arrays, settings), watch(args), y))
-
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
-        """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
-        assert node.saved is not None
-        pullback, arrays, settings = node.saved
-        if not create_graph:
-            return pullback(widen(g))  # type: ignore[no-any-return]
-        # identity() gives every argument a place of its own in the graph, at which `grad` stops
-        inputs = [None if p is None else identity(wrap(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
-        operands = [x if x is not None else wrap(a) if is_array(a) else a for a, x in zip(arrays, inputs, strict=True)]
-        outputs = self.forward(*operands, **settings)
-        used = (
-            [(y, d) for y, d in zip(outputs, g, strict=True) if d is not None]
-            if type(outputs) is tuple
-            else [(outputs, g)]
-        )
-        wanted = [x for x in inputs if x is not None]
-        found = iter(grad([y for y, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True))
-        return [None if x is None else next(found) for x in inputs]
-
-
-def composite(function: Callable[..., Any]) -> Composite:
-    """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`."""
-    return Composite(function)
-
-
-@op(view=True)
-def identity(x: Array) -> Array:
-    """y = x, as a place of its own in the graph."""
-    return x
-
-
-identity.vjp(x=lambda g: g)

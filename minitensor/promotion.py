@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import device_of, is_array, is_half, namespace
-from minitensor.engine import Variable
 from minitensor.errors import DeviceError
+from minitensor.graph import Variable
 
 __all__ = ["default_float", "promote", "settle", "widen"]
 

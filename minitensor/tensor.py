@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from minitensor import backend, engine
-from minitensor.engine import Variable, is_recording
 from minitensor.errors import GradientError, InPlaceError
+from minitensor.graph import Node, Output, Variable, is_recording, set_tensor_class
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import linalg, reduce
@@ -106,8 +106,8 @@ class Tensor(Variable):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        node = self.source.node if isinstance(self.source, engine.Output) else self.source
-        made = f" from {node.op.name}" if isinstance(node, engine.Node) else ""
+        node = self.source.node if isinstance(self.source, Output) else self.source
+        made = f" from {node.op.name}" if isinstance(node, Node) else ""
         values = np.array2string(
             backend.to_numpy(self.data), precision=4, threshold=20, edgeitems=3, separator=" "
         ).replace("\n", "")
@@ -360,4 +360,4 @@ class Tensor(Variable):
         return sh.reshape(self, shape=-1)  # type: ignore[no-any-return]
 
 
-engine.set_tensor_class(Tensor)
+set_tensor_class(Tensor)

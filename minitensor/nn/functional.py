@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from minitensor.backend import default_generator
-from minitensor.engine import describe
+from minitensor.graph import describe
 from minitensor.ops import (
     activation,
     attention,

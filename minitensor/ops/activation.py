@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.op import composite
+from minitensor.composite import composite
 from minitensor.ops.elementwise import erf, tanh
 
 __all__ = ["gelu"]

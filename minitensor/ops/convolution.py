@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.op import composite
+from minitensor.composite import composite
 from minitensor.ops.linalg import bmm
 from minitensor.ops.shape import pad
 from minitensor.ops.windows import unfold

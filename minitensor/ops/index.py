@@ -8,9 +8,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minitensor.backend import device_of, is_array, namespace
-from minitensor.engine import Variable
+from minitensor.composite import composite
 from minitensor.errors import DeviceError
-from minitensor.op import composite, op
+from minitensor.graph import Variable
+from minitensor.op import op
 
 __all__ = ["getitem", "one_hot", "plain_index", "scatter", "take", "take_along_axis"]
 

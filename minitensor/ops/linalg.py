@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.engine import Variable
-from minitensor.op import composite, op
+from minitensor.composite import composite
+from minitensor.graph import Variable
+from minitensor.op import op
 
 __all__ = ["bmm", "einsum", "linear", "matmul"]
 

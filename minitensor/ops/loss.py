@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.op import composite
+from minitensor.composite import composite
 from minitensor.ops.elementwise import abs, astype, clip, less, not_equal, sqrt, square, where
 from minitensor.ops.index import one_hot
 from minitensor.ops.reduce import log_softmax, mean, sum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.op import composite
+from minitensor.composite import composite
 from minitensor.ops.elementwise import sqrt
 from minitensor.ops.reduce import mean
 

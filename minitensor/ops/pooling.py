@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.op import composite
+from minitensor.composite import composite
 from minitensor.ops.convolution import pair
 from minitensor.ops.index import take_along_axis
 from minitensor.ops.reduce import argmax, mean

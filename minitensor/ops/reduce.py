@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from minitensor.backend import is_half, namespace
-from minitensor.op import composite, op
+from minitensor.composite import composite
+from minitensor.op import op
 from minitensor.ops.elementwise import astype, equal, exp, sqrt, where
 from minitensor.ops.shape import broadcast_to, flip, reshape
 

@@ -8,7 +8,8 @@ from typing import Any
 from numpy.lib.array_utils import normalize_axis_index
 
 from minitensor.backend import namespace
-from minitensor.op import composite, op
+from minitensor.composite import composite
+from minitensor.op import op
 
 __all__ = [
     "broadcast_to", "concatenate", "expand_dims", "flip", "moveaxis", "pad", "reshape", "split", "squeeze", "stack", "swapaxes", "transpose",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitensor.op import identity
+from minitensor.composite import identity
 from minitensor.ops import activation, attention, convolution, elementwise, index, linalg, loss, normalisation, pooling
 from minitensor.ops import reduce as red
 from minitensor.ops import shape as sh

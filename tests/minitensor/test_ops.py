@@ -11,7 +11,8 @@ import pytest
 
 import minitensor as mt
 from minitensor import backend
-from minitensor.op import Composite, registry
+from minitensor.composite import Composite
+from minitensor.op import registry
 from minitensor.ops import attention, convolution, elementwise, pooling
 from minitensor.ops import reduce as red
 from tests.minitensor.cases import CASES, Case

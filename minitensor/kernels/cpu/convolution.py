@@ -28,7 +28,8 @@ CHUNK = 150_000  # entries of U at a time: about half of a 1 MB level-2 cache, t
 
 def _counts(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
     h, w = (
-        window_count(n + 2 * p, k, s, d) for n, k, s, p, d in zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
+        window_count(n + 2 * p, k, s, d)
+        for n, k, s, p, d in zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
     )
     return h, w
 
@@ -79,7 +80,9 @@ def _weight_gradient(x: Array, g: Array, size: Pair, stride: Pair, padding: Pair
     return total
 
 
-def _scatter(g: Array, w: Array, shape: tuple[int, ...], size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
+def _scatter(
+    g: Array, w: Array, shape: tuple[int, ...], size: Pair, stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
     """Add dU = g Wᵀ back where the windows were read, a few images at a time: the gradient for any stride"""
     n, h, width, c = shape
     (kh, kw), (sh, sw), (ph, pw), (dh, dw) = size, stride, padding, dilation
@@ -90,7 +93,9 @@ def _scatter(g: Array, w: Array, shape: tuple[int, ...], size: Pair, stride: Pai
         du = (g[i : i + images].reshape(-1, o) @ w.T).reshape(-1, out_h, out_w, kh, kw, c)
         for p in range(kh):
             for q in range(kw):
-                dx[i : i + images, p * dh : p * dh + sh * out_h : sh, q * dw : q * dw + sw * out_w : sw][:, :out_h, :out_w] += du[:, :, :, p, q]
+                dx[i : i + images, p * dh : p * dh + sh * out_h : sh, q * dw : q * dw + sw * out_w : sw][
+                    :, :out_h, :out_w
+                ] += du[:, :, :, p, q]
     return dx[:, ph : ph + h, pw : pw + width]
 
 

@@ -21,7 +21,9 @@ Array = np.ndarray[Any, Any]
 
 
 @batch_norm.fused("cpu")
-def batch_norm_cpu(x: Array, weight: Array | None, bias: Array | None, *, needs: tuple[bool, ...], eps: float = 1e-5) -> Any:
+def batch_norm_cpu(
+    x: Array, weight: Array | None, bias: Array | None, *, needs: tuple[bool, ...], eps: float = 1e-5
+) -> Any:
     """Run batch_norm on images (n, c, h, w); keeps x and the statistics."""
     if x.ndim != 4 or 0 in x.shape:
         return NotImplemented

@@ -1,6 +1,6 @@
 """Pooling of windows that tile the image: the k·k places of all windows are k·k strided slices of it.
 
-    y = max over places of x[place]        dx[place] = g where x[place] = y and no earlier place did
+y = max over places of x[place]        dx[place] = g where x[place] = y and no earlier place did
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ Array = np.ndarray[Any, Any]
 def _tiles(x: Array, kernel_size: Any, stride: Any, padding: Any) -> list[tuple[slice, ...]] | None:
     """Return the slice of (n, h, w, c) at each place of a window, row by row; None if the windows do not tile."""
     kh, kw = pair(kernel_size)
-    if pair(kernel_size if stride is None else stride) != (kh, kw) or pair(padding) != (0, 0) or x.ndim != 4 or 0 in x.shape:
+    if (
+        pair(kernel_size if stride is None else stride) != (kh, kw)
+        or pair(padding) != (0, 0)
+        or x.ndim != 4
+        or 0 in x.shape
+    ):
         return None
     if x.shape[2] % kh or x.shape[3] % kw:
         return None

@@ -1,0 +1,52 @@
+"""VICReg: a distance, and two terms that forbid constant and redundant embeddings (Bardes, Ponce & LeCun 2022)."""
+
+from __future__ import annotations
+
+import minitensor as mt
+
+
+def variance_hinge(z: mt.Tensor, *, floor: float = 1.0, eps: float = 1e-4) -> mt.Tensor:
+    """Mean over dimensions of relu(floor - √(var + eps)), var over the batch, unbiased: z (n, d). Their eq. 1.
+
+    >>> round(float(variance_hinge(mt.zeros((8, 3)))), 3)
+    0.99
+    """
+    return mt.relu(floor - mt.sqrt(z.var(axis=0, correction=1) + eps)).mean()
+
+
+def covariance_penalty(z: mt.Tensor) -> mt.Tensor:
+    """Σ of the squared covariances between different dimensions, divided by d: z (n, d). Their eq. 3 and 4."""
+    n, d = z.shape
+    centred = z - z.mean(axis=0)
+    c = centred.T @ centred / (n - 1)  # (d, d)
+    return ((c * c).sum() - (c * c * mt.eye(d, dtype=z.dtype, device=z.device)).sum()) / d
+
+
+def vicreg(
+    prediction: mt.Tensor,
+    target: mt.Tensor,
+    context: mt.Tensor,
+    *,
+    invariance: float = 25.0,
+    variance: float = 25.0,
+    covariance: float = 1.0,
+) -> dict[str, mt.Tensor]:
+    """Return invariance · mean (ŝ - s*)² + variance · Σ v(z) + covariance · Σ c(z), z over embeddings with a gradient.
+
+    prediction and target (n, t, d), context (n, d). z is the context's embeddings, and the targets' too where the
+    target encoder is trained ("shared").
+
+    Published codes differ in the normalisation. Here the covariance is a *sum over pairs divided by d*, as in the
+    paper, solo-learn and lightly (weights 25, 25, 1). eb_jepa takes the mean over all d (d - 1) pairs, so that its
+    weights 1, 1, 80 at d = 2048 are these divided by 25; H-JEPA takes that mean with weights 25, 25, 1, which makes
+    the term d - 1 times weaker. Variances are unbiased.
+    """
+    d = target.shape[-1]
+    views = [context] + ([target.reshape(-1, d)] if target.requires_grad else [])
+    parts = {
+        "invariance": mt.nn.functional.mse_loss(prediction, target),
+        "variance": sum((variance_hinge(z) for z in views[1:]), variance_hinge(views[0])),
+        "covariance": sum((covariance_penalty(z) for z in views[1:]), covariance_penalty(views[0])),
+    }
+    total = invariance * parts["invariance"] + variance * parts["variance"] + covariance * parts["covariance"]
+    return {"loss": total, **parts}

@@ -1,0 +1,64 @@
+"""Checkpoints: all that a run needs to go on bit by bit, in one safetensors file, written whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+from jepa.errors import RunError
+
+__all__ = ["find_checkpoint", "keep_best", "list_checkpoints", "prune", "read_checkpoint", "write_checkpoint"]
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the numbered checkpoints of a run, oldest first."""
+    return sorted((folder / "checkpoints").glob("step-*.safetensors"))
+
+
+def write_checkpoint(folder: Path, step: int, tensors: dict[str, Any], metadata: dict[str, Any]) -> Path:
+    """Write checkpoints/step-N.safetensors, whole or not at all."""
+    path = folder / "checkpoints" / f"step-{step:08d}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mt.save(path, tensors, metadata)
+    return path
+
+
+def keep_best(path: Path) -> None:
+    """Keep a copy of a checkpoint as best.safetensors: the one with the lowest held-out loss."""
+    copy = path.with_name("best.safetensors.tmp")
+    shutil.copyfile(path, copy)
+    copy.replace(path.with_name("best.safetensors"))
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete the oldest numbered checkpoints, so that the last and `keep` before it stay."""
+    for path in list_checkpoints(folder)[: -(keep + 1)]:
+        path.unlink()
+
+
+def find_checkpoint(path: Path) -> Path:
+    """Return a run's last checkpoint, or the file itself if a checkpoint is named."""
+    if path.is_file():
+        return path
+    found = list_checkpoints(path)
+    if not found:
+        raise RunError(f"{path} has no checkpoint to read: it was stopped before its first, or is not a run's folder")
+    return found[-1]
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+    """Return a checkpoint's arrays and metadata; a damaged file is named, and the one before it offered."""
+    try:
+        return mt.load(path)
+    except Exception as error:
+        before = [p for p in list_checkpoints(path.parent.parent) if p < path]
+        way = (
+            f"The one before it may be whole: --resume {before[-1]}"
+            if before
+            else "There is none before it: start again with --overwrite"
+        )
+        raise RunError(f"the checkpoint {path} is damaged ({error}). {way}") from error

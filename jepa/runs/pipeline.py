@@ -1,0 +1,105 @@
+"""From a config to images and batches of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from jepa import masks, transforms
+from jepa.config import Config
+from jepa.data import digits, shapes
+from jepa.data.folder import ImageFolder
+from jepa.data.loader import Loader
+from jepa.errors import DataError
+
+__all__ = ["dataset", "loader", "normalize", "prepare"]
+
+
+def prepare(config: Config) -> Path:
+    """Return the folder of images, writing the default data there first if that is what the config asks for."""
+    data = config.data
+    if data.root:
+        return Path(data.root)
+    if not data.make:
+        raise DataError(
+            "no images: set data.root=FOLDER to a folder of images, or data.make to shapes, digits or digits-clutter"
+        )
+    size, seed = config.model.image_size, 0  # the data are the same for every seed of the training
+    root = Path("data") / f"{data.make}-{size}-{data.count}"
+    if data.make == "shapes":
+        shapes.write(root, count=data.count, size=size, seed=seed)
+    else:
+        digits.write(root, count=data.count or None, clutter=data.make == "digits-clutter", size=size, seed=seed)
+    return root
+
+
+def dataset(config: Config, root: Path | str, split: Literal["train", "val"] | None) -> ImageFolder:
+    """Return one split ("train", "val", None: all) of a folder of images, brought to the model's size and channels."""
+    data = config.data
+    return ImageFolder(
+        root,
+        split=split,
+        image_size=config.model.image_size,
+        channels=data.channels,
+        on_error=data.on_error,
+        sizes=data.sizes,
+        validation=data.validation,
+        limit=data.limit or None,
+        seed=0,
+    )
+
+
+def normalize(config: Config) -> transforms.Normalize:
+    """Return what turns [0, 1] into what the network sees."""
+    data = config.data
+    if data.range == "0..1":
+        return transforms.Normalize((0.0,), (1.0,))
+    if data.range == "-1..1":
+        return transforms.Normalize((0.5,), (0.5,))
+    return transforms.Normalize(data.mean[: data.channels], data.std[: data.channels])
+
+
+def regions(config: Config) -> masks.RandomCrops | masks.BlockMasks:
+    """Return what draws the context and the targets."""
+    r = config.regions
+    if r.kind == "crops":
+        return masks.RandomCrops(
+            context_scale=r.context_scale,
+            target_scale=r.target_scale,
+            aspect=r.aspect,
+            targets=r.targets,
+            overlap=r.overlap,
+            context_scale_end=r.context_scale_end,
+            target_scale_end=r.target_scale_end,
+            overlap_end=r.overlap_end,
+        )
+    return masks.BlockMasks(
+        target_scale=r.target_scale,
+        aspect=r.aspect,
+        targets=r.targets,
+        fill=r.fill,
+        target_scale_end=r.target_scale_end,
+    )
+
+
+def loader(config: Config, images: ImageFolder, *, seed: int, drop_last: bool = True) -> Loader:
+    """Return the batches of context, targets and geometry that the config describes."""
+    a, data = config.augment, config.data
+    return Loader(
+        images,
+        flips=transforms.Compose(
+            [transforms.RandomHorizontalFlip(a.flip), transforms.RandomVerticalFlip(a.vertical_flip)]
+        ),
+        transform=transforms.Compose(
+            [transforms.ColorJitter(*a.jitter, p=a.jitter_p), transforms.RandomGrayscale(a.grayscale)]
+        ),
+        regions=regions(config),
+        normalize=normalize(config),
+        context_size=config.model.image_size,
+        target_size=config.model.target_size,
+        batch_size=config.train.batch_size,
+        seed=seed,
+        drop_last=drop_last,
+        prefetch=data.prefetch,
+        threads=data.threads,
+    )

@@ -1,0 +1,102 @@
+"""Opening a run again: its config, its model with the trained weights, its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.config import Config
+from jepa.data.folder import ImageFolder
+from jepa.methods import CropJEPA
+from jepa.models import JEPAModel
+from jepa.runs import pipeline
+from jepa.runs.checkpoint import find_checkpoint, read_checkpoint
+from jepa.runs.device import choose_device
+from jepa.runs.folder import read_config
+
+__all__ = ["Run", "load_run", "random_twin"]
+
+Images = NDArray[np.float32]
+CALIBRATION = 2048  # training images from which an untrained encoder takes its batch-norm statistics
+
+
+class Run:
+    """A run on disk, opened to be evaluated, drawn, or used."""
+
+    def __init__(self, folder: Path, config: Config, method: CropJEPA, device: str) -> None:
+        self.folder, self.config, self.method, self.device = folder, config, method, device
+        self.model: JEPAModel = method.model
+        self._root: Path | None = None
+
+    def dataset(self, split: str | None, root: str | Path | None = None) -> ImageFolder:
+        """Return a split ("train", "val", None: all) of the run's own images, or of another folder."""
+        if root is None and self._root is None:
+            self._root = pipeline.prepare(self.config)
+        return pipeline.dataset(self.config, root or self._root or "", split)
+
+    def images(
+        self, split: str | None, root: str | Path | None = None, limit: int = 0
+    ) -> tuple[Images, NDArray[np.int64] | None, list[str], list[Path]]:
+        """Return a split's images as the network sees them (n, c, h, w), labels (n,) or None, class names and paths."""
+        found = self.dataset(split, root)
+        chosen = np.arange(len(found))
+        if limit and limit < len(found):
+            chosen = np.sort(np.random.default_rng(0).choice(len(found), limit, replace=False))
+        labels = None if found.labels is None else found.labels[chosen]
+        return self.normalized(found.images(chosen)), labels, found.classes, [Path(found.paths[i]) for i in chosen]
+
+    def normalized(self, images: Images) -> Images:
+        """Return images in [0, 1] as the network sees them."""
+        return pipeline.normalize(self.config).apply(images, [None] * len(images))
+
+    def validation_losses(self) -> dict[str, float]:
+        """Return the held-out losses, with the true geometry and with another image's (see `CropJEPA.held_out`)."""
+        loader = pipeline.loader(self.config, self.dataset("val"), seed=self.config.seed + 1, drop_last=False)
+        return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.context) > 1)
+
+
+def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last") -> Run:
+    """Open a run with its last weights, those of its best checkpoint ("best"), or of a checkpoint file.
+
+    Raises RunError if the folder is no run's, or its checkpoint is missing or damaged.
+    """
+    folder, device = Path(folder), choose_device(device)
+    config = read_config(folder)
+    path = (
+        folder
+        if checkpoint == "last"
+        else folder / "checkpoints" / "best.safetensors"
+        if checkpoint == "best"
+        else Path(checkpoint)
+    )
+    arrays, metadata = read_checkpoint(find_checkpoint(path))
+    method = CropJEPA(config, steps=max(1, metadata["step"]))
+    method.model.load_state_dict({k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")})
+    method.model.to(device)
+    return Run(folder, config, method, device)
+
+
+def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") -> JEPAModel:
+    """Return the same model with fresh random weights, its batch-norm statistics taken from training images.
+
+    Without that calibration an untrained encoder with batch norm is weaker than it has to be, and a baseline too easy.
+    """
+    mt.manual_seed(seed)
+    model = JEPAModel(config.model)
+    encoder = model.context_encoder
+    norms: list[Any] = [layer for layer in encoder.layers() if isinstance(layer, mt.nn.BatchNorm2d)]
+    encoder.train()
+    with mt.no_grad():
+        for k, i in enumerate(range(0, min(len(images), CALIBRATION), 256)):
+            for norm in norms:
+                norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
+            encoder(mt.Tensor(images[i : i + 256]))
+    if model.target_encoder is not None:
+        model.target_encoder.update(0.0)
+    model.eval()
+    model.to(device)
+    return model

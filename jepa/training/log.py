@@ -1,0 +1,94 @@
+"""The log of a run: one JSON object a line for programs, a bar or plain lines for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+__all__ = ["RunLog"]
+
+COLLAPSE = 'the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f} of {dim}. See the README, "Troubleshooting"'
+
+
+class RunLog:
+    """Writes metrics.jsonl and train.log, and shows a bar on a terminal, plain lines elsewhere.
+
+    What was logged after the step at which a run is resumed is dropped, so that every step stands there once.
+    """
+
+    def __init__(self, folder: Path, *, step: int, steps: int) -> None:
+        self.path = folder / "metrics.jsonl"
+        self._keep_until(step)
+        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+        self.logger = logging.getLogger(f"jepa.{folder}")
+        self.logger.setLevel(logging.INFO)
+        self.logger.propagate = False
+        self._handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), _Console()]
+        for handler in self._handlers:
+            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+            self.logger.addHandler(handler)
+        self.bar = tqdm(total=steps, initial=step, unit="step", disable=None, dynamic_ncols=True, leave=False)
+        self._shown = time.monotonic()
+        self._warned = False
+
+    def _keep_until(self, step: int) -> None:
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:  # the line that was being written when the run was killed
+                continue
+            if entry["step"] <= step:
+                kept.append(line + "\n")
+        self.path.write_text("".join(kept), encoding="utf-8")
+
+    def step(self, entry: dict[str, Any]) -> None:
+        """Log one training step."""
+        self._write({"kind": "step", **entry})
+        text = f"loss {entry['loss']:.4f} lr {entry['lr']:.2e} {entry['images_per_second']:.0f} img/s"
+        self.bar.set_postfix_str(text, refresh=False)
+        if self.bar.disable and time.monotonic() - self._shown > 15:
+            self._shown = time.monotonic()
+            self.say(f"step {entry['step']}/{self.bar.total} {text}")
+
+    def epoch(self, entry: dict[str, Any], text: str) -> None:
+        """Log one epoch."""
+        self._write({"kind": "epoch", **entry})
+        self.say(text)
+
+    def collapse(self, std: float, rank: float, dim: int) -> None:
+        """Warn, once, that the representation has collapsed."""
+        if not self._warned:
+            self._warned = True
+            self.logger.warning("warning: " + COLLAPSE.format(std=std, rank=rank, dim=dim))
+
+    def say(self, text: str) -> None:
+        """Write a line to the console and to train.log."""
+        self.logger.info(text)
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the files and take the bar away."""
+        self.bar.close()
+        self._file.close()
+        for handler in self._handlers:
+            self.logger.removeHandler(handler)
+            handler.close()
+
+
+class _Console(logging.Handler):
+    """Prints above the bar instead of through it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)

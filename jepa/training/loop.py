@@ -1,0 +1,288 @@
+"""The training loop. It knows no method: batch, loss, backward, clip, step, moving average, schedule, log."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config import Config, OptimConfig, to_yaml
+from jepa.data.loader import Batch
+from jepa.errors import RunError
+from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
+from jepa.methods import CropJEPA
+from jepa.models import Embeddings
+from jepa.runs import checkpoint, pipeline
+from jepa.training.log import RunLog
+from minitensor.backend import default_generator
+
+HELD_OUT = 512  # images of the validation part that the loss is taken of after each epoch
+
+
+class Trainer:
+    """A run in the making: the method, its optimizer, its batches, and the step that it has come to.
+
+    Everything that changes with time is a pure function of the step, or is in the checkpoint. So a run that is stopped
+    at any moment and resumed from its last checkpoint gives the same bits as one that was not.
+    """
+
+    def __init__(self, config: Config, folder: Path, device: str) -> None:
+        self.config, self.folder, t = config, folder, config.train
+        root = pipeline.prepare(config)
+        self.images = pipeline.dataset(config, root, "train")
+        self.held_out = pipeline.dataset(config, root, "val")
+        self.loader = pipeline.loader(config, self.images, seed=config.seed)
+        self.per_epoch = len(self.loader) // t.accumulate
+        if not self.per_epoch:
+            raise RunError(
+                f"{len(self.images)} training images in {root} make no step of {t.accumulate} x {t.batch_size}: "
+                f"lower train.batch_size to {max(1, len(self.images) // t.accumulate)} or less"
+            )
+        self.steps = t.max_steps or t.epochs * self.per_epoch
+        mt.manual_seed(config.seed)
+        self.method = CropJEPA(config, self.steps)
+        self.method.model.to(device)
+        self.optimizer = make_optimizer(config.optim, self.method)
+        self.step, self.best = 0, math.inf
+        self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
+        self.stopping = False
+
+    # -- going on where it was left ----------------------------------------------------------------------------------
+
+    def save(self) -> Path:
+        """Write a checkpoint of this moment."""
+        tensors = {f"model.{k}": v for k, v in self.method.model.state_dict().items()}
+        arrays, values = _flatten(self.optimizer.state_dict())
+        metadata = {
+            "step": self.step,
+            "best": None if math.isinf(self.best) else self.best,
+            "window": [{k: float(v) for k, v in parts.items()} for parts in self.window],
+            "optimizer": values,
+            "generator": default_generator().bit_generator.state,
+            "config": to_yaml(self.config),
+        }
+        path = checkpoint.write_checkpoint(
+            self.folder, self.step, tensors | {f"optimizer.{k}": v for k, v in arrays.items()}, metadata
+        )
+        checkpoint.prune(self.folder, self.config.train.keep)
+        return path
+
+    def restore(self, path: Path) -> None:
+        """Go back to the moment of a checkpoint."""
+        arrays, metadata = checkpoint.read_checkpoint(path)
+        self.method.model.load_state_dict(
+            {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
+        )
+        state = {k.removeprefix("optimizer."): v for k, v in arrays.items() if k.startswith("optimizer.")}
+        self.optimizer.load_state_dict(_unflatten(state, metadata["optimizer"]))
+        self.step, self.window = metadata["step"], metadata["window"]
+        self.best = math.inf if metadata["best"] is None else metadata["best"]
+        default_generator().bit_generator.state = metadata["generator"]
+
+    # -- training ----------------------------------------------------------------------------------------------------
+
+    def run(self, log: RunLog, stop_after: int | None = None) -> None:
+        """Train to the last step; KeyboardInterrupt, after a checkpoint, if Ctrl-C or SIGTERM asked for an end."""
+        t = self.config.train
+        with _Signals(self):
+            while self.step < self.steps:
+                epoch = self.step // self.per_epoch
+                end = min((epoch + 1) * self.per_epoch, self.steps)
+                batches = self._batches(epoch)
+                clock, since = time.monotonic(), self.step
+                while self.step < end:
+                    entry = self._train_step(batches)
+                    log.bar.update()
+                    if self.step % t.log_every == 0 or self.step == end:
+                        now = time.monotonic()
+                        self._log_step(log, epoch, entry, self.step - since, now - clock)
+                        clock, since = now, self.step
+                    if t.checkpoint_every and self.step % t.checkpoint_every == 0 and self.step < end:
+                        self.save()
+                    if self.step < end and (self.stopping or self.step == stop_after):
+                        self.save()
+                        raise KeyboardInterrupt
+                self._end_epoch(log, epoch)  # which saves
+                if self.step < self.steps and (self.stopping or self.step == stop_after):
+                    raise KeyboardInterrupt
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        """Return the rest of an epoch's batches; the regions' curriculum follows the step."""
+        t = self.config.train
+        first = (self.step - epoch * self.per_epoch) * t.accumulate
+        return self.loader.batches(
+            epoch, start=first, progress=lambda i: (epoch * self.per_epoch + i // t.accumulate) / max(1, self.steps - 1)
+        )
+
+    def _train_step(self, batches: Iterator[Batch]) -> dict[str, Any]:
+        """One optimizer step; returns what the log may want of it, as Tensors still."""
+        c, accumulate = self.config, self.config.train.accumulate
+        self.method.model.train()
+        self.optimizer.zero_grad()
+        total: dict[str, Any] = {}
+        for _ in range(accumulate):
+            parts, embeddings = self.method.loss(next(batches))
+            (parts["loss"] / accumulate).backward()
+            for name, value in parts.items():
+                total[name] = total.get(name, 0.0) + value.detach() / accumulate
+        norms = {name: _norm(parameters) for name, parameters in self.method.parts().items()}
+        if c.optim.clip:
+            mt.optim.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], c.optim.clip)
+        lr = learning_rate(c.optim, self.step, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        extra = self.method.after_step(self.step)
+        self.step += 1
+        self.window.append(total)
+        return {"norms": norms, "embeddings": embeddings, "lr": lr, **extra}
+
+    def _log_step(self, log: RunLog, epoch: int, last: dict[str, Any], steps: int, seconds: float) -> None:
+        """Write one line of metrics: the mean loss since the last line, and the health of the last batch."""
+        t = self.config.train
+        parts = {k: float(np.mean([float(w[k]) for w in self.window])) for k in self.window[-1]}
+        self.window = []
+        if not math.isfinite(parts["loss"]):
+            raise RunError(
+                f"the loss is {parts['loss']} at step {self.step}: lower optim.lr (now {last['lr']:.1e}), or set optim.clip"
+            )
+        progress = (self.step - 1) / max(1, self.steps - 1)
+        entry = {
+            "step": self.step,
+            "epoch": epoch + 1,
+            "loss": parts.pop("loss"),
+            **{f"loss/{k}": v for k, v in parts.items()},
+            "lr": last["lr"],
+            **({"ema": last["ema"]} if "ema" in last else {}),
+            **{f"grad_norm/{k}": float(v) for k, v in last["norms"].items()},
+            **health(last["embeddings"]),
+            **{f"curriculum/{k}": v for k, v in self.loader.regions.values(progress).items()},
+            "images_per_second": steps * t.accumulate * t.batch_size / seconds,
+            "seconds": seconds,
+        }
+        log.step(entry)
+        dim = self.config.model.embedding_dim
+        if self.step > 50 and is_collapsed(entry["feature_std"], entry["effective_rank"]):
+            log.collapse(entry["feature_std"], entry["effective_rank"], dim)
+        self.last = entry
+
+    def _end_epoch(self, log: RunLog, epoch: int) -> None:
+        """Take the held-out loss, write the checkpoint, print the line."""
+        found = held_out_losses(self.config, self.method, self.held_out, limit=HELD_OUT)
+        best = bool(found) and found["loss"] < self.best
+        if best:
+            self.best = found["loss"]
+        path = self.save()
+        if best:
+            checkpoint.keep_best(path)
+        e = self.last
+        entry = {"step": self.step, "epoch": epoch + 1, "loss": e["loss"]}
+        entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
+        text = f"epoch {epoch + 1}/{-(-self.steps // self.per_epoch)} loss {e['loss']:.4f}"
+        text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
+        text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['images_per_second']:.0f} img/s"
+        log.epoch(entry, text)
+
+
+def health(e: Embeddings) -> dict[str, float]:
+    """Return how well the embeddings are: their spread, effective rank, and the cosine of prediction and target."""
+    z, d = e.context.numpy(), e.prediction.shape[-1]
+    return {
+        "feature_std": feature_std(z),
+        "effective_rank": effective_rank(z),
+        "prediction_cosine": cosine(e.prediction.numpy().reshape(-1, d), e.target.numpy().reshape(-1, d)),
+    }
+
+
+def held_out_losses(config: Config, method: CropJEPA, images: Any, *, limit: int = 0) -> dict[str, float]:
+    """Return the held-out losses (see `CropJEPA.held_out`) on fixed regions of the validation images."""
+    loader = pipeline.loader(config, images, seed=config.seed + 1, drop_last=False)
+    count = min(limit or len(images), len(images))
+    batches = loader.batches(0, progress=1.0)
+    return method.held_out(
+        b for b, _ in zip(batches, range(-(-count // config.train.batch_size)), strict=False) if len(b.context) > 1
+    )
+
+
+def learning_rate(c: OptimConfig, step: int, steps: int) -> float:
+    """Return the learning rate of a step: a linear rise to lr, then the schedule down to final_lr."""
+    schedules = mt.optim.schedule
+    if step < c.warmup_steps:
+        return c.lr * (step + 1) / c.warmup_steps
+    if c.schedule == "constant":
+        return c.lr
+    way = schedules.cosine if c.schedule == "cosine" else schedules.linear
+    return float(way(step - c.warmup_steps, start=c.lr, end=c.final_lr, steps=max(1, steps - c.warmup_steps)))
+
+
+def make_optimizer(c: OptimConfig, method: CropJEPA) -> mt.optim.Optimizer:
+    """Return the optimizer that the config names, over the method's parameters."""
+    groups = method.groups(c.weight_decay)
+    if c.name == "sgd":
+        return mt.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
+    return (mt.optim.AdamW if c.name == "adamw" else mt.optim.Adam)(groups, lr=c.lr, betas=c.betas)
+
+
+def _norm(parameters: list[mt.Tensor]) -> float:
+    """Return the norm of the gradients of some parameters together."""
+    return math.sqrt(sum(float((p.grad.data * p.grad.data).sum()) for p in parameters if p.grad is not None))
+
+
+def _flatten(state: dict[str, Any], prefix: str = "") -> tuple[dict[str, Any], Any]:
+    """Split an optimizer's state into arrays by dotted name, and the same tree with None in their place."""
+    arrays: dict[str, Any] = {}
+
+    def walk(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {str(k): walk(v, f"{name}.{k}" if name else str(k)) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
+        if hasattr(value, "shape"):
+            arrays[name] = value
+            return None
+        return value
+
+    return arrays, walk(state, prefix)
+
+
+def _unflatten(arrays: dict[str, Any], tree: Any) -> Any:
+    """Put arrays back where `_flatten` took them from."""
+
+    def walk(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {k: walk(v, f"{name}.{k}" if name else k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
+        return arrays.get(name, value)
+
+    return walk(tree, "")
+
+
+class _Signals:
+    """Lets Ctrl-C and SIGTERM wait for the end of the step and a checkpoint; a second one does not wait."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+
+    def __enter__(self) -> None:
+        self.before: dict[int, Any] = {}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self.before[number] = signal.signal(number, self._ask)
+            except ValueError:  # not in the main thread: signals are somebody else's
+                return
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self.trainer.stopping:
+            raise KeyboardInterrupt
+        self.trainer.stopping = True
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

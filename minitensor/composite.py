@@ -1,0 +1,105 @@
+"""Composites: plain Python over ops, to which a hand-written version may be attached per kind of device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from minitensor.backend import device_of, is_array
+from minitensor.engine import grad
+from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
+from minitensor.op import Function, op
+from minitensor.promotion import settle, widen
+
+__all__ = ["Composite", "composite", "identity"]
+
+Array = Any
+
+
+class Composite(Function):
+    """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.kernels: dict[str, Callable[..., Any]] = {}
+
+    def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Attach a kernel for the device kind ("cpu", "cuda"): `f(*arrays, needs, **settings) -> (value, pullback)`.
+
+        `needs` says which gradients are wanted; `pullback(g)` returns one gradient (or None) per argument and may be
+        called twice. A kernel that returns NotImplemented leaves the call to the plain Python.
+        """
+
+        def attach(kernel: Callable[..., Any]) -> Callable[..., Any]:
+            self.kernels[kind] = kernel
+            return kernel
+
+        return attach
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        if self.kernels and state.fused:
+            first = next((a for a in args if isinstance(a, Variable)), None)
+            if first is None or first.dtype.kind not in "fV":
+                return self.forward(*args, **settings)
+            kernel = self.kernels.get(device_of(first.data).partition(":")[0])
+            if kernel is not None:
+                result = self._attached(kernel, args, settings)
+                if result is not NotImplemented:
+                    return result
+        return self.forward(*args, **settings)
+
+    def _attached(self, kernel: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        args, settings = self.bind(args, settings)
+        differentiable = [a is not None for a in args]
+        edges = parents(args, differentiable) if state.recording else None
+        try:
+            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+            floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
+            arrays, narrow = settle(arrays, floats, False)
+            outcome = kernel(
+                *arrays, needs=tuple([edges is not None and edges[i] is not None for i in range(len(args))]), **settings
+            )
+        except Exception as error:
+            self.explain(error, args, settings)
+            raise
+        if outcome is NotImplemented:
+            return NotImplemented
+        y, pullback = outcome
+        if narrow is not None:
+            y = narrow(y)
+        if edges is None:
+            return results(y, None)
+        return results(y, Node(self, edges, None, (pullback, arrays, settings), watch(args), y))
+
+    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
+        assert node.saved is not None
+        pullback, arrays, settings = node.saved
+        if not create_graph:
+            return pullback(widen(g))  # type: ignore[no-any-return]
+        # identity() gives every argument a place of its own in the graph, at which `grad` stops
+        inputs = [None if p is None else identity(wrap(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
+        operands = [x if x is not None else wrap(a) if is_array(a) else a for a, x in zip(arrays, inputs, strict=True)]
+        outputs = self.forward(*operands, **settings)
+        used = (
+            [(y, d) for y, d in zip(outputs, g, strict=True) if d is not None]
+            if type(outputs) is tuple
+            else [(outputs, g)]
+        )
+        wanted = [x for x in inputs if x is not None]
+        found = iter(grad([y for y, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True))
+        return [None if x is None else next(found) for x in inputs]
+
+
+def composite(function: Callable[..., Any]) -> Composite:
+    """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`."""
+    return Composite(function)
+
+
+@op(view=True)
+def identity(x: Array) -> Array:
+    """y = x, as a place of its own in the graph."""
+    return x
+
+
+identity.vjp(x=lambda g: g)
