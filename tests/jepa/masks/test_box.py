@@ -69,9 +69,14 @@ def test_geometry_tells_the_place_whatever_the_scale_and_origin(context, target,
     g = geometry(context, [target])
     assert g.shape == (1, 4) and g.dtype == np.float32
     dy, dx, h, w = g[0].astype(float)
-    centre = context.top + context.height / 2 + dy * context.height, context.left + context.width / 2 + dx * context.width
+    centre = (
+        context.top + context.height / 2 + dy * context.height,
+        context.left + context.width / 2 + dx * context.width,
+    )
     assert centre == pytest.approx((target.top + target.height / 2, target.left + target.width / 2), abs=1e-4)
-    assert (np.exp(h) * context.height, np.exp(w) * context.width) == pytest.approx((target.height, target.width), rel=1e-5)
+    assert (np.exp(h) * context.height, np.exp(w) * context.width) == pytest.approx(
+        (target.height, target.width), rel=1e-5
+    )
     larger = [Box(*(scale * v for v in box.moved(shift, shift))) for box in (context, target)]
     np.testing.assert_allclose(geometry(larger[0], larger[1:]), g, atol=1e-5)
 

@@ -16,7 +16,13 @@ def draws(sampler, size, count=200, seed=0):
 
 
 def inside(box, size):
-    return box.top >= 0 and box.left >= 0 and box.top + box.height <= size[0] and box.left + box.width <= size[1] and min(box[2:]) > 0
+    return (
+        box.top >= 0
+        and box.left >= 0
+        and box.top + box.height <= size[0]
+        and box.left + box.width <= size[1]
+        and min(box[2:]) > 0
+    )
 
 
 def assert_area(box, scale, size):
@@ -52,7 +58,11 @@ def test_boxes_lie_inside_and_have_the_asked_area(sampler, size):
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=str)
 def test_the_seed_decides(sampler):
-    assert draws(sampler, (32, 32), 20, seed=1) == draws(sampler, (32, 32), 20, seed=1) != draws(sampler, (32, 32), 20, seed=2)
+    assert (
+        draws(sampler, (32, 32), 20, seed=1)
+        == draws(sampler, (32, 32), 20, seed=1)
+        != draws(sampler, (32, 32), 20, seed=2)
+    )
 
 
 def test_areas_and_aspects_fill_their_range():
@@ -71,7 +81,11 @@ def test_targets_reach_every_pixel_alike_in_mirrored_places(sampler):
         for box in regions.targets:
             cover[box.top : box.top + box.height, box.left : box.left + box.width] += 1
     assert cover.min() > 0
-    for other in (cover[::-1], cover[:, ::-1], cover.T if sampler.aspect[0] * sampler.aspect[1] == 1 else cover[::-1, ::-1]):
+    for other in (
+        cover[::-1],
+        cover[:, ::-1],
+        cover.T if sampler.aspect[0] * sampler.aspect[1] == 1 else cover[::-1, ::-1],
+    ):
         assert abs(cover.sum(0) - other.sum(0)).max() / cover.sum(0).min() < 0.25
     assert cover[-1].sum() == pytest.approx(cover[0].sum(), rel=0.2)
     assert cover[:, -1].sum() == pytest.approx(cover[:, 0].sum(), rel=0.2)
@@ -89,7 +103,11 @@ def test_an_overlap_that_cannot_be_is_met_as_nearly_as_possible():
     sampler = RandomCrops(context_scale=(0.7, 0.7), target_scale=(0.7, 0.7), aspect=(1, 1), overlap=(0, 0))
     for regions in draws(sampler, (30, 30), 50):
         context, target = regions.context, regions.targets[0]
-        best = min(context.overlap(Box(top, left, *target[2:])) for top in range(31 - target.height) for left in range(31 - target.width))
+        best = min(
+            context.overlap(Box(top, left, *target[2:]))
+            for top in range(31 - target.height)
+            for left in range(31 - target.width)
+        )
         assert target.overlap(context) == best > 0
 
 
@@ -112,7 +130,9 @@ def test_places_are_uniform_among_those_that_overlap_as_asked():
         assert max(abs(n - expected) for n in found.values()) < 5 * np.sqrt(expected)
 
 
-CURRICULUM = RandomCrops(context_scale=(0.5, 1.0), context_scale_end=(0.3, 0.6), overlap=(0.0, 1.0), overlap_end=(0.0, 0.2))
+CURRICULUM = RandomCrops(
+    context_scale=(0.5, 1.0), context_scale_end=(0.3, 0.6), overlap=(0.0, 1.0), overlap_end=(0.0, 0.2)
+)
 
 
 def test_the_curriculum_goes_from_start_to_end():
@@ -126,8 +146,18 @@ def test_the_curriculum_goes_from_start_to_end():
 
 
 def test_the_log_shows_what_moves():
-    assert CURRICULUM.values(0.0) == {"context_scale_min": 0.5, "context_scale_max": 1.0, "overlap_min": 0.0, "overlap_max": 1.0}
-    assert CURRICULUM.values(1.0) == {"context_scale_min": 0.3, "context_scale_max": 0.6, "overlap_min": 0.0, "overlap_max": 0.2}
+    assert CURRICULUM.values(0.0) == {
+        "context_scale_min": 0.5,
+        "context_scale_max": 1.0,
+        "overlap_min": 0.0,
+        "overlap_max": 1.0,
+    }
+    assert CURRICULUM.values(1.0) == {
+        "context_scale_min": 0.3,
+        "context_scale_max": 0.6,
+        "overlap_min": 0.0,
+        "overlap_max": 0.2,
+    }
     assert RandomCrops().values(0.3) == BlockMasks().values(0.3) == {}
     assert BlockMasks(target_scale_end=(0.3, 0.3)).values(1.0) == {"target_scale_min": 0.3, "target_scale_max": 0.3}
 

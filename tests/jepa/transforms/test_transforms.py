@@ -33,11 +33,22 @@ def twice(x, generator):
 
 
 TRANSFORMS = [
-    Resize(16), Resize((30, 7)), CenterCrop(10), RandomCrop(12), RandomCrop((20, 24), padding=3, fill=0.5), RandomResizedCrop(16),
-    RandomHorizontalFlip(), RandomVerticalFlip(0.3), ColorJitter(0.4, 0.4, 0.4, 0.1), ColorJitter(0.8, 0.8, 0.8, 0.5, p=0.5),
-    RandomGrayscale(0.5), Normalize((0.1, 0.2, 0.3), 0.5), Each(twice),
-    Compose([RandomHorizontalFlip(), RandomResizedCrop(8), ColorJitter(0.4, hue=0.2), twice, Normalize(0.5, 0.5)]), Compose([]),
-]  # fmt: skip
+    Resize(16),
+    Resize((30, 7)),
+    CenterCrop(10),
+    RandomCrop(12),
+    RandomCrop((20, 24), padding=3, fill=0.5),
+    RandomResizedCrop(16),
+    RandomHorizontalFlip(),
+    RandomVerticalFlip(0.3),
+    ColorJitter(0.4, 0.4, 0.4, 0.1),
+    ColorJitter(0.8, 0.8, 0.8, 0.5, p=0.5),
+    RandomGrayscale(0.5),
+    Normalize((0.1, 0.2, 0.3), 0.5),
+    Each(twice),
+    Compose([RandomHorizontalFlip(), RandomResizedCrop(8), ColorJitter(0.4, hue=0.2), twice, Normalize(0.5, 0.5)]),
+    Compose([]),
+]
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
@@ -58,7 +69,7 @@ def test_what_holds_for_all(transform):
 
 @pytest.mark.parametrize("transform", [t for t in TRANSFORMS if not isinstance(t, Each | Compose)], ids=repr)
 def test_repr_is_the_call_that_makes_it(transform):
-    assert eval(repr(transform)) == transform  # noqa: S307
+    assert eval(repr(transform)) == transform
 
 
 BOXES = [(0, 0, 20, 24), (3, 5, 10, 9), (19, 23, 1, 1), (0, 4, 20, 1), (5, 0, 1, 24), (2, 1, 17, 23)]
@@ -77,7 +88,9 @@ def test_crop_resize_is_pillow_s(box, size):
 
 def test_the_whole_image_is_pillow_s_resize_with_box():
     x = images(1, c=1, h=40, w=30)
-    expected = np.asarray(Image.fromarray(x[0, 0], mode="F").resize((12, 16), Image.Resampling.BILINEAR, box=(0, 0, 30, 40)))
+    expected = np.asarray(
+        Image.fromarray(x[0, 0], mode="F").resize((12, 16), Image.Resampling.BILINEAR, box=(0, 0, 30, 40))
+    )
     np.testing.assert_allclose(crop_resize(x, [(0, 0, 40, 30)], (16, 12))[0, 0], expected, atol=1e-5)
 
 
@@ -164,7 +177,11 @@ def test_each_change_of_colour_follows_its_formula(u):
     x = 0.3 + 0.2 * images()  # far from 0 and 1: nothing is clipped
     f = 1 + (2 * u - 1) * 0.4
     jitter = ColorJitter(0.4, 0.4, 0.4, 0.1)
-    expected = {"brightness": f * x, "contrast": f * x + (1 - f) * grey(x).mean((2, 3), keepdims=True), "saturation": f * x + (1 - f) * grey(x)}
+    expected = {
+        "brightness": f * x,
+        "contrast": f * x + (1 - f) * grey(x).mean((2, 3), keepdims=True),
+        "saturation": f * x + (1 - f) * grey(x),
+    }
     for name, y in expected.items():
         np.testing.assert_allclose(jitter.apply(x, draws_of(6, **{name: u})), y, atol=1e-6, err_msg=name)
 
@@ -231,7 +248,16 @@ def test_normalize():
             wrong()
 
 
-@pytest.mark.parametrize("make", [lambda: RandomHorizontalFlip(1.5), lambda: RandomGrayscale(-1), lambda: ColorJitter(p=2), lambda: ColorJitter(hue=0.6), lambda: ColorJitter(2.0)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RandomHorizontalFlip(1.5),
+        lambda: RandomGrayscale(-1),
+        lambda: ColorJitter(p=2),
+        lambda: ColorJitter(hue=0.6),
+        lambda: ColorJitter(2.0),
+    ],
+)
 def test_impossible_settings(make):
     with pytest.raises(DataError, match="must be a probability|must lie in"):
         make()
