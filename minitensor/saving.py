@@ -32,7 +32,7 @@ def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
     array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
     if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
         raise TypeError(f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: only numbers can be saved")
-    return array
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _checksum(arrays: Arrays, text: str) -> str:
@@ -91,8 +91,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
             arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, ValueError, OSError) as error:
         raise DamagedFileError(f"{path} is damaged, or is no safetensors file: {error}") from error
-    if "crc32" not in texts:
+    if not texts.keys() & {"crc32", "metadata"}:
         return arrays, dict(texts)
-    if texts["crc32"] != _checksum(arrays, texts["metadata"]):
+    if texts.get("crc32") != _checksum(arrays, texts.get("metadata", "")):
         raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
     return arrays, json.loads(texts["metadata"])

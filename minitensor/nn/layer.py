@@ -7,24 +7,17 @@ a buffer one that was announced by `register_buffer`. So looking one up is plain
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from minitensor.backend import move, to_numpy
-from minitensor.errors import StateDictError
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.state import LoadResult, load_into
 from minitensor.nn.summary import summarize
 from minitensor.tensor import Tensor
 
-__all__ = ["Layer", "LoadResult"]
-
-
-class LoadResult(NamedTuple):
-    """What `load_state_dict` found to differ."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+__all__ = ["Layer"]
 
 
 def _holds(value: Any) -> bool:
@@ -163,20 +156,7 @@ class Layer:
         Raises StateDictError, and changes nothing, if a shape differs, or, when `strict`, if keys are missing or
         unexpected. Returns these two lists.
         """
-        own = self._state()
-        values = {k: np.asarray(to_numpy(v.data) if isinstance(v, Tensor) else v) for k, v in state.items() if k in own}
-        missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
-        shapes = [f"{k} is {own[k].shape} here, {v.shape} there" for k, v in values.items() if v.shape != own[k].shape]
-        faults = [f"missing: {', '.join(missing)}"] * (strict and bool(missing))
-        faults += [f"unexpected: {', '.join(unexpected)}"] * (strict and bool(unexpected))
-        faults += [f"wrong shapes: {'; '.join(shapes)}"] * bool(shapes)
-        if faults:
-            raise StateDictError(f"the state does not fit {type(self).__name__}: {'. '.join(faults)}")
-        for name, value in values.items():
-            tensor = own[name]
-            tensor.data[...] = move(value.astype(tensor.dtype), tensor.device)
-            tensor.changed()
-        return LoadResult(missing, unexpected)
+        return load_into(type(self).__name__, self._state(), state, strict)
 
     # -- changing all of it ------------------------------------------------------------------------------------------
 

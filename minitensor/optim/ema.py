@@ -8,8 +8,7 @@ from typing import Any
 from minitensor.backend import namespace
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.optim.flat import Flat, blocks, join
-from minitensor.tensor import Tensor
+from minitensor.optim.flat import blocks, join
 
 __all__ = ["EMA"]
 
@@ -79,14 +78,16 @@ class EMA:
                 homes.setdefault(id(s.home[0]), []).append((s.home[1], t, s))
         for entries in homes.values():
             entries.sort(key=lambda e: e[0])
-            starts = [start for start, _, _ in entries]
-            targets: list[Tensor] = [t for _, t, _ in entries]
             assert entries[0][2].home is not None
-            mine, theirs = Flat(targets), entries[0][2].home[0]
-            at = 0
-            for a, b in join((start, start + t.size) for start, t in zip(starts, targets, strict=True)):
-                self._runs.append((mine.data[at : at + b - a], theirs.data[a:b]))
-                at += b - a
+            theirs = entries[0][2].home[0].data
+            for a, b in join((start, start + t.size) for start, t, _ in entries):
+                mine = namespace(theirs).empty(b - a, theirs.dtype)
+                for start, t, _ in entries:
+                    if a <= start < b:
+                        view = mine[start - a : start - a + t.size].reshape(t.shape)
+                        view[...] = t.data
+                        t.replace(view)
+                self._runs.append((mine, theirs[a:b]))
         self._arrays = [(t.data, s.data) for t, s in self._parameters]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> EMA:

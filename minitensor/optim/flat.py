@@ -10,7 +10,7 @@ from minitensor.backend import device_of, namespace
 from minitensor.nn.parameter import Parameter
 from minitensor.tensor import Tensor
 
-__all__ = ["Flat", "blocks", "gradient_runs", "join"]
+__all__ = ["Flat", "block_length", "blocks", "gradient_runs", "join"]
 
 Array = Any
 BLOCK = 1 << 17  # entries that are worked on at a time on the CPU: what the operands take fits in its cache
@@ -60,9 +60,15 @@ class Flat:
                 slot[...] = p.grad.data
 
 
+def block_length(array: Array) -> int:
+    """Return how many entries of a flat array to work on at a time: on a GPU all, as each block would be a call."""
+    size = int(array.size)
+    return max(1, min(BLOCK, size) if device_of(array) == "cpu" else size)
+
+
 def blocks(start: int, stop: int, array: Array) -> Iterator[slice]:
-    """Cut a stretch of a flat array into blocks; on a GPU it stays whole, as each block would be a call."""
-    size = BLOCK if device_of(array) == "cpu" else max(1, stop - start)
+    """Cut a stretch of a flat array into blocks."""
+    size = block_length(array)
     return (slice(a, min(a + size, stop)) for a in range(start, stop, size))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from minitensor.backend import is_half, move, namespace, to_numpy
 from minitensor.errors import StateDictError
-from minitensor.optim.flat import Flat, blocks, join
+from minitensor.optim.flat import Flat, block_length, blocks, join
 from minitensor.tensor import Tensor
 
 __all__ = ["Optimizer"]
@@ -27,6 +27,10 @@ class _Section:
     def __init__(self, parameters: Sequence[Tensor], group: dict[str, Any], state: Mapping[int, Any]) -> None:
         self.parameters, self.group = parameters, group
         self.flat = Flat(parameters)
+        data = self.flat.data
+        self.half = is_half(data.dtype)
+        self.dtype = np.dtype(np.float32) if self.half else data.dtype  # of the computation, and of the moments
+        self.scratch = [namespace(data).empty(block_length(data), self.dtype) for _ in range(2)]
         self.steps = [state.get(id(p), (0, {}))[0] for p in parameters]
         self.moments: dict[str, Array] = {}
         self.views: dict[str, list[Array]] = {}
@@ -36,12 +40,11 @@ class _Section:
         """Return a flat array of one moment, made of zeros or of the state when it is first asked for."""
         if name not in self.moments:
             data = self.flat.data
-            dtype = np.dtype(np.float32) if is_half(data.dtype) else data.dtype
-            flat = self.moments[name] = namespace(data).zeros(data.shape, dtype)
+            flat = self.moments[name] = namespace(data).zeros(data.shape, self.dtype)
             self.views[name] = self.flat.cut(flat, [p.shape for p in self.parameters])
             for p, view in zip(self.parameters, self.views[name], strict=True):
                 if (value := self.state.get(id(p), (0, {}))[1].get(name)) is not None:
-                    view[...] = move(value.astype(dtype), p.device)
+                    view[...] = move(value.astype(self.dtype), p.device)
         return self.moments[name]
 
 
@@ -161,17 +164,14 @@ class Optimizer:
         steps = {flat.bounds[i][0]: s.steps[i] for i in reached}
         counts = [s.steps[i] for i in reached]
         runs = join([flat.bounds[i] for i in reached], lambda k: counts[k] == counts[k - 1])
-        xp, half = namespace(flat.data), is_half(flat.data.dtype)
-        length = max(b.stop - b.start for run in runs for b in blocks(*run, flat.data)) if flat.data.size else 0
-        scratch = [xp.empty(length, np.float32 if half else flat.data.dtype) for _ in range(2)]
         for start, stop in runs:
             for b in blocks(start, stop, flat.data):
                 p, g = flat.data[b], flat.grad[b]
-                if half:  # storage: computed in float32
+                if s.half:  # storage: computed in float32
                     p, g = p.astype(np.float32), g.astype(np.float32)
                 n = b.stop - b.start
-                self.update(p, g, [m[b] for m in moments], s.group, steps[start], [x[:n] for x in scratch])
-                if half:
+                self.update(p, g, [m[b] for m in moments], s.group, steps[start], [x[:n] for x in s.scratch])
+                if s.half:
                     flat.data[b] = p.astype(flat.data.dtype)
 
     def zero_grad(self) -> None:
