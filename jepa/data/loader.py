@@ -92,7 +92,8 @@ class Loader:
     prefetch : int
         Batches prepared ahead by other threads; 0: none, each is made when it is asked for.
     threads : int
-        How many threads do that; no more than `prefetch` are of use.
+        How many threads do that; no more than `prefetch` are of use, and for images of some dozen pixels more than one
+        are slower than one: they wait for each other.
 
     Examples
     --------

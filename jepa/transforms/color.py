@@ -17,6 +17,7 @@ __all__ = ["ColorJitter", "RandomGrayscale"]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+_GREY = np.outer(np.ones(3), LUMA)  # (3, 3): g(c) of a colour c
 _TURN = np.linalg.inv(_YIQ) @ np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ _YIQ  # a quarter turn of (I, Q), luma to 0
 
 
@@ -28,19 +29,23 @@ def _luma(channels: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class ColorJitter(Transform):
-    """Change brightness, contrast, saturation and hue by random factors, in a random order.
+    """Change brightness, contrast, saturation and hue by random factors.
 
-    With a colour c, grey(c) = 0.299 r + 0.587 g + 0.114 b and the image's mean grey m at that point:
+    With a colour c, its grey g(c) = 0.299 r + 0.587 g + 0.114 b in each channel, and the mean m of g over the image:
 
-        brightness  c <- f c                          f in [1 - brightness, 1 + brightness]
-        contrast    c <- f c + (1 - f) m              f in [1 - contrast, 1 + contrast]
-        saturation  c <- f c + (1 - f) grey(c)        f in [1 - saturation, 1 + saturation]
-        hue         c <- c turned by 2 pi h about the grey axis in YIQ       h in [-hue, hue]
+        brightness  c <- f c                            f in [1 - brightness, 1 + brightness]
+        contrast    c <- k c + (1 - k) m                k in [1 - contrast, 1 + contrast]
+        saturation  c <- s c + (1 - s) g(c)             s in [1 - saturation, 1 + saturation]
+        hue         c <- c turned by t about the grey axis in YIQ         t in 2 pi [-hue, hue]
 
-    The first three are torchvision's. Each of the four is affine, and m is affine in the mean colour, so their chain
-    is c <- A c + b with one 3x3 matrix and offset for each image. Two things differ from torchvision: colours are
-    clipped to [0, 1] once at the end, not after every change; and hue is a turn that keeps the luma, where
-    torchvision adds h to the H of HSV, which keeps the largest channel. A grey image has no saturation or hue.
+    Saturation and hue keep the grey and act on the rest, c - g(c); brightness scales both; contrast scales both and
+    adds grey. So the four commute, their order is of no effect, and together they are one affine map for each image:
+
+        c <- f k (g(c) + s (cos t + sin t J) (c - g(c))) + f (1 - k) m        J: a quarter turn about the grey axis
+
+    The first three are torchvision's formulas, which it applies in a random order; it clips to [0, 1] after each one,
+    where here the result is clipped, and this alone makes its order matter. Its hue adds t to the H of HSV, which
+    keeps the largest channel; a turn in YIQ keeps the grey. A grey image has no saturation or hue to change.
 
     Attributes
     ----------
@@ -70,44 +75,31 @@ class ColorJitter(Transform):
             raise DataError(f"{self!r}: brightness, contrast and saturation must lie in 0 to 1, hue in 0 to 0.5")
 
     def draw(self, generator: np.random.Generator | None) -> Any:
-        """Return nine uniform numbers: four sizes of change, four that give the order, one that decides."""
+        """Return five uniform numbers: four for the size of each change, one that decides."""
         assert generator is not None, "ColorJitter needs a generator"
-        return generator.random(9)
+        return generator.random(5)
 
     def apply(self, x: Images, draws: Sequence[Any]) -> Images:
         """Return the images with their colours changed, clipped to [0, 1]."""
         n, c, h, w = x.shape
         pixels = x.reshape(n, c, h * w)
-        a, b = self.affine(np.asarray(draws), pixels.mean(axis=2))
-        y = a.astype(np.float32) @ pixels  # (N, C, H W)
-        y += b.astype(np.float32)[:, :, None]
+        a, b = self.affine(np.asarray(draws), pixels.mean(axis=2) @ _luma(c))
+        y = (a if c == 3 else a.sum(axis=2)[:, :1, None]) @ pixels  # (N, C, H W); a grey has three equal channels
+        y += b[:, None, None]
         return np.clip(y, 0, 1, out=y).reshape(x.shape)
 
-    def affine(self, u: NDArray[np.float64], mean: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return A (N, C, C) and b (N, C) of the map c <- A c + b, from draws u (N, 9) and mean colours (N, C)."""
-        n, c = mean.shape
-        luma = _luma(c)
-        on = u[:, 8] < self.p
+    def affine(self, u: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[Images, Images]:
+        """Return A and b of the map c <- A c + b.
+
+        u (N, 5) draws, m (N,) mean grey of each image -> A (N, 3, 3), b (N,)
+        """
         strength = np.array([self.brightness, self.contrast, self.saturation, 2 * math.pi * self.hue])
-        change = np.where(on[:, None], (2 * u[:, :4] - 1) * strength, 0)  # (N, 4)
-        f = 1 + change[:, :3, None, None]  # (N, 3, 1, 1)
-        angle = change[:, 3, None, None]  # (N, 1, 1)
-        eye, grey = np.eye(c), np.outer(np.ones(c), luma)  # (C, C): c itself, and its grey in every channel
-        turn = _TURN if c == 3 else np.zeros((1, 1))
-        steps = np.empty((n, 4, c, c))  # the matrix of each change
-        steps[:, :2] = f[:, :2] * eye
-        steps[:, 2] = f[:, 2] * eye + (1 - f[:, 2]) * grey
-        steps[:, 3] = eye + np.sin(angle) * turn + (1 - np.cos(angle)) * (grey - eye)  # exactly 1 at angle 0
-        towards_mean = np.zeros((n, 4))
-        towards_mean[:, 1] = -change[:, 1]  # contrast alone adds a share of the mean grey
-        rows = np.arange(n)
-        a, b = np.broadcast_to(eye, (n, c, c)), np.zeros((n, c, 1))
-        m = mean.astype(np.float64)[:, :, None]  # (N, C, 1) the mean colour, as it changes
-        for k in np.argsort(u[:, 4:8], axis=1).T:  # (N,) which change comes now
-            step = steps[rows, k]
-            offset = towards_mean[rows, k][:, None, None] * (luma @ m)[:, None]  # (N, 1, 1)
-            a, b, m = step @ a, step @ b + offset, step @ m + offset
-        return a, b[:, :, 0]
+        change = (2 * u[:, :4] - 1) * strength * (u[:, 4:] < self.p)  # (N, 4)
+        f, k, s = (1 + change[:, :3]).T  # each (N,)
+        angle = change[:, 3, None, None]
+        rest = np.eye(3) - _GREY  # (3, 3): c - g(c)
+        a = _GREY + s[:, None, None] * (np.cos(angle) * rest + np.sin(angle) * _TURN)  # (N, 3, 3)
+        return ((f * k)[:, None, None] * a).astype(np.float32), (f * (1 - k) * m).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,14 @@ def test_limit_keeps_the_shares(tmp_path: Path) -> None:
     assert len(ImageFolder(tmp_path, limit=1000)) == 60
 
 
+def test_limit_keeps_the_shares_of_unequal_classes(tmp_path: Path) -> None:
+    make(tmp_path, per_class=30, classes=("a",))
+    make(tmp_path, per_class=10, classes=("b",))
+    for limit in (4, 8, 20):
+        images = ImageFolder(tmp_path, limit=limit)
+        assert images.labels is not None and np.bincount(images.labels).tolist() == [limit * 3 // 4, limit // 4]
+
+
 def test_other_sizes_are_resized(tmp_path: Path) -> None:
     path = save(tmp_path / "a" / "1.png", size=(20, 50))
     save(tmp_path / "a" / "2.png", size=(3, 5))

@@ -205,6 +205,12 @@ def test_mixed_sizes_padded_crops_stay_inside(mixed: Path) -> None:
             )
         ground = np.array([1, 0, 1], np.float32)[:, None]
         assert (drawn.images[i][:, ~images.valid(i)] == ground).all(), "the padding is not mirrored into the image"
+    unflipped = loader(images, flips=None).draw(range(40)).images
+    np.testing.assert_array_equal(unflipped, images.images())
+    flipped = loader(images, flips=RandomHorizontalFlip(1.0)).draw(range(40)).images
+    for i, (top, left, h, w) in enumerate(images.boxes):
+        part = np.s_[:, top : top + h, left : left + w]
+        np.testing.assert_array_equal(flipped[i][part], images[i][part][:, :, ::-1])
     assert_same(drawn.batch, loader(images, transform=None, normalize=None, batch_size=3).draw(range(40)).batch)
 
 

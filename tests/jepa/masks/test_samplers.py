@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jepa.errors import ConfigError
-from jepa.masks import BlockMasks, Box, RandomCrops
+from jepa.masks import BlockMasks, Box, RandomCrops, blocks
 from jepa.masks.blocks import VISIBLE, visible
 
 SIZES = [(32, 32), (24, 60), (7, 5), (96, 96)]
@@ -89,6 +89,14 @@ def test_targets_reach_every_pixel_alike_in_mirrored_places(sampler):
         assert abs(cover.sum(0) - other.sum(0)).max() / cover.sum(0).min() < 0.25
     assert cover[-1].sum() == pytest.approx(cover[0].sum(), rel=0.2)
     assert cover[:, -1].sum() == pytest.approx(cover[:, 0].sum(), rel=0.2)
+
+
+def test_of_blocks_that_hide_too_much_the_best_draw_is_taken(monkeypatch):
+    greedy = BlockMasks(target_scale=(0.7, 0.9), targets=2)
+    chosen = [visible(32, 32, r.targets) for r in draws(greedy, (32, 32))]
+    monkeypatch.setattr(blocks, "TRIES", 1)
+    first = [visible(32, 32, r.targets) for r in draws(greedy, (32, 32))]
+    assert min(chosen) > min(first) and np.mean(chosen) > 1.5 * np.mean(first)
 
 
 @pytest.mark.parametrize("overlap", [(0.0, 0.0), (0.0, 0.3), (0.4, 0.6), (0.9, 1.0), (1.0, 1.0)])
