@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from minitensor.backend import device_of, namespace
+from minitensor.backend import device_of, is_half, namespace
 from minitensor.optim.flat import gradient_runs
 from minitensor.tensor import Tensor
 
@@ -29,7 +29,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
     if not runs:
         return Tensor(0.0)
     xp = namespace(runs[0])
-    squares = [xp.dot(g, g) for g in runs]
+    wide = [g.astype("float32") if is_half(g.dtype) else g for g in runs]  # squares of halves overflow at 256
+    squares = [xp.dot(g, g) for g in wide]
     norm = xp.sqrt(xp.stack([xp.asarray(s) for s in squares]).sum())  # ()
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     if device_of(runs[0]) != "cpu" or scale < 1:  # on a GPU, asking would mean waiting

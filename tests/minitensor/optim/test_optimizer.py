@@ -228,6 +228,9 @@ def test_half_precision_is_stored_and_computed_in_float32():
             optimizer.step()
     np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-3)
     assert p.dtype == np.float16
+    p.grad = mt.Tensor(np.full(3, 300, np.float16))  # nor is this one's
+    assert optim.clip_grad_norm_([p], 1.0).item() == pytest.approx(300 * 3**0.5)
+    np.testing.assert_allclose(p.grad.numpy(), 3**-0.5, rtol=1e-3)
 
 
 def test_a_step_is_an_in_place_change():
