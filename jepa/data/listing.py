@@ -69,12 +69,11 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     entries: list[Entry] = []
     others: Counter[str] = Counter()
     for split, folder in parts.items():
-        for path in _files(folder):
-            if not _is_image(path.name):
-                others[path.suffix.lower() or "no suffix"] += 1
+        for inner in _files(folder):
+            if not _is_image(inner[-1]):
+                others[os.path.splitext(inner[-1])[1].lower() or "no suffix"] += 1
                 continue
-            inner = path.relative_to(folder).parts
-            entries.append(Entry(path, inner[0] if len(inner) > 1 else None, split))
+            entries.append(Entry(folder.joinpath(*inner), inner[0] if len(inner) > 1 else None, split))
     if not entries:
         seen = ", ".join(f"{n} x {suffix}" for suffix, n in others.most_common())
         raise DataError(
@@ -87,13 +86,14 @@ def _is_image(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return everything below a folder that is a file, or is called like an image; no hidden ones; sorted."""
-    found: list[Path] = []
+def _files(folder: Path) -> list[list[str]]:
+    """Return everything below a folder that is a file, or is called like an image, as parts of its path; sorted."""
+    found: list[list[str]] = []
     for directory, folders, names in os.walk(folder, onerror=_refuse):
         names += [name for name in folders if _is_image(name)]  # a folder x.png is an unreadable image
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _is_image(name))
-        found += [Path(directory, name) for name in names if not name.startswith(".")]
+        folders[:] = [name for name in folders if not name.startswith(".") and not _is_image(name)]
+        inner = list(Path(directory).relative_to(folder).parts)
+        found += [[*inner, name] for name in names if not name.startswith(".")]
     return sorted(found)
 
 

@@ -96,7 +96,7 @@ def test_of_blocks_that_hide_too_much_the_best_draw_is_taken(monkeypatch):
     chosen = [visible(32, 32, r.targets) for r in draws(greedy, (32, 32))]
     monkeypatch.setattr(blocks, "TRIES", 1)
     first = [visible(32, 32, r.targets) for r in draws(greedy, (32, 32))]
-    assert min(chosen) > min(first) and np.mean(chosen) > 1.5 * np.mean(first)
+    assert min(chosen) > 5 * min(first) and np.mean(chosen) > 1.25 * np.mean(first)
 
 
 @pytest.mark.parametrize("overlap", [(0.0, 0.0), (0.0, 0.3), (0.4, 0.6), (0.9, 1.0), (1.0, 1.0)])
