@@ -19,7 +19,6 @@ class Decoder(mt.nn.Layer):
     """An MLP with one hidden layer from an embedding to an image: (n, d) -> (n, c, h, w), in [0, 1]."""
 
     def __init__(self, embedding_dim: int, shape: tuple[int, int, int], width: int = 512) -> None:
-        super().__init__()
         self.shape = shape
         self.mlp = mt.nn.Sequential(
             mt.nn.BatchNorm1d(embedding_dim),  # embeddings of any scale

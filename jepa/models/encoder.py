@@ -11,25 +11,24 @@ import minitensor as mt
 class ContextEncoder(mt.nn.Layer):
     """A small convolutional network: images to one embedding each.
 
-    Each stage is Conv2d 3x3, batch norm, ReLU and a 2x2 max-pool, which halves the image; then the mean over all
-    places and a Linear to the embedding.
+    Each stage is Conv2d 3x3, batch norm and ReLU; between two stages a 2x2 max-pool halves the image. Then the mean over
+    all places, and a Linear to the embedding.
 
     channels: of the images; widths: channels of each stage; embedding_dim: size of the embedding; norm: "batch" or
-    "none". Shapes: (n, channels, h, w) -> (n, embedding_dim), h and w at least 2 to the number of stages.
+    "none". Shapes: (n, channels, h, w) -> (n, embedding_dim), for any h and w that can be halved so often.
 
     >>> ContextEncoder(3, (8, 16), 32)(mt.zeros((5, 3, 8, 8))).shape
     (5, 32)
     """
 
     def __init__(self, channels: int, widths: Sequence[int], embedding_dim: int, norm: str = "batch") -> None:
-        super().__init__()
-        stages = []
-        for inputs, outputs in zip((channels, *widths[:-1]), widths, strict=True):
-            batch_norm = norm == "batch"
-            layers = [mt.nn.Conv2d(inputs, outputs, 3, padding=1, bias=not batch_norm)]
-            layers += [mt.nn.BatchNorm2d(outputs)] if batch_norm else []
-            stages.append(mt.nn.Sequential(*layers, mt.nn.MaxPool2d(2), mt.nn.ReLU()))  # pooling and ReLU commute
-        self.stages = mt.nn.Sequential(*stages)
+        layers: list[mt.nn.Layer] = []
+        for k, (inputs, outputs) in enumerate(zip((channels, *widths[:-1]), widths, strict=True)):
+            layers += [mt.nn.MaxPool2d(2)] if k else []
+            layers += [mt.nn.Conv2d(inputs, outputs, 3, padding=1, bias=norm != "batch")]
+            layers += [mt.nn.BatchNorm2d(outputs)] if norm == "batch" else []
+            layers += [mt.nn.ReLU()]
+        self.stages = mt.nn.Sequential(*layers)
         self.head = mt.nn.Linear(widths[-1], embedding_dim)
 
     def pooled(self, x: mt.Tensor) -> mt.Tensor:
@@ -49,7 +48,6 @@ class TargetEncoder(mt.nn.Layer):
     """
 
     def __init__(self, context: ContextEncoder) -> None:
-        super().__init__()
         self.encoder = copy.deepcopy(context)
         self._ema = mt.optim.EMA(self.encoder, context)
 

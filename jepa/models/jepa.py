@@ -40,7 +40,6 @@ class JEPAModel(mt.nn.Layer):
     """
 
     def __init__(self, config: JEPAConfig) -> None:
-        super().__init__()
         self.config = config
         self.context_encoder = ContextEncoder(config.channels, config.widths, config.embedding_dim, config.norm)
         self.predictor = Predictor(

@@ -34,7 +34,6 @@ class Predictor(mt.nn.Layer):
     """
 
     def __init__(self, embedding_dim: int, width: int, depth: int, geometry: bool = True) -> None:
-        super().__init__()
         self.uses_geometry = geometry
         inputs = embedding_dim + (4 + 8 * FREQUENCIES if geometry else 0)
         layers: list[mt.nn.Layer] = []
