@@ -29,6 +29,8 @@ VERBS = {
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }
 
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 def usage() -> str:
     """Return the list of verbs."""
@@ -40,18 +42,19 @@ def usage() -> str:
 def set_threads(argv: Sequence[str]) -> None:
     """Obey `--threads N` in `argv`: through the environment before NumPy is loaded, else through threadpoolctl.
 
-    Without the flag only the time is set that idle OpenBLAS threads spin for, 2^4 cycles instead of 2^26: spinning
-    threads take the cores from those that prepare images.
+    Without the flag it is one thread, and NumPy's own variables are respected where they are set: the products of small
+    models gain little from a second one, and wait for it whenever something else runs on its core. The second core
+    prepares the images. Idle OpenBLAS threads spin for 2^4 cycles instead of 2^26, for the same reason.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    count = None
+    count = None if os.environ.keys() & {*THREAD_VARIABLES} else "1"
     for word, following in zip(argv, [*argv[1:], ""], strict=False):
         flag, equals, value = word.partition("=")
         if flag == "--threads":
             count = value if equals else following
     if count is None or not count.isdecimal() or int(count) < 1:
         return  # nothing asked, or nothing that makes sense: the verb's parser answers that
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    for name in THREAD_VARIABLES:
         os.environ[name] = count
     if "numpy" in sys.modules:
         from threadpoolctl import threadpool_limits

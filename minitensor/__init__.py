@@ -8,7 +8,7 @@ Tensor float32 (3,): [2. 4. 6.]
 """
 
 from minitensor import kernels, nn, optim
-from minitensor.backend import manual_seed
+from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
 from minitensor.engine import grad
 from minitensor.functions import *  # noqa: F403
@@ -23,6 +23,7 @@ __all__ = [
     "GradcheckError",
     "Tensor",
     "composite",
+    "default_generator",
     "enable_grad",
     "grad",
     "gradcheck",

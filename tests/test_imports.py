@@ -62,9 +62,10 @@ def test_threads_take_effect_after_numpy_too() -> None:
 
 
 @pytest.mark.skipif(CORES < 2, reason="one core")
-def test_without_the_flag_all_cores_are_used() -> None:
-    # so the tests above would fail if --threads were ignored
-    assert run(THREADS.format(words=["doctor"])).strip() != "[1]"
+def test_more_threads_and_none_asked_for() -> None:
+    # the first would fail if --threads were ignored
+    assert run(THREADS.format(words=["doctor", "--threads", "2"])).strip() == "[2]"
+    assert run(THREADS.format(words=["doctor"])).strip() == "[1]"
 
 
 def test_doctor_obeys_threads() -> None:

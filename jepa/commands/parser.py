@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, verb: str, description: str) -> None:
         super().__init__(f"jepa {verb}", description=description, allow_abbrev=False)
-        self.add_argument("--threads", type=whole(1), metavar="N", help="threads of matrix products (default: all)")
+        self.add_argument("--threads", type=whole(1), metavar="N", help="threads of matrix products (default: 1)")
 
     def error(self, message: str) -> NoReturn:
         """Raise with a guess at what an unknown option was to be."""

@@ -56,6 +56,7 @@ _RULES: dict[str, Rule] = {
     ),
     "augment.jitter_p": _PROBABILITY,
     "augment.grayscale": _PROBABILITY,
+    "augment.invert": _PROBABILITY,
     "regions.context_scale": _AREAS,
     "regions.target_scale": _AREAS,
     "regions.aspect": _RATIOS,

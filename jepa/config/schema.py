@@ -56,6 +56,8 @@ class AugmentConfig:
     """probability of that change, for the context and for each target apart"""
     grayscale: float = 0.1
     """probability of losing all colour, for the context and for each target apart"""
+    invert: float = 0.0
+    """probability of becoming a negative, for the context and for each target apart"""
 
 
 @dataclass(frozen=True)

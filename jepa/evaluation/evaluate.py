@@ -46,8 +46,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     dict
         What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``random_seeds`` lists
         the accuracy of each random encoder; ``effective_rank``, ``feature_std`` and ``uniformity`` describe the
-        held-out features; ``geometry`` has the held-out prediction error (1 = no better than predicting the mean
-        embedding) with the true target geometry (``loss``) and with another image's (``shuffled``), and their ratio.
+        held-out features; ``geometry`` has the held-out loss of the predictions with the true target geometry
+        (``loss``) and with another image's (``shuffled``), and their ratio.
         Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises

@@ -30,15 +30,16 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     d = pairs[0][0].shape[-1]
     z = np.concatenate([p[0].reshape(-1, d) for p in pairs])  # (m, d)
     x = np.concatenate([p[1].reshape(-1, *p[1].shape[2:]) for p in pairs])  # (m, c, h, w)
-    decode = fit_decoder(z[:DECODER_IMAGES], x[:DECODER_IMAGES], device=run.device)
+    decode = fit_decoder(_direction(z[:DECODER_IMAGES]), x[:DECODER_IMAGES], device=run.device)
 
     loader = pipeline.loader(run.config, held_out, seed=run.config.seed + 1, drop_last=False)
-    drawn = loader.draw(range(min(count, len(held_out))), epoch=0, progress=1.0)
+    shuffled = np.random.default_rng(0).permutation(len(held_out))
+    drawn = loader.draw(shuffled[:count], epoch=0, progress=1.0)
     with mt.no_grad():
         e = run.method.embed(drawn.batch)
     n, t = drawn.batch.target.shape[:2]
     prediction, true = e.prediction.numpy(), e.target.numpy()
-    chosen = np.random.default_rng(0).permutation(len(held_out))[:EMBEDDED]
+    chosen = shuffled[:EMBEDDED]
     return {
         "images": drawn.images,
         "regions": drawn.regions,
@@ -47,8 +48,8 @@ def examples(run: Run, count: int) -> dict[str, Any]:
         "geometry": drawn.batch.geometry,
         "prediction": prediction,
         "target_embedding": true,
-        "decoded_target": decode(true.reshape(n * t, d)).reshape(n, t, *x.shape[1:]),
-        "decoded_prediction": decode(prediction.reshape(n * t, d)).reshape(n, t, *x.shape[1:]),
+        "decoded_target": decode(_direction(true.reshape(n * t, d))).reshape(n, t, *x.shape[1:]),
+        "decoded_prediction": decode(_direction(prediction.reshape(n * t, d))).reshape(n, t, *x.shape[1:]),
         "embeddings": run.model.features(
             run.normalized(held_out.images(chosen)), encoder=run.config.evaluation.encoder
         ),
@@ -63,8 +64,14 @@ def _true(run: Run, batch: Any) -> tuple[NDArray[np.float32], NDArray[np.float32
         return run.method.embed(batch).target.numpy(), _shown(run, batch.target)
 
 
+def _direction(z: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return embeddings of length √d: a cosine or InfoNCE loss leaves the length of a prediction free."""
+    scaled: NDArray[np.float32] = z * (z.shape[1] ** 0.5 / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-6))
+    return scaled
+
+
 def _shown(run: Run, x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Undo the normalisation: (..., c, h, w) in [0, 1]."""
+    """Return images as they were before normalisation: (..., c, h, w) in [0, 1]."""
     normalize = pipeline.normalize(run.config)
     mean, std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (normalize.mean, normalize.std))
     shown: NDArray[np.float32] = np.clip(x * std + mean, 0, 1)

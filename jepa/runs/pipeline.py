@@ -27,7 +27,7 @@ def prepare(config: Config) -> Path:
     size, seed = config.model.image_size, 0  # the data are the same for every seed of the training
     root = Path("data") / f"{data.make}-{size}-{data.count}"
     if data.make == "shapes":
-        shapes.write(root, count=data.count, size=size, seed=seed)
+        shapes.write(root, count=data.count or 5000, size=size, seed=seed)
     else:
         digits.write(root, count=data.count or None, clutter=data.make == "digits-clutter", size=size, seed=seed)
     return root
@@ -91,7 +91,11 @@ def loader(config: Config, images: ImageFolder, *, seed: int, drop_last: bool = 
             [transforms.RandomHorizontalFlip(a.flip), transforms.RandomVerticalFlip(a.vertical_flip)]
         ),
         transform=transforms.Compose(
-            [transforms.ColorJitter(*a.jitter, p=a.jitter_p), transforms.RandomGrayscale(a.grayscale)]
+            [
+                transforms.ColorJitter(*a.jitter, p=a.jitter_p),
+                transforms.RandomGrayscale(a.grayscale),
+                transforms.RandomInvert(a.invert),
+            ]
         ),
         regions=regions(config),
         normalize=normalize(config),

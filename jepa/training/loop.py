@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from jepa.methods import CropJEPA
 from jepa.models import Embeddings
 from jepa.runs import checkpoint, pipeline
 from jepa.training.log import RunLog
-from minitensor.backend import default_generator
 
 HELD_OUT = 512  # images of the validation part that the loss is taken of after each epoch
 
@@ -64,7 +63,7 @@ class Trainer:
             "best": None if math.isinf(self.best) else self.best,
             "window": [{k: float(v) for k, v in parts.items()} for parts in self.window],
             "optimizer": values,
-            "generator": default_generator().bit_generator.state,
+            "generator": mt.default_generator().bit_generator.state,
             "config": to_yaml(self.config),
         }
         path = checkpoint.write_checkpoint(
@@ -83,7 +82,7 @@ class Trainer:
         self.optimizer.load_state_dict(_unflatten(state, metadata["optimizer"]))
         self.step, self.window = metadata["step"], metadata["window"]
         self.best = math.inf if metadata["best"] is None else metadata["best"]
-        default_generator().bit_generator.state = metadata["generator"]
+        mt.default_generator().bit_generator.state = metadata["generator"]
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -212,13 +211,14 @@ def held_out_losses(config: Config, method: CropJEPA, images: Any, *, limit: int
 
 def learning_rate(c: OptimConfig, step: int, steps: int) -> float:
     """Return the learning rate of a step: a linear rise to lr, then the schedule down to final_lr."""
-    schedules = mt.optim.schedule
-    if step < c.warmup_steps:
-        return c.lr * (step + 1) / c.warmup_steps
-    if c.schedule == "constant":
-        return c.lr
-    way = schedules.cosine if c.schedule == "cosine" else schedules.linear
-    return float(way(step - c.warmup_steps, start=c.lr, end=c.final_lr, steps=max(1, steps - c.warmup_steps)))
+    after = max(1, steps - c.warmup_steps)
+    ways: dict[str, Callable[[float], float]] = {
+        "constant": lambda t: schedule.constant(t, start=c.lr),
+        "linear": lambda t: schedule.linear(t, start=c.lr, end=c.final_lr, steps=after),
+        "cosine": lambda t: schedule.cosine(t, start=c.lr, end=c.final_lr, steps=after),
+    }
+    schedule = mt.optim.schedule
+    return schedule.warmup(step, ways[c.schedule], steps=c.warmup_steps)
 
 
 def make_optimizer(c: OptimConfig, method: CropJEPA) -> mt.optim.Optimizer:

@@ -5,7 +5,7 @@ gets the same change alone or in any batch, and a batch costs few passes over me
 """
 
 from jepa.transforms.base import Compose, Each, Transform, as_transform
-from jepa.transforms.color import ColorJitter, RandomGrayscale
+from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
 from jepa.transforms.crop import CenterCrop, RandomCrop, RandomResizedCrop
 from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
 from jepa.transforms.normalize import Normalize
@@ -20,6 +20,7 @@ __all__ = [
     "RandomCrop",
     "RandomGrayscale",
     "RandomHorizontalFlip",
+    "RandomInvert",
     "RandomResizedCrop",
     "RandomVerticalFlip",
     "Resize",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jepa.errors import DataError
 from jepa.transforms.base import Images, Transform, check_probability
 
-__all__ = ["ColorJitter", "RandomGrayscale"]
+__all__ = ["ColorJitter", "RandomGrayscale", "RandomInvert"]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -129,4 +129,32 @@ class RandomGrayscale(Transform):
             return x
         y = x.copy()
         y[chosen] = (luma @ x[chosen].reshape(-1, c, h * w)).reshape(-1, 1, h, w)
+        return y
+
+
+@dataclass(frozen=True)
+class RandomInvert(Transform):
+    """Turn the image into its negative with probability p: x becomes 1 - x.
+
+    >>> RandomInvert(p=1.0)(np.float32([0.25]).reshape(1, 1, 1), np.random.default_rng(0)).ravel()
+    array([0.75], dtype=float32)
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_probability(self, self.p)
+
+    def draw(self, generator: np.random.Generator | None) -> bool:
+        """Return whether to do it."""
+        assert generator is not None, "RandomInvert needs a generator"
+        return bool(generator.random() < self.p)
+
+    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
+        """Return the images, those with a draw of True as negatives."""
+        chosen = np.flatnonzero(draws)
+        if not len(chosen):
+            return x
+        y = x.copy()
+        y[chosen] = 1 - x[chosen]
         return y

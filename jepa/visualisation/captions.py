@@ -12,9 +12,8 @@ CAPTIONS = {
     "loss": (
         "Loss",
         """A falling training loss alone proves little: it also falls when all embeddings become alike, so read it with
-        the health below. Right: how far predictions are from the true embeddings of held-out images, as a share of
-        the variance of these, so that 1 is no better than always answering the mean. The gap between the two curves
-        is what the geometry is worth to the predictor.""",
+        the health below. Right: the loss of the predictions on held-out images, and the same when the predictor is
+        told where another image's targets lie. The gap between the two curves is what the geometry is worth to it.""",
     ),
     "health": (
         "Health of the representation",

@@ -29,13 +29,13 @@ _STEPS = "training step"
 
 
 def plot_loss(records: Sequence[Record]) -> Figure:
-    """Training loss with its running mean and its parts; beside it the prediction error on held-out images.
+    """Training loss with its running mean and its parts; beside it the loss of the predictions on held-out images.
 
     Parameters
     ----------
     records : sequence of mappings
         Lines of ``metrics.jsonl``: ``kind`` "step" with ``step``, ``loss`` and ``loss/PART``; ``kind`` "epoch" with
-        ``step``, ``validation_loss`` (1 = no better than predicting the mean embedding) and
+        ``step``, ``validation_loss`` and
         ``validation_loss_shuffled`` (with another image's geometry). What is missing is left out.
 
     Returns
@@ -63,8 +63,7 @@ def plot_loss(records: Sequence[Record]) -> Figure:
         ):
             x, y = _series(records, name, kind="epoch")
             panels[1].plot(x, y, style, color=colour, marker="o", markersize=4, linewidth=2, label=label)
-        panels[1].axhline(1, color=GREY, linewidth=1.4, linestyle=":", label="predicting the mean embedding")
-        describe(panels[1], "Prediction error, held out", x=_STEPS, y="squared error / variance of the target")
+        describe(panels[1], "Loss of the predictions, held out", x=_STEPS, y="loss")
         panels[1].set_ylim(bottom=0)
     for panel in panels:
         legend(panel)

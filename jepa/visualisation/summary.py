@@ -43,9 +43,8 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         ratio = geometry["ratio"]
         use = "uses" if ratio > 1.05 else "hardly uses"
         sentences.append(
-            f"The prediction error on held-out images is {geometry['loss']:.3g} (1 = no better than predicting the "
-            f"mean embedding), and {geometry['shuffled']:.3g} when the predictor is told another image's geometry, "
-            f"{ratio:.2f} times as much: it {use} what it is told."
+            f"The held-out loss of the predictions is {geometry['loss']:.3g}, and {geometry['shuffled']:.3g} when the "
+            f"predictor is told another image's geometry, {ratio:.2f} times as much: it {use} what it is told."
         )
     return sentences
 

@@ -324,11 +324,11 @@ def test_no_verb_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--threads", "3"], "3"),
         (["train", "--threads=3"], "3"),
         (["train", "--threads", "2", "--threads", "3"], "3"),
-        (["train"], None),
+        (["train"], "1"),
         (["train", "--threads"], None),
         (["train", "--threads", "-1"], None),
         (["train", "--threads", "0"], None),
-        ([], None),
+        ([], "1"),
     ],
 )
 def test_threads_are_read_from_the_words(monkeypatch: pytest.MonkeyPatch, words: list[str], count: str | None) -> None:
@@ -337,3 +337,9 @@ def test_threads_are_read_from_the_words(monkeypatch: pytest.MonkeyPatch, words:
     set_threads(words)
     assert os.environ.get("OPENBLAS_NUM_THREADS") == os.environ.get("OMP_NUM_THREADS") == count
     assert os.environ["OPENBLAS_THREAD_TIMEOUT"] == "4"
+
+
+def test_variables_of_blas_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "4"})
+    set_threads(["train"])
+    assert os.environ["OMP_NUM_THREADS"] == "4" and "OPENBLAS_NUM_THREADS" not in os.environ

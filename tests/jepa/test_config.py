@@ -198,5 +198,5 @@ def test_differences() -> None:
     assert differences(Config(), Config()) == {}
     assert differences(load("quick"), load("quick", overrides=["optim.lr=1", "seed=2"])) == {
         "seed": (0, 2),
-        "optim.lr": (0.001, 1.0),
+        "optim.lr": (0.002, 1.0),
     }

@@ -61,13 +61,11 @@ def _chunks(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -
 
 def _correlate(x: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
     """(n, h, w, c) with the weight (kh · kw · c, o) -> (n, h', w', o)"""
-    pointwise = size == (1, 1) and stride == (1, 1) and padding == (0, 0)
-    if pointwise:
+    if size == (1, 1) and stride == (1, 1) and padding == (0, 0):
         return x @ w
     y = np.empty((x.shape[0], *_counts(x, size, stride, padding, dilation), w.shape[1]), x.dtype)
     for images, rows, u in _chunks(x, size, stride, padding, dilation):
-        part = y[images, rows]
-        np.matmul(u, w, out=part.reshape(-1, w.shape[1]))  # a view: whole images, or rows of one image
+        np.matmul(u, w, out=y[images, rows].reshape(-1, w.shape[1]))  # a view: whole images, or rows of one image
     return y
 
 
@@ -93,9 +91,9 @@ def _scatter(
         du = (g[i : i + images].reshape(-1, o) @ w.T).reshape(-1, out_h, out_w, kh, kw, c)
         for p in range(kh):
             for q in range(kw):
-                dx[i : i + images, p * dh : p * dh + sh * out_h : sh, q * dw : q * dw + sw * out_w : sw][
-                    :, :out_h, :out_w
-                ] += du[:, :, :, p, q]
+                rows = slice(p * dh, p * dh + sh * (out_h - 1) + 1, sh)
+                columns = slice(q * dw, q * dw + sw * (out_w - 1) + 1, sw)
+                dx[i : i + images, rows, columns] += du[:, :, :, p, q]
     return dx[:, ph : ph + h, pw : pw + width]
 
 
