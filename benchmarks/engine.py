@@ -93,7 +93,8 @@ def forward_backward(case: Case) -> dict[str, Callable[[], list[Any]]]:
 def kernels() -> None:
     """Print forward + backward of each case, after checking that all sides computed the same numbers."""
     print(
-        f"{'forward + backward, float32, ms':34} {'kernel':>34} {'composite':>34} {'torch':>34}  kernel/composite  kernel/torch"
+        f"{'forward + backward, float32, ms':34} {'kernel':>34} {'composite':>34} {'torch':>34}"
+        "  kernel/composite  kernel/torch"
     )
     for case in cases():
         calls = forward_backward(case)
@@ -106,7 +107,8 @@ def kernels() -> None:
         ratio = f"{t['kernel'].median / t['torch'].median:12.2f}" if "torch" in t else ""
         reference: Timing | str = t.get("torch", "")
         print(
-            f"{case.name:34} {t['kernel']!s:>34} {t['composite']!s:>34} {reference!s:>34}  {t['kernel'].median / t['composite'].median:16.2f}  {ratio}"
+            f"{case.name:34} {t['kernel']!s:>34} {t['composite']!s:>34} {reference!s:>34}"
+            f"  {t['kernel'].median / t['composite'].median:16.2f}  {ratio}"
         )
 
 

@@ -69,7 +69,8 @@ def row(name: str, rows: list[dict[str, Any]]) -> str:
         cells = [spread([r[probe][who] for r in rows]) for who in ("jepa", "random", "pixels", "chance")]
         gains = [100 * (r[probe]["jepa"] - max(r[probe]["random"], r[probe]["pixels"])) for r in rows]
         lines.append(
-            f"| {name} | {probe} | {' | '.join(cells)} | {statistics.median(gains):+.1f} ({min(gains):+.1f} to {max(gains):+.1f}) |"
+            f"| {name} | {probe} | {' | '.join(cells)} "
+            f"| {statistics.median(gains):+.1f} ({min(gains):+.1f} to {max(gains):+.1f}) |"
         )
     return "\n".join(lines)
 
@@ -87,8 +88,11 @@ def run(seeds: int, only: str, cifar10: str, threads: int) -> None:
         table.append(row(name, rows))
         seconds = [r["training_seconds"] for r in rows]
         ratio = [r["geometry"]["ratio"] for r in rows]
+        losses = [r["geometry"]["loss"] for r in rows]
         print(
-            f"{name}: training {min(seconds):.0f}-{max(seconds):.0f} s; held-out loss with shuffled geometry x {min(ratio):.2f}-{max(ratio):.2f}"
+            f"{name}: training {min(seconds):.0f}-{max(seconds):.0f} s, "
+            f"held-out loss {min(losses):.2f}-{max(losses):.2f}, "
+            f"x {min(ratio):.2f}-{max(ratio):.2f} with shuffled geometry"
         )
     print("\n| data | probe | JEPA | random encoder | raw pixels | chance | JEPA over the better baseline, points |")
     print("|---|---|---|---|---|---|---|")

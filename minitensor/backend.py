@@ -59,13 +59,14 @@ def _load_cupy() -> None:
     """Import CuPy and register it; say which package is missing, or that no GPU is to be found."""
     if importlib.util.find_spec("cupy") is None:
         raise DeviceError(
-            "the device 'cuda' needs CuPy, which is not installed: pip install 'minitensor-jepa[cuda13]' "
+            "the device 'cuda' needs CuPy, which is not installed: pip install -e '.[cuda13]' "
             "(or [cuda12]; the top line of nvidia-smi says which)"
         )
     cupy = importlib.import_module("cupy")
     if not cupy.cuda.is_available():
         raise DeviceError(
-            f"the device 'cuda' was asked for, but CuPy {cupy.__version__} finds no usable NVIDIA driver. Use device 'cpu'"
+            f"the device 'cuda' was asked for, but CuPy {cupy.__version__} finds no usable NVIDIA driver. "
+            "Use device 'cpu'"
         )
 
     def from_host(x: np.ndarray[Any, Any], device: str) -> Array:

@@ -37,6 +37,7 @@ class Composite(Function):
         return attach
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
+        """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
         if self.kernels and state.fused:
             first = next((a for a in args if isinstance(a, Variable)), None)
             if first is None or first.dtype.kind not in "fV":

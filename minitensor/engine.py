@@ -35,7 +35,8 @@ def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
     if g.shape != parent.shape:
         if not getattr(node.op, "broadcasts", False):
             raise GradientError(
-                f"the rule of {node.op.name} for argument {i} returned shape {g.shape}; the argument has shape {parent.shape}"
+                f"the rule of {node.op.name} for argument {i} returned shape {g.shape}; "
+                f"the argument has shape {parent.shape}"
             )
         g = unbroadcast(g, parent.shape)
     return g if g.dtype == parent.dtype else g.astype(parent.dtype)

@@ -1,4 +1,4 @@
-"""The ops under NumPy's names and signatures: `mt.sum(x, axis=0)`, `mt.concatenate([a, b])`, `mt.einsum("ij,jk->ik", a, b)`.
+"""The ops under NumPy's names and signatures: `mt.sum(x, axis=0)`, `mt.concatenate([a, b])`, `mt.einsum("ij->i", a)`.
 
 Each takes Tensors, arrays or numbers and returns Tensors.
 """
@@ -190,7 +190,7 @@ def einsum(subscripts: str, *xs: Any) -> Tensor:
 def unfold(
     x: Any, size: tuple[int, ...], stride: tuple[int, ...] | None = None, dilation: tuple[int, ...] | None = None
 ) -> Tensor:
-    """Return the windows over the last axes: (..., *lengths) -> (..., *size, *counts); strides and dilations default to 1."""
+    """Return the windows over the last axes, (..., *lengths) -> (..., *size, *counts); the defaults are 1."""
     ones = (1,) * len(size)
     return windows.unfold(_tensor(x), size=size, stride=stride or ones, dilation=dilation or ones)  # type: ignore[no-any-return]
 

@@ -127,6 +127,7 @@ class Op(Function):
         self._plans.clear()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
+        """Compute on arrays; record on Tensors."""
         if len(args) != len(self.arguments) or self.variadic:
             args, settings = self.bind(args, settings)
         for a in args:

@@ -191,7 +191,7 @@ class Tensor(Variable):
     # -- devices and dtypes ------------------------------------------------------------------------------------------
 
     def to(self, device: str | None = None, dtype: Any = None) -> Tensor:
-        """Return it on a device and in a dtype; itself if it is there already. A move to another device starts anew, as a leaf.
+        """Return it on a device and in a dtype; itself if it is there already. On another device it starts as a leaf.
 
         >>> Tensor([1, 2]).to(dtype="float32")
         Tensor float32 (2,): [1. 2.]
@@ -201,7 +201,8 @@ class Tensor(Variable):
             return self if dtype is None or self.dtype == dtype else self.astype(dtype)
         if self.requires_grad and self.source is not None and is_recording():
             raise GradientError(
-                f"a recorded Tensor cannot move from {self.device} to {device} with its graph: detach() it first, or move the leaves"
+                f"a recorded Tensor cannot move from {self.device} to {device} with its graph: "
+                "detach() it first, or move the leaves"
             )
         return Tensor(data, dtype=dtype, requires_grad=self.requires_grad and self.source is None)
 

@@ -8,7 +8,8 @@ import minitensor as mt
 def infonce(prediction: mt.Tensor, target: mt.Tensor, *, temperature: float = 0.1) -> dict[str, mt.Tensor]:
     """-log of e^(cos(ŝᵢ, s*ᵢ)/τ) / Σⱼ e^(cos(ŝᵢ, s*ⱼ)/τ), averaged over i; both (n, t, d).
 
-    van den Oord et al. 2018, eq. 4, with cosines. j runs over all n·t targets of the batch. "accuracy" is the share of i whose own target is nearest.
+    van den Oord et al. 2018, eq. 4, with cosines. j runs over all n·t targets of the batch. "accuracy" is the
+    share of i whose own target is nearest.
 
     >>> z = mt.eye(4)[:, None]
     >>> round(float(infonce(z, z, temperature=0.1)["loss"]), 6)

@@ -19,7 +19,9 @@ def covariance_penalty(z: mt.Tensor) -> mt.Tensor:
     n, d = z.shape
     centred = z - z.mean(axis=0)
     c = centred.T @ centred / (n - 1)  # (d, d)
-    return ((c * c).sum() - (c * c * mt.eye(d, dtype=z.dtype, device=z.device)).sum()) / d
+    others: mt.Tensor = c * (1 - mt.eye(d, dtype=z.dtype, device=z.device))
+    penalty: mt.Tensor = (others * others).sum() / d
+    return penalty
 
 
 def vicreg(

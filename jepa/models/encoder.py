@@ -11,8 +11,8 @@ import minitensor as mt
 class ContextEncoder(mt.nn.Layer):
     """A small convolutional network: images to one embedding each.
 
-    Each stage is Conv2d 3x3, batch norm and ReLU; between two stages a 2x2 max-pool halves the image. Then the mean over
-    all places, and a Linear to the embedding.
+    Each stage is Conv2d 3x3, batch norm and ReLU; between two stages a 2x2 max-pool halves the image. Then the mean
+    over all places, and a Linear to the embedding.
 
     channels: of the images; widths: channels of each stage; embedding_dim: size of the embedding; norm: "batch" or
     "none". Shapes: (n, channels, h, w) -> (n, embedding_dim), for any h and w that can be halved so often.

@@ -74,9 +74,9 @@ class JEPAModel(mt.nn.Layer):
     def features(
         self, images: NDArray[np.float32], encoder: str = "target", batch_size: int = 256
     ) -> NDArray[np.float32]:
-        """Return the frozen encoder's features of whole images: (n, c, h, w) normalised as in training -> (n, widths[-1]).
+        """Return the frozen encoder's features of whole images, normalised as in training: (n, c, h, w) -> (n, d).
 
-        The mean over all places of the last stage, before the Linear: what a probe reads best.
+        The mean over all places of the last stage, d = widths[-1], before the Linear: what a probe reads best.
         """
         chosen = self.encoder(encoder)
         training, device = chosen.training, next(iter(chosen.parameters())).device

@@ -43,7 +43,7 @@ class Predictor(mt.nn.Layer):
         self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, embedding_dim))
 
     def forward(self, context: mt.Tensor, geometry: mt.Tensor) -> mt.Tensor:
-        """Return the predicted embedding of each target: (n, embedding_dim), (n, targets, 4) -> (n, targets, embedding_dim)."""
+        """Return the predicted embeddings: (n, embedding_dim), (n, targets, 4) -> (n, targets, embedding_dim)."""
         n, targets, _ = geometry.shape
         x = mt.broadcast_to(context[:, None, :], (n, targets, context.shape[1]))  # (n, targets, embedding_dim)
         if self.uses_geometry:

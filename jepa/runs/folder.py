@@ -91,16 +91,19 @@ def open_folder(folder: Path, config: Config, env: dict[str, Any], *, resume: bo
         changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(FREE)]
         if changed:
             raise RunError(
-                f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. Take another --out for a new run"
+                f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. "
+                "Take another --out for a new run"
             )
     elif used and not overwrite:
         raise RunError(
-            f"{folder} is not empty. Go on with --resume {folder}, replace it with --overwrite, or take another folder with --out"
+            f"{folder} is not empty. Go on with --resume {folder}, replace it with --overwrite, "
+            "or take another folder with --out"
         )
     elif used:
         if not (folder / "config.yaml").is_file():
             raise RunError(
-                f"{folder} is not empty and holds no run (no config.yaml), so --overwrite leaves it alone. Take another folder with --out"
+                f"{folder} is not empty and holds no run (no config.yaml), so --overwrite leaves it alone. "
+                "Take another folder with --out"
             )
         for name in ("checkpoints", "plots"):
             shutil.rmtree(folder / name, ignore_errors=True)

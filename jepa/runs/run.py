@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from jepa.runs.folder import read_config
 __all__ = ["Run", "load_run", "random_twin"]
 
 Images = NDArray[np.float32]
+Split = Literal["train", "val"] | None
 CALIBRATION = 2048  # training images from which an untrained encoder takes its batch-norm statistics
 
 
@@ -32,22 +33,18 @@ class Run:
         self.model: JEPAModel = method.model
         self._root: Path | None = None
 
-    def dataset(self, split: str | None, root: str | Path | None = None) -> ImageFolder:
+    def dataset(self, split: Split, root: str | Path | None = None) -> ImageFolder:
         """Return a split ("train", "val", None: all) of the run's own images, or of another folder."""
         if root is None and self._root is None:
             self._root = pipeline.prepare(self.config)
         return pipeline.dataset(self.config, root or self._root or "", split)
 
     def images(
-        self, split: str | None, root: str | Path | None = None, limit: int = 0
+        self, split: Split, root: str | Path | None = None
     ) -> tuple[Images, NDArray[np.int64] | None, list[str], list[Path]]:
         """Return a split's images as the network sees them (n, c, h, w), labels (n,) or None, class names and paths."""
         found = self.dataset(split, root)
-        chosen = np.arange(len(found))
-        if limit and limit < len(found):
-            chosen = np.sort(np.random.default_rng(0).choice(len(found), limit, replace=False))
-        labels = None if found.labels is None else found.labels[chosen]
-        return self.normalized(found.images(chosen)), labels, found.classes, [Path(found.paths[i]) for i in chosen]
+        return self.normalized(found.images()), found.labels, found.classes, found.paths
 
     def normalized(self, images: Images) -> Images:
         """Return images in [0, 1] as the network sees them."""

@@ -13,7 +13,10 @@ from tqdm import tqdm
 
 __all__ = ["RunLog"]
 
-COLLAPSE = 'the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f} of {dim}. See the README, "Troubleshooting"'
+COLLAPSE = (
+    "the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f} of {dim}. "
+    "The README's table of troubles says what to try"
+)
 
 
 class RunLog:

@@ -149,7 +149,8 @@ class Trainer:
         self.window = []
         if not math.isfinite(parts["loss"]):
             raise RunError(
-                f"the loss is {parts['loss']} at step {self.step}: lower optim.lr (now {last['lr']:.1e}), or set optim.clip"
+                f"the loss is {parts['loss']} at step {self.step}: "
+                f"lower optim.lr (now {last['lr']:.1e}), or set optim.clip"
             )
         progress = (self.step - 1) / max(1, self.steps - 1)
         entry = {

@@ -61,7 +61,8 @@ def train(
             log.say(f"resumed from {start.name} at step {trainer.step} of {trainer.steps}")
         else:
             log.say(
-                f"{len(trainer.images)} images, {trainer.steps} steps of {config.train.batch_size} on {device}, {threads} threads -> {folder}"
+                f"{len(trainer.images)} images, {trainer.steps} steps of {config.train.batch_size} "
+                f"on {device}, {threads} threads -> {folder}"
             )
             write_text(
                 folder / "model.txt",
@@ -76,7 +77,8 @@ def train(
             log.say(trainer.images.describe_skipped())
     except KeyboardInterrupt:
         log.say(
-            f"stopped at step {trainer.step} of {trainer.steps}, saved. Go on with: python -m jepa train --resume {folder}"
+            f"stopped at step {trainer.step} of {trainer.steps}, saved. "
+            f"Go on with: python -m jepa train --resume {folder}"
         )
         raise
     except RunError as error:

@@ -20,5 +20,6 @@ from minitensor.ops import (
 )
 
 __all__ = [
-    "activation", "attention", "convolution", "elementwise", "index", "linalg", "loss", "normalisation", "pooling", "reduce", "shape", "windows",
+    "activation", "attention", "convolution", "elementwise", "index", "linalg", "loss", "normalisation", "pooling",
+    "reduce", "shape", "windows",
 ]  # fmt: skip

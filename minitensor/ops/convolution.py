@@ -35,8 +35,9 @@ def conv2d(
     dilation: int | tuple[int, int] = 1,
     groups: int = 1,
 ) -> Array:
-    """y[n, o, i, j] = b[o] + Σ w[o, c, p, q] x[n, c, i·stride + p·dilation, j·stride + q·dilation]  (a cross-correlation)
+    """y[n, o, i, j] = b[o] + Σ w[o, c, p, q] x[n, c, i·stride + p·dilation, j·stride + q·dilation]
 
+    A cross-correlation.
     x (n, c, h, w), weight (o, c / groups, kh, kw), bias (o,) -> (n, o, h', w'), with
     h' = (h + 2 padding - dilation (kh - 1) - 1) // stride + 1. PyTorch's `conv2d`.
     """
@@ -44,7 +45,8 @@ def conv2d(
     o, per_group, kh, kw = weight.shape
     if c != per_group * groups or o % groups:
         raise ValueError(
-            f"conv2d: a weight {weight.shape} with groups={groups} takes {per_group * groups} channels; x {x.shape} has {c}"
+            f"conv2d: a weight {weight.shape} with groups={groups} takes {per_group * groups} channels; "
+            f"x {x.shape} has {c}"
         )
     ph, pw = pair(padding)
     if ph or pw:

@@ -12,9 +12,10 @@ from minitensor.backend import namespace
 from minitensor.op import op
 
 __all__ = [
-    "abs", "add", "astype", "clip", "cos", "divide", "equal", "erf", "exp", "greater", "greater_equal", "isfinite", "less", "less_equal",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative", "not_equal", "power", "relu", "sigmoid",
-    "sign", "sin", "sqrt", "square", "subtract", "tanh", "where",
+    "abs", "add", "astype", "clip", "cos", "divide", "equal", "erf", "exp", "greater", "greater_equal", "isfinite",
+    "less", "less_equal", "log", "log1p", "logical_and", "logical_not", "logical_or", "maximum", "minimum",
+    "multiply", "negative", "not_equal", "power", "relu", "sigmoid", "sign", "sin", "sqrt", "square", "subtract",
+    "tanh", "where",
 ]  # fmt: skip
 
 Array = Any

@@ -19,7 +19,7 @@ Array = Any
 
 
 def plain_index(index: Any, x: Any) -> Any:
-    """Return an index into x as plain values: Tensors unwrapped, lists made arrays, arrays copied (they could change unseen)."""
+    """Return an index into x as plain values: Tensors unwrapped, lists made arrays, arrays copied."""
     if isinstance(index, tuple):
         return tuple(plain_index(i, x) for i in index)
     index, x = (v.data if isinstance(v, Variable) else v for v in (index, x))

@@ -87,7 +87,7 @@ def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
 
 @op
 def einsum(*xs: Array, subscripts: str) -> Array:
-    """Einstein's sum, `einsum(a, b, subscripts="ij,jk->ik")`: products over all letters, summed over those not in the result
+    """Einstein's sum, `einsum(a, b, subscripts="ij,jk->ik")`: products, summed over the letters not in the result
 
     Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`; axes of length 1 do not broadcast.
     """

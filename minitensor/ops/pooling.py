@@ -45,7 +45,10 @@ def avg_pool2d(x: Array, *, kernel_size: Any, stride: Any = None, padding: Any =
 
 @composite
 def adaptive_avg_pool2d(x: Array, *, output_size: Any) -> Array:
-    """y[n, c, i, j] = the mean over rows ⌊i h/h'⌋ to ⌈(i+1) h/h'⌉ and the like columns: (n, c, h, w) -> (n, c, h', w')"""
+    """y[n, c, i, j] = the mean over rows ⌊i h/h'⌋ to ⌈(i+1) h/h'⌉ and the like columns
+
+    (n, c, h, w) -> (n, c, h', w')
+    """
     for axis, out in zip((2, 3), pair(output_size), strict=True):
         n = x.shape[axis]
         at = (slice(None),) * axis

@@ -12,7 +12,8 @@ from minitensor.composite import composite
 from minitensor.op import op
 
 __all__ = [
-    "broadcast_to", "concatenate", "expand_dims", "flip", "moveaxis", "pad", "reshape", "split", "squeeze", "stack", "swapaxes", "transpose",
+    "broadcast_to", "concatenate", "expand_dims", "flip", "moveaxis", "pad", "reshape", "split", "squeeze", "stack",
+    "swapaxes", "transpose",
 ]  # fmt: skip
 
 Array = Any

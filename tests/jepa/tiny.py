@@ -5,11 +5,11 @@ from pathlib import Path
 from jepa.config import Config, load
 from jepa.data import shapes
 
-OVERRIDES = (
-    "model.image_size=16", "model.target_size=16", "model.widths=[4,8]", "model.embedding_dim=8", "model.predictor_width=16", "model.predictor_depth=1",
-    "train.epochs=3", "train.batch_size=8", "train.log_every=3", "train.checkpoint_every=2", "optim.warmup_steps=2", "evaluation.random_seeds=1",
-    "device=cpu",
-)  # fmt: skip
+OVERRIDES = """
+model.image_size=16 model.target_size=16 model.widths=[4,8] model.embedding_dim=8 model.predictor_width=16
+model.predictor_depth=1 regions.targets=1 train.epochs=3 train.batch_size=8 train.log_every=3 train.checkpoint_every=2
+optim.warmup_steps=2 evaluation.random_seeds=1 device=cpu
+""".split()
 
 
 def make_images(folder: Path, count: int = 80) -> Path:

@@ -1,4 +1,4 @@
-"""The encoders, the predictor, and the model's promises: direction of the moving average, buffers, gradients, geometry."""
+"""The encoders, the predictor, and the model's promises: moving average, buffers, gradients, geometry."""
 
 import dataclasses
 
