@@ -12,7 +12,7 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="?", default="engine", choices=["engine", "results"])
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=3, help="training seeds of `results`")
     parser.add_argument("--only", default="", help="one experiment of `results`")
     parser.add_argument(

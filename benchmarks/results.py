@@ -4,95 +4,95 @@
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
 
-Each row goes into benchmarks/results/NAME.json with every seed's figures, so that the spread is there to look at.
+Each experiment goes into benchmarks/results/NAME.json with every seed's figures, so that the spread is there to look at.
+Runs that runs/results/ has already are taken as they are; delete it to start anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent / "results"
-EXPERIMENTS = {
-    "shapes": ("demo", []),
-    "digits-clutter": ("digits-clutter", []),
-    "digits": ("digits", []),
-    "cifar10": ("cifar10", []),
-}
+RUNS = Path("runs") / "results"
+PRESETS = {"shapes": "demo", "digits-clutter": "digits-clutter", "digits": "digits", "cifar10": "cifar10"}
+FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
 
 
-def run_once(name: str, seed: int, threads: int, folder: Path, root: str) -> dict[str, Any]:
-    """Train and evaluate one seed by the command line, as a user would."""
-    preset, overrides = EXPERIMENTS[name]
-    out = folder / f"{name}-seed{seed}"
-    common = [sys.executable, "-m", "jepa"]
-    overrides = [*overrides, *([f"data.root={root}"] if root else [])]
-    start = time.monotonic()
-    subprocess.run(
-        [
-            *common,
+def jepa(*words: object) -> None:
+    """Run a verb of the command line, as a user would."""
+    subprocess.run([sys.executable, "-m", "jepa", *map(str, words)], check=True)
+
+
+def run_once(name: str, seed: int, threads: int, root: str) -> dict[str, Any]:
+    """Train and evaluate one seed."""
+    out = RUNS / f"{name}-seed{seed}"
+    if not (out / "evaluation.json").exists():
+        settings = [f"data.root={root}"] if root else []
+        jepa(
             "train",
             "--preset",
-            preset,
+            PRESETS[name],
             "--seed",
-            str(seed),
+            seed,
             "--threads",
-            str(threads),
+            threads,
             "--out",
-            str(out),
+            out,
             "--overwrite",
-            *overrides,
-        ],
-        check=True,
-    )
-    seconds = time.monotonic() - start
-    subprocess.run([*common, "eval", str(out), "--threads", str(threads)], check=True)
+            *settings,
+        )
+        jepa("eval", out, "--threads", threads)
     figures: dict[str, Any] = json.loads((out / "evaluation.json").read_text())
-    return {**figures, "seed": seed, "training_seconds": seconds}
+    if name == "shapes":
+        fresh = out / f"evaluation-{FRESH.name}.json"
+        if not fresh.exists():
+            jepa("data", "make", "shapes", "--out", FRESH, "--count", 5000, "--seed", 1)
+            jepa("eval", out, "--data", FRESH, "--threads", threads)
+        figures["fresh"] = json.loads(fresh.read_text())
+    (seconds,) = re.findall(r"trained \d+ steps in (\d+) s", (out / "train.log").read_text())
+    return {**figures, "seed": seed, "training_seconds": int(seconds)}
 
 
 def spread(values: list[float]) -> str:
     """Return the median and the range, in percent."""
-    return f"{100 * statistics.median(values):.1f} ({100 * min(values):.1f}-{100 * max(values):.1f})"
+    middle, low, high = (f"{100 * f(values):.1f}" for f in (statistics.median, min, max))
+    return middle if low == high else f"{middle} ({low}-{high})"
 
 
-def row(name: str, rows: list[dict[str, Any]]) -> str:
+def rows(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     """Return one line of the README's table for each probe."""
     lines = []
-    for probe in ("linear", "knn"):
-        cells = [spread([r[probe][who] for r in rows]) for who in ("jepa", "random", "pixels", "chance")]
-        gains = [100 * (r[probe]["jepa"] - max(r[probe]["random"], r[probe]["pixels"])) for r in rows]
-        lines.append(
-            f"| {name} | {probe} | {' | '.join(cells)} "
-            f"| {statistics.median(gains):+.1f} ({min(gains):+.1f} to {max(gains):+.1f}) |"
-        )
-    return "\n".join(lines)
+    for probe, text in (("linear", "linear"), ("knn", "kNN")):
+        cells = [spread([r[probe][who] for r in seeds]) for who in ("jepa", "random", "pixels", "chance")]
+        gains = [r[probe]["jepa"] - max(r[probe]["random"], r[probe]["pixels"]) for r in seeds]
+        gain = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * f(gains) for f in (statistics.median, min, max)))
+        lines.append(f"| {name} | {text} | {' | '.join(cells)} | {gain} |")
+    return lines
 
 
 def run(seeds: int, only: str, cifar10: str, threads: int) -> None:
     """Run the experiments and print the table."""
     HERE.mkdir(exist_ok=True)
-    names = [only] if only else [n for n in EXPERIMENTS if n != "cifar10" or cifar10]
     table = []
-    for name in names:
-        root = cifar10 if name == "cifar10" else ""
-        rows = [run_once(name, seed, threads, Path("runs") / "results", root) for seed in range(seeds)]
-        summary = {"experiment": name, "threads": threads, "cores": os.cpu_count(), "seeds": rows}
+    for name in [only] if only else [n for n in PRESETS if n != "cifar10" or cifar10]:
+        found = [run_once(name, seed, threads, cifar10 if name == "cifar10" else "") for seed in range(seeds)]
+        summary = {"experiment": name, "threads": threads, "cores": os.cpu_count(), "seeds": found}
         (HERE / f"{name}.json").write_text(json.dumps(summary, indent=2) + "\n")
-        table.append(row(name, rows))
-        seconds = [r["training_seconds"] for r in rows]
-        ratio = [r["geometry"]["ratio"] for r in rows]
-        losses = [r["geometry"]["loss"] for r in rows]
+        table += rows(name, found)
+        if name == "shapes":
+            table += rows("shapes, fresh images", [r["fresh"] for r in found])
+        loss, ratio = ([r["geometry"][k] for r in found] for k in ("loss", "ratio"))
+        seconds = [r["training_seconds"] for r in found]
         print(
-            f"{name}: training {min(seconds):.0f}-{max(seconds):.0f} s, "
-            f"held-out loss {min(losses):.2f}-{max(losses):.2f}, "
-            f"x {min(ratio):.2f}-{max(ratio):.2f} with shuffled geometry"
+            f"{name}: training {min(seconds)}-{max(seconds)} s, held-out loss {min(loss):.2f}-{max(loss):.2f}, "
+            f"{min(ratio):.2f}-{max(ratio):.2f} times as much with shuffled geometry"
         )
     print("\n| data | probe | JEPA | random encoder | raw pixels | chance | JEPA over the better baseline, points |")
     print("|---|---|---|---|---|---|---|")

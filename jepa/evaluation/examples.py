@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.data.loader import Batch
 from jepa.evaluation.decoder import fit_decoder
 from jepa.runs import pipeline
 from jepa.runs.run import Run
 
 __all__ = ["examples"]
 
+Vectors = NDArray[np.float32]
 DECODER_IMAGES = 4096  # target regions of training images that the decoder is trained on
 EMBEDDED = 1000  # held-out images in the picture of the embedding space
 
 
 def examples(run: Run, count: int) -> dict[str, Any]:
-    """Return what `jepa.visualisation.report.draw` draws, for `count` held-out images; its docstring names the keys."""
-    images, held_out = run.dataset("train"), run.dataset("val")
+    """Return what `jepa.visualisation.report.draw` draws, for `count` held-out images; its docstring names the keys.
+
+    The decoder learns from true target embeddings. A prediction is brought among those first, by the linear map that
+    estimates the true embedding best from the predicted one on training images: a contrastive loss asks a prediction
+    to be *nearest* to its target, not to be equal to it.
+    """
     run.model.eval()
-    batches = pipeline.loader(run.config, images, seed=run.config.seed + 2).batches(0, progress=1.0)
-    pairs = [
-        _true(run, batch)
-        for batch, _ in zip(batches, range(-(-DECODER_IMAGES // run.config.train.batch_size)), strict=False)
-    ]
-    d = pairs[0][0].shape[-1]
-    z = np.concatenate([p[0].reshape(-1, d) for p in pairs])  # (m, d)
-    x = np.concatenate([p[1].reshape(-1, *p[1].shape[2:]) for p in pairs])  # (m, c, h, w)
-    decode = fit_decoder(_direction(z[:DECODER_IMAGES]), x[:DECODER_IMAGES], device=run.device)
+    images, held_out = run.dataset("train"), run.dataset("val")
+    loader = pipeline.loader(run.config, images, seed=run.config.seed + 2, drop_last=False)
+    wanted = -(-DECODER_IMAGES // (run.config.train.batch_size * run.config.regions.targets))
+    pairs = [_embedded(run, batch) for batch, _ in zip(loader.batches(0, progress=1.0), range(wanted), strict=False)]
+    predicted, true, x = (np.concatenate([p[k] for p in pairs]) for k in range(3))  # (m, d), (m, d), (m, c, h, w)
+    decode = fit_decoder(true, x, device=run.device)
+    estimate = _least_squares(predicted, true)
 
     loader = pipeline.loader(run.config, held_out, seed=run.config.seed + 1, drop_last=False)
     shuffled = np.random.default_rng(0).permutation(len(held_out))
     drawn = loader.draw(shuffled[:count], epoch=0, progress=1.0)
-    with mt.no_grad():
-        e = run.method.embed(drawn.batch)
+    prediction, target, _ = _embedded(run, drawn.batch)
     n, t = drawn.batch.target.shape[:2]
-    prediction, true = e.prediction.numpy(), e.target.numpy()
     chosen = shuffled[:EMBEDDED]
     return {
         "images": drawn.images,
@@ -46,10 +49,10 @@ def examples(run: Run, count: int) -> dict[str, Any]:
         "context": _shown(run, drawn.batch.context),
         "target": _shown(run, drawn.batch.target),
         "geometry": drawn.batch.geometry,
-        "prediction": prediction,
-        "target_embedding": true,
-        "decoded_target": decode(_direction(true.reshape(n * t, d))).reshape(n, t, *x.shape[1:]),
-        "decoded_prediction": decode(_direction(prediction.reshape(n * t, d))).reshape(n, t, *x.shape[1:]),
+        "prediction": prediction.reshape(n, t, -1),
+        "target_embedding": target.reshape(n, t, -1),
+        "decoded_target": decode(target).reshape(n, t, *x.shape[1:]),
+        "decoded_prediction": decode(estimate(prediction)).reshape(n, t, *x.shape[1:]),
         "embeddings": run.model.features(
             run.normalized(held_out.images(chosen)), encoder=run.config.evaluation.encoder
         ),
@@ -58,21 +61,34 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     }
 
 
-def _true(run: Run, batch: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return a batch's true target embeddings (n, t, d) and target images (n, t, c, h, w) in [0, 1]."""
+def _embedded(run: Run, batch: Batch) -> tuple[Vectors, Vectors, Vectors]:
+    """Return predicted and true embeddings (n t, d), of length √d, and the target images (n t, c, h, w) in [0, 1]."""
     with mt.no_grad():
-        return run.method.embed(batch).target.numpy(), _shown(run, batch.target)
+        e = run.method.embed(batch)
+    d = e.target.shape[-1]
+    predicted, true = (_direction(z.numpy().reshape(-1, d)) for z in (e.prediction, e.target))
+    return predicted, true, _shown(run, batch.target).reshape(-1, *batch.target.shape[2:])
 
 
-def _direction(z: NDArray[np.float32]) -> NDArray[np.float32]:
+def _least_squares(x: Vectors, y: Vectors) -> Callable[[Vectors], Vectors]:
+    """Return the affine map (m, d) -> (m, d) that brings x nearest to y, slightly damped."""
+    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+    centred = x - mean_x
+    gram = centred.T @ centred / len(x)  # (d, d)
+    damping = 1e-3 * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
+    weight = np.linalg.solve(gram + damping, centred.T @ (y - mean_y) / len(x))
+    return lambda z: (z - mean_x) @ weight + mean_y
+
+
+def _direction(z: Vectors) -> Vectors:
     """Return embeddings of length √d: a cosine or InfoNCE loss leaves the length of a prediction free."""
-    scaled: NDArray[np.float32] = z * (z.shape[1] ** 0.5 / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-6))
+    scaled: Vectors = z * (z.shape[1] ** 0.5 / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-6))
     return scaled
 
 
-def _shown(run: Run, x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _shown(run: Run, x: Vectors) -> Vectors:
     """Return images as they were before normalisation: (..., c, h, w) in [0, 1]."""
     normalize = pipeline.normalize(run.config)
     mean, std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (normalize.mean, normalize.std))
-    shown: NDArray[np.float32] = np.clip(x * std + mean, 0, 1)
+    shown: Vectors = np.clip(x * std + mean, 0, 1)
     return shown

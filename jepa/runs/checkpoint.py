@@ -11,7 +11,16 @@ import numpy as np
 import minitensor as mt
 from jepa.errors import RunError
 
-__all__ = ["find_checkpoint", "keep_best", "list_checkpoints", "prune", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "find_checkpoint",
+    "flatten",
+    "keep_best",
+    "list_checkpoints",
+    "prune",
+    "read_checkpoint",
+    "unflatten",
+    "write_checkpoint",
+]
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -62,3 +71,33 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[s
             else "There is none before it: start again with --overwrite"
         )
         raise RunError(f"the checkpoint {path} is damaged ({error}). {way}") from error
+
+
+def flatten(state: dict[str, Any], prefix: str = "") -> tuple[dict[str, Any], Any]:
+    """Split an optimizer's state into arrays by dotted name, and the same tree with None in their place."""
+    arrays: dict[str, Any] = {}
+
+    def walk(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {str(k): walk(v, f"{name}.{k}" if name else str(k)) for k, v in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
+        if hasattr(value, "shape"):
+            arrays[name] = value
+            return None
+        return value
+
+    return arrays, walk(state, prefix)
+
+
+def unflatten(arrays: dict[str, Any], tree: Any) -> Any:
+    """Put arrays back where `flatten` took them from."""
+
+    def walk(value: Any, name: str) -> Any:
+        if isinstance(value, dict):
+            return {k: walk(v, f"{name}.{k}" if name else k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
+        return arrays.get(name, value)
+
+    return walk(tree, "")

@@ -57,7 +57,7 @@ class Trainer:
     def save(self) -> Path:
         """Write a checkpoint of this moment."""
         tensors = {f"model.{k}": v for k, v in self.method.model.state_dict().items()}
-        arrays, values = _flatten(self.optimizer.state_dict())
+        arrays, values = checkpoint.flatten(self.optimizer.state_dict())
         metadata = {
             "step": self.step,
             "best": None if math.isinf(self.best) else self.best,
@@ -79,7 +79,7 @@ class Trainer:
             {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
         )
         state = {k.removeprefix("optimizer."): v for k, v in arrays.items() if k.startswith("optimizer.")}
-        self.optimizer.load_state_dict(_unflatten(state, metadata["optimizer"]))
+        self.optimizer.load_state_dict(checkpoint.unflatten(state, metadata["optimizer"]))
         self.step, self.window = metadata["step"], metadata["window"]
         self.best = math.inf if metadata["best"] is None else metadata["best"]
         mt.default_generator().bit_generator.state = metadata["generator"]
@@ -233,36 +233,6 @@ def make_optimizer(c: OptimConfig, method: CropJEPA) -> mt.optim.Optimizer:
 def _norm(parameters: list[mt.Tensor]) -> float:
     """Return the norm of the gradients of some parameters together."""
     return math.sqrt(sum(float((p.grad.data * p.grad.data).sum()) for p in parameters if p.grad is not None))
-
-
-def _flatten(state: dict[str, Any], prefix: str = "") -> tuple[dict[str, Any], Any]:
-    """Split an optimizer's state into arrays by dotted name, and the same tree with None in their place."""
-    arrays: dict[str, Any] = {}
-
-    def walk(value: Any, name: str) -> Any:
-        if isinstance(value, dict):
-            return {str(k): walk(v, f"{name}.{k}" if name else str(k)) for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
-        if hasattr(value, "shape"):
-            arrays[name] = value
-            return None
-        return value
-
-    return arrays, walk(state, prefix)
-
-
-def _unflatten(arrays: dict[str, Any], tree: Any) -> Any:
-    """Put arrays back where `_flatten` took them from."""
-
-    def walk(value: Any, name: str) -> Any:
-        if isinstance(value, dict):
-            return {k: walk(v, f"{name}.{k}" if name else k) for k, v in value.items()}
-        if isinstance(value, list):
-            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
-        return arrays.get(name, value)
-
-    return walk(tree, "")
 
 
 class _Signals:

@@ -47,8 +47,9 @@ CAPTIONS = {
         "Predictions decoded into pixels",
         """A small decoder was trained to draw a region from its embedding (no gradient reaches the encoder). Second
         row: what the embedding of the true target keeps. Third row: what the prediction, made without seeing the
-        target, contains. Blur is what is not in the embedding; a third row that is the same picture everywhere
-        would mean that only the mean was predicted.""",
+        target, contains (brought among the true embeddings by the best linear map first: a contrastive loss leaves it
+        free to stand apart from them). Blur is what is not in the embedding; a third row that is the same picture
+        everywhere would mean that only the mean was predicted.""",
     ),
     "embedding": (
         "Embeddings by class",
