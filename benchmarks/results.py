@@ -4,7 +4,7 @@
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
 
-Each experiment goes into benchmarks/results/NAME.json with every seed's figures, so that the spread is there to look at.
+Each experiment goes into benchmarks/results/NAME.json with every seed's figures, to see the spread.
 Runs that runs/results/ has already are taken as they are; delete it to start anew.
 """
 

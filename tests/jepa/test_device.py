@@ -11,8 +11,8 @@ import pytest
 
 from jepa.evaluation.examples import examples
 from jepa.runs.run import load_run
-from jepa.training.loop import Trainer
 from jepa.training.log import RunLog
+from jepa.training.loop import Trainer
 from jepa.training.run import train
 from tests.jepa.tiny import config
 from tests.minitensor import fake_cupy  # noqa: F401  (registers the device "fake")
