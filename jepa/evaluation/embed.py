@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.evaluation.atomic import replacing
+from jepa.runs.atomic import replacing
 
 SUFFIXES = (".npz", ".csv")
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.evaluation.atomic import replacing
 from jepa.evaluation.protocol import probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
+from jepa.runs.atomic import write_text
 
 HEALTH_IMAGES = 4096
 """Held-out images that the health figures look at, at most."""
@@ -95,8 +95,7 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     result["seconds"] = round(time.perf_counter() - started, 2)
 
     name = "evaluation.json" if data is None else f"evaluation-{Path(data).resolve().name}.json"
-    with replacing(run_dir / name) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_text(run_dir / name, json.dumps(result, indent=2) + "\n")
     return result
 
 

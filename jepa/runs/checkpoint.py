@@ -10,6 +10,7 @@ import numpy as np
 
 import minitensor as mt
 from jepa.errors import RunError
+from jepa.runs.atomic import replacing
 
 __all__ = [
     "find_checkpoint",
@@ -38,9 +39,8 @@ def write_checkpoint(folder: Path, step: int, tensors: dict[str, Any], metadata:
 
 def keep_best(path: Path) -> None:
     """Keep a copy of a checkpoint as best.safetensors: the one with the lowest held-out loss."""
-    copy = path.with_name("best.safetensors.tmp")
-    shutil.copyfile(path, copy)
-    copy.replace(path.with_name("best.safetensors"))
+    with replacing(path.with_name("best.safetensors")) as copy:
+        shutil.copyfile(path, copy)
 
 
 def prune(folder: Path, keep: int) -> None:

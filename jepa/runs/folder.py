@@ -13,8 +13,9 @@ from typing import Any
 
 from jepa.config import Config, differences, from_yaml, to_yaml
 from jepa.errors import RunError
+from jepa.runs.atomic import write_text
 
-__all__ = ["environment", "open_folder", "read_config", "write_text"]
+__all__ = ["environment", "open_folder", "read_config"]
 
 PACKAGES = (
     "minitensor-jepa",
@@ -38,17 +39,6 @@ FREE = (
     "evaluation",
 )
 """settings that may differ when a run is resumed: how long, and what does not touch the numbers"""
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from jepa.runs.atomic import write_text
+
 __all__ = ["RunLog"]
 
 COLLAPSE = (
@@ -51,7 +53,7 @@ class RunLog:
                 continue
             if entry["step"] <= step:
                 kept.append(line + "\n")
-        self.path.write_text("".join(kept), encoding="utf-8")
+        write_text(self.path, "".join(kept))
 
     def step(self, entry: dict[str, Any]) -> None:
         """Log one training step."""

@@ -10,9 +10,10 @@ from threadpoolctl import threadpool_info
 
 from jepa.config import Config
 from jepa.errors import RunError
+from jepa.runs.atomic import write_text
 from jepa.runs.checkpoint import find_checkpoint
 from jepa.runs.device import choose_device
-from jepa.runs.folder import environment, open_folder, write_text
+from jepa.runs.folder import environment, open_folder
 from jepa.training.log import RunLog
 from jepa.training.loop import Trainer
 

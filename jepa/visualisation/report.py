@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
-from jepa.evaluation.atomic import replacing
+from jepa.runs.atomic import write_text
 from jepa.visualisation import page
 from jepa.visualisation.captions import CAPTIONS
 from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
@@ -80,8 +80,7 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
         body += [page.heading("Pictures"), *pictures.values()]
     body += _settings(run_dir)
     report = run_dir / "report.html"
-    with replacing(report) as temporary:
-        temporary.write_text(page.document(f"JEPA run: {run_dir.resolve().name}", body), encoding="utf-8")
+    write_text(report, page.document(f"JEPA run: {run_dir.resolve().name}", body))
     return report
 
 
