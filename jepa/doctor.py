@@ -21,7 +21,7 @@ __all__ = ["Report", "examine", "self_test"]
 
 CORE = ("numpy", "pillow", "matplotlib", "omegaconf", "tqdm", "safetensors", "threadpoolctl")
 OPTIONAL = {
-    "scikit-learn": ("sklearn", "linear probe and kNN, and the digits data", "pip install -e '.[eval]'"),
+    "scikit-learn": ("sklearn", "the digits data", "pip install -e '.[eval]'"),
     "CuPy": ("cupy", "GPU", "pip install -e '.[cuda13]', or '.[cuda12]'; the top line of nvidia-smi says which"),
     "ml_dtypes": ("ml_dtypes", "bfloat16", "pip install -e '.[cuda13]', or '.[cuda12]'"),
     "pytest": ("pytest", "the tests", "make test"),

@@ -141,7 +141,7 @@ def cosine(prediction: NDArray[Any], target: NDArray[Any]) -> float:
     return float(np.mean(np.sum(_unit(prediction) * _unit(target), axis=-1)))
 
 
-def is_collapsed(std: float, rank: float, *, lowest_std: float = 0.05, lowest_rank: float = 1.5) -> bool:
+def is_collapsed(std: float, rank: float, *, lowest_std: float = 0.1, lowest_rank: float = 1.5) -> bool:
     """Whether a representation has collapsed: to almost one direction (`std`) or almost one line (`rank`).
 
     Parameters
