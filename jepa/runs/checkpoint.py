@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ import numpy as np
 
 import minitensor as mt
 from jepa.errors import RunError
-from jepa.runs.atomic import replacing
 
 __all__ = [
     "find_checkpoint",
     "flatten",
-    "keep_best",
     "list_checkpoints",
+    "numbered",
     "prune",
     "read_checkpoint",
     "unflatten",
@@ -29,18 +27,16 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted((folder / "checkpoints").glob("step-*.safetensors"))
 
 
-def write_checkpoint(folder: Path, step: int, tensors: dict[str, Any], metadata: dict[str, Any]) -> Path:
-    """Write checkpoints/step-N.safetensors, whole or not at all."""
-    path = folder / "checkpoints" / f"step-{step:08d}.safetensors"
+def numbered(step: int) -> str:
+    """Return the name of a step's checkpoint."""
+    return f"step-{step:08d}"
+
+
+def write_checkpoint(folder: Path, name: str, tensors: dict[str, Any], metadata: dict[str, Any]) -> None:
+    """Write checkpoints/NAME.safetensors, whole or not at all."""
+    path = folder / "checkpoints" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     mt.save(path, tensors, metadata)
-    return path
-
-
-def keep_best(path: Path) -> None:
-    """Keep a copy of a checkpoint as best.safetensors: the one with the lowest held-out loss."""
-    with replacing(path.with_name("best.safetensors")) as copy:
-        shutil.copyfile(path, copy)
 
 
 def prune(folder: Path, keep: int) -> None:

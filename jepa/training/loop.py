@@ -54,8 +54,12 @@ class Trainer:
 
     # -- going on where it was left ----------------------------------------------------------------------------------
 
-    def save(self) -> Path:
-        """Write a checkpoint of this moment."""
+    def save(self, *, best: bool = False) -> None:
+        """Write a checkpoint of this moment; `best` keeps a copy that is not pruned.
+
+        It comes after all else that belongs to this step (the lines of metrics, the best copy): a run that is killed
+        before it goes back to the checkpoint before, and does those again.
+        """
         tensors = {f"model.{k}": v for k, v in self.method.model.state_dict().items()}
         arrays, values = checkpoint.flatten(self.optimizer.state_dict())
         metadata = {
@@ -66,11 +70,11 @@ class Trainer:
             "generator": mt.default_generator().bit_generator.state,
             "config": to_yaml(self.config),
         }
-        path = checkpoint.write_checkpoint(
-            self.folder, self.step, tensors | {f"optimizer.{k}": v for k, v in arrays.items()}, metadata
-        )
+        tensors |= {f"optimizer.{k}": v for k, v in arrays.items()}
+        if best:
+            checkpoint.write_checkpoint(self.folder, "best", tensors, metadata)
+        checkpoint.write_checkpoint(self.folder, checkpoint.numbered(self.step), tensors, metadata)
         checkpoint.prune(self.folder, self.config.train.keep)
-        return path
 
     def restore(self, path: Path) -> None:
         """Go back to the moment of a checkpoint."""
@@ -173,14 +177,11 @@ class Trainer:
         self.last = entry
 
     def _end_epoch(self, log: RunLog, epoch: int) -> None:
-        """Take the held-out loss, write the checkpoint, print the line."""
+        """Take the held-out loss, print the line, write the checkpoint."""
         found = held_out_losses(self.config, self.method, self.held_out, limit=HELD_OUT)
         best = bool(found) and found["loss"] < self.best
         if best:
             self.best = found["loss"]
-        path = self.save()
-        if best:
-            checkpoint.keep_best(path)
         e = self.last
         entry = {"step": self.step, "epoch": epoch + 1, "loss": e["loss"]}
         entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
@@ -188,6 +189,7 @@ class Trainer:
         text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
         text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['images_per_second']:.0f} img/s"
         log.epoch(entry, text)
+        self.save(best=best)
 
 
 def health(e: Embeddings) -> dict[str, float]:

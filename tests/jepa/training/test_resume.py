@@ -14,6 +14,7 @@ import pytest
 import minitensor as mt
 from jepa.config import to_yaml
 from jepa.errors import RunError
+from jepa.runs import checkpoint
 from jepa.runs.checkpoint import list_checkpoints, read_checkpoint
 from jepa.training.run import train
 from tests.jepa.tiny import config
@@ -23,10 +24,11 @@ WALL_CLOCK = {"images_per_second", "seconds"}
 
 
 def contents(folder):
-    """The last checkpoint's arrays and metadata, and the metrics without what a clock says."""
-    arrays, metadata = read_checkpoint(list_checkpoints(folder)[-1])
+    """The last and the best checkpoint's arrays and metadata, and the metrics without what a clock says."""
+    last = read_checkpoint(list_checkpoints(folder)[-1])
+    best = read_checkpoint(folder / "checkpoints" / "best.safetensors")
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return arrays, metadata, [{k: v for k, v in line.items() if k not in WALL_CLOCK} for line in lines]
+    return *last, *best, [{k: v for k, v in line.items() if k not in WALL_CLOCK} for line in lines]
 
 
 def assert_same(a, b):
@@ -55,6 +57,27 @@ def test_stopped_and_resumed(shapes_folder, tmp_path, whole, step):
     assert_same(contents(tmp_path / "run"), whole)
 
 
+@pytest.mark.parametrize("written", [0, 1])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_power_fails_just_before_or_after_a_checkpoint_is_written(
+    shapes_folder, tmp_path, whole, monkeypatch, count, written
+):
+    calls, real = [], checkpoint.write_checkpoint
+
+    def write(*args):
+        calls.append(args)
+        if len(calls) < count + written:
+            real(*args)
+        if len(calls) == count:
+            raise SystemExit
+
+    with monkeypatch.context() as m, pytest.raises(SystemExit):
+        m.setattr(checkpoint, "write_checkpoint", write)
+        train(config(shapes_folder), out=tmp_path / "run")
+    train(config(shapes_folder), out=tmp_path / "run", resume=True)
+    assert_same(contents(tmp_path / "run"), whole)
+
+
 def test_accumulation_and_curriculum_resume_too(shapes_folder, tmp_path):
     c = config(
         shapes_folder, "train.accumulate=2", "regions.target_scale_end=[0.5,0.9]", "regions.targets=2", "optim.name=sgd"
@@ -65,7 +88,7 @@ def test_accumulation_and_curriculum_resume_too(shapes_folder, tmp_path):
     train(c, out=tmp_path / "b", resume=True)
     a, b = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert_same(a, b)
-    first, last = (line["curriculum/target_scale_min"] for line in (a[2][0], a[2][-2]))
+    first, last = (line["curriculum/target_scale_min"] for line in (a[-1][0], a[-1][-2]))
     assert last > first
 
 
@@ -158,7 +181,7 @@ def test_keeps_the_last_the_best_and_n(shapes_folder, tmp_path):
 
 def test_checkpoint_holds_moments_target_and_generator(shapes_folder, tmp_path):
     train(config(shapes_folder, "train.epochs=1"), out=tmp_path / "run")
-    arrays, metadata, _ = contents(tmp_path / "run")
+    arrays, metadata, *_ = contents(tmp_path / "run")
     assert any(k.startswith("model.target_encoder.") and k.endswith("running_mean") for k in arrays)
     assert any(k.startswith("optimizer.") for k in arrays) and metadata["generator"]["bit_generator"] == "PCG64"
     loaded, _ = mt.load(list_checkpoints(tmp_path / "run")[-1])
