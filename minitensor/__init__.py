@@ -11,8 +11,14 @@ from minitensor import kernels, nn, optim
 from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
 from minitensor.engine import grad
-from minitensor.functions import *  # noqa: F403
-from minitensor.functions import __all__ as _functions
+from minitensor.functions import creation, elementwise, index, linalg, reduce, shape, windows
+from minitensor.functions.creation import *  # noqa: F403
+from minitensor.functions.elementwise import *  # noqa: F403
+from minitensor.functions.index import *  # noqa: F403
+from minitensor.functions.linalg import *  # noqa: F403
+from minitensor.functions.reduce import *  # noqa: F403
+from minitensor.functions.shape import *  # noqa: F403
+from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.op import op
@@ -38,5 +44,11 @@ __all__ = [
     "optim",
     "save",
     "unfused",
-    *_functions,
 ]
+__all__ += creation.__all__
+__all__ += elementwise.__all__
+__all__ += index.__all__
+__all__ += linalg.__all__
+__all__ += reduce.__all__
+__all__ += shape.__all__
+__all__ += windows.__all__

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.functions import equal, take, where
+from minitensor.functions.elementwise import equal, where
+from minitensor.functions.index import take
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter

@@ -1,0 +1,1 @@
+"""Values and gradients against PyTorch, an oracle only (`make parity`)."""
