@@ -10,7 +10,9 @@ Tensor float32 (3,): [2. 4. 6.]
 from minitensor import kernels, nn, optim
 from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
+from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
+from minitensor.function import Function
 from minitensor.functions import creation, elementwise, index, linalg, reduce, shape, windows
 from minitensor.functions.creation import *  # noqa: F403
 from minitensor.functions.elementwise import *  # noqa: F403
@@ -22,11 +24,20 @@ from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.op import op
+from minitensor.recompute import checkpoint
 from minitensor.saving import load, save
 from minitensor.tensor import Tensor
 
 __all__ = [
     "GradcheckError",
+    "vmap",
+    "vjp",
+    "jvp",
+    "jacobian",
+    "hvp",
+    "hessian",
+    "checkpoint",
+    "Function",
     "Tensor",
     "composite",
     "default_generator",

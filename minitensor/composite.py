@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minitensor.backend import device_of, is_array
+from minitensor.declaration import Declaration
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
-from minitensor.op import Function, op
+from minitensor.op import op
 from minitensor.promotion import settle, widen
 
 __all__ = ["Composite", "composite", "identity"]
@@ -16,7 +17,7 @@ __all__ = ["Composite", "composite", "identity"]
 Array = Any
 
 
-class Composite(Function):
+class Composite(Declaration):
     """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -55,11 +56,16 @@ class Composite(Function):
         edges = parents(args, differentiable) if state.recording else None
         try:
             arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+            if edges is not None:  # what a kernel keeps of a raw array could change unseen
+                arrays = [x.copy() if is_array(a) else x for x, a in zip(arrays, args, strict=True)]
             floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
             arrays, narrow = settle(arrays, floats, False)
-            outcome = kernel(
-                *arrays, needs=tuple([edges is not None and edges[i] is not None for i in range(len(args))]), **settings
-            )
+            needs = tuple([edges is not None and edges[i] is not None for i in range(len(args))])
+            if state.observer is None:
+                outcome = kernel(*arrays, needs=needs, **settings)
+            else:
+                run = lambda: kernel(*arrays, needs=needs, **settings)  # noqa: E731
+                outcome = state.observer.forward(self, arrays, settings, run)
         except Exception as error:
             self.explain(error, args, settings)
             raise

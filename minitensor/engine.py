@@ -1,6 +1,6 @@
 """The autograd engine: one loop that carries gradients back through the graph.
 
-`_run_backward` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
+`run_backward` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
 stands in `graph.py`; how a call becomes a Node, and what a gradient rule is, in `op.py`.
 
 The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from minitensor.backend import is_array, namespace
+from minitensor import hooks
+from minitensor.backend import namespace
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, place, switch, wrap
+from minitensor.graph import Node, Output, Variable, describe, place, state, switch, wrap
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "grad", "key_of", "run_backward"]
 
 Array = Any
 
@@ -42,7 +44,7 @@ def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
     return g if g.dtype == parent.dtype else g.astype(parent.dtype)
 
 
-def _key(source: Any) -> Any:
+def key_of(source: Any) -> Any:
     """What a place in the graph is known by: (id of its node or leaf, index of the result)."""
     return (id(source.node), source.index) if type(source) is Output else (id(source), None)
 
@@ -62,24 +64,29 @@ def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:
     needed = {i for i, node in nodes.items() if node.saved is None and not any(k[0] == i for k in wanted)}
     for node in sorted(nodes.values(), key=lambda n: n.serial):
         for p in node.parents:
-            if p is not None and (_key(p) in wanted or id(p.node if type(p) is Output else p) in needed):
+            if p is not None and (key_of(p) in wanted or id(p.node if type(p) is Output else p) in needed):
                 needed.add(id(node))
     return needed
 
 
-def _run_backward(
-    seeds: Sequence[tuple[Any, Any]], retain_graph: bool, create_graph: bool, wanted: set[Any] | None = None
+def run_backward(
+    seeds: Sequence[tuple[Any, Any]],
+    retain_graph: bool,
+    create_graph: bool,
+    wanted: set[Any] | None = None,
+    stop: bool = False,
 ) -> dict[Any, Any]:
     """Carry gradients from the seeds `(place, gradient)` back through the graph, newest node first.
 
     With `wanted` (keys of places) the gradients that arrive there are returned and nothing else is touched or visited;
-    without it they are accumulated into the leaves' `.grad`. One node's gradient is complete when the node is popped,
-    because every user of its result was created after it.
+    with `stop` none goes on from there. Without `wanted` they are accumulated into the leaves' `.grad`. One node's
+    gradient is complete when the node is popped, because every user of its result was created after it.
     """
     found: dict[Any, Any] = {}
     pending: dict[int, Any] = {}  # id(node) -> gradient of its result (a list, if there are several)
     owned: set[Any] = set()  # sums that were made here, which may be added to in place
     heap: list[tuple[int, Node]] = []
+    hooked: dict[Any, Any] = {}  # places with hooks that a gradient has come to
     needed = None if wanted is None else _reaching([s for s, _ in seeds], wanted)
 
     def add(store: Any, key: Any, mark: Any, g: Any) -> None:
@@ -89,17 +96,33 @@ def _run_backward(
         else:
             store[key] += g
 
+    def through_hooks(node: Node, g: Any) -> Any:
+        for index in [None] if type(g) is not list else range(len(g)):
+            key = (id(node), index)
+            if key in hooked:
+                new = hooks.run(hooks.at(hooked.pop(key)) or {}, g if index is None else g[index])
+                if key in found:
+                    found[key] = new
+                if index is None:
+                    return new
+                g[index] = new
+        return g
+
     def deliver(target: Any, g: Any) -> None:
-        key = _key(target)
-        if wanted is not None and key in wanted:
+        key = key_of(target)
+        if hooks.used and hooks.at(target):
+            hooked[key] = target
+        if (wanted is not None and key in wanted) or (key in hooked and isinstance(target, Variable)):
             if key in found:
                 add(found, key, ("found", key), g)
             else:
                 found[key] = g
+            if stop:
+                return
         node: Any
         node, index = target if type(target) is Output else (target, None)
         if type(node) is not Node:
-            if wanted is None:
+            if wanted is None and key not in hooked:
                 _accumulate(node, g, create_graph)
             return
         if needed is not None and id(node) not in needed:
@@ -133,20 +156,31 @@ def _run_backward(
                     f"an array that {node.op.name} saved for its gradient was changed in place since: it is at version "
                     f"{counter[0]}, and was saved at {value}. Change a copy, or call backward first"
                 )
-        grads = node.op.backward(node, tuple(g) if type(g) is list else g, create_graph)
+        if hooked:
+            g = through_hooks(node, g)
+        g = tuple(g) if type(g) is list else g
+        if state.observer is None:
+            grads = node.op.backward(node, g, create_graph)
+        else:
+            grads = state.observer.backward(node, g, partial(node.op.backward, node, g, create_graph))
         for i, (parent, gradient) in enumerate(zip(node.parents, grads, strict=True)):
             if parent is not None and gradient is not None:
                 deliver(parent, _check_gradient(node, i, parent, gradient))
         if not retain_graph:
             node.saved, node.parents = None, ()
         del g, grads
+    for key, target in hooked.items():  # leaves, and places at which `grad` stopped
+        if key in found:
+            found[key] = hooks.run(hooks.at(target) or {}, found[key])
+        if wanted is None:
+            _accumulate(target, found[key], create_graph)
     return found
 
 
 def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
     """Add a gradient to a leaf's `.grad`, in the optimizer's flat buffer where it has a slot there."""
     if create_graph:
-        leaf.grad = g if leaf.grad is None else leaf.grad + g
+        leaf.grad = g * 1 if leaf.grad is None else leaf.grad + g  # a copy: another leaf may have been handed g
     elif leaf.grad is None:
         if leaf.slot is None:
             leaf.grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
@@ -183,7 +217,11 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
 def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
     with switch("recording", create_graph):
-        _run_backward([_seed(y, gradient, create_graph)], retain_graph or create_graph, create_graph)
+        run_backward([_seed(y, gradient, create_graph)], retain_graph or create_graph, create_graph)
+
+
+def _listed(x: Any) -> list[Any]:
+    return list(x) if isinstance(x, (list, tuple)) or hasattr(x, "__next__") else [x]
 
 
 def grad(
@@ -206,21 +244,18 @@ def grad(
     >>> mt.grad(g.sum(), x)
     (Tensor float32 (2,): [ 6. 12.],)
     """
-    outputs = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    inputs = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    given = (
-        [grad_outputs]
-        if isinstance(grad_outputs, Variable) or is_array(grad_outputs)
-        else list(grad_outputs or [None] * len(outputs))
-    )
+    outputs, inputs = _listed(outputs), _listed(inputs)
+    given = [None] * len(outputs) if grad_outputs is None else _listed(grad_outputs)
+    if len(given) != len(outputs):
+        raise GradientError(f"grad takes one of grad_outputs for each output: got {len(given)} for {len(outputs)}")
     for x in inputs:
         if not isinstance(x, Variable) or not x.requires_grad:
             raise GradientError(f"a gradient was asked with respect to {describe(x)}, which does not require grad")
     keep = create_graph if retain_graph is None else retain_graph
     with switch("recording", create_graph):
         seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
-        found = _run_backward(seeds, keep, create_graph, {_key(place(x)) for x in inputs})
-    results = [found.get(_key(place(x))) for x in inputs]
+        found = run_backward(seeds, keep, create_graph, {key_of(place(x)) for x in inputs})
+    results = [found.get(key_of(place(x))) for x in inputs]
     if not allow_unused and any(r is None for r in results):
         unused = [i for i, r in enumerate(results) if r is None]
         raise GradientError(f"the outputs do not depend on inputs {unused}: pass allow_unused=True to get None there")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import isgeneratorfunction
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,45 +19,80 @@ from minitensor.backend import device_of, is_array
 
 __all__ = [
     "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "no_grad", "parents", "place", "results",
-    "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
+    "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
 ]  # fmt: skip
 
 Array = Any
 
 
+class Observer(Protocol):
+    """Something that runs each call in the engine's place, to watch it."""
+
+    def forward(self, op: Any, arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]) -> Any:
+        """Run a call and return its result."""
+
+    def recorded(self, node: Node) -> None:
+        """Hear of the Node that the last call left."""
+
+    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
+        """Run a call's gradient rules and return their results."""
+
+
 class _State(threading.local):
     recording = True  # does a call on Tensors leave a Node behind?
     fused = True  # do attached kernels stand in for composites?
+    replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
+    observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
 
 
 state = _State()
-_serial = itertools.count()
+serial = itertools.count()  # creation order is a topological order
 
 
-@contextmanager
-def switch(name: str, value: bool) -> Iterator[None]:
-    """Set a state of this thread for a while."""
-    before = getattr(state, name)
-    setattr(state, name, value)
-    try:
-        yield
-    finally:
-        setattr(state, name, before)
+class switch:  # noqa: N801
+    """Set a state of this thread for a while: a context that may be entered again and again, or a decorator."""
+
+    def __init__(self, name: str, value: Any) -> None:
+        self._name, self._value = name, value
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._before.append(getattr(state, self._name))
+        setattr(state, self._name, self._value)
+
+    def __exit__(self, *_: object) -> None:
+        setattr(state, self._name, self._before.pop())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, run within that state."""
+        if isgeneratorfunction(function):
+            raise TypeError(f"{function.__name__} is a generator: its body runs later, so use the context inside it")
+
+        @wraps(function)
+        def within(*args: Any, **settings: Any) -> Any:
+            with switch(self._name, self._value):
+                return function(*args, **settings)
+
+        return within
 
 
-def no_grad() -> Any:
+def _context(name: str, value: Any, function: Callable[..., Any] | None) -> Any:
+    return switch(name, value) if function is None else switch(name, value)(function)
+
+
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Context or decorator: calls leave no graph behind (this thread only)."""
-    return switch("recording", False)
+    return _context("recording", False, function)
 
 
-def enable_grad() -> Any:
+def enable_grad(function: Callable[..., Any] | None = None) -> Any:
     """Context or decorator: record again, inside `no_grad`."""
-    return switch("recording", True)
+    return _context("recording", True, function)
 
 
-def unfused() -> Any:
+def unfused(function: Callable[..., Any] | None = None) -> Any:
     """Context or decorator: composites run as the plain Python that defines them, for study and for tests."""
-    return switch("fused", False)
+    return _context("fused", False, function)
 
 
 def is_recording() -> bool:
@@ -72,7 +108,8 @@ class Variable:
     with the last user of its Tensor.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "requires_grad", "source", "version")
+    __slots__ = ("__weakref__", "data", "grad", "hooks", "requires_grad", "source", "version")
+    hooks: dict[int, Callable[[Any], Any]]  # of a leaf; made by the first `register_hook`
     slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
 
     def __init__(self, data: Array, source: Any = None) -> None:
@@ -109,14 +146,20 @@ def set_tensor_class(cls: type[Variable]) -> None:
 
 
 def wrap(y: Array, source: Any = None) -> Variable:
-    """Make a Tensor of what a call returned."""
-    return _tensor(np.asarray(y) if isinstance(y, np.generic) else y, source)  # NumPy's reductions return scalars
+    """Make a Tensor of what a call returned, without asking what its constructor would."""
+    t = object.__new__(_tensor)
+    t.data = np.asarray(y) if isinstance(y, np.generic) else y  # NumPy's reductions return scalars
+    t.source = source
+    t.requires_grad = source is not None
+    t.grad = t.version = None
+    return t
 
 
 class Node:
     """One recorded call: what ran, where its arguments came from, and what the rules need of it."""
 
-    __slots__ = ("dtype", "op", "parents", "plan", "saved", "serial", "shape", "versions")
+    __slots__ = ("dtype", "hooks", "op", "parents", "plan", "saved", "serial", "shape", "versions")
+    hooks: dict[int | None, dict[int, Callable[[Any], Any]]]  # per result; made by the first `register_hook`
 
     def __init__(
         self, op: Any, parents: tuple[Any, ...], plan: Any, saved: tuple[Any, ...], versions: Any, y: Array
@@ -126,10 +169,12 @@ class Node:
         self.plan = plan
         self.saved: tuple[Any, ...] | None = saved  # None once freed
         self.versions: tuple[tuple[list[int], int], ...] = versions  # (counter, its value when the array was saved)
-        self.serial = next(_serial)  # creation order is a topological order
+        self.serial = next(serial)
         many = type(y) is tuple
         self.shape = tuple(v.shape for v in y) if many else y.shape
         self.dtype = tuple(v.dtype for v in y) if many else y.dtype
+        if state.observer is not None:
+            state.observer.recorded(self)
 
 
 class Output(NamedTuple):

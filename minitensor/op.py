@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
 from typing import Any, NamedTuple, overload
 
-from minitensor.backend import device_of, is_array
+from minitensor.backend import is_array
+from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
 from minitensor.promotion import settle, widen
 
-__all__ = ["Function", "Op", "op", "registry"]
+__all__ = ["Op", "op"]
 
 Array = Any
-registry: dict[str, Function] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
 class _Plan(NamedTuple):
@@ -27,57 +26,7 @@ class _Plan(NamedTuple):
     rules: tuple[tuple[Any, Any, tuple[int, ...]], ...]  # (argument or arguments, rule, positions in (g, *saved))
 
 
-class Function:
-    """What ops and composites share: a Python function with array arguments and keyword-only settings."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        parameters = inspect.signature(function).parameters.values()
-        self.forward = function
-        self.name = function.__name__
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
-        self.optional = {
-            p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
-        }
-        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        for name in (*self.arguments, *self.defaults):
-            if name in ("g", "y") or name.endswith("_shape"):
-                raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
-        update_wrapper(self, function)  # type: ignore[arg-type]
-        registry[f"{function.__module__}.{self.name}"] = self
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
-
-    def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Move arrays that were passed by name to their positions, and fill in optional ones."""
-        if not self.variadic:
-            missing = self.arguments[len(args) :]
-            args += tuple(settings[n] if n in settings else self.optional.get(n, inspect._empty) for n in missing)
-            settings = {k: v for k, v in settings.items() if k not in missing}
-            if (
-                len(args) != len(self.arguments)
-                or inspect._empty in map(type, args)
-                or any(a is inspect._empty for a in args)
-            ):
-                raise TypeError(
-                    f"{self.name}({', '.join(self.arguments)}) takes {len(self.arguments)} arrays; got {len(args)}"
-                )
-        return args, settings
-
-    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any]) -> None:
-        """Add to an error which call it came from, and each operand's dtype, shape and device."""
-        names = [f"{self.arguments[0]}[{i}]" for i in range(len(args))] if self.variadic else self.arguments
-        operands = [f"{n} = {describe(a)}" for n, a in zip(names, args, strict=False)] + [
-            f"{k}={v!r}"[:60] for k, v in settings.items()
-        ]
-        error.add_note(f"in {self.name}({', '.join(operands)})")
-        devices = sorted({device_of(x) for a in args if is_array(x := a.data if isinstance(a, Variable) else a)})
-        if len(devices) > 1:
-            error.add_note(f"the operands are on {' and '.join(devices)}: move one with .to({devices[0]!r})")
-
-
-class Op(Function):
+class Op(Declaration):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
     def __init__(
@@ -156,7 +105,10 @@ class Op(Function):
             narrow = None
             if not self.verbatim:
                 arrays, narrow = settle(arrays, promoted, self.floating)
-            y = self.forward(*arrays, **settings)
+            if state.observer is None:
+                y = self.forward(*arrays, **settings)
+            else:
+                y = state.observer.forward(self, arrays, settings, lambda: self.forward(*arrays, **settings))
         except Exception as error:
             self.explain(error, args, settings)
             raise
@@ -165,11 +117,11 @@ class Op(Function):
             edges = parents(args, differentiable)
             if not self.complete:
                 self._refuse_hidden_gradient(args, differentiable)
-        if edges is None:
+        if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
             result = results(y if narrow is None else narrow(y), None)
         else:
             result = self._record(args, arrays, settings, edges, y, narrow)
-        if self.view and (y is arrays[0] or y.base is not None):  # else it is a copy
+        if self.view and _is_view(y, arrays[0]):
             if args[0].version is None:
                 args[0].version = [0]
             result.version = args[0].version
@@ -275,6 +227,11 @@ class Op(Function):
                 for i, r in zip(argument, result, strict=True):
                     grads[i] = r
         return grads
+
+
+def _is_view(y: Array, x: Array) -> bool:
+    """Whether y shares x's memory: NumPy and CuPy name the owner of it in `base`."""
+    return y is x or (y.base is not None and (y.base is x or y.base is x.base))
 
 
 @overload

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from minitensor import backend, engine
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, is_recording, set_tensor_class
+from minitensor.hooks import Handle, register
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import linalg, reduce
@@ -175,6 +176,17 @@ class Tensor(Variable):
         Tensor float32 (2,): [ 3. 30.]
         """
         engine.backward(self, gradient, retain_graph, create_graph)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (or None) takes its place.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> with x.register_hook(lambda g: g * 10):
+        ...     (x * x).sum().backward()
+        >>> x.grad
+        Tensor float32 (2,): [20. 40.]
+        """
+        return register(self, hook)
 
     def detach(self) -> Tensor:
         """Return the same array without its history; changes in place are seen by both."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from minitensor.graph import state
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
@@ -54,7 +55,7 @@ class _BatchNorm(Layer):
             raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {x.shape}")
         mean, var, count = self.running_mean, self.running_var, self.num_batches_tracked
         weight, bias, eps = self.weight, self.bias, self.eps
-        if count is None or (self.training and not self.update_statistics):
+        if count is None or (self.training and (state.replaying or not self.update_statistics)):
             return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
         if not self.training:
             return F.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)

@@ -11,8 +11,8 @@ import pytest
 
 import minitensor as mt
 from minitensor import composite, op
+from minitensor.declaration import registry
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.op import registry
 
 
 def leaf(*values: float, dtype: str = "float64") -> mt.Tensor:

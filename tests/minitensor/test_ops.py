@@ -12,7 +12,7 @@ import pytest
 import minitensor as mt
 from minitensor import backend
 from minitensor.composite import Composite
-from minitensor.op import registry
+from minitensor.declaration import registry
 from minitensor.ops import attention, convolution, elementwise, pooling
 from minitensor.ops import reduce as red
 from tests.minitensor.cases import CASES, Case

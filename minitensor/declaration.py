@@ -1,0 +1,66 @@
+"""What ops and composites share: a declared function, its signature, and the words for a call that went wrong."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any
+
+from minitensor.backend import device_of, is_array
+from minitensor.graph import Variable, describe
+
+__all__ = ["Declaration", "registry"]
+
+registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
+
+
+class Declaration:
+    """What ops and composites share: a Python function with array arguments and keyword-only settings."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        parameters = inspect.signature(function).parameters.values()
+        self.forward = function
+        self.name = function.__name__
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.optional = {
+            p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
+        }
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        for name in (*self.arguments, *self.defaults):
+            if name in ("g", "y") or name.endswith("_shape"):
+                raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
+        update_wrapper(self, function)  # type: ignore[arg-type]
+        registry[f"{function.__module__}.{self.name}"] = self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
+
+    def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Move arrays that were passed by name to their positions, and fill in optional ones."""
+        if not self.variadic:
+            given, missing = len(args), self.arguments[len(args) :]
+            args += tuple(settings[n] if n in settings else self.optional.get(n, inspect._empty) for n in missing)
+            settings = {k: v for k, v in settings.items() if k not in missing}
+            if (
+                len(args) != len(self.arguments)
+                or inspect._empty in map(type, args)
+                or any(a is inspect._empty for a in args)
+            ):
+                given += sum(a is not inspect._empty for a in args[given:])
+                raise TypeError(
+                    f"{self.name}({', '.join(self.arguments)}) takes {len(self.arguments)} arrays; got {given}"
+                )
+        return args, settings
+
+    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any]) -> None:
+        """Add to an error which call it came from, and each operand's dtype, shape and device."""
+        names = [f"{self.arguments[0]}[{i}]" for i in range(len(args))] if self.variadic else self.arguments
+        operands = [f"{n} = {describe(a)}" for n, a in zip(names, args, strict=False)] + [
+            f"{k}={v!r}"[:60] for k, v in settings.items()
+        ]
+        error.add_note(f"in {self.name}({', '.join(operands)})")
+        devices = sorted({device_of(x) for a in args if is_array(x := a.data if isinstance(a, Variable) else a)})
+        if len(devices) > 1:
+            error.add_note(f"the operands are on {' and '.join(devices)}: move one with .to({devices[0]!r})")

@@ -1,0 +1,79 @@
+"""Hooks on Tensors: functions that see a gradient when it is complete, and may put another in its place.
+
+They sit on the place in the graph (a leaf, or a result of a node), so they die with it; they run once per backward,
+newest Tensor first, and get Tensors.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from minitensor.errors import GradientError
+from minitensor.graph import Output, Variable, describe, place, wrap
+
+__all__ = ["Handle", "at", "register", "run"]
+
+Hook = Callable[[Any], Any]
+_number = itertools.count()
+used = False  # has any hook been registered since the start? Until then backward does not look for them
+
+
+class Handle:
+    """What `register_hook` returns: `remove()` takes the hook away; as a context, at the end of the block."""
+
+    def __init__(self, hooks: dict[int, Any], number: int) -> None:
+        self._hooks, self._number = hooks, number
+
+    def remove(self) -> None:
+        """Take the hook away; once is enough."""
+        self._hooks.pop(self._number, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def at(target: Any) -> dict[int, Hook] | None:
+    """Return the hooks of a place in the graph, or None."""
+    node, index = target if type(target) is Output else (target, None)
+    hooks = getattr(node, "hooks", None)
+    return hooks if hooks is None or isinstance(node, Variable) else hooks.get(index)
+
+
+def register(x: Variable, hook: Hook) -> Handle:
+    """Put a hook where x's gradient arrives; see `Tensor.register_hook`."""
+    global used
+    if not x.requires_grad:
+        raise GradientError(f"a hook on {describe(x)} would never run: it does not require grad")
+    used = True
+    target = place(x)
+    if isinstance(target, Variable):
+        if not hasattr(target, "hooks"):
+            target.hooks = {}
+        hooks = target.hooks
+    else:
+        node, index = target if type(target) is Output else (target, None)
+        if not hasattr(node, "hooks"):
+            node.hooks = {}
+        hooks = node.hooks.setdefault(index, {})
+    number = next(_number)
+    hooks[number] = hook
+    return Handle(hooks, number)
+
+
+def run(hooks: dict[int, Hook], g: Any) -> Any:
+    """Pass a gradient (array or Tensor) through hooks, in the order of their registration."""
+    traced = isinstance(g, Variable)
+    for hook in list(hooks.values()):
+        before = g if traced else wrap(g)
+        after = hook(before)
+        if after is None:
+            continue
+        if not isinstance(after, Variable) or after.shape != before.shape:
+            raise GradientError(f"a hook must return a Tensor of shape {before.shape} or None; got {describe(after)}")
+        g = after if traced else after.data
+    return g
