@@ -9,10 +9,12 @@ from minitensor.ops import (
     attention,
     convolution,
     elementwise,
+    gated,
     index,
     linalg,
     loss,
     normalisation,
+    piecewise,
     pooling,
     reduce,
     shape,
@@ -20,6 +22,6 @@ from minitensor.ops import (
 )
 
 __all__ = [
-    "activation", "attention", "convolution", "elementwise", "index", "linalg", "loss", "normalisation", "pooling",
-    "reduce", "shape", "windows",
+    "activation", "attention", "convolution", "elementwise", "gated", "index", "linalg", "loss",
+    "normalisation", "piecewise", "pooling", "reduce", "shape", "windows",
 ]  # fmt: skip

@@ -1,28 +1,170 @@
-"""Activation functions, with PyTorch's names, argument order and defaults."""
+"""Activation functions, with PyTorch's names, argument order and defaults. What each does stands at its op.
+
+Where PyTorch has `inplace`, it is taken and changes nothing: the result is a new Tensor.
+"""
 
 from __future__ import annotations
 
-from minitensor.ops import activation, elementwise, reduce
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import default_generator
+from minitensor.functions.operands import public, tensor
+from minitensor.ops import activation, elementwise, gated, piecewise, reduce
 from minitensor.tensor import Tensor
 
-__all__ = ["gelu", "log_softmax", "relu", "softmax"]
+__all__ = [
+    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "log_softmax",
+    "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin",
+    "softplus", "softshrink", "softsign", "swiglu", "tanh", "tanhshrink", "threshold",
+]  # fmt: skip
 
 
-def relu(input: Tensor) -> Tensor:
-    """Return max(x, 0)."""
-    return elementwise.relu(input)  # type: ignore[no-any-return]
+def _or_in_place(function: Any) -> Callable[..., Tensor]:
+    """Return the public function, which takes PyTorch's `inplace` as its last parameter and makes nothing of it."""
+    call: Any = public(function)
+    count = len(function.arguments) + len(function.defaults)
+
+    def either(*args: Any, inplace: bool = False, **settings: Any) -> Any:
+        return call(*args[:count], **settings) if len(args) == count + 1 else call(*args, **settings)
+
+    signature = inspect.signature(call)
+    last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+    either.__signature__ = signature.replace(parameters=[*signature.parameters.values(), last])  # type: ignore[attr-defined]
+    either.__name__ = either.__qualname__ = function.name
+    either.__module__, either.__doc__ = "minitensor", function.__doc__
+    return either
 
 
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """Return x Φ(x); approximate="tanh" is the closed form."""
-    return activation.gelu(input, approximate=approximate)  # type: ignore[no-any-return]
+celu = _or_in_place(activation.celu)
+elu = _or_in_place(activation.elu)
+gelu = public(activation.gelu)
+glu = public(gated.glu)
+hardshrink = public(piecewise.hardshrink)
+hardsigmoid = _or_in_place(piecewise.hardsigmoid)
+hardswish = _or_in_place(piecewise.hardswish)
+hardtanh = _or_in_place(piecewise.hardtanh)
+leaky_relu = _or_in_place(piecewise.leaky_relu)
+logsigmoid = public(activation.logsigmoid)
+mish = _or_in_place(activation.mish)
+prelu = public(piecewise.prelu)
+relu6 = _or_in_place(piecewise.relu6)
+selu = _or_in_place(activation.selu)
+silu = _or_in_place(activation.silu)
+softplus = public(activation.softplus)
+softshrink = public(piecewise.softshrink)
+softsign = public(activation.softsign)
+swiglu = public(gated.swiglu)
+tanhshrink = public(activation.tanhshrink)
+threshold = _or_in_place(piecewise.threshold)
 
 
-def softmax(input: Tensor, dim: int) -> Tensor:
-    """Return e^x / Σ e^x along `dim`."""
-    return reduce.softmax(input, axis=dim)  # type: ignore[no-any-return]
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """Return max(x, 0); the gradient at 0 is 0.
+
+    Any shape and dtype, the same out.
+    Differs from PyTorch: inplace=True changes nothing, the result is a new Tensor.
+
+    >>> relu(Tensor([-1.0, 0.0, 2.0]))
+    Tensor float32 (3,): [0. 0. 2.]
+    """
+    return elementwise.relu(tensor(input))  # type: ignore[no-any-return]
 
 
-def log_softmax(input: Tensor, dim: int) -> Tensor:
-    """Return x - ln Σ e^x along `dim`."""
-    return reduce.log_softmax(input, axis=dim)  # type: ignore[no-any-return]
+def sigmoid(input: Tensor) -> Tensor:
+    """Return σ(x) = 1 / (1 + e⁻ˣ), which overflows for no x.
+
+    Any shape, the same out; integers give the default float.
+    Differs from PyTorch: in nothing.
+
+    >>> sigmoid(Tensor([-1000.0, 0.0, 1.0]))
+    Tensor float32 (3,): [0. 0.5 0.7311]
+    """
+    return elementwise.sigmoid(tensor(input))  # type: ignore[no-any-return]
+
+
+def tanh(input: Tensor) -> Tensor:
+    """Return tanh x.
+
+    Any shape, the same out; integers give the default float.
+    Differs from PyTorch: in nothing.
+
+    >>> tanh(Tensor([-1.0, 0.0, 1.0]))
+    Tensor float32 (3,): [-0.7616 0. 0.7616]
+    """
+    return elementwise.tanh(tensor(input))  # type: ignore[no-any-return]
+
+
+def _axis(dim: int | None, x: Tensor) -> int:
+    """Return the axis of a softmax; None picks what PyTorch picks."""
+    return dim if dim is not None else 0 if len(x.shape) in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Return e^x / Σ e^x along `dim`, computed in `dtype` if one is given.
+
+    Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
+    Differs from PyTorch: no warning if dim is None.
+
+    >>> softmax(Tensor([0.0, 0.0, 1000.0]), dim=0)
+    Tensor float32 (3,): [0. 0. 1.]
+    """
+    x = tensor(input) if dtype is None else tensor(input).astype(dtype)
+    if not x.shape:  # one number is a lane of its own
+        return softmax(x.reshape(1), dim).reshape(())
+    return reduce.softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Return x - ln Σ e^x along `dim`, computed in `dtype` if one is given.
+
+    Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
+    Differs from PyTorch: no warning if dim is None.
+
+    >>> log_softmax(Tensor([0.0, 0.0, 1000.0]), dim=0)
+    Tensor float32 (3,): [-1000. -1000. 0.]
+    """
+    x = tensor(input) if dtype is None else tensor(input).astype(dtype)
+    if not x.shape:
+        return log_softmax(x.reshape(1), dim).reshape(())
+    return reduce.log_softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+
+
+def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """Return the softmax of -x along `dim`: the smallest entry gets the most.
+
+    Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1.
+    Differs from PyTorch: no warning if dim is None.
+
+    >>> softmin(Tensor([0.0, 0.0, 1000.0]), dim=0)
+    Tensor float32 (3,): [0.5 0.5 0. ]
+    """
+    return softmax(-tensor(input), dim, dtype=dtype)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+    *,
+    generator: np.random.Generator | None = None,
+) -> Tensor:
+    """Return x for x > 0, a x for x <= 0, with a drawn in training from the uniform distribution on [lower, upper).
+
+    Any shape, the same out. Outside training a = (lower + upper) / 2. Raises ValueError if lower > upper.
+    Reference: Xu et al. 2015. Differs from PyTorch: the slopes are drawn on the host, by `generator` or the default.
+
+    >>> rrelu(Tensor([-8.0, 8.0]), 0.25, 0.75)
+    Tensor float32 (2,): [-4. 8.]
+    """
+    if lower > upper:
+        raise ValueError(f"rrelu: lower is at most upper; got {lower} and {upper}")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2)
+    slopes = (generator or default_generator()).uniform(lower, upper, input.shape).astype(input.dtype)
+    return elementwise.where(input > 0, input, input * Tensor(slopes, device=input.device))  # type: ignore[no-any-return]
