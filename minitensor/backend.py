@@ -23,6 +23,7 @@ __all__ = [
     "is_half",
     "manual_seed",
     "move",
+    "names_device",
     "namespace",
     "register",
     "to_numpy",
@@ -130,6 +131,17 @@ def move(x: Array, device: str) -> Array:
     if here == device or (here.partition(":")[0] == device):
         return x
     return _kinds[kind].from_host(to_numpy(x), device)
+
+
+def names_device(name: object) -> bool:
+    """Whether a value is meant as a device ("cpu", "cuda:0"), not as a dtype ("float32", numpy.float32)."""
+    if not isinstance(name, str):
+        return False
+    try:
+        np.dtype(name)
+    except TypeError:
+        return True
+    return False
 
 
 def is_half(dtype: Any) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
-from minitensor.backend import device_of, is_array
+import numpy as np
+
+from minitensor.backend import device_of, is_array, is_half, namespace
 from minitensor.declaration import Declaration
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
@@ -20,8 +22,9 @@ Array = Any
 class Composite(Declaration):
     """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], moves: bool = False) -> None:
         super().__init__(function)
+        self.moves = moves
         self.kernels: dict[str, Callable[..., Any]] = {}
 
     def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -39,6 +42,9 @@ class Composite(Declaration):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
+        if not self.moves and any([isinstance(a, Variable) and is_half(a.dtype) for a in args]):
+            if (widened := self._widened(args, settings)) is not NotImplemented:
+                return widened
         if self.kernels and state.fused:
             first = next((a for a in args if isinstance(a, Variable)), None)
             if first is None or first.dtype.kind not in "fV":
@@ -49,6 +55,20 @@ class Composite(Declaration):
                 if result is not NotImplemented:
                     return result
         return self.forward(*args, **settings)
+
+    def _widened(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Run half precision on the CPU in float32 from end to end: narrowed between its ops it would overflow."""
+        floats = [a.dtype for a in args if isinstance(a, Variable) and a.dtype.kind in "fV"]
+        if any(namespace(a.data) is not np for a in args if isinstance(a, Variable)):
+            return NotImplemented
+        half = [isinstance(a, Variable) and is_half(a.dtype) for a in args]
+        wide = [a.astype("float32") if h else a for a, h in zip(args, half, strict=True)]
+        y = self(*wide, **settings)
+        if any(d != floats[0] for d in floats):
+            return y  # float16 with bfloat16 or float32 gives float32
+        if isinstance(y, (tuple, list)):
+            return type(y)(v.astype(floats[0]) if v.dtype == np.float32 else v for v in y)
+        return y.astype(floats[0]) if y.dtype == np.float32 else y
 
     def _attached(self, kernel: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         args, settings = self.bind(args, settings)
@@ -98,9 +118,16 @@ class Composite(Declaration):
         return [None if x is None else next(found) for x in inputs]
 
 
-def composite(function: Callable[..., Any]) -> Composite:
-    """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`."""
-    return Composite(function)
+@overload
+def composite(function: Callable[..., Any], /) -> Composite: ...
+@overload
+def composite(*, moves: bool) -> Callable[[Callable[..., Any]], Composite]: ...
+def composite(function: Callable[..., Any] | None = None, *, moves: bool = False) -> Any:
+    """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
+
+    moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end.
+    """
+    return (lambda f: Composite(f, moves)) if function is None else Composite(function, moves)
 
 
 @op(view=True)

@@ -82,6 +82,8 @@ def _plain(x: Any, module: Any) -> Any:
     if isinstance(x, (bool, int, float)):
         return x
     if isinstance(x, (list, tuple)):
+        if any(isinstance(v, Variable) and v.requires_grad for v in x):
+            raise TypeError("an operand is a list of Tensors that require grad: join them with minitensor.stack")
         y = np.asarray(x)
         return module.asarray(y.astype(default_float) if y.dtype.kind == "f" else y)
     raise TypeError(f"an operand must be a Tensor, an array or a number; got {type(x).__name__}")
@@ -133,7 +135,14 @@ def _settle(
             result[i] = x.astype(compute)
         elif promoted[i] and floating and isinstance(x, int):
             result[i] = float(x)
+        elif promoted[i] and isinstance(x, int) and dtype.kind in "iu" and not _fits(x, dtype):
+            result[i] = module.asarray(x % 2 ** (8 * dtype.itemsize), np.uint64).astype(dtype)  # wraps, as PyTorch's
     return result, (None if compute == dtype else _narrow(dtype))
+
+
+def _fits(x: int, dtype: Any) -> bool:
+    info = np.iinfo(dtype)
+    return bool(info.min <= x <= info.max)
 
 
 def _narrow(dtype: Any) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minitensor import backend, engine
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, is_recording, set_tensor_class
+from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
@@ -23,16 +23,21 @@ Array = Any
 Axis = int | tuple[int, ...] | None
 
 
+_KINDS = "biufV"  # V: ml_dtypes' bfloat16
+
+
 def _array(data: Any, dtype: Any) -> Array:
     """Bring what a user passes to an array: Python floats become the default float, arrays keep their dtype."""
     if isinstance(data, Variable):
         data = data.data
-    if backend.is_array(data):
+    if backend.is_array(data) and data.dtype.kind in _KINDS:
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     if isinstance(data, (list, tuple)) and any(isinstance(v, Variable) for v in data):
+        if is_recording() and any(isinstance(v, Variable) and v.requires_grad for v in data):
+            raise GradientError("a list of Tensors that require grad would lose their history: use minitensor.stack")
         data = [v.data.tolist() if isinstance(v, Variable) else v for v in data]
     array = np.asarray(data)
-    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
+    if array.dtype.kind not in _KINDS or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
         raise TypeError(f"a Tensor is made of numbers or bools; got {type(data).__name__} of dtype {array.dtype}")
     keeps = dtype is None and (array.dtype.kind != "f" or isinstance(data, np.generic))
     return array if keeps else array.astype(default_float if dtype is None else dtype)
@@ -61,16 +66,12 @@ class Tensor(Variable):
     def __init__(
         self,
         data: Any,
-        source: Any = None,
-        *,
         dtype: Any = None,
+        *,
         device: str | None = None,
         requires_grad: bool = False,
     ) -> None:
-        if source is not None or (type(data) is np.ndarray and dtype is None):
-            super().__init__(data, source)
-        else:
-            super().__init__(_array(data, dtype))
+        super().__init__(_array(data, dtype))
         if device is not None:
             self.data = backend.move(self.data, device)
         if requires_grad:
@@ -116,6 +117,27 @@ class Tensor(Variable):
         grad = " requires_grad" if self.requires_grad and self.source is None else ""
         return f"Tensor {self.dtype} {self.shape}{where}{grad}{made}: {' '.join(values.split())}"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy a leaf, its gradient too; a computed Tensor would bring its whole graph along."""
+        self._only_a_leaf("copied")
+        copy = object.__new__(type(self))
+        memo[id(self)] = copy
+        Variable.__init__(copy, self.data.copy())
+        copy.requires_grad = self.requires_grad
+        copy.grad = None if self.grad is None else self.grad.detach().clone()
+        return copy
+
+    def __reduce__(self) -> Any:
+        self._only_a_leaf("pickled")
+        return _unpickle, (type(self), self.data, self.requires_grad)
+
+    def _only_a_leaf(self, what: str) -> None:
+        if self.source is not None:
+            raise GradientError(f"only a leaf can be {what}; this Tensor was computed by a recorded call: detach() it")
+
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the entries as a NumPy array: a read-only view on the CPU, a copy from a GPU."""
         view = backend.to_numpy(self.data).view()
@@ -143,7 +165,9 @@ class Tensor(Variable):
     __int__ = lambda self: int(self.item())  # noqa: E731
 
     def __bool__(self) -> bool:
-        return bool(self.item())
+        if self.data.size != 1:
+            raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: use .any() or .all()")
+        return bool(self.data.item())
 
     def __index__(self) -> int:
         if self.data.dtype.kind not in "iu":
@@ -202,12 +226,16 @@ class Tensor(Variable):
 
     # -- devices and dtypes ------------------------------------------------------------------------------------------
 
-    def to(self, device: str | None = None, dtype: Any = None) -> Tensor:
+    def to(self, device: Any = None, dtype: Any = None) -> Tensor:
         """Return it on a device and in a dtype; itself if it is there already. On another device it starts as a leaf.
+
+        A dtype may stand in the first place, as in PyTorch.
 
         >>> Tensor([1, 2]).to(dtype="float32")
         Tensor float32 (2,): [1. 2.]
         """
+        if device is not None and not backend.names_device(device):
+            device, dtype = None, np.dtype(device)
         data = self.data if device is None else backend.move(self.data, device)
         if data is self.data:
             return self if dtype is None or self.dtype == dtype else self.astype(dtype)
@@ -258,7 +286,12 @@ class Tensor(Variable):
                 "x[...] = v on a Tensor that takes part in a graph cannot be differentiated: "
                 "use minitensor.where to choose between two values, or do it under no_grad()"
             )
-        self.data[ix.plain_index(index, self)] = value.data if isinstance(value, Variable) else value
+        new = value.data if isinstance(value, Variable) else value
+        try:
+            self.data[ix.plain_index(index, self)] = new
+        except (ValueError, IndexError) as error:
+            error.add_note(f"in x[{index!r}] = {describe(value)}, where x is {describe(self)}")
+            raise
         self.changed()
 
     # -- methods, named as NumPy's -----------------------------------------------------------------------------------
@@ -371,6 +404,13 @@ class Tensor(Variable):
     def flatten(self) -> Tensor:
         """All entries in one axis"""
         return sh.reshape(self, shape=-1)  # type: ignore[no-any-return]
+
+
+def _unpickle(cls: type[Tensor], data: Array, requires_grad: bool) -> Tensor:
+    tensor = object.__new__(cls)
+    Variable.__init__(tensor, data)
+    tensor.requires_grad = requires_grad
+    return tensor
 
 
 set_tensor_class(Tensor)

@@ -36,6 +36,9 @@ class Parameter(Tensor):
         self.data, self.slot, self.home = data, None, None
         self.changed()
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.data, self.requires_grad)  # without slot and home: they are the optimizer's
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copy = memo[id(self)] = type(self)(self.data.copy(), self.requires_grad)
         return copy

@@ -153,3 +153,18 @@ def test_the_frozen_tables_are_torchs():
             assert table(ARRAY_AND_0D)[a, b] == name(full * torch.ones((), dtype=y))
         for b, scalar in SCALARS.items():
             assert table(ARRAY_AND_SCALAR)[a, b] == name(full * scalar) == name(point * scalar)
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: mt.Tensor(np.full(1000, 100, np.float16)).mean(), 100),
+        (lambda: mt.Tensor(np.array([300, -300], np.float16)).std(), 300),
+        (lambda: mt.nn.functional.mse_loss(*(mt.Tensor(np.full(9, v, np.float16)) for v in (200, 0))), 40000),
+    ],
+    ids=["mean", "std", "mse_loss"],
+)
+def test_composites_of_halves_do_not_overflow_inside(call, expected):
+    y = call()
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y.numpy(), expected, rtol=2e-3)

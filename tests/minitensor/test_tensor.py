@@ -1,0 +1,145 @@
+"""What a Tensor is made of, how it is copied, pickled, written as text, and what it refuses."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor import nn
+from minitensor.errors import GradientError
+
+x = mt.Tensor([1.0, 2.0], requires_grad=True)
+
+
+def test_dtype_stands_second_as_the_docstring_says():
+    assert mt.Tensor([1.0], "float64").dtype == np.float64
+    assert mt.Tensor(np.ones(2, np.float32), np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("data", [np.array([None, 1]), np.array(["a"]), ["a"], np.array(["2020-01-01"], "M8[D]"), None])
+def test_what_is_no_number_is_refused(data):
+    with pytest.raises(TypeError, match="numbers or bools"):
+        mt.Tensor(data)
+
+
+def test_lists_of_tensors_keep_their_history_or_are_refused():
+    assert mt.Tensor([mt.Tensor(1.0), 2.0]).tolist() == [1.0, 2.0]
+    a = mt.Tensor(1.0, requires_grad=True)
+    for call in (lambda: mt.Tensor([a, 2.0]), lambda: mt.sum([a, a]), lambda: x + [a, 1.0]):
+        with pytest.raises((GradientError, TypeError), match="stack"):
+            call()
+
+
+def test_cast_to_whole_numbers_has_no_gradient():
+    assert not x.astype("int64").requires_grad and not x.astype(bool).requires_grad
+    assert x.astype("float64").requires_grad
+
+
+def test_format():
+    assert f"{mt.Tensor(1.25):.1f} {x.sum():.2f}" == "1.2 3.00"
+    assert f"{x}" == repr(x)
+    with pytest.raises(ValueError, match="one entry"):
+        f"{x:.1f}"
+
+
+def test_truth_of_several_entries():
+    with pytest.raises(ValueError, match="neither true nor false"):
+        bool(x > 1)
+
+
+def test_copies_and_pickles_of_leaves():
+    a = mt.Tensor([1.0, 2.0], requires_grad=True)
+    (a * a).sum().backward()
+    b = copy.deepcopy(a)
+    b.grad.data[0] = 9.0
+    assert b.requires_grad and a.grad.tolist() == [2, 4]
+    c = pickle.loads(pickle.dumps(a))
+    assert c.requires_grad and c.tolist() == a.tolist() and not np.shares_memory(c.data, a.data)
+    for f in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(GradientError, match="only a leaf"):
+            f(a * 2)
+
+
+def test_a_pickled_layer_is_free_of_its_optimizer():
+    layer = nn.Linear(2, 1)
+    mt.optim.SGD(layer.parameters(), lr=0.1)
+    other = pickle.loads(pickle.dumps(layer))
+    assert other.weight.slot is None and other.weight.home is None
+    same = copy.copy(layer.weight)
+    (same.sum() * 5).backward()
+    assert layer.weight.grad is None or layer.weight.grad.numpy().max() != 5
+
+
+def test_to_takes_a_dtype_first():
+    assert x.to("float64").dtype == np.float64 and x.to(np.float16).dtype == np.float16
+    assert x.to("cpu") is x
+
+
+@pytest.mark.parametrize(("value", "wrapped"), [(300, 45), (-1, 0), (255, 0)])
+def test_whole_numbers_wrap_as_in_pytorch(value, wrapped):
+    assert (mt.Tensor(np.ones(1, np.uint8)) + value).tolist() == [wrapped]
+
+
+def test_a_copy_is_not_taken_for_a_view():
+    a = mt.Tensor(np.ones((4, 3), np.float32))
+    loss = nn.Linear(3, 2)(a).sum()
+    for y in (a[:, np.array([0, 2])], a.T.reshape(-1)):
+        y[0] = 0.0
+    loss.backward()
+    b = mt.Tensor(np.ones(3), requires_grad=True)
+    c = b * 1
+    y = c * c
+    with mt.no_grad():
+        c[1:][0] = 5.0  # a view: seen
+    with pytest.raises(mt.errors.InPlaceError):
+        y.sum().backward()
+
+
+def test_an_array_that_a_kernel_kept_may_change():
+    w = mt.Tensor(np.ones((1, 1, 3, 3), np.float32), requires_grad=True)
+    images = np.ones((1, 1, 4, 4), np.float32)
+    y = mt.ops.convolution.conv2d(images, w)
+    images[...] = 0
+    y.sum().backward()
+    assert w.grad.numpy().min() == 4
+
+
+def test_contexts_may_be_used_again_and_without_brackets():
+    context = mt.no_grad()
+    for _ in range(2):
+        with context, context:
+            assert not mt.is_recording()
+        assert mt.is_recording()
+
+    @mt.no_grad
+    def f():
+        return mt.is_recording()
+
+    @mt.enable_grad()
+    def g():
+        return mt.is_recording()
+
+    with mt.no_grad():
+        assert g()
+    assert not f()
+    with pytest.raises(TypeError, match="generator"):
+
+        @mt.no_grad()
+        def h():
+            yield 1
+
+
+def test_grad_says_what_does_not_fit():
+    y = (x * x).sum()
+    for call, text in (
+        (lambda: mt.grad([y, y], x, [mt.ones(())]), "got 1 for 2"),
+        (lambda: mt.grad(None, x), "NoneType"),
+        (lambda: mt.add(x), "takes 2 arrays; got 1"),
+        (lambda: mt.zeros(2, 3), r"zeros\(\(2, 3\)\)"),
+    ):
+        with pytest.raises((GradientError, TypeError), match=text):
+            call()
+    assert mt.grad(y, x, 2.0)[0].tolist() == [4, 8]
+    assert mt.randn((2, 3)).shape == mt.randn(2, 3).shape == (2, 3)
