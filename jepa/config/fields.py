@@ -79,7 +79,8 @@ def _in_words(kind: Any) -> str:
         return f"{_in_words(arguments[0])}, or null"
     if typing.get_origin(kind) is tuple:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "
-        return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}, such as [1, 2]"
+        example = list(range(1, 1 + (2 if Ellipsis in arguments else len(arguments))))
+        return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}, such as {example}"
     if arguments:
         return f"one of {', '.join(repr(a) for a in arguments)}"
     return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]

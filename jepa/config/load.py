@@ -60,7 +60,8 @@ def load(preset: str | None = None, file: str | Path | None = None, overrides: S
     for item in overrides:
         key, equals, text = item.partition("=")
         if not equals:
-            raise ConfigError(f"{item!r} is no setting: write key=value, such as optim.lr=0.001")
+            meant = f" Did you mean data.root={item}?" if Path(item).exists() or "/" in item else ""
+            raise ConfigError(f"{item!r} is no setting: write key=value, such as optim.lr=0.001.{meant}")
         layers.append(("", {key: _parse_value(key, text)}))
     return _build(layers)
 

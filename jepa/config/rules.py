@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jepa.config.fields import value_of
-from jepa.config.schema import Config
+from jepa.config.schema import Config, RegionConfig
 from jepa.errors import ConfigError
 
 __all__ = ["check"]
@@ -29,8 +29,8 @@ def _each(rule: Rule) -> Rule:
     return (lambda values: len(values) > 0 and all(test(v) for v in values)), f"needs one value or more; each {text}"
 
 
-_POSITIVE: Rule = (lambda v: 0 < v < math.inf), "must be larger than 0"
-_NOT_NEGATIVE: Rule = (lambda v: 0 <= v < math.inf), "must be 0 or more"
+_POSITIVE: Rule = (lambda v: 0 < v < math.inf), "must be a finite number larger than 0"
+_NOT_NEGATIVE: Rule = (lambda v: 0 <= v < math.inf), "must be a finite number, 0 or more"
 _PROBABILITY: Rule = (lambda v: 0 <= v <= 1), "must lie between 0 and 1"
 _MOMENTUM: Rule = (lambda v: 0 <= v < 1), "must be at least 0 and less than 1"
 _AREAS: Rule = (lambda v: 0 < v[0] <= v[1] <= 1), "must be [smallest, largest] with 0 < smallest <= largest <= 1"
@@ -112,18 +112,44 @@ def _problems(config: Config) -> Iterator[str]:
     if data.channels != model.channels:
         yield f"data.channels={data.channels} but model.channels={model.channels}: set both to 1 (grey) or 3 (colour)"
     for key in ("mean", "std") if data.range == "standard" else ():
-        if len(getattr(data, key)) != data.channels:
-            yield f"data.{key}={_show(getattr(data, key))}: needs one number for each of data.channels={data.channels}"
+        given = getattr(data, key)
+        if len(given) not in (1, data.channels) and len(set(given)) > 1:  # one number stands for every channel
+            yield f"data.{key}={_show(given)}: needs one number, or one for each of data.channels={data.channels}"
     smallest = min(model.image_size, model.target_size)
-    if 2 ** len(model.widths) > smallest:
+    if 2 ** len(model.widths) > smallest >= 4:
         yield (
             f"model.widths={_show(model.widths)}: {len(model.widths)} stages, each halving the image, leave nothing of "
             f"{smallest} pixels; use at most {int(math.log2(max(smallest, 1)))}, or larger images"
         )
-    if model.target == "shared" and loss.name in ("l2", "smooth_l1", "cosine") and not loss.force:
+    yield from _region_problems(config.regions)
+    spreads = loss.name == "infonce" or (loss.name == "vicreg" and loss.variance > 0)
+    if model.target == "shared" and not spreads and not loss.force:
+        what = f"loss.name={loss.name}" + (" loss.variance=0" if loss.name == "vicreg" else "")
         yield (
-            f"model.target=shared with loss.name={loss.name} must collapse: one constant for every image has loss 0. "
+            f"model.target=shared with {what} must collapse: one constant for every image has loss 0. "
             "Use model.target=ema or stopgrad, or loss.name=vicreg or infonce; loss.force=true runs it all the same"
+        )
+
+
+def _region_problems(r: RegionConfig) -> Iterator[str]:
+    if r.kind == "blocks":
+        for key in ("target_scale", "target_scale_end"):
+            scale = getattr(r, key)
+            if scale is not None and scale[1] > 0.9:
+                yield (
+                    f"regions.{key}={_show(scale)} with regions.kind=blocks: a block hides at most 0.9 of the image; "
+                    "[0.15, 0.2] is I-JEPA's"
+                )
+        return
+    if r.overlap[1] < 1 and r.context_scale[0] >= 1:
+        yield (
+            f"regions.overlap={_show(r.overlap)} with regions.context_scale={_show(r.context_scale)}: a context of the "
+            "whole image contains every target; lower regions.context_scale, or let the overlap reach 1"
+        )
+    if r.overlap[0] * r.target_scale[0] > r.context_scale[1]:
+        yield (
+            f"regions.overlap={_show(r.overlap)}: so much of a target of regions.target_scale={_show(r.target_scale)} "
+            f"does not fit into a context of regions.context_scale={_show(r.context_scale)}"
         )
 
 

@@ -29,9 +29,9 @@ class DataConfig:
     range: Literal["0..1", "-1..1", "standard"] = "standard"
     """what the network sees: [0, 1], [-1, 1], or (x - mean) / std"""
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
-    """of each channel, for range=standard"""
+    """of each channel, for range=standard; one number for all"""
     std: tuple[float, ...] = (0.25, 0.25, 0.25)
-    """of each channel, for range=standard"""
+    """of each channel, for range=standard; one number for all"""
     limit: int = 0
     """read at most so many images of each split; 0: all"""
     prefetch: int = 2

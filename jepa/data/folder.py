@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,8 @@ class ImageFolder:
     All files are read when the folder is opened, so that a bad one is known before training starts, and kept in
     memory: as bytes (3 KB for an image of 32 x 32 in colour), or as float32 if any file has 16 bits. If ROOT has the
     sub-folders train and val (or valid, validation, test), these are the splits. Otherwise a share of each class is
-    held out, chosen by `seed` among the names of the files: the same ones for the same files, whatever their content.
+    held out, chosen by `seed` and a hash of the files' names: the same ones for the same files, whatever their content,
+    and nearly the same ones when files are added.
 
     Parameters
     ----------
@@ -119,14 +121,12 @@ class ImageFolder:
         if split and listing.has_splits:
             entries = [entry for entry in entries if entry.split == split]
         elif split:
-            entries = _hold_out(entries, split, validation, seed)
+            entries = _hold_out(entries, self.root, split, validation, seed)
         if limit is not None and limit < len(entries):
-            order = _spread(entries, np.random.default_rng([seed, 1]))
-            entries = [entries[i] for i in np.sort(order[:limit])]
+            entries = [entries[i] for i in sorted(_spread(entries, self.root, seed, "limit")[:limit])]
         if not entries:
-            raise DataError(
-                f"{self.root} has no images for the split {split!r}: add some, or set data.validation above 0"
-            )
+            alone = "its one image is held out" if len(listing.entries) == 1 else "set data.validation above 0"
+            raise DataError(f"{self.root} has no images for the split {split!r}: add some ({alone})")
         loose = [entry for entry in entries if entry.label is None]
         if loose and len(loose) < len(entries):
             raise DataError(
@@ -221,23 +221,25 @@ def _squared(
     return y, (top, left, high, wide)
 
 
-def _spread(entries: list[Entry], generator: np.random.Generator) -> NDArray[np.int64]:
+def _spread(entries: list[Entry], root: Path, seed: int, purpose: str) -> list[int]:
     """Return an order of the entries in which every beginning has each class in its share, as nearly as it can.
 
-    Image number r of a class of n, in a random order, has the rank (r + 1/2) / n; the order is by rank.
+    Image number r of a class of n has the rank (r + 1/2) / n; the order is by rank. Within a class images are numbered
+    by a hash of their name, so that a file which is added or taken away moves hardly any other.
     """
-    labels = np.array([entry.label or "" for entry in entries])
-    shuffled = generator.permutation(len(entries))
-    rank = np.empty(len(entries))
-    for label in np.unique(labels):
-        mine = shuffled[labels[shuffled] == label]
-        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    return shuffled[np.argsort(rank[shuffled], kind="stable")]
+    keys = [
+        hashlib.blake2b(f"{purpose} {seed} {e.path.relative_to(root).as_posix()}".encode(), digest_size=8).digest()
+        for e in entries
+    ]
+    classes: dict[str, list[int]] = {}
+    for i in sorted(range(len(entries)), key=keys.__getitem__):
+        classes.setdefault(entries[i].label or "", []).append(i)
+    rank = {i: ((r + 0.5) / len(mine), keys[i]) for mine in classes.values() for r, i in enumerate(mine)}
+    return sorted(rank, key=rank.__getitem__)
 
 
-def _hold_out(entries: list[Entry], split: str, validation: float, seed: int) -> list[Entry]:
+def _hold_out(entries: list[Entry], root: Path, split: str, validation: float, seed: int) -> list[Entry]:
     """Return the part of the entries that is in the split, in their order."""
     count = max(1, round(validation * len(entries))) if validation > 0 else 0
-    held_out = np.zeros(len(entries), dtype=bool)
-    held_out[_spread(entries, np.random.default_rng([seed, 0]))[:count]] = True
-    return [entry for entry, held in zip(entries, held_out, strict=True) if held == (split == "val")]
+    held_out = set(_spread(entries, root, seed, "held out")[:count])
+    return [entry for i, entry in enumerate(entries) if (i in held_out) == (split == "val")]

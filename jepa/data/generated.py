@@ -45,6 +45,10 @@ def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[s
     """
     out = Path(out)
     if is_finished(out, settings):
+        listed = len((out / "labels.csv").read_text(encoding="utf-8").splitlines()) - 1
+        there = sum(1 for _ in out.glob("*/*/*.png"))
+        if there != listed:
+            raise DataError(f"{out} has {there} of its {listed} images: remove the folder, and it is written anew")
         return out
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(

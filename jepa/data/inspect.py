@@ -36,6 +36,8 @@ class Report:
     """Files that cannot be read, and why."""
     others: Counter[str]
     """Files that are not images, by suffix."""
+    unused: list[str]
+    """Sub-folders that training does not look into."""
 
     @property
     def images(self) -> int:
@@ -62,14 +64,21 @@ class Report:
             ("std", f"[{', '.join(f'{v:.4f}' for v in self.std)}]  (data.std)"),
             ("other files", _most(dict(self.others.most_common())) or "none"),
             ("bad files", str(len(self.bad)) if self.bad else "none"),
+            ("not used", ", ".join(f"{name}/" for name in self.unused)),
         ]
         lines = [
-            f"{self.root}: {self.images} images, " + (f"{named} classes" if named else "no labels (a flat folder)")
+            f"{self.root}: {_count(self.images, 'image')}, "
+            + (_count(named, "class", "classes") if named else "no labels (a flat folder)")
         ]
         lines += ["", *table, "", *(f"{name:<14} {text}" for name, text in facts if text)]
         lines += [f"  {path}: {reason}" for path, reason in self.bad[:LISTED]]
         lines += [f"  and {len(self.bad) - LISTED} more"] if len(self.bad) > LISTED else []
         lines += ["  train without them: data.on_error=skip"] if self.bad else []
+        loose = sum(n for (label, _), n in self.counts.items() if label is None)
+        if loose and named:
+            lines += [f"  {loose} images lie beside the class folders: move them into one before training"]
+        if "val" not in splits and splits == ["train"]:
+            lines += ["  no images to hold out: val/ is empty"]
         return "\n".join(lines)
 
 
@@ -122,7 +131,12 @@ def inspect(root: str | os.PathLike[str]) -> Report:
         std=tuple(std[shown].tolist()) if pixels else (),
         bad=bad,
         others=listing.others,
+        unused=listing.unused,
     )
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def _most(counts: dict[str, int]) -> str:

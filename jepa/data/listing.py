@@ -37,6 +37,8 @@ class Listing(NamedTuple):
     entries: list[Entry]
     others: Counter[str]
     """Files that are not images, by suffix."""
+    unused: list[str]
+    """Sub-folders that are passed over: test/ beside train/ and val/, say."""
 
     @property
     def classes(self) -> list[str]:
@@ -52,8 +54,9 @@ class Listing(NamedTuple):
 def list_images(root: str | os.PathLike[str]) -> Listing:
     """List the images below a folder: ROOT/CLASS/*.png, the same below ROOT/train and ROOT/val, or flat.
 
-    With sub-folders train and one of val, valid, validation, test, only these count. An image anywhere below a class
-    folder belongs to that class. Names that begin with a dot are passed over. Anything else whose name ends as an
+    With sub-folders train and one of val, valid, validation, test (in capitals too), only these count, and the others
+    are listed in `unused`; a train alone is everything. An image anywhere below a class folder belongs to that class.
+    Links are followed. Names that begin with a dot are passed over. Anything else whose name ends as an
     image's does is listed, be it readable or not.
 
     Raises
@@ -63,9 +66,15 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     """
     root = Path(root)
     _check_folder(root)
-    names = {name for name in os.listdir(root) if (root / name).is_dir()}
-    val = next((name for name in SPLITS["val"] if name in names), None)
-    parts = {"train": root / "train", "val": root / val} if val and "train" in names else {None: root}
+    names = {name.lower(): name for name in sorted(os.listdir(root)) if (root / name).is_dir() and name[0] != "."}
+    val = next((names[name] for name in SPLITS["val"] if name in names), None)
+    parts: dict[str | None, Path] = {None: root}
+    if "train" in names and val:
+        parts = {"train": root / names["train"], "val": root / val}
+    elif list(names) == ["train"]:
+        parts = {None: root / names["train"]}
+    used = {folder.name for folder in parts.values()}
+    unused = [] if None in parts and parts[None] == root else sorted(set(names.values()) - used)
     entries: list[Entry] = []
     others: Counter[str] = Counter()
     for split, folder in parts.items():
@@ -79,7 +88,7 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
         raise DataError(
             f"no images in {root}: {f'its files are {seen}' if seen else 'it has no files'}; expected {EXPECTED}"
         )
-    return Listing(root, entries, others)
+    return Listing(root, entries, others, unused)
 
 
 def _is_image(name: str) -> bool:
@@ -89,12 +98,19 @@ def _is_image(name: str) -> bool:
 def _files(folder: Path) -> list[list[str]]:
     """Return everything below a folder that is a file, or is called like an image, as parts of its path; sorted."""
     found: list[list[str]] = []
-    for directory, folders, names in os.walk(folder, onerror=_refuse):
+    for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        # a link to a folder above itself would go round for ever
+        folders[:] = [name for name in folders if not _leads_up(directory, name)]
         names += [name for name in folders if _is_image(name)]  # a folder x.png is an unreadable image
         folders[:] = [name for name in folders if not name.startswith(".") and not _is_image(name)]
         inner = list(Path(directory).relative_to(folder).parts)
         found += [[*inner, name] for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+def _leads_up(directory: str, name: str) -> bool:
+    path = os.path.join(directory, name)
+    return os.path.islink(path) and (os.path.realpath(directory) + os.sep).startswith(os.path.realpath(path) + os.sep)
 
 
 def _refuse(error: OSError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -37,7 +38,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         A run folder with a checkpoint.
     data : path, optional
         Another folder of images than the one of the configuration (`data.eval_root`, else the training data). The
-        figures then go into ``evaluation-FOLDER.json``, so that those of the run itself stay.
+        figures then go into ``evaluation-FOLDER.json``, so that those of the run itself stay (with a hash of the whole
+        path behind it, if another folder of this name was evaluated before).
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
 
@@ -81,22 +83,43 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         "feature_std": feature_std(held_out),
         "effective_rank": effective_rank(held_out),
         "feature_dim": held_out.shape[1],
-        "uniformity": uniformity(held_out),
+        "uniformity": uniformity(held_out) if len(held_out) > 1 else None,
     }
-    if labels["train"] is None or labels["val"] is None or len(np.unique(labels["train"])) < 2:
+    unlabelled = [name for name, codes in labels.items() if codes is None]
+    present = {split: set() if codes is None else set(codes.tolist()) for split, codes in labels.items()}
+    if unlabelled or len(present["train"]) < 2:
+        why = f"the images of {' and '.join(unlabelled)} have no labels" if unlabelled else "there is only one class"
         result["note"] = (
-            "No linear probe and no kNN: the images have no labels of at least two classes. Put the images of each "
+            f"No linear probe and no kNN: {why}. Put the images of each "
             "class into a sub-folder, or name a labelled folder with --data."
         )
     else:
         result |= _probes(run, features, images, labels)
+        absent = {split: [name for i, name in enumerate(classes) if i not in codes] for split, codes in present.items()}
+        if any(absent.values()):
+            result["note"] = " ".join(
+                f"Classes without images in {split}: {', '.join(names)}." for split, names in absent.items() if names
+            )
     if data is None:
         result["geometry"] = run.validation_losses()
     result["seconds"] = round(time.perf_counter() - started, 2)
 
-    name = "evaluation.json" if data is None else f"evaluation-{Path(data).resolve().name}.json"
-    write_text(run_dir / name, json.dumps(result, indent=2) + "\n")
+    write_text(run_dir / _file_name(run_dir, data), json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _file_name(run_dir: Path, data: str | Path | None) -> str:
+    """Name the file for a folder of images, so that no other folder's figures are replaced."""
+    if data is None:
+        return "evaluation.json"
+    here = Path(data).resolve()
+    name = f"evaluation-{here.name}"
+    try:
+        before = json.loads((run_dir / f"{name}.json").read_text(encoding="utf-8"))["data"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{name}.json"
+    same = Path(before).resolve() == here
+    return f"{name}.json" if same else f"{name}-{hashlib.sha256(str(here).encode()).hexdigest()[:6]}.json"
 
 
 def _probes(
@@ -116,7 +139,7 @@ def _probes(
         train, test = (twin.features(images[split], encoder=settings.encoder) for split in ("train", "val"))
         rows[name] = train, test
     table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=run.config.seed)
-    result: dict[str, Any] = {"random_seeds": {}, "k": settings.k, "C": table.pop("C")}
+    result: dict[str, Any] = {"random_seeds": {}, "k": min(settings.k, len(labels["train"])), "C": table.pop("C")}
     for probe, row in table.items():
         accuracies = [row.pop(name) for name in twins]
         result["random_seeds"][probe] = accuracies

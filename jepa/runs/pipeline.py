@@ -56,7 +56,9 @@ def normalize(config: Config) -> transforms.Normalize:
         return transforms.Normalize((0.0,), (1.0,))
     if data.range == "-1..1":
         return transforms.Normalize((0.5,), (0.5,))
-    return transforms.Normalize(data.mean[: data.channels], data.std[: data.channels])
+    # numbers that are all equal stand for any number of channels
+    mean, std = (v[:1] if len(set(v)) == 1 else v for v in (data.mean, data.std))
+    return transforms.Normalize(mean, std)
 
 
 def regions(config: Config) -> masks.RandomCrops | masks.BlockMasks:

@@ -64,7 +64,7 @@ def plot_loss(records: Sequence[Record]) -> Figure:
             x, y = _series(records, name, kind="epoch")
             panels[1].plot(x, y, style, color=colour, marker="o", markersize=4, linewidth=2, label=label)
         describe(panels[1], "Loss of the predictions, held out", x=_STEPS, y="loss")
-        panels[1].set_ylim(bottom=0)
+        panels[1].set_ylim(0, 1.1 * panels[1].get_ylim()[1])
     for panel in panels:
         legend(panel)
     return figure

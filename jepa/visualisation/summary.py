@@ -15,7 +15,8 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
 
     A difference in accuracy counts as clear when it is more than twice its standard error,
     sqrt((p (1 - p) + q (1 - q)) / images), which treats the two accuracies p and q as independent (they are measured
-    on the same images, so this is the cautious side).
+    on the same images, so this is the cautious side). For it, two images right and two wrong are added to both
+    (Agresti & Coull 1998): 5 of 5 right is no proof.
 
     Examples
     --------
@@ -54,7 +55,8 @@ def _verdict(probe: str, row: Mapping[str, float], images: int) -> str:
     best = max(baselines, key=lambda name: baselines[name])
     ours, theirs = row["jepa"], baselines[best]
     difference = 100 * (ours - theirs)
-    error = 100 * math.sqrt((ours * (1 - ours) + theirs * (1 - theirs)) / images)
+    p, q = ((share * images + 2) / (images + 4) for share in (ours, theirs))
+    error = 100 * math.sqrt((p * (1 - p) + q * (1 - q)) / (images + 4))
     probe = probe if probe == "kNN" else probe.capitalize()
     start = f"{probe}: the trained encoder is right on {100 * ours:.1f} % of {images:,} held-out images"
     name = f"the best baseline ({ROWS[best]}, {100 * theirs:.1f} %)"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jepa.config import Config, LossConfig, check, differences, fields, from_yaml, load, presets, to_yaml, value_of
 from jepa.errors import ConfigError
+from jepa.runs.pipeline import normalize
 
 
 def test_layers_lie_over_each_other(tmp_path: Path) -> None:
@@ -87,7 +88,11 @@ def test_words(word: str, key: str, value: object) -> None:
         ("regions.context_scale=[0.9, 0.3]", ["smallest <= largest"]),
         ("regions.overlap_end=[0.9, 0.3]", ["smallest <= largest"]),
         ("data.channels=1", ["model.channels=3"]),
-        ("data.mean=[0.5]", ["data.mean", "3"]),
+        ("data.mean=[0.5,0.4]", ["data.mean", "3"]),
+        ("optim.lr=inf", ["a finite number larger than 0"]),
+        ("augment.jitter=[1,2]", ["a list of 4 numbers", "[1, 2, 3, 4]"]),
+        ("regions.kind=blocks", ["regions.target_scale=[0.3, 1.0]", "[0.15, 0.2]"]),
+        ("./photos", ["Did you mean data.root=./photos?"]),
         ("data.make=", ["data.root and data.make are both empty"]),
         ("model.widths=[2, 2, 2, 2, 2, 2]", ["at most 5"]),
         ("evaluation.C=[]", ["evaluation.C", "one value or more"]),
@@ -200,3 +205,23 @@ def test_differences() -> None:
         "seed": (0, 2),
         "optim.lr": (0.002, 1.0),
     }
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["regions.overlap=[0,0]", "regions.context_scale=[1,1]"], "contains every target"),
+        (["regions.overlap=[1,1]", "regions.context_scale=[0.1,0.1]", "regions.target_scale=[0.9,0.9]"], "not fit"),
+        (["model.target=shared", "loss.name=vicreg", "loss.variance=0"], "must collapse"),
+        (["regions.kind=blocks", "regions.target_scale=[0.1,0.3]", "regions.target_scale_end=[0.5,1]"], "scale_end"),
+    ],
+)
+def test_contradictions_are_answered(words: list[str], part: str) -> None:
+    with pytest.raises(ConfigError, match=part):
+        load(overrides=words)
+
+
+def test_grey_needs_two_settings() -> None:
+    c = load(overrides=["data.channels=1", "model.channels=1"])
+    assert normalize(c).mean == (0.5,)
+    assert normalize(load(overrides=["data.mean=[0.4]", "data.std=[0.2]"])).std == (0.2,)

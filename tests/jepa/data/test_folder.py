@@ -9,6 +9,8 @@ from PIL import Image
 
 from jepa.data.decode import decode
 from jepa.data.folder import ImageFolder
+from jepa.data.inspect import inspect
+from jepa.data.listing import list_images
 from jepa.errors import DataError
 from jepa.transforms import crop_resize
 
@@ -93,6 +95,36 @@ def test_few_images_of_many_classes_still_give_a_validation_part(tmp_path: Path)
     make(tmp_path, per_class=2, classes=("a", "b", "c", "d"))
     val = ImageFolder(tmp_path, split="val", validation=0.3)
     assert len(val) == 2 and val.labels is not None and len(set(val.labels.tolist())) == 2
+
+
+def test_one_more_file_moves_hardly_any_other(tmp_path: Path) -> None:
+    make(tmp_path)
+    before = set(ImageFolder(tmp_path, split="val").paths)
+    new = save(tmp_path / "a" / "0.png")
+    after = set(ImageFolder(tmp_path, split="val").paths)
+    assert len(before ^ (after - {new})) <= 2
+
+
+def test_splits_in_capitals_a_train_alone_and_what_is_not_used(tmp_path: Path) -> None:
+    for split in ("Train", "VAL", "test"):
+        make(tmp_path / "three" / split, per_class=2)
+    assert len(ImageFolder(tmp_path / "three", split="val")) == 6
+    assert list_images(tmp_path / "three").unused == ["test"]
+    assert "not used       test/" in str(inspect(tmp_path / "three"))
+    make(tmp_path / "alone" / "train")
+    images = ImageFolder(tmp_path / "alone", split="train")
+    assert images.classes == ["a", "b", "c"] and len(images) == 54
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    make(tmp_path / "real", per_class=2)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "x").symlink_to(tmp_path / "real" / "a")
+    (tmp_path / "linked" / "y").symlink_to(tmp_path / "real" / "b")
+    (tmp_path / "real" / "a" / "up").symlink_to(tmp_path / "real")
+    images = ImageFolder(tmp_path / "linked")
+    assert images.classes == ["x", "y"]
+    assert len(images) >= 4
 
 
 def test_the_split_does_not_depend_on_a_broken_file(tmp_path: Path) -> None:

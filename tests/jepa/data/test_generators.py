@@ -147,6 +147,9 @@ def test_finished_set_is_kept_and_anything_else_is_refused(tmp_path):
     assert (root / "meta.json").stat().st_mtime_ns == before
     with pytest.raises(DataError, match="seed 1"):
         write_shapes(tmp_path / "set", seed=1)
+    next(root.glob("train/*/*.png")).unlink()
+    with pytest.raises(DataError, match="remove the folder"):
+        write_shapes(tmp_path / "set")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(DataError, match="mine"):

@@ -93,6 +93,21 @@ def test_another_data_set_leaves_the_figures_of_the_run_alone(install, tmp_path)
     assert result["data"].endswith("other") and "geometry" not in result
 
 
+def test_two_folders_of_one_name_have_a_file_each(install, tmp_path):
+    install(Run())
+    for folder in ("a", "b", "a"):
+        evaluate_run(tmp_path, data=tmp_path / folder / "same")
+    files = sorted(tmp_path.glob("evaluation-same*.json"))
+    assert [json.loads(f.read_text())["data"][-6:] for f in files] == ["b/same", "a/same"]
+
+
+def test_more_neighbours_than_images(install, tmp_path):
+    run = Run()
+    run.config.evaluation.k = 5000
+    install(run)
+    assert evaluate_run(tmp_path)["k"] == 120
+
+
 def test_without_labels_the_probes_are_left_out_with_a_sentence(install, tmp_path):
     install(Run(labelled=False))
     result = evaluate_run(tmp_path)

@@ -186,3 +186,9 @@ def test_page_escapes_what_it_is_given():
     page = Page(text)
     assert "<h>" in page.text and "<c>" in page.text and "<x>" in page.text and page.tags.count("code") == 1
     assert Page(html.paragraph("a ` alone")).text == "a ` alone"
+
+
+def test_few_images_prove_little():
+    row = {"jepa": 1.0, "random": 0.8, "pixels": 0.6, "chance": 0.2}
+    assert "no clear difference" in summary({"linear": row, "images": 5})[0]
+    assert "±0.0" not in summary({"linear": {**row, "random": 1.0}, "images": 8})[0]
