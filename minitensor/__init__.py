@@ -8,6 +8,7 @@ Tensor float32 (3,): [2. 4. 6.]
 """
 
 from minitensor import kernels, nn, optim
+from minitensor.anomaly import detect_anomaly
 from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
@@ -24,6 +25,7 @@ from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.op import op
+from minitensor.profiler import profile
 from minitensor.recompute import checkpoint
 from minitensor.saving import load, save
 from minitensor.tensor import Tensor
@@ -51,6 +53,8 @@ __all__ = [
     "manual_seed",
     "nn",
     "no_grad",
+    "detect_anomaly",
+    "profile",
     "op",
     "optim",
     "save",

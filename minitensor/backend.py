@@ -26,6 +26,7 @@ __all__ = [
     "names_device",
     "namespace",
     "register",
+    "synchronize",
     "to_numpy",
 ]
 
@@ -131,6 +132,13 @@ def move(x: Array, device: str) -> Array:
     if here == device or (here.partition(":")[0] == device):
         return x
     return _kinds[kind].from_host(to_numpy(x), device)
+
+
+def synchronize(x: Array) -> None:
+    """Wait until an array on a GPU is computed."""
+    wait = getattr(getattr(x, "device", None), "synchronize", None)  # cupy.ndarray.device is a cupy.cuda.Device
+    if wait is not None:
+        wait()
 
 
 def names_device(name: object) -> bool:

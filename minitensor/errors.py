@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["DamagedFileError", "DeviceError", "GradientError", "InPlaceError", "MinitensorError", "StateDictError"]
+__all__ = [
+    "AnomalyError",
+    "DamagedFileError",
+    "DeviceError",
+    "GradientError",
+    "InPlaceError",
+    "MinitensorError",
+    "StateDictError",
+]
 
 
 class MinitensorError(Exception):
@@ -11,6 +19,10 @@ class MinitensorError(Exception):
 
 class GradientError(MinitensorError, RuntimeError):
     """A gradient was asked for that does not exist, or a rule returned one of the wrong shape."""
+
+
+class AnomalyError(MinitensorError, ArithmeticError):
+    """A NaN was made, under `detect_anomaly`."""
 
 
 class InPlaceError(MinitensorError, RuntimeError):

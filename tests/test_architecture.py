@@ -35,6 +35,8 @@ PLAN: dict[str, dict[str, str]] = {
         "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",
+        "anomaly": "errors backend graph",
+        "profiler": "errors backend graph",
         "recompute": "errors backend graph promotion engine op composite",
         "gradcheck": "errors backend graph promotion engine op composite ops tensor functions",
     },
