@@ -7,7 +7,7 @@
 Tensor float32 (3,): [2. 4. 6.]
 """
 
-from minitensor import kernels, nn, optim
+from minitensor import kernels, nn, optim, viz
 from minitensor.anomaly import detect_anomaly
 from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
@@ -59,6 +59,7 @@ __all__ = [
     "optim",
     "save",
     "unfused",
+    "viz",
 ]
 __all__ += creation.__all__
 __all__ += elementwise.__all__

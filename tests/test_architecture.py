@@ -35,6 +35,7 @@ PLAN: dict[str, dict[str, str]] = {
         "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",
+        "viz": "errors backend graph hooks promotion engine",
         "anomaly": "errors backend graph",
         "profiler": "errors backend graph",
         "recompute": "errors backend graph promotion engine op composite",
