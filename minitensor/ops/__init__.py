@@ -8,6 +8,7 @@ from minitensor.ops import (
     activation,
     attention,
     convolution,
+    distance,
     elementwise,
     gated,
     index,
@@ -22,6 +23,6 @@ from minitensor.ops import (
 )
 
 __all__ = [
-    "activation", "attention", "convolution", "elementwise", "gated", "index", "linalg", "loss",
+    "activation", "attention", "convolution", "distance", "elementwise", "gated", "index", "linalg", "loss",
     "normalisation", "piecewise", "pooling", "reduce", "shape", "windows",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from minitensor.nn.functional import (
     affine,
     attention,
     convolution,
+    distance,
     embedding,
     loss,
     normalisation,
@@ -15,6 +16,7 @@ from minitensor.nn.functional.activation import *  # noqa: F403
 from minitensor.nn.functional.affine import *  # noqa: F403
 from minitensor.nn.functional.attention import *  # noqa: F403
 from minitensor.nn.functional.convolution import *  # noqa: F403
+from minitensor.nn.functional.distance import *  # noqa: F403
 from minitensor.nn.functional.embedding import *  # noqa: F403
 from minitensor.nn.functional.loss import *  # noqa: F403
 from minitensor.nn.functional.normalisation import *  # noqa: F403
@@ -26,6 +28,7 @@ __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += random.__all__
+__all__ += distance.__all__
 __all__ += embedding.__all__
 __all__ += affine.__all__
 __all__ += loss.__all__

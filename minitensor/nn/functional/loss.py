@@ -1,47 +1,33 @@
-"""Losses, with PyTorch's names, argument order and defaults."""
+"""Losses, with PyTorch's names, argument order and defaults. What each does stands at its op.
 
-from __future__ import annotations
+PyTorch's deprecated `size_average` and `reduce` are not taken.
+"""
 
+from minitensor.functions.operands import public
 from minitensor.ops import loss
-from minitensor.tensor import Tensor
 
-__all__ = ["cosine_similarity", "cross_entropy", "mse_loss", "smooth_l1_loss"]
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
+    "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
+    "multi_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "poisson_nll_loss", "smooth_l1_loss",
+    "soft_margin_loss", "triplet_margin_loss",
+]  # fmt: skip
 
-
-def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    if input.shape != target.shape:  # broadcasting here is a mistake: (n, 1) against (n,) would compare all pairs
-        raise ValueError(f"{name}: input {input.shape} and target {target.shape} differ in shape: reshape one of them")
-
-
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Return (input - target)², averaged over all entries (or "sum", "none")."""
-    _same_shape("mse_loss", input, target)
-    return loss.mse_loss(input, target, reduction=reduction)  # type: ignore[no-any-return]
-
-
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """Return d² / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target, averaged."""
-    _same_shape("smooth_l1_loss", input, target)
-    return loss.smooth_l1_loss(input, target, beta=beta, reduction=reduction)  # type: ignore[no-any-return]
-
-
-def cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    *,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-) -> Tensor:
-    """Return -Σ_c q_c log softmax(input)_c for logits (n, classes, ...), averaged.
-
-    target: classes (n, ...), of which `ignore_index` counts for nothing, or probabilities (n, classes, ...).
-    """
-    return loss.cross_entropy(  # type: ignore[no-any-return]
-        input, target, ignore_index=ignore_index, label_smoothing=label_smoothing, reduction=reduction
-    )
-
-
-def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """Return x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`."""
-    return loss.cosine_similarity(x1, x2, axis=dim, eps=eps)  # type: ignore[no-any-return]
+binary_cross_entropy = public(loss.binary_cross_entropy)
+binary_cross_entropy_with_logits = public(loss.binary_cross_entropy_with_logits)
+cosine_embedding_loss = public(loss.cosine_embedding_loss)
+cross_entropy = public(loss.cross_entropy)
+gaussian_nll_loss = public(loss.gaussian_nll_loss)
+hinge_embedding_loss = public(loss.hinge_embedding_loss)
+huber_loss = public(loss.huber_loss)
+kl_div = public(loss.kl_div)
+l1_loss = public(loss.l1_loss)
+margin_ranking_loss = public(loss.margin_ranking_loss)
+mse_loss = public(loss.mse_loss)
+multi_margin_loss = public(loss.multi_margin_loss)
+multilabel_soft_margin_loss = public(loss.multilabel_soft_margin_loss)
+nll_loss = public(loss.nll_loss)
+poisson_nll_loss = public(loss.poisson_nll_loss)
+smooth_l1_loss = public(loss.smooth_l1_loss)
+soft_margin_loss = public(loss.soft_margin_loss)
+triplet_margin_loss = public(loss.triplet_margin_loss)

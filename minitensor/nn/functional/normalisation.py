@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from minitensor.graph import describe
-from minitensor.ops import elementwise, normalisation, reduce
+from minitensor.ops import elementwise, normalisation
 from minitensor.tensor import Tensor
 
-__all__ = ["batch_norm", "layer_norm", "normalize"]
+__all__ = ["batch_norm", "layer_norm"]
 
 
 def batch_norm(
@@ -62,11 +62,3 @@ def layer_norm(
     if input.shape[-axes:] != tuple(normalized_shape):
         raise ValueError(f"layer_norm over {tuple(normalized_shape)}: the last axes differ in {describe(input)}")
     return normalisation.layer_norm(input, weight, bias, axes=axes, eps=eps)  # type: ignore[no-any-return]
-
-
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
-    """Return x / max(‖x‖_p, eps) along `dim`."""
-    powers = elementwise.square(input) if p == 2 else elementwise.abs(input) ** p
-    # the sum is clipped, not its root, which has no finite gradient at 0
-    total = elementwise.clip(reduce.sum(powers, axis=dim, keepdims=True), min=eps**p)
-    return input / (elementwise.sqrt(total) if p == 2 else total ** (1 / p))  # type: ignore[no-any-return]

@@ -1,6 +1,32 @@
 """The table: every op and composite of minitensor has at least one case here, or the suite fails."""
 
-from tests.minitensor.cases import activation, composites, elementwise, index, linalg, reduce, shape, windows
+from tests.minitensor.cases import (
+    activation,
+    composites,
+    distance,
+    elementwise,
+    index,
+    linalg,
+    losses,
+    normalisation,
+    reduce,
+    shape,
+    windows,
+)
 from tests.minitensor.cases.case import CASES, Case
 
-__all__ = ["CASES", "Case", "activation", "composites", "elementwise", "index", "linalg", "reduce", "shape", "windows"]
+__all__ = [
+    "CASES",
+    "Case",
+    "activation",
+    "composites",
+    "distance",
+    "elementwise",
+    "index",
+    "linalg",
+    "losses",
+    "normalisation",
+    "reduce",
+    "shape",
+    "windows",
+]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import minitensor as mt
+from minitensor.nn import functional as F
 from tests.minitensor.parity.oracle import torch
 
 TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
@@ -17,9 +18,9 @@ TOLERANCE = {"float64": 1e-10, "float32": 2e-5}
 def _compare(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
     if theirs is None or ours is None:  # one engine says "no path", the other says zero
         for g in (ours, theirs):
-            assert g is None or not np.asarray(g.detach().numpy() if hasattr(g, "detach") else g).any(), what
+            assert g is None or not np.any(g.numpy() if g is ours else g.numpy(force=True)), what
         return
-    a, b = ours.numpy(), theirs.detach().numpy()
+    a, b = ours.numpy(), theirs.detach().numpy(force=True)
     assert a.shape == b.shape and a.dtype == b.dtype, (what, a.shape, b.shape, a.dtype, b.dtype)
     np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=what)
 
@@ -71,6 +72,20 @@ def compare(
                 zip(second, torch.autograd.grad(other_scalar, other, allow_unused=True), strict=True)
             ):
                 _compare(g, h, 10 * TOLERANCE[dtype], f"second gradient {k} in {dtype}")
+
+
+def both(
+    name: str,
+    *args: Any,
+    order: int = 2,
+    constant: tuple[int, ...] = (),
+    dtypes: tuple[str, ...] = ("float64", "float32"),
+    **settings: Any,
+) -> None:
+    """Compare the function of this name in both engines, with the same settings."""
+    f, g = getattr(F, name), getattr(torch.nn.functional, name)
+    ours, theirs = (lambda *a: f(*a, **settings)), (lambda *a: g(*a, **settings))
+    compare(ours, theirs, *args, order=order, constant=constant, dtypes=dtypes)
 
 
 def _is(a: Any) -> bool:
