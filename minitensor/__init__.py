@@ -25,6 +25,7 @@ from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.op import op
+from minitensor.precision import autocast
 from minitensor.profiler import profile
 from minitensor.recompute import checkpoint
 from minitensor.saving import load, save
@@ -41,6 +42,7 @@ __all__ = [
     "checkpoint",
     "Function",
     "Tensor",
+    "autocast",
     "composite",
     "default_generator",
     "enable_grad",

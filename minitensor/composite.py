@@ -12,6 +12,7 @@ from minitensor.declaration import Declaration
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
+from minitensor.precision import cast
 from minitensor.promotion import settle, widen
 
 __all__ = ["Composite", "composite", "identity"]
@@ -42,6 +43,8 @@ class Composite(Declaration):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
+        if state.autocast is not None:
+            args = cast(self.name, args)
         if not self.moves and any([isinstance(a, Variable) and is_half(a.dtype) for a in args]):
             if (widened := self._widened(args, settings)) is not NotImplemented:
                 return widened

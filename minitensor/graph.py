@@ -41,6 +41,7 @@ class Observer(Protocol):
 class _State(threading.local):
     recording = True  # does a call on Tensors leave a Node behind?
     fused = True  # do attached kernels stand in for composites?
+    autocast: Any = None  # the half precision in which matrix products are computed on a GPU
     replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
     observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
 

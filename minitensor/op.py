@@ -10,6 +10,7 @@ from minitensor.backend import is_array
 from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
+from minitensor.precision import cast
 from minitensor.promotion import settle, widen
 
 __all__ = ["Op", "op"]
@@ -97,6 +98,8 @@ class Op(Declaration):
         """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""
         if settings:
             self._refuse_tensor_settings(settings)
+        if state.autocast is not None:
+            args = cast(self.name, args)
         differentiable, promoted = self.differentiable, self.promoted
         if self.variadic:
             differentiable, promoted = differentiable * len(args), promoted * len(args)

@@ -137,7 +137,7 @@ def _settle(
             result[i] = float(x)
         elif promoted[i] and isinstance(x, int) and dtype.kind in "iu" and not _fits(x, dtype):
             result[i] = module.asarray(x % 2 ** (8 * dtype.itemsize), np.uint64).astype(dtype)  # wraps, as PyTorch's
-    return result, (None if compute == dtype else _narrow(dtype))
+    return result, (_narrow(dtype) if is_half(dtype) else None)
 
 
 def _fits(x: int, dtype: Any) -> bool:

@@ -14,6 +14,7 @@ from minitensor.optim.adam import Adam, AdamW
 from minitensor.optim.clip import clip_grad_norm_
 from minitensor.optim.ema import EMA
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.scaler import GradScaler
 from minitensor.optim.sgd import SGD
 
-__all__ = ["EMA", "SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm_", "schedule"]
+__all__ = ["EMA", "SGD", "Adam", "AdamW", "GradScaler", "Optimizer", "clip_grad_norm_", "schedule"]

@@ -1,0 +1,70 @@
+"""`autocast`: matrix products in half precision on a GPU, everything that loses by it in float32."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import is_half, namespace
+from minitensor.graph import Variable, state, switch
+
+__all__ = ["FLOAT32", "HALF", "autocast", "cast"]
+
+HALF = frozenset({"bmm"})  # all products of matrices are made of it: linear, convolution, attention, einsum
+FLOAT32 = frozenset(
+    """exp log log1p power square sum cumsum logsumexp softmax log_softmax mean var std layer_norm batch_norm
+    cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
+)
+_told = False
+
+
+def autocast(dtype: Any = "float16") -> Any:
+    """Context or decorator in which float32 operands of matrix products are cast to a half precision, on a GPU.
+
+    dtype: "float16" (with `optim.GradScaler`: small gradients underflow in it) or "bfloat16" (needs ml_dtypes). Sums,
+    exponentials, norms and losses are computed in float32; all else in what its operands are. Weights stay float32,
+    and get float32 gradients. Backward needs no context of its own.
+    On the CPU, where half precision is only storage, nothing is cast, and a warning says so once.
+    Differs from PyTorch (torch.autocast): no device argument, no cache of cast weights.
+
+    >>> import minitensor as mt
+    >>> with mt.autocast("float16"):
+    ...     mt.is_recording()
+    True
+    """
+    chosen = _dtype(dtype)
+    if not is_half(chosen):
+        raise TypeError(f"autocast takes a half precision, float16 or bfloat16; got {dtype!r}")
+    return switch("autocast", chosen)
+
+
+def _dtype(name: Any) -> Any:
+    if name == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(name)
+
+
+def cast(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the operands of an op as `autocast` wants them: recorded casts, so that gradients come back in float32."""
+    wanted = state.autocast if name in HALF else np.dtype(np.float32) if name in FLOAT32 else None
+    if wanted is None:
+        return args
+    chosen = [isinstance(a, Variable) and _is_cast(a, wanted) for a in args]
+    return tuple([a.astype(wanted) if c else a for a, c in zip(args, chosen, strict=True)])
+
+
+def _is_cast(a: Any, wanted: Any) -> bool:
+    """Whether an operand is of the other precision, float32 for a half and a half for float32, and not on the CPU."""
+    global _told
+    if not (a.dtype == np.float32 if is_half(wanted) else is_half(a.dtype)):
+        return False
+    if namespace(a.data) is not np:
+        return True
+    if not _told:
+        _told = True
+        warnings.warn("autocast: on the CPU half precision is only storage, so it computes in float32", stacklevel=2)
+    return False
