@@ -14,8 +14,8 @@ __all__ = ["FLOAT32", "HALF", "autocast", "cast"]
 
 HALF = frozenset({"bmm"})  # all products of matrices are made of it: linear, convolution, attention, einsum
 FLOAT32 = frozenset(
-    """exp log log1p power square sum cumsum logsumexp softmax log_softmax mean var std layer_norm batch_norm
-    cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
+    """exp log log1p power square sum cumsum logsumexp softmax log_softmax masked_softmax mean var std layer_norm
+    batch_norm cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
 )
 _told = False
 

@@ -2,7 +2,7 @@
 
 from tests.minitensor.cases import (
     activation,
-    composites,
+    attention,
     distance,
     elementwise,
     index,
@@ -19,7 +19,7 @@ __all__ = [
     "CASES",
     "Case",
     "activation",
-    "composites",
+    "attention",
     "distance",
     "elementwise",
     "index",
