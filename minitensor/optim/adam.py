@@ -9,9 +9,16 @@ from typing import Any
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
 
-__all__ = ["Adam", "AdamW"]
+__all__ = ["Adam", "AdamW", "check_betas"]
 
 Array = Any
+
+
+def check_betas(optimizer: Optimizer, betas: tuple[float, float]) -> tuple[float, float]:
+    """Return both betas, or raise ValueError if one is no share below 1."""
+    if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
+        raise ValueError(f"{type(optimizer).__name__}: betas lie in [0, 1); got {betas}")
+    return (betas[0], betas[1])
 
 
 class Adam(Optimizer):
@@ -21,6 +28,8 @@ class Adam(Optimizer):
         m ← m + (1 - β₁)(g - m)
         v ← v + (1 - β₂)(g² - v)
         p ← p - lr (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps)
+
+    amsgrad: divided by the largest v so far instead (Reddi et al. 2018).
 
     >>> from minitensor import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -38,21 +47,21 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
-        if not all(0 <= b < 1 for b in betas):
-            raise ValueError(f"{type(self).__name__}: betas lie in [0, 1); got {betas}")
-        super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay})
+        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"amsgrad": amsgrad})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the means of the gradient and of its square."""
-        return ("exp_avg", "exp_avg_sq")
+        return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch
-        (m, v), (beta1, beta2) = moments, group["betas"]
+        (m, v, *largest), (beta1, beta2) = moments, group["betas"]
         lr, weight_decay = float(group["lr"]), float(group["weight_decay"])
         if weight_decay:
             g = self.decay(p, g, lr, weight_decay, decayed)
@@ -63,6 +72,8 @@ class Adam(Optimizer):
         s -= v
         s *= 1 - beta2
         v += s
+        if largest:
+            v = xp.maximum(largest[0], v, out=largest[0])
         xp.sqrt(v, out=s)
         s *= 1 / math.sqrt(1 - beta2**step)
         s += float(group["eps"])
@@ -83,7 +94,7 @@ class AdamW(Adam):
 
     >>> from minitensor.nn import Linear
     >>> AdamW(Linear(3, 4).parameters(), lr=1e-4)
-    AdamW(2 parameters, lr=0.0001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)
+    AdamW(2 parameters, lr=0.0001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False)
     """
 
     def __init__(
@@ -93,8 +104,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
     @staticmethod
     def decay(p: Array, g: Array, lr: float, weight_decay: float, scratch: Array) -> Array:

@@ -8,7 +8,7 @@ from minitensor.backend import device_of, is_half, namespace
 from minitensor.optim.flat import gradient_runs
 from minitensor.tensor import Tensor
 
-__all__ = ["clip_grad_norm_"]
+__all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Tensor:
@@ -40,3 +40,20 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
             if p.grad is not None:
                 p.grad.changed()
     return Tensor(norm)
+
+
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
+    """Bring every entry of every gradient into [-clip_value, clip_value].
+
+    >>> x = Tensor([0.0, 0.0], requires_grad=True)
+    >>> (x * Tensor([3.0, -0.5])).sum().backward()
+    >>> clip_grad_value_([x], 1.0)
+    >>> x.grad
+    Tensor float32 (2,): [ 1. -0.5]
+    """
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for g in gradient_runs(parameters):
+        namespace(g).clip(g, -clip_value, clip_value, out=g)
+    for p in parameters:
+        if p.grad is not None:
+            p.grad.changed()

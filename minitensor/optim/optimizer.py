@@ -6,13 +6,14 @@ A subclass says how many arrays of memory a parameter has (`moments`) and how on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import is_half, move, namespace, to_numpy
 from minitensor.errors import StateDictError
+from minitensor.graph import enable_grad
 from minitensor.optim.flat import Flat, block_length, blocks, join
 from minitensor.tensor import Tensor
 
@@ -66,7 +67,14 @@ class Optimizer:
       back at its own next step. Both stay right; each change of hands costs a copy.
     """
 
+    layerwise = False  # does `update` need one parameter at a time, in its own shape?
+
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if not isinstance(params, Iterable) or isinstance(params, (Tensor, str)):
+            raise TypeError(
+                f"{type(self).__name__} takes a list of parameters, or of groups; got a {type(params).__name__}"
+                + (": pass layer.parameters()" if hasattr(params, "parameters") else "")
+            )
         groups = list(params)
         if not groups:
             raise ValueError(f"{type(self).__name__} was given no parameters: the list, or the iterator, is empty")
@@ -86,6 +94,14 @@ class Optimizer:
 
     def _checked(self, group: dict[str, Any]) -> dict[str, Any]:
         """Return a group with defaults filled in, each parameter once."""
+        if "params" not in group:
+            raise ValueError(
+                f"a group is a dict with 'params' and settings; this one has {', '.join(group) or 'nothing'}"
+            )
+        for name in ("lr", "eps", "weight_decay", "momentum"):
+            value = group.get(name, self.defaults.get(name, 0))
+            if isinstance(value, (str, bool)) or not float(value) >= 0:
+                raise ValueError(f"{type(self).__name__}: {name}={value!r} must be a number, 0 or more")
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         if unknown := [k for k in group if k != "params" and k not in self.defaults]:
             raise ValueError(f"{type(self).__name__} has no setting {unknown[0]!r}: it has {', '.join(self.defaults)}")
@@ -137,18 +153,24 @@ class Optimizer:
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
-        """Change entries `p` along the gradient `g`, both 1-D, and their moments, in place; `g` stays as it is.
+        """Change entries `p` along the gradient `g`, and their moments, in place; `g` stays as it is.
 
-        step: counts from 1. scratch: two arrays of p's shape.
+        Both are 1-D stretches over many parameters, or one parameter in its shape if `layerwise`. step: counts from 1.
+        scratch: two arrays of p's shape (none if `layerwise`).
         """
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Change every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient; `closure`, if there is one, first computes the loss, returned."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         if not all(s.flat.holds(s.parameters) for s in self._sections):
             self._gather()
         for section in self._sections:
             self._step(section)
+        return loss
 
     def _step(self, s: _Section) -> None:
         flat = s.flat
@@ -160,6 +182,15 @@ class Optimizer:
         for i in reached:
             s.steps[i] += 1
             s.parameters[i].changed()
+        if self.layerwise:
+            for i in reached:
+                p, g = flat.views[i], flat.slots[i]
+                if s.half:
+                    p, g = p.astype(np.float32), g.astype(np.float32)
+                self.update(p, g, [s.views[name][i] for name in self.moments(s.group)], s.group, s.steps[i], ())
+                if s.half:
+                    flat.views[i][...] = p.astype(flat.data.dtype)
+            return
         # neighbours with one number of steps are one stretch: all of them, where backward always reaches all
         steps = {flat.bounds[i][0]: s.steps[i] for i in reached}
         counts = [s.steps[i] for i in reached]
@@ -202,6 +233,10 @@ class Optimizer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned, also after a way through JSON (text keys, lists for tuples)."""
+        if missing := {"state", "param_groups"} - set(state):
+            raise StateDictError(
+                f"an optimizer's state has state and param_groups; {' and '.join(sorted(missing))} missing"
+            )
         groups = state["param_groups"]
         here, there = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
         if here != there:
@@ -209,7 +244,14 @@ class Optimizer:
         params = [p for g in self.param_groups for p in g["params"]]
         loaded: dict[int, tuple[int, dict[str, Array]]] = {}
         for key, entry in state["state"].items():
+            if not 0 <= int(key) < len(params):
+                raise StateDictError(f"the state has a parameter {key}; there are {len(params)}, counted from 0")
             p = params[int(key)]
+            known = {name for group in self.param_groups for name in self.moments({**group, **groups[0]})}
+            if foreign := set(entry) - known - {"step"}:
+                raise StateDictError(
+                    f"{type(self).__name__} keeps no {sorted(foreign)[0]!r}: a state of another optimizer?"
+                )
             arrays = {k: np.asarray(v) for k, v in entry.items() if k != "step"}
             for name, array in arrays.items():
                 if array.shape != p.shape:
@@ -217,6 +259,6 @@ class Optimizer:
             loaded[id(p)] = int(entry["step"]), arrays
         for mine, theirs in zip(self.param_groups, groups, strict=True):
             for k, v in theirs.items():
-                if k != "params":
+                if k != "params" and k in mine:
                     mine[k] = tuple(v) if isinstance(v, list) else v
         self._gather(loaded)

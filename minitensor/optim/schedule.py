@@ -11,9 +11,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-__all__ = ["constant", "cosine", "linear", "warmup"]
+__all__ = [
+    "Plateau", "constant", "cosine", "exponential", "linear", "multi_step", "one_cycle", "polynomial", "restarts",
+    "sequence", "step_decay", "warmup",
+]  # fmt: skip
 
 
 def _progress(step: float, steps: float) -> float:
@@ -54,3 +58,118 @@ def warmup(step: float, schedule: Callable[[float], float], *, steps: float) -> 
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
     return schedule(0) * (step + 1) / steps if step < steps else schedule(step - steps)
+
+
+def step_decay(step: float, *, start: float, gamma: float, every: float) -> float:
+    """Return start · gamma^⌊t / every⌋: a fall by the same factor now and then.
+
+    >>> [step_decay(t, start=1.0, gamma=0.1, every=2) for t in range(4)]
+    [1.0, 1.0, 0.1, 0.1]
+    """
+    return float(start * gamma ** (step // every))
+
+
+def multi_step(step: float, *, start: float, gamma: float, milestones: Sequence[float]) -> float:
+    """Return start · gamma^(number of milestones that are passed).
+
+    >>> [multi_step(t, start=1.0, gamma=0.5, milestones=(1, 3)) for t in range(4)]
+    [1.0, 0.5, 0.5, 0.25]
+    """
+    return float(start * gamma ** sum(step >= m for m in milestones))
+
+
+def exponential(step: float, *, start: float, gamma: float) -> float:
+    """Return start · gammaᵗ.
+
+    >>> exponential(2, start=1.0, gamma=0.5)
+    0.25
+    """
+    return float(start * gamma**step)
+
+
+def polynomial(step: float, *, start: float, end: float, steps: float, power: float = 1.0) -> float:
+    """Return end + (start - end)(1 - t / T)^power, and `end` from step `steps` on.
+
+    >>> polynomial(5, start=1.0, end=0.0, steps=10, power=2.0)
+    0.25
+    """
+    return float(end + (start - end) * (1 - _progress(step, steps)) ** power)
+
+
+def one_cycle(
+    step: float, *, peak: float, steps: float, rise: float = 0.3, start_factor: float = 1 / 25, end_factor: float = 4e-6
+) -> float:
+    """Return a half cosine up to `peak` over the share `rise` of the steps, and another down (Smith & Topin 2018).
+
+    It starts at peak · start_factor and ends at peak · end_factor at step `steps` - 1, as PyTorch's OneCycleLR.
+
+    >>> [round(one_cycle(t, peak=1.0, steps=10), 3) for t in (0, 2, 9)]
+    [0.04, 1.0, 0.0]
+    """
+    top, last = rise * steps - 1, steps - 1
+    if step <= top:
+        return cosine(step, start=peak * start_factor, end=peak, steps=top)
+    return cosine(step - top, start=peak, end=peak * end_factor, steps=last - top)
+
+
+def restarts(step: float, *, start: float, end: float, period: float, factor: float = 1.0) -> float:
+    """Return a cosine from start to end again and again, each period `factor` times as long (Loshchilov & Hutter 2017).
+
+    >>> [restarts(t, start=1.0, end=0.0, period=2) for t in range(4)]
+    [1.0, 0.5, 1.0, 0.5]
+    """
+    while step >= period:
+        step, period = step - period, period * factor
+    return cosine(step, start=start, end=end, steps=period)
+
+
+def sequence(step: float, parts: Sequence[tuple[float, Callable[[float], float]]]) -> float:
+    """Return the schedule of the part that the step lies in; a part is (its number of steps, schedule from its start).
+
+    The last one goes on for ever.
+
+    >>> parts = [(2, lambda t: constant(t, start=1.0)), (4, lambda t: linear(t, start=1.0, end=0.0, steps=4))]
+    >>> [sequence(t, parts) for t in range(7)]
+    [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
+    """
+    for length, schedule in parts[:-1]:
+        if step < length:
+            return schedule(step)
+        step -= length
+    return parts[-1][1](step)
+
+
+class Plateau:
+    """A factor that falls when a metric has not improved: the one schedule that depends on more than the step.
+
+    `update(metric)` returns the factor: it is multiplied by `factor` after `patience` updates in which the metric was
+    not below its best by the share `threshold` (mode "min"; "max": above).
+
+    >>> plateau = Plateau(factor=0.5, patience=1)
+    >>> [plateau.update(m) for m in (1.0, 0.9, 0.9, 0.9, 0.8)]
+    [1.0, 1.0, 1.0, 0.5, 0.5]
+    """
+
+    def __init__(self, *, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4, mode: str = "min") -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"Plateau: mode is 'min' or 'max'; got {mode!r}")
+        self._settings = factor, patience, threshold, mode
+        self._value, self._best, self._bad = 1.0, math.inf, 0
+
+    def update(self, metric: float) -> float:
+        """Take a new value of the metric; return the factor."""
+        factor, patience, threshold, mode = self._settings
+        loss = metric if mode == "min" else -metric
+        better = loss < self._best - threshold * abs(self._best) if math.isfinite(self._best) else loss < self._best
+        self._best, self._bad = (loss, 0) if better else (self._best, self._bad + 1)
+        if self._bad > patience:
+            self._value, self._bad = self._value * factor, 0
+        return self._value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs."""
+        return {"value": self._value, "best": self._best, "bad": self._bad}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self._value, self._best, self._bad = state["value"], state["best"], state["bad"]

@@ -14,6 +14,14 @@ MAKE = {
     "momentum": lambda p: optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
     "adam": lambda p: optim.Adam(p, lr=0.05, weight_decay=1e-3),
     "adamw": lambda p: optim.AdamW(p, lr=0.05),
+    "amsgrad": lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.2),
+    "nadam": lambda p: optim.NAdam(p, lr=0.1),
+    "radam": lambda p: optim.RAdam(p, lr=0.1),
+    "lion": lambda p: optim.Lion(p, lr=0.005),
+    "lars": lambda p: optim.LARS(p, lr=1.0, trust_coefficient=0.01),
+    "lamb": lambda p: optim.LAMB(p, lr=0.03),
 }
 
 

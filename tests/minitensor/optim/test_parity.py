@@ -18,6 +18,19 @@ OPTIMIZERS = {
     "adam": ("Adam", {}),
     "adam, all": ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
     "adamw": ("AdamW", {}),
+    "amsgrad": ("Adam", {"lr": 0.05, "amsgrad": True}),
+    "amsgrad, decoupled": ("AdamW", {"lr": 0.05, "amsgrad": True, "betas": (0.5, 0.6)}),
+    "rmsprop": ("RMSprop", {}),
+    "rmsprop, all": ("RMSprop", {"alpha": 0.9, "momentum": 0.8, "centered": True, "weight_decay": 0.1, "eps": 1e-3}),
+    "rmsprop, momentum": ("RMSprop", {"momentum": 0.5}),
+    "adagrad": ("Adagrad", {}),
+    "adagrad, all": ("Adagrad", {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.3, "eps": 1e-3}),
+    "nadam": ("NAdam", {}),
+    "nadam, all": ("NAdam", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.1, "momentum_decay": 0.02}),
+    "nadam, decoupled": ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    "radam": ("RAdam", {}),
+    "radam, all": ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9), "weight_decay": 0.1}),
+    "radam, decoupled": ("RAdam", {"betas": (0.8, 0.7), "weight_decay": 0.1, "decoupled_weight_decay": True}),
     "adamw, all": ("AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
 }
 
@@ -41,9 +54,9 @@ def run(ours, theirs, a, b, steps, reached):
         a.step(), b.step()
 
 
-def close(ours, theirs, dtype):
+def close(ours, theirs, dtype, exact=1e-12):
     for p, q in zip(ours, theirs, strict=True):
-        tolerance = 1e-12 if dtype == np.float64 else 2e-6
+        tolerance = exact if dtype == np.float64 else 2e-6
         np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=tolerance, atol=tolerance)
 
 
@@ -63,11 +76,11 @@ def test_ten_steps(case, which, dtype):
     ours, theirs = pairs(dtype)
     a, b = getattr(mt.optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
     run(ours, theirs, a, b, 10, REACHED[which])
-    close(ours, theirs, dtype)
+    close(ours, theirs, dtype, 1e-8 if name == "NAdam" else 1e-12)  # PyTorch keeps NAdam's product in float32
 
 
 def test_defaults_are_the_same():
-    for name in ("SGD", "Adam", "AdamW"):
+    for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "RAdam"):
         ours, theirs = pairs(np.float32)
         group = getattr(torch.optim, name)(theirs).param_groups[0]
         mine = getattr(mt.optim, name)(ours).param_groups[0]
@@ -125,3 +138,92 @@ def test_state_has_pytorchs_layout(name):
     for i, entry in other["state"].items():
         for key, value in entry.items():
             np.testing.assert_allclose(mine["state"][i][key], value.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_muon_within_bfloat16():
+    """PyTorch orthogonalises in bfloat16, 3 digits: the step agrees to that, everything before it exactly."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s) for s in ((6, 4), (4, 6), (5, 5))]
+    ours, theirs = [mt.nn.Parameter(np.array(a)) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+    run(ours, theirs, mt.optim.Muon(ours, lr=0.1), torch.optim.Muon(theirs, lr=0.1), 5, REACHED["all"])
+    for p, q, a in zip(ours, theirs, arrays, strict=True):
+        moved = np.abs(q.detach().numpy() - a).max()
+        assert np.abs(p.numpy() - q.detach().numpy()).max() < 0.03 * moved
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs(search):
+    """The same steps without a line search; the same minimum with one."""
+    rng = np.random.default_rng(0)
+    m = rng.standard_normal((12, 5))
+    start = rng.standard_normal(5)
+
+    def losses(tensor, lib, steps):
+        p = tensor(start)
+        settings = {"lr": 0.3 if search is None else 1.0, "max_iter": steps, "line_search_fn": search}
+        optimizer = lib.LBFGS([p], **settings)
+        matrix = mt.Tensor(m) if lib is mt.optim else torch.tensor(m)
+
+        def closure():
+            optimizer.zero_grad()
+            r = matrix @ p - 1
+            loss = (r * r).sum() + (p**4).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        optimizer.step(closure)
+        return p.detach().numpy()
+
+    def ours(a):
+        return mt.Tensor(np.array(a), requires_grad=True)
+
+    def theirs(a):
+        return torch.tensor(a, requires_grad=True)
+
+    steps, tolerance = (7, 1e-10) if search is None else (100, 1e-6)
+    np.testing.assert_allclose(losses(ours, mt.optim, steps), losses(theirs, torch.optim, steps), atol=tolerance)
+
+
+def test_more_schedules():
+    def theirs(make, steps):
+        q = torch.nn.Parameter(torch.zeros(1))
+        optimizer = torch.optim.SGD([q], lr=0.3)
+        schedule, found = make(optimizer), []
+        for _ in range(steps):
+            found.append(schedule.get_last_lr()[0])
+            optimizer.step(), schedule.step()
+        return found
+
+    t, s = torch.optim.lr_scheduler, mt.optim.schedule
+    pairs = [
+        (lambda o: t.StepLR(o, 3, 0.5), lambda i: s.step_decay(i, start=0.3, gamma=0.5, every=3)),
+        (lambda o: t.MultiStepLR(o, [2, 5], 0.1), lambda i: s.multi_step(i, start=0.3, gamma=0.1, milestones=[2, 5])),
+        (lambda o: t.ExponentialLR(o, 0.9), lambda i: s.exponential(i, start=0.3, gamma=0.9)),
+        (lambda o: t.PolynomialLR(o, 12, 2.0), lambda i: s.polynomial(i, start=0.3, end=0.0, steps=12, power=2.0)),
+        (
+            lambda o: t.CosineAnnealingWarmRestarts(o, 3, 2, 0.01),
+            lambda i: s.restarts(i, start=0.3, end=0.01, period=3, factor=2),
+        ),
+        (lambda o: t.OneCycleLR(o, 0.3, total_steps=20), lambda i: s.one_cycle(i, peak=0.3, steps=20)),
+    ]
+    for make, ours in pairs:
+        assert [ours(i) for i in range(20)] == pytest.approx(theirs(make, 20), abs=1e-12)
+    q = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([q], lr=1.0)
+    plateau, mine = t.ReduceLROnPlateau(optimizer, factor=0.5, patience=2), s.Plateau(factor=0.5, patience=2)
+    for metric in np.random.default_rng(0).random(30) + np.linspace(1, 0.5, 30):
+        plateau.step(metric)
+        assert mine.update(metric) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_clip_grad_value():
+    ours, theirs = pairs(np.float64)
+    for p, q in zip(ours, theirs, strict=True):
+        g = np.random.default_rng(1).standard_normal(p.shape)
+        (p * mt.Tensor(np.asarray(g))).sum().backward()
+        q.grad = torch.tensor(g)
+    mt.optim.clip_grad_value_(ours, 0.3)
+    torch.nn.utils.clip_grad_value_(theirs, 0.3)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())

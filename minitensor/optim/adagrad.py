@@ -1,0 +1,66 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["Adagrad"]
+
+Array = Any
+
+
+class Adagrad(Optimizer):
+    """Gradients divided by the root of the sum of all their squares so far (Duchi et al. 2011), as in PyTorch.
+
+        g ← g + weight_decay p
+        v ← v + g²                       (v starts at initial_accumulator_value)
+        p ← p - lr / (1 + (t - 1) lr_decay) · g / (√v + eps)
+
+    >>> from minitensor import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = Adagrad([x], lr=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    Tensor float32 (1,) requires_grad: [0.9]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        lr_decay: float = 0.0,
+        weight_decay: float = 0.0,
+        initial_accumulator_value: float = 0.0,
+        eps: float = 1e-10,
+    ) -> None:
+        settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"initial_accumulator_value": initial_accumulator_value})
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the sum of squares."""
+        return ("sum",)
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (s, decayed) = namespace(p), scratch
+        v = moments[0]
+        if step == 1:
+            v[...] = float(group["initial_accumulator_value"])
+        if group["weight_decay"]:
+            xp.multiply(p, float(group["weight_decay"]), out=decayed)
+            decayed += g
+            g = decayed
+        xp.multiply(g, g, out=s)
+        v += s
+        xp.sqrt(v, out=s)
+        s += float(group["eps"])
+        xp.divide(g, s, out=s)
+        s *= float(group["lr"]) / (1 + (step - 1) * float(group["lr_decay"]))
+        p -= s

@@ -1,0 +1,113 @@
+"""LARS and LAMB: steps as long as the parameter is large, layer by layer, for large batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.adam import check_betas
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["LAMB", "LARS"]
+
+Array = Any
+
+
+def _ratio(p: Array, u: Array) -> Array:
+    """Return ‖p‖ / ‖u‖, and 1 where either is 0, as a 0-d array."""
+    xp = namespace(p)
+    wide = p.dtype if p.dtype.itemsize > 4 else "float32"
+    a, b = (xp.sqrt(xp.sum(xp.square(x, dtype=wide))) for x in (p, u))
+    return xp.where((a > 0) & (b > 0), a / xp.where(b > 0, b, 1), 1).astype(p.dtype)
+
+
+class LARS(Optimizer):
+    """SGD with momentum, each parameter's gradient brought to the parameter's length (You et al. 2017, algorithm 1).
+
+        g ← g + weight_decay p
+        g ← trust_coefficient ‖p‖ / ‖g‖ g        for parameters of two axes or more; 1 where a norm is 0
+        b ← momentum b + g
+        p ← p - lr b
+
+    Biases and the scales of norms (one axis) keep their gradient, as in the published code of BYOL and VICReg; give
+    them no weight decay by `decay_groups`.
+
+    >>> from minitensor.nn import Linear
+    >>> LARS(Linear(3, 4).parameters(), lr=0.3).param_groups[0]["trust_coefficient"]
+    0.001
+    """
+
+    layerwise = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-1,
+        momentum: float = 0.9,
+        weight_decay: float = 0.0,
+        trust_coefficient: float = 1e-3,
+    ) -> None:
+        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"trust_coefficient": trust_coefficient})
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the momentum's buffer."""
+        return ("momentum_buffer",)
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        g = g + float(group["weight_decay"]) * p
+        if p.ndim > 1:
+            scaled = _ratio(p, g)
+            zero = (namespace(p).sum(p * p) == 0) | (namespace(p).sum(g * g) == 0)
+            g = g * namespace(p).where(zero, 1, scaled * float(group["trust_coefficient"])).astype(p.dtype)
+        (b,) = moments
+        b *= float(group["momentum"])
+        b += g
+        p -= float(group["lr"]) * b
+
+
+class LAMB(Optimizer):
+    """Adam's direction, brought to each parameter's length (You et al. 2020, algorithm 2, with φ(z) = z).
+
+        m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²
+        r = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps) + weight_decay p
+        p ← p - lr ‖p‖ / ‖r‖ r               (1 where a norm is 0)
+
+    >>> from minitensor.nn import Linear
+    >>> LAMB(Linear(3, 4).parameters())
+    LAMB(2 parameters, lr=0.001, betas=(0.9, 0.999), eps=1e-06, weight_decay=0.0)
+    """
+
+    layerwise = True
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-6,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            params, {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        )
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the means of the gradient and of its square."""
+        return ("exp_avg", "exp_avg_sq")
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        (m, v), (beta1, beta2) = moments, group["betas"]
+        m += (1 - beta1) * (g - m)
+        v += (1 - beta2) * (g * g - v)
+        d = namespace(p).sqrt(v) * (1 / math.sqrt(1 - beta2**step)) + float(group["eps"])
+        r = m / d * (1 / (1 - beta1**step)) + float(group["weight_decay"]) * p
+        p -= float(group["lr"]) * _ratio(p, r) * r

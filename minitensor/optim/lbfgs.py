@@ -1,0 +1,236 @@
+"""L-BFGS: a quasi-Newton method for smooth functions without noise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import namespace, to_numpy
+from minitensor.errors import StateDictError
+from minitensor.graph import enable_grad
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["LBFGS"]
+
+Array = Any
+MEMORY = ("d", "t", "s", "y", "gradient", "iterations", "scale")
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS (Nocedal & Wright 2006, algorithms 7.4 and 7.5), as in PyTorch.
+
+    Each `step(closure)` makes up to max_iter iterations p ← p + t d with d = -H g, where the inverse Hessian H is known
+    from the last `history_size` pairs s = Δp, y = Δg. closure: clears the gradients, computes the loss, calls backward,
+    returns the loss; it is called many times. t is lr, or found by a line search that fulfils the strong Wolfe
+    conditions (`line_search_fn="strong_wolfe"`: algorithms 3.5 and 3.6). One group of parameters.
+    Differs from PyTorch: the line search interpolates by the same cubic, but brackets as the book does, so its steps
+    may differ.
+
+    >>> from minitensor import Tensor
+    >>> x = Tensor([-1.5, 2.0], dtype="float64", requires_grad=True)
+    >>> optimizer = LBFGS([x], line_search_fn="strong_wolfe", max_iter=100)
+    >>> def rosenbrock():
+    ...     optimizer.zero_grad()
+    ...     loss = (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+    ...     loss.backward()
+    ...     return loss
+    >>> loss = optimizer.step(rosenbrock)
+    >>> x
+    Tensor float64 (2,) requires_grad: [1. 1.]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1.0,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-7,
+        tolerance_change: float = 1e-9,
+        history_size: int = 100,
+        line_search_fn: str | None = None,
+    ) -> None:
+        if line_search_fn not in (None, "strong_wolfe"):
+            raise ValueError(f"LBFGS: line_search_fn is None or 'strong_wolfe'; got {line_search_fn!r}")
+        settings = {"lr": lr, "max_iter": max_iter, "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval}
+        settings |= {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
+        super().__init__(params, settings | {"history_size": history_size, "line_search_fn": line_search_fn})
+        if len(self.param_groups) != 1:
+            raise ValueError(f"LBFGS takes one group of parameters; got {len(self.param_groups)}")
+        self._memory: dict[str, Any] = {"s": [], "y": [], "iterations": 0, "scale": 1.0}
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return none: what is remembered belongs to all parameters together."""
+        return ()
+
+    def _gradient(self) -> Array:
+        """Return all gradients as one vector, zeros where backward did not reach."""
+        params = self.param_groups[0]["params"]
+        xp = namespace(params[0].data)
+        parts = [xp.zeros(p.size, p.dtype) if p.grad is None else p.grad.data.reshape(-1) for p in params]
+        return xp.concatenate(parts)
+
+    def _move(self, direction: Array, length: float) -> None:
+        start = 0
+        for p in self.param_groups[0]["params"]:
+            p.data += (length * direction[start : start + p.size].reshape(p.shape)).astype(p.dtype)
+            p.changed()
+            start += p.size
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Make up to max_iter iterations; returns the first loss."""
+        if closure is None:
+            raise TypeError("LBFGS.step needs a closure: a function that clears the gradients, and returns the loss")
+        group, memory = self.param_groups[0], self._memory
+
+        def evaluate() -> tuple[float, Array]:
+            with enable_grad():
+                loss = closure()
+            return float(loss), self._gradient()
+
+        with enable_grad():
+            first = closure()
+        loss, g = float(first), self._gradient()
+        evaluations = 1
+        if float(abs(g).max()) <= group["tolerance_grad"]:
+            return first
+        for iteration in range(1, group["max_iter"] + 1):
+            memory["iterations"] += 1
+            d = self._direction(g)
+            before, memory["gradient"], memory["d"] = loss, g, d
+            slope = float(g @ d)
+            t = float(group["lr"])
+            if memory["iterations"] == 1:
+                t *= min(1.0, 1.0 / float(abs(g).sum()))
+            if slope > -group["tolerance_change"]:
+                break
+            if group["line_search_fn"]:
+                loss, g, t, spent = self._search(evaluate, d, t, loss, g, slope, group["max_eval"] - evaluations)
+                evaluations += spent
+            else:
+                self._move(d, t)
+                if iteration < group["max_iter"]:
+                    loss, g = evaluate()
+                    evaluations += 1
+            memory["t"] = t
+            if (
+                evaluations >= group["max_eval"]
+                or float(abs(g).max()) <= group["tolerance_grad"]
+                or float(abs(d).max()) * t <= group["tolerance_change"]
+                or abs(loss - before) < group["tolerance_change"]
+            ):
+                break
+        return first
+
+    def _direction(self, g: Array) -> Array:
+        """Return -H g by the two-loop recursion (algorithm 7.4), after taking the last step into the memory."""
+        memory = self._memory
+        if memory["iterations"] == 1:
+            return -g
+        y, s = g - memory["gradient"], memory["d"] * memory["t"]
+        curvature = float(y @ s)
+        if curvature > 1e-10:
+            memory["s"].append(s)
+            memory["y"].append(y)
+            for pairs in (memory["s"], memory["y"]):
+                del pairs[: -self.param_groups[0]["history_size"]]
+            memory["scale"] = curvature / float(y @ y)
+        q = -g
+        weights = []
+        for s, y in zip(reversed(memory["s"]), reversed(memory["y"]), strict=True):
+            weights.append(float(s @ q) / float(y @ s))
+            q = q - weights[-1] * y
+        q = q * memory["scale"]
+        for s, y, a in zip(memory["s"], memory["y"], reversed(weights), strict=True):
+            q = q + (a - float(y @ q) / float(y @ s)) * s
+        return q
+
+    def _search(
+        self,
+        evaluate: Callable[[], tuple[float, Array]],
+        d: Array,
+        t: float,
+        loss: float,
+        g: Array,
+        slope: float,
+        budget: int,
+        c1: float = 1e-4,
+        c2: float = 0.9,
+    ) -> tuple[float, Array, float, int]:
+        """Find t with f(t) ≤ f(0) + c₁ t f'(0) and |f'(t)| ≤ c₂ |f'(0)|; returns loss, gradient, t, evaluations.
+
+        t grows until an interval [low, high] with such a t is known (algorithm 3.5), which then shrinks (3.6). `low` is
+        the best point so far. Points are (t, f, f', g).
+        """
+        at = 0.0
+
+        def probe(t: float) -> tuple[float, float, float, Array]:
+            nonlocal at
+            self._move(d, t - at)
+            at = t
+            f, gradient = evaluate()
+            return t, f, float(gradient @ d), gradient
+
+        start = low = (0.0, loss, slope, g)
+        high: tuple[float, float, float, Array] | None = None
+        spent = 0
+        while spent < max(budget, 1):
+            spent += 1
+            now = probe(t)
+            if not now[1] <= loss + c1 * t * slope or (low is not start or high is not None) and now[1] >= low[1]:
+                high = now  # too far
+            elif abs(now[2]) <= -c2 * slope:
+                low = now
+                break
+            elif high is None:
+                low, high = (now, low) if now[2] >= 0 else (now, None)
+            else:
+                low, high = now, (low if now[2] * (high[0] - low[0]) >= 0 else high)
+            if high is None:
+                t *= 3
+            else:
+                left, right = sorted((low[0], high[0]))
+                if (right - left) * float(abs(d).max()) < self.param_groups[0]["tolerance_change"]:
+                    break
+                edge = 0.1 * (right - left)
+                t = min(max(_cubic(low, high), left + edge), right - edge)
+        self._move(d, low[0] - at)
+        return low[1], low[3], low[0], spent
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the memory with the settings."""
+        state = super().state_dict()
+        return {**state, "state": {0: {k: _copied(v) for k, v in self._memory.items()}}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        memory = dict(next(iter(state["state"].values()), {}))
+        if unknown := set(memory) - set(MEMORY):
+            raise StateDictError(f"LBFGS knows no state {sorted(unknown)[0]!r}: it has {', '.join(MEMORY)}")
+        super().load_state_dict({**state, "state": {}})
+        xp = namespace(self.param_groups[0]["params"][0].data)
+        self._memory |= {
+            k: [xp.asarray(x) for x in v] if k in ("s", "y") else xp.asarray(v) if k in ("d", "gradient") else v
+            for k, v in memory.items()
+        }
+
+
+def _copied(v: Any) -> Any:
+    if isinstance(v, list):
+        return [_copied(x) for x in v]
+    return np.array(to_numpy(v)) if hasattr(v, "shape") else v
+
+
+def _cubic(a: tuple[float, float, float, Array], b: tuple[float, float, float, Array]) -> float:
+    """Return the minimiser of the cubic with the values and slopes of two points (3.59); the middle, if it has none."""
+    (ta, fa, ga, _), (tb, fb, gb, _) = sorted((a, b), key=lambda p: p[0])
+    if ta == tb:
+        return tb
+    d1 = ga + gb - 3 * (fa - fb) / (ta - tb)
+    square = d1 * d1 - ga * gb
+    if not square >= 0:
+        return (ta + tb) / 2
+    d2 = square**0.5
+    return float(tb - (tb - ta) * (gb + d2 - d1) / (gb - ga + 2 * d2))

@@ -1,0 +1,61 @@
+"""Lion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.adam import check_betas
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["Lion"]
+
+Array = Any
+
+
+class Lion(Optimizer):
+    """The sign of an interpolated momentum, with decoupled weight decay (Chen et al. 2023, algorithm 2).
+
+        p ← p - lr (sign(β₁ m + (1 - β₁) g) + weight_decay p)
+        m ← β₂ m + (1 - β₂) g
+
+    Every entry moves by lr, so lr is 3 to 10 times smaller than AdamW's, and weight_decay as much larger.
+
+    >>> from minitensor import Tensor
+    >>> x = Tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = Lion([x], lr=0.1)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    Tensor float32 (2,) requires_grad: [ 0.9 -1.9]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": check_betas(self, betas), "weight_decay": weight_decay})
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the momentum."""
+        return ("exp_avg",)
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (m,), (s, t), (beta1, beta2) = namespace(p), moments, scratch, group["betas"]
+        lr = float(group["lr"])
+        xp.subtract(g, m, out=s)  # β m + (1 - β) g = m + (1 - β)(g - m)
+        xp.multiply(s, 1 - beta1, out=t)
+        t += m
+        xp.sign(t, out=t)
+        p *= 1 - lr * float(group["weight_decay"])
+        t *= lr
+        p -= t
+        s *= 1 - beta2
+        m += s

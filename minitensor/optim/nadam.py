@@ -1,0 +1,144 @@
+"""NAdam and RAdam: two corrections of Adam's first steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.adam import check_betas
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["NAdam", "RAdam"]
+
+Array = Any
+
+
+class _Corrected(Optimizer):
+    """What the two share: settings, decay of either kind, and Adam's two means."""
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the means of the gradient and of its square."""
+        return ("exp_avg", "exp_avg_sq")
+
+    @staticmethod
+    def means(p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], scratch: Sequence[Array]) -> Array:
+        """Decay p or g, move both means, and return the gradient; the first scratch array is free afterwards."""
+        xp, (s, decayed), (m, v), (beta1, beta2) = namespace(p), scratch, moments, group["betas"]
+        if group["weight_decay"] and group["decoupled_weight_decay"]:
+            p *= 1 - float(group["lr"]) * float(group["weight_decay"])
+        elif group["weight_decay"]:
+            xp.multiply(p, float(group["weight_decay"]), out=decayed)
+            decayed += g
+            g = decayed
+        xp.subtract(g, m, out=s)
+        s *= 1 - beta1
+        m += s
+        xp.multiply(g, g, out=s)
+        s -= v
+        s *= 1 - beta2
+        v += s
+        return g
+
+
+class NAdam(_Corrected):
+    """Adam with Nesterov's momentum (Dozat 2016), as in PyTorch.
+
+        μₜ = β₁ (1 - 0.96^(t · momentum_decay) / 2)
+        m ← m + (1 - β₁)(g - m),   v ← v + (1 - β₂)(g² - v),   d = √(v / (1 - β₂ᵗ)) + eps
+        p ← p - lr (1 - μₜ) / (1 - Πμ) · g / d - lr μₜ₊₁ / (1 - Πμ μₜ₊₁) · m / d        with Πμ = μ₁ ⋯ μₜ
+
+    >>> from minitensor.nn import Linear
+    >>> NAdam(Linear(3, 4).parameters(), lr=1e-4).param_groups[0]["momentum_decay"]
+    0.004
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, settings | more)
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (m, v), (beta1, beta2) = namespace(p), moments, group["betas"]
+        g = self.means(p, g, moments, group, scratch)
+        lr, decay = float(group["lr"]), float(group["momentum_decay"])
+        product, mu, following = _momentum_products(beta1, decay, step)
+        d = xp.sqrt(v)
+        d *= 1 / math.sqrt(1 - beta2**step)
+        d += float(group["eps"])
+        s = scratch[0]
+        xp.divide(g, d, out=s)
+        s *= lr * (1 - mu) / (1 - product)
+        p -= s
+        xp.divide(m, d, out=s)
+        s *= lr * following / (1 - product * following)
+        p -= s
+
+
+@lru_cache(maxsize=64)
+def _momentum_products(beta1: float, decay: float, step: int) -> tuple[float, float, float]:
+    """Return μ₁ ⋯ μₜ, μₜ and μₜ₊₁: functions of the step alone, so nothing is saved for them."""
+
+    def mu(t: int) -> float:
+        return float(beta1 * (1 - 0.5 * 0.96 ** (t * decay)))
+
+    return math.prod(mu(t) for t in range(1, step + 1)), mu(step), mu(step + 1)
+
+
+class RAdam(_Corrected):
+    """Adam that waits with dividing until the variance is known well enough (Liu et al. 2020), as in PyTorch.
+
+        ρ∞ = 2 / (1 - β₂) - 1,   ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ),   m̂ = m / (1 - β₁ᵗ)
+        p ← p - lr m̂                                                          while ρₜ ≤ 5
+        p ← p - lr m̂ √(1 - β₂ᵗ) / (√v + eps) · √((ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ))   afterwards
+
+    >>> from minitensor.nn import Linear
+    >>> len(RAdam(Linear(3, 4).parameters()).param_groups)
+    1
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"decoupled_weight_decay": decoupled_weight_decay})
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (m, v), (beta1, beta2), s = namespace(p), moments, group["betas"], scratch[0]
+        self.means(p, g, moments, group, scratch)
+        size = float(group["lr"]) / (1 - beta1**step)
+        limit = 2 / (1 - beta2) - 1
+        rho = limit - 2 * step * beta2**step / (1 - beta2**step)
+        if rho > 5:
+            xp.sqrt(v, out=s)
+            s += float(group["eps"])
+            xp.divide(m, s, out=s)
+            rectified = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+            size *= math.sqrt((1 - beta2**step) * rectified)
+        else:
+            s[...] = m
+        s *= size
+        p -= s

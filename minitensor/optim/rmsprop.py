@@ -1,0 +1,86 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from minitensor.backend import namespace
+from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["RMSprop"]
+
+Array = Any
+
+
+class RMSprop(Optimizer):
+    """Gradients divided by their root mean square (Tieleman & Hinton 2012; centred: Graves 2013), as in PyTorch.
+
+        g ← g + weight_decay p
+        v ← α v + (1 - α) g²            (centered: the variance v - a², with a ← α a + (1 - α) g)
+        b ← momentum b + g / (√v + eps)
+        p ← p - lr b
+
+    >>> from minitensor import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> optimizer = RMSprop([x], lr=0.01)
+    >>> (x * x).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    Tensor float32 (1,) requires_grad: [0.9]
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        settings = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"momentum": momentum, "centered": centered})
+
+    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Return the mean square, and what momentum and centring need."""
+        return (
+            "square_avg",
+            *(("momentum_buffer",) if group["momentum"] else ()),
+            *(("grad_avg",) if group["centered"] else ()),
+        )
+
+    def update(
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+    ) -> None:
+        """Change p; see the class."""
+        xp, (s, decayed) = namespace(p), scratch
+        alpha, v = float(group["alpha"]), moments[0]
+        if group["weight_decay"]:
+            xp.multiply(p, float(group["weight_decay"]), out=decayed)
+            decayed += g
+            g = decayed
+        xp.multiply(g, g, out=s)
+        s *= 1 - alpha
+        v *= alpha
+        v += s
+        if group["centered"]:
+            a = moments[-1]
+            xp.subtract(g, a, out=s)
+            s *= 1 - alpha
+            a += s
+            xp.multiply(a, a, out=s)
+            xp.subtract(v, s, out=s)
+            xp.sqrt(s, out=s)
+        else:
+            xp.sqrt(v, out=s)
+        s += float(group["eps"])
+        xp.divide(g, s, out=s)
+        if group["momentum"]:
+            b = moments[1]
+            b *= float(group["momentum"])
+            b += s
+            s[...] = b
+        s *= float(group["lr"])
+        p -= s
