@@ -187,6 +187,8 @@ def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
         else:
             leaf.slot[...] = g
             leaf.grad = wrap(leaf.slot)
+            leaf.grad.version = leaf.slot_version  # a gradient that somebody kept from before is this memory
+            leaf.grad.changed()
     elif leaf.grad.source is not None:
         leaf.grad = leaf.grad + wrap(g)
     else:

@@ -111,6 +111,7 @@ class Variable:
 
     __slots__ = ("__weakref__", "data", "grad", "hooks", "requires_grad", "source", "version")
     hooks: dict[int, Callable[[Any], Any]]  # of a leaf; made by the first `register_hook`
+    slot_version: list[int]  # of the slot, with which every gradient that is a view of it counts
     slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
 
     def __init__(self, data: Array, source: Any = None) -> None:

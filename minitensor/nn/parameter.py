@@ -21,11 +21,12 @@ class Parameter(Tensor):
     Tensor float32 (2,) requires_grad: [1. 2.]
     """
 
-    __slots__ = ("home", "slot")
+    __slots__ = ("home", "slot", "slot_version")
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         self.slot: Any = None  # a view of the optimizer's gradients, of this shape
+        self.slot_version = [0]
         self.home: tuple[Any, int] | None = None  # (the flat buffers, where in them this parameter starts)
 
     def replace(self, data: Any) -> None:

@@ -15,6 +15,7 @@ from minitensor.optim.optimizer import Optimizer
 __all__ = ["LBFGS"]
 
 Array = Any
+FRESH = {"iterations": 0, "scale": 1.0}
 MEMORY = ("d", "t", "s", "y", "gradient", "iterations", "scale")
 
 
@@ -59,7 +60,7 @@ class LBFGS(Optimizer):
         super().__init__(params, settings | {"history_size": history_size, "line_search_fn": line_search_fn})
         if len(self.param_groups) != 1:
             raise ValueError(f"LBFGS takes one group of parameters; got {len(self.param_groups)}")
-        self._memory: dict[str, Any] = {"s": [], "y": [], "iterations": 0, "scale": 1.0}
+        self._memory: dict[str, Any] = dict(FRESH, s=[], y=[])
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return none: what is remembered belongs to all parameters together."""
@@ -211,7 +212,7 @@ class LBFGS(Optimizer):
             raise StateDictError(f"LBFGS knows no state {sorted(unknown)[0]!r}: it has {', '.join(MEMORY)}")
         super().load_state_dict({**state, "state": {}})
         xp = namespace(self.param_groups[0]["params"][0].data)
-        self._memory |= {
+        self._memory = dict(FRESH, s=[], y=[]) | {
             k: [xp.asarray(x) for x in v] if k in ("s", "y") else xp.asarray(v) if k in ("d", "gradient") else v
             for k, v in memory.items()
         }

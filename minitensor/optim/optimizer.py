@@ -85,6 +85,14 @@ class Optimizer:
             self.param_groups.append(self._checked(group))
         self._gather()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "param_groups": self.param_groups, "state": self.state_dict()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.defaults, self.param_groups, self._sections = state["defaults"], state["param_groups"], []
+        self._gather()
+        self.load_state_dict(state["state"])
+
     def __repr__(self) -> str:
         groups = (
             f"{len(g['params'])} parameters, " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")

@@ -1,11 +1,14 @@
 """Steps by hand of the optimizers that PyTorch lacks, the line search, groups, and what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 import minitensor as mt
 from minitensor import nn, optim
-from minitensor.errors import StateDictError
+from minitensor.errors import InPlaceError, StateDictError
 from minitensor.optim.muon import orthogonalize
 
 rng = np.random.default_rng(0)
@@ -154,3 +157,37 @@ def test_states_of_others_are_refused():
         broken["state"] = {key: broken["state"][0]}
         with pytest.raises(StateDictError, match=f"parameter {key}"):
             made(optim.Adam).load_state_dict(broken)
+
+
+@pytest.mark.parametrize("copied", [lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy], ids=["pickle", "deepcopy"])
+@pytest.mark.parametrize("make", [lambda p: optim.AdamW(p, lr=0.1), lambda p: optim.LBFGS(p, max_iter=2)])
+def test_a_copied_pair_goes_on_as_the_original(copied, make):
+    def step(model, optimizer):
+        def closure():
+            optimizer.zero_grad()
+            loss = (model(mt.ones((1, 2))) ** 2).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return model.weight.numpy().copy()
+
+    mt.manual_seed(0)
+    model = nn.Linear(2, 3)
+    optimizer = make(model.parameters())
+    before = step(model, optimizer)
+    other, again = copied((model, optimizer))
+    np.testing.assert_array_equal(step(other, again), step(model, optimizer))
+    assert not np.array_equal(before, model.weight.numpy())
+
+
+def test_a_gradient_that_was_kept_is_known_to_have_changed():
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    model(mt.ones((1, 2))).sum().backward()
+    kept, q = model.weight.grad, mt.Tensor(np.ones((1, 2), np.float32), requires_grad=True)
+    h = (kept * q).sum()
+    optimizer.zero_grad()
+    (model(mt.ones((1, 2))) * 7).sum().backward()
+    with pytest.raises(InPlaceError):
+        h.backward()
