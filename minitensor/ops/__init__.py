@@ -17,6 +17,7 @@ from minitensor.ops import (
     normalisation,
     piecewise,
     pooling,
+    recurrent,
     reduce,
     shape,
     windows,
@@ -24,5 +25,5 @@ from minitensor.ops import (
 
 __all__ = [
     "activation", "attention", "convolution", "distance", "elementwise", "gated", "index", "linalg", "loss",
-    "normalisation", "piecewise", "pooling", "reduce", "shape", "windows",
+    "normalisation", "piecewise", "pooling", "recurrent", "reduce", "shape", "windows",
 ]  # fmt: skip
