@@ -12,93 +12,63 @@ Sequential(
 (5, 4)
 """
 
-from minitensor.nn import functional, initial
-from minitensor.nn.activation import (
-    CELU,
-    ELU,
-    GELU,
-    SELU,
-    LogSigmoid,
-    Mish,
-    Sigmoid,
-    SiLU,
-    Softplus,
-    Softsign,
-    Tanh,
-    Tanhshrink,
+from minitensor.nn import (
+    activation,
+    containers,
+    dropout,
+    embedding,
+    flatten,
+    functional,
+    gated,
+    identity,
+    init,
+    initial,
+    layer_normalisation,
+    linear,
+    loss,
+    normalisation,
+    parameters,
+    piecewise,
 )
-from minitensor.nn.containers import Identity, LayerList, Sequential
+from minitensor.nn.activation import *  # noqa: F403
+from minitensor.nn.containers import *  # noqa: F403
 from minitensor.nn.convolution import Conv2d
-from minitensor.nn.dropout import Dropout
-from minitensor.nn.embedding import Embedding
-from minitensor.nn.flatten import Flatten
-from minitensor.nn.gated import GLU, LogSoftmax, Softmax, Softmax2d, Softmin, SwiGLU
+from minitensor.nn.dropout import *  # noqa: F403
+from minitensor.nn.embedding import *  # noqa: F403
+from minitensor.nn.flatten import *  # noqa: F403
+from minitensor.nn.gated import *  # noqa: F403
+from minitensor.nn.identity import *  # noqa: F403
 from minitensor.nn.layer import Layer
-from minitensor.nn.linear import Linear
-from minitensor.nn.normalisation import BatchNorm1d, BatchNorm2d, LayerNorm, frozen_statistics
+from minitensor.nn.layer_normalisation import *  # noqa: F403
+from minitensor.nn.linear import *  # noqa: F403
+from minitensor.nn.loss import *  # noqa: F403
+from minitensor.nn.normalisation import *  # noqa: F403
 from minitensor.nn.parameter import Parameter
-from minitensor.nn.piecewise import (
-    Hardshrink,
-    Hardsigmoid,
-    Hardswish,
-    Hardtanh,
-    LeakyReLU,
-    PReLU,
-    ReLU,
-    ReLU6,
-    RReLU,
-    Softshrink,
-    Threshold,
-)
+from minitensor.nn.parameters import *  # noqa: F403
+from minitensor.nn.piecewise import *  # noqa: F403
 from minitensor.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 
 __all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
-    "BatchNorm1d",
-    "BatchNorm2d",
     "Conv2d",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "Identity",
     "Layer",
-    "LayerList",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
     "MaxPool2d",
-    "Mish",
-    "PReLU",
     "Parameter",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "SwiGLU",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-    "frozen_statistics",
     "functional",
+    "init",
     "initial",
 ]
+__all__ += activation.__all__
+__all__ += containers.__all__
+__all__ += dropout.__all__
+__all__ += embedding.__all__
+__all__ += flatten.__all__
+__all__ += gated.__all__
+__all__ += identity.__all__
+__all__ += layer_normalisation.__all__
+__all__ += linear.__all__
+__all__ += loss.__all__
+__all__ += normalisation.__all__
+__all__ += parameters.__all__
+__all__ += piecewise.__all__

@@ -7,12 +7,17 @@ from typing import Any, Self, overload
 
 from minitensor.nn.layer import Layer
 
-__all__ = ["Identity", "LayerList", "Sequential"]
+__all__ = ["LayerDict", "LayerList", "Sequential"]
 
 
 class LayerList(Layer):
     """A list of layers whose parameters are found, under the names 0, 1, 2, ...
 
+    Indexing, slices, iteration, append, extend, insert, pop, del and + as a list's. Raises TypeError for what is no
+    Layer.
+    Differs from PyTorch: it is called ModuleList there.
+
+    >>> from minitensor.nn import Identity
     >>> LayerList([Identity(), Identity()])
     LayerList(
       0: Identity()
@@ -41,6 +46,17 @@ class LayerList(Layer):
         name = [name for name, _ in self._children()][index]
         setattr(self, name, self._checked(layer))
 
+    def __delitem__(self, index: int | slice) -> None:
+        kept = list(self)
+        del kept[index]
+        self._refill(kept)
+
+    def __contains__(self, layer: object) -> bool:
+        return any(layer is held for held in self)
+
+    def __add__(self, layers: Iterable[Layer]) -> LayerList:
+        return LayerList([*self, *layers])
+
     def append(self, layer: Layer) -> Self:
         """Add a layer at the end."""
         setattr(self, str(len(self)), self._checked(layer))
@@ -52,6 +68,24 @@ class LayerList(Layer):
             self.append(layer)
         return self
 
+    def insert(self, index: int, layer: Layer) -> None:
+        """Put a layer in before a place."""
+        held = list(self)
+        held.insert(index, self._checked(layer))
+        self._refill(held)
+
+    def pop(self, index: int = -1) -> Layer:
+        """Take a layer out and return it."""
+        layer = self[index]
+        del self[index]
+        return layer
+
+    def _refill(self, layers: list[Layer]) -> None:
+        """Hold these layers, under the names 0, 1, 2, ... anew."""
+        for name in [name for name, _ in self._children()]:
+            delattr(self, name)
+        self.extend(layers)
+
     def _checked(self, layer: Any) -> Layer:
         if not isinstance(layer, Layer):
             raise TypeError(f"{type(self).__name__} holds layers; got a {type(layer).__name__}")
@@ -61,6 +95,9 @@ class LayerList(Layer):
 class Sequential(LayerList):
     """Layers one after another: y = layer_n(... layer_1(x)). Takes layers, or one dict of named layers.
 
+    Differs from PyTorch: in nothing.
+
+    >>> from minitensor.nn import Identity
     >>> Sequential(Identity(), Identity())
     Sequential(
       0: Identity()
@@ -89,12 +126,80 @@ class Sequential(LayerList):
         return x
 
 
-class Identity(Layer):
-    """y = x; takes and ignores any arguments, so that it can stand in for another layer."""
+class LayerDict(Layer):
+    """A dict of layers whose parameters are found, under their keys.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
+    layers: a mapping or pairs. Keys are words that can be part of a state dict's key: no dot, not empty, and no
+    attribute of the class (KeyError). len, in, iteration over the keys, keys, values, items, update, pop, clear as a
+    dict's.
+    Differs from PyTorch: it is called ModuleDict there.
 
-    def forward(self, x: Any) -> Any:
-        """Return x."""
-        return x
+    >>> from minitensor.nn import Identity
+    >>> LayerDict({"left": Identity()})
+    LayerDict(
+      left: Identity()
+    )
+    """
+
+    def __init__(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]] = ()) -> None:
+        self.update(layers)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._children())
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._children())
+
+    def __contains__(self, key: object) -> bool:
+        return any(key == name for name in self)
+
+    def __getitem__(self, key: str) -> Layer:
+        if key not in self:
+            raise KeyError(f"LayerDict has no layer {key!r}; it has {list(self)}")
+        return getattr(self, key)  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: str, layer: Layer) -> None:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"LayerDict holds layers; got a {type(layer).__name__}")
+        setattr(self, checked_key(self, key), layer)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]  # or KeyError
+        delattr(self, key)
+
+    def update(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]]) -> None:
+        """Add layers, or put others in their places."""
+        for key, layer in layers.items() if isinstance(layers, Mapping) else layers:
+            self[key] = layer
+
+    def pop(self, key: str) -> Layer:
+        """Take a layer out and return it."""
+        layer = self[key]
+        del self[key]
+        return layer
+
+    def clear(self) -> None:
+        """Take all layers out."""
+        for key in list(self):
+            del self[key]
+
+    def keys(self) -> Iterator[str]:
+        """Iterate over the keys."""
+        return iter(self)
+
+    def values(self) -> Iterator[Layer]:
+        """Iterate over the layers."""
+        return (layer for _, layer in self._children())
+
+    def items(self) -> Iterator[tuple[str, Layer]]:
+        """Iterate over (key, layer)."""
+        return iter(list(self._children()))
+
+
+def checked_key(owner: Layer, key: Any) -> str:
+    """Return a key that can be an attribute of the owner and part of a state dict's key."""
+    if not isinstance(key, str) or not key or "." in key:
+        raise KeyError(f"{type(owner).__name__}: a key is a word without a dot; got {key!r}")
+    if hasattr(type(owner), key) or (key.startswith("_") and key in owner.__dict__):
+        raise KeyError(f"{type(owner).__name__} has an attribute {key!r} already: take another key")
+    return key

@@ -1,17 +1,22 @@
-"""From images to vectors."""
+"""Axes merged, and cut again."""
 
 from __future__ import annotations
 
 import math
 
+from numpy.lib.array_utils import normalize_axis_index
+
 from minitensor.nn.layer import Layer
 from minitensor.tensor import Tensor
 
-__all__ = ["Flatten"]
+__all__ = ["Flatten", "Unflatten"]
 
 
 class Flatten(Layer):
     """The axes from start_dim to end_dim become one: by default (n, c, h, w) -> (n, c h w).
+
+    A number becomes (1,). Raises IndexError for an axis that is not there, ValueError if start_dim comes after end_dim.
+    Differs from PyTorch: in nothing.
 
     >>> from minitensor import zeros
     >>> Flatten()(zeros((2, 3, 4))).shape
@@ -23,9 +28,42 @@ class Flatten(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same entries with fewer axes."""
-        first, last = self.start_dim % x.ndim, self.end_dim % x.ndim
-        return x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        shape = x.shape or (1,)
+        first, last = (normalize_axis_index(d, len(shape)) for d in (self.start_dim, self.end_dim))
+        if first > last:
+            raise ValueError(f"Flatten: start_dim {first} comes after end_dim {last} in shape {x.shape}")
+        return x.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
     def extra_repr(self) -> str:
         """Return the axes, if they are not the defaults."""
         return "" if (self.start_dim, self.end_dim) == (1, -1) else f"{self.start_dim}, {self.end_dim}"
+
+
+class Unflatten(Layer):
+    """The axis `dim` becomes several, of the lengths `unflattened_size`; one of them may be -1.
+
+    Raises IndexError for an axis that is not there, ValueError for lengths whose product is not the axis's.
+    Differs from PyTorch: no named dimensions.
+
+    >>> from minitensor import zeros
+    >>> Unflatten(1, (3, -1))(zeros((2, 12))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, dim: int, unflattened_size: tuple[int, ...] | list[int]) -> None:
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the same entries with more axes."""
+        at, size = normalize_axis_index(self.dim, x.ndim), self.unflattened_size
+        known = math.prod(n for n in size if n != -1)
+        fits = x.shape[at] == known if -1 not in size else size.count(-1) == 1 and known and not x.shape[at] % known
+        if not fits:
+            raise ValueError(f"Unflatten: axis {self.dim} of shape {x.shape} cannot be cut into {size}")
+        if -1 in size:
+            size = tuple(x.shape[at] // known if n == -1 else n for n in size)
+        return x.reshape(*x.shape[:at], *size, *x.shape[at + 1 :])
+
+    def extra_repr(self) -> str:
+        """Return the axis and its parts."""
+        return f"{self.dim}, {self.unflattened_size}"

@@ -1,4 +1,4 @@
-"""The affine map."""
+"""Affine and bilinear maps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
 from minitensor.tensor import Tensor
 
-__all__ = ["Linear"]
+__all__ = ["Bilinear", "Linear"]
 
 
 class Linear(Layer):
     """y = x Wᵀ + b.
 
     Shapes: x (..., in_features), weight (out_features, in_features), bias (out_features,) -> (..., out_features).
-    Both start uniform on ±1/√in_features.
+    Both start uniform on ±1/√in_features. Raises ValueError if the input's last length differs.
+    Differs from PyTorch: in nothing.
 
     >>> Linear(3, 4)
     Linear(3 -> 4)
@@ -40,3 +41,40 @@ class Linear(Layer):
     def extra_repr(self) -> str:
         """Return in -> out."""
         return f"{self.in_features} -> {self.out_features}" + ("" if self.bias is not None else ", bias=False")
+
+
+class Bilinear(Layer):
+    """y_k = x1ᵀ W_k x2 + b_k.
+
+    Shapes: x1 (..., in1_features), x2 (..., in2_features), weight (out_features, in1_features, in2_features), bias
+    (out_features,) -> (..., out_features). Both start uniform on ±1/√in1_features. Raises ValueError for lengths that
+    do not fit. Differs from PyTorch: in nothing.
+
+    >>> Bilinear(3, 4, 5)
+    Bilinear(3, 4 -> 5)
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        if in1_features <= 0:
+            raise ValueError(f"Bilinear: in1_features is above 0; got {in1_features}")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        bound = 1 / math.sqrt(in1_features)
+        self.weight = Parameter(initial.uniform((out_features, in1_features, in2_features), bound, generator))
+        self.bias = Parameter(initial.uniform(out_features, bound, generator)) if bias else None
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """Return x1ᵀ W x2 + b."""
+        return F.bilinear(x1, x2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Return in1, in2 -> out."""
+        text = f"{self.in1_features}, {self.in2_features} -> {self.out_features}"
+        return text + ("" if self.bias is not None else ", bias=False")

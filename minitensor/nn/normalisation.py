@@ -1,4 +1,7 @@
-"""Normalisation layers, and how to keep batch norm's running statistics as they are."""
+"""Batch and instance normalisation, and how to keep their running statistics as they are.
+
+Those without statistics of their own, layer norm and its kin, stand in `layer_normalisation.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,42 @@ from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
 from minitensor.tensor import Tensor
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm", "frozen_statistics"]
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
+    "frozen_statistics",
+]  # fmt: skip
 
 
-class _BatchNorm(Layer):
+class _Norm(Layer):
+    """What batch and instance norm share: a scale and a shift for each channel, and running statistics."""
+
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
+
+    def __init__(
+        self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, bias: bool
+    ) -> None:
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.update_statistics = True
+        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
+        self.weight = Parameter(ones.copy()) if affine else None
+        self.bias = Parameter(zeros.copy()) if affine and bias else None
+        self.register_buffer("running_mean", Tensor(zeros) if track else None)
+        self.register_buffer("running_var", Tensor(ones) if track else None)
+        self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if track else None)
+
+    def _settings(self, affine: bool, track: bool) -> str:
+        """Return the channels, and the settings that are not these defaults."""
+        text = f"{self.num_features}"
+        text += "" if self.eps == 1e-5 else f", eps={self.eps}"
+        text += "" if self.momentum == 0.1 else f", momentum={self.momentum}"
+        text += "" if (self.weight is not None) == affine else f", affine={not affine}"
+        text += "" if self.weight is None or self.bias is not None else ", bias=False"
+        return text + ("" if (self.running_mean is not None) == track else f", track_running_stats={not track}")
+
+
+class _BatchNorm(_Norm):
     """y = (x - mean) / √(var + eps) · weight + bias for each channel (Ioffe & Szegedy 2015).
 
     In training, mean and (biased) variance are the batch's, and the running ones move towards them:
@@ -35,18 +70,10 @@ class _BatchNorm(Layer):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
-        self.num_features, self.eps, self.momentum = num_features, eps, momentum
-        self.update_statistics = True
-        ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)
-        self.weight = Parameter(ones.copy()) if affine else None
-        self.bias = Parameter(zeros.copy()) if affine else None
-        self.running_mean: Tensor | None
-        self.running_var: Tensor | None
-        self.num_batches_tracked: Tensor | None
-        self.register_buffer("running_mean", Tensor(zeros) if track_running_stats else None)
-        self.register_buffer("running_var", Tensor(ones) if track_running_stats else None)
-        self.register_buffer("num_batches_tracked", Tensor(np.zeros((), np.int64)) if track_running_stats else None)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised activations."""
@@ -55,29 +82,30 @@ class _BatchNorm(Layer):
             raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {x.shape}")
         mean, var, count = self.running_mean, self.running_var, self.num_batches_tracked
         weight, bias, eps = self.weight, self.bias, self.eps
-        if count is None or (self.training and (state.replaying or not self.update_statistics)):
+        if count is None or (self.training and not self.update_statistics):
             return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
         if not self.training:
             return F.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)
         momentum = 1 / (count.item() + 1) if self.momentum is None else self.momentum
         y = F.batch_norm(x, mean, var, weight, bias, training=True, momentum=momentum, eps=eps)
-        count.data += 1
-        count.changed()
+        if not state.replaying:
+            count.data += 1
+            count.changed()
         return y
 
     def extra_repr(self) -> str:
         """Return the channels, and the settings that are not the defaults."""
-        text = f"{self.num_features}"
-        text += "" if self.eps == 1e-5 else f", eps={self.eps}"
-        text += "" if self.momentum == 0.1 else f", momentum={self.momentum}"
-        text += "" if self.weight is not None else ", affine=False"
-        return text + ("" if self.running_mean is not None else ", track_running_stats=False")
+        return self._settings(affine=True, track=True)
 
 
 class BatchNorm1d(_BatchNorm):
     """Batch normalisation of vectors or sequences: (n, c) or (n, c, length), the same out.
 
     y = (x - mean) / √(var + eps) · weight + bias for each channel; see `BatchNorm2d`.
+    Differs from PyTorch: in nothing.
+
+    >>> BatchNorm1d(2)(Tensor([[1.0, 0.0], [3.0, 4.0]])).shape
+    (2, 2)
     """
 
     ndims, shapes = (2, 3), "(n, c) or (n, c, length)"
@@ -88,7 +116,9 @@ class BatchNorm2d(_BatchNorm):
 
     y = (x - mean) / √(var + eps) · weight + bias for each channel (Ioffe & Szegedy 2015); weight, bias,
     running_mean and running_var are (c,). In training, mean and variance are the batch's; in evaluation the running
-    ones, which each training step has moved towards its batch's. `frozen_statistics` keeps it from moving them.
+    ones, which each training step has moved towards its batch's: by a share `momentum`, or, if that is None, to the
+    mean over all batches. `frozen_statistics` keeps it from moving them. Raises ValueError for other shapes, and in
+    training for one value per channel. Differs from PyTorch: in nothing.
 
     >>> BatchNorm2d(8)
     BatchNorm2d(8)
@@ -97,13 +127,26 @@ class BatchNorm2d(_BatchNorm):
     ndims, shapes = (4,), "(n, c, h, w)"
 
 
+class BatchNorm3d(_BatchNorm):
+    """Batch normalisation of volumes: (n, c, d, h, w), the same out.
+
+    y = (x - mean) / √(var + eps) · weight + bias for each channel; see `BatchNorm2d`.
+    Differs from PyTorch: in nothing.
+
+    >>> BatchNorm3d(8, momentum=None)
+    BatchNorm3d(8, momentum=None)
+    """
+
+    ndims, shapes = (5,), "(n, c, d, h, w)"
+
+
 @contextmanager
 def frozen_statistics(layer: Layer) -> Iterator[None]:
     """Inside, batch norm in training mode uses its batch's statistics and leaves its buffers alone.
 
     For a target encoder whose buffers are moved by an EMA, and for a second pass over the same batch.
     """
-    norms = [norm for norm in layer.layers() if isinstance(norm, _BatchNorm)]
+    norms = [norm for norm in layer.layers() if isinstance(norm, _Norm)]
     before = [norm.update_statistics for norm in norms]
     for norm in norms:
         norm.update_statistics = False
@@ -114,35 +157,88 @@ def frozen_statistics(layer: Layer) -> Iterator[None]:
             norm.update_statistics = value
 
 
-class LayerNorm(Layer):
-    """y = (x - mean) / √(var + eps) · weight + bias over the last axes of each sample, var biased (Ba et al. 2016).
+class _InstanceNorm(_Norm):
+    """y = (x - mean) / √(var + eps) · weight + bias for each channel of each sample (Ulyanov et al. 2016).
 
-    Shapes: (..., *normalized_shape), the same out; weight and bias (*normalized_shape).
-
-    >>> LayerNorm(64)
-    LayerNorm((64,))
+    Mean and variance are those of the sample's places, in evaluation too; with track_running_stats their means over the
+    samples are kept, by a share `momentum` of the new, and used in evaluation.
     """
+
+    places: int
+    shapes: str
 
     def __init__(
         self,
-        normalized_shape: int | tuple[int, ...],
+        num_features: int,
         eps: float = 1e-5,
-        elementwise_affine: bool = True,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        *,
         bias: bool = True,
     ) -> None:
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps = eps
-        shape = self.normalized_shape
-        self.weight = Parameter(np.ones(shape, np.float32)) if elementwise_affine else None
-        self.bias = Parameter(np.zeros(shape, np.float32)) if elementwise_affine and bias else None
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        single = x.ndim == self.places + 1
+        if not (single or x.ndim == self.places + 2) or x.shape[0 if single else 1] != self.num_features:
+            name = f"{type(self).__name__}({self.num_features})"
+            raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {x.shape}")
+        own = self.training or self.running_mean is None
+        mean, var = self.running_mean, self.running_var
+        if self.training and not self.update_statistics:
+            mean = var = None
+        y = F.instance_norm(
+            x.reshape(1, *x.shape) if single else x,
+            mean,
+            var,
+            self.weight,
+            self.bias,
+            own,
+            self.momentum or 0.0,
+            self.eps,
+        )
+        return y.reshape(x.shape) if single else y
 
     def extra_repr(self) -> str:
-        """Return the shape, and the settings that are not the defaults."""
-        text = f"{self.normalized_shape}" + ("" if self.eps == 1e-5 else f", eps={self.eps}")
-        if self.weight is None:
-            return text + ", elementwise_affine=False"
-        return text + ("" if self.bias is not None else ", bias=False")
+        """Return the channels, and the settings that are not the defaults."""
+        return self._settings(affine=False, track=False)
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Instance normalisation of sequences: (n, c, length) or (c, length), the same out; see `InstanceNorm2d`.
+
+    Differs from PyTorch: in nothing.
+
+    >>> InstanceNorm1d(1)(Tensor([[[1.0, 3.0]]]))
+    Tensor float32 (1, 1, 2): [[[-1. 1.]]]
+    """
+
+    places, shapes = 1, "(n, c, length) or (c, length)"
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Instance normalisation of images: (n, c, h, w) or (c, h, w), the same out.
+
+    y = (x - mean) / √(var + eps) · weight + bias for each channel of each sample (Ulyanov et al. 2016), the variance
+    biased; no weight and bias unless affine, no running statistics unless track_running_stats, which evaluation then
+    uses. Raises ValueError for other shapes and for one place per channel. Differs from PyTorch: in nothing.
+
+    >>> InstanceNorm2d(8, affine=True)
+    InstanceNorm2d(8, affine=True)
+    """
+
+    places, shapes = 2, "(n, c, h, w) or (c, h, w)"
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Instance normalisation of volumes: (n, c, d, h, w) or (c, d, h, w), the same out; see `InstanceNorm2d`.
+
+    Differs from PyTorch: in nothing.
+
+    >>> InstanceNorm3d(8)
+    InstanceNorm3d(8)
+    """
+
+    places, shapes = 3, "(n, c, d, h, w) or (c, d, h, w)"

@@ -7,6 +7,7 @@ gradient rule. `minitensor` re-exports them under NumPy's signatures.
 from minitensor.ops import (
     activation,
     attention,
+    bilinear,
     convolution,
     distance,
     elementwise,
@@ -24,6 +25,6 @@ from minitensor.ops import (
 )
 
 __all__ = [
-    "activation", "attention", "convolution", "distance", "elementwise", "gated", "index", "linalg", "loss",
+    "activation", "attention", "bilinear", "convolution", "distance", "elementwise", "gated", "index", "linalg", "loss",
     "normalisation", "piecewise", "pooling", "recurrent", "reduce", "shape", "windows",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from minitensor.nn.functional import (
     attention,
     convolution,
     distance,
-    embedding,
+    lookup,
     loss,
     normalisation,
     pooling,
@@ -17,7 +17,7 @@ from minitensor.nn.functional.affine import *  # noqa: F403
 from minitensor.nn.functional.attention import *  # noqa: F403
 from minitensor.nn.functional.convolution import *  # noqa: F403
 from minitensor.nn.functional.distance import *  # noqa: F403
-from minitensor.nn.functional.embedding import *  # noqa: F403
+from minitensor.nn.functional.lookup import *  # noqa: F403
 from minitensor.nn.functional.loss import *  # noqa: F403
 from minitensor.nn.functional.normalisation import *  # noqa: F403
 from minitensor.nn.functional.pooling import *  # noqa: F403
@@ -29,7 +29,7 @@ __all__ += attention.__all__
 __all__ += convolution.__all__
 __all__ += random.__all__
 __all__ += distance.__all__
-__all__ += embedding.__all__
+__all__ += lookup.__all__
 __all__ += affine.__all__
 __all__ += loss.__all__
 __all__ += normalisation.__all__

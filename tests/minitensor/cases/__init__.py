@@ -3,6 +3,7 @@
 from tests.minitensor.cases import (
     activation,
     attention,
+    bilinear,
     distance,
     elementwise,
     index,
@@ -20,6 +21,7 @@ __all__ = [
     "CASES",
     "Case",
     "activation",
+    "bilinear",
     "attention",
     "distance",
     "elementwise",

@@ -1,0 +1,149 @@
+"""Lookups, with PyTorch's names, argument order and defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import move
+from minitensor.functions.operands import tensor
+from minitensor.graph import describe
+from minitensor.ops import elementwise, index, reduce
+from minitensor.tensor import Tensor
+
+__all__ = ["embedding", "embedding_bag", "one_hot"]
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Return 1 at position x of a new last axis, 0 elsewhere, as int64; -1 counts the classes from the largest x.
+
+    Integers (...) -> (..., num_classes). Raises TypeError for floats, IndexError for x outside [0, num_classes),
+    ValueError for an empty input whose classes cannot be counted. Differs from PyTorch: in nothing.
+
+    >>> one_hot(Tensor([0, 2])).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+    if tensor.dtype.kind not in "iu":
+        raise TypeError(f"one_hot takes integers; got {describe(tensor)}")
+    if num_classes < -1 or num_classes == 0:
+        raise ValueError(f"one_hot: num_classes is above 0, or -1 to count them; got {num_classes}")
+    if not tensor.size:
+        if num_classes == -1:
+            raise ValueError("one_hot cannot count the classes of an empty Tensor: pass num_classes")
+        return index.one_hot(tensor, classes=num_classes, dtype="int64")  # type: ignore[no-any-return]
+    low, high = int(tensor.min()), int(tensor.max())
+    classes = high + 1 if num_classes == -1 else num_classes
+    if low < 0 or high >= classes:
+        raise IndexError(f"one_hot: a class is 0 to {classes - 1}; got {low if low < 0 else high}")
+    return index.one_hot(tensor, classes=classes, dtype="int64")  # type: ignore[no-any-return]
+
+
+def _row(name: str, padding_idx: int | None, rows: int) -> int | None:
+    """Return the padding row as a number from 0."""
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise ValueError(f"{name}: padding_idx is a row, {-rows} to {rows - 1}; got {padding_idx}")
+    return padding_idx % rows
+
+
+def _check_rows(name: str, input: Tensor, rows: int) -> None:
+    if input.dtype.kind not in "iu":
+        raise TypeError(f"{name} takes integers; got {describe(input)}")
+    if input.size and (int(input.min()) < 0 or int(input.max()) >= rows):
+        raise IndexError(f"{name} has rows 0 to {rows - 1}; got {int(input.min())} to {int(input.max())}")
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Return weight[x]: integers (...) with weight (rows, d) -> (..., d). Row `padding_idx` gets no gradient.
+
+    Raises TypeError for floats, IndexError for a row that is not there, ValueError for such a padding_idx.
+    Differs from PyTorch: no max_norm, scale_grad_by_freq and sparse.
+
+    >>> embedding(Tensor([1, 0]), Tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[3.0, 4.0], [1.0, 2.0]]
+    """
+    _check_rows("embedding", input, weight.shape[0])
+    row = _row("embedding", padding_idx, weight.shape[0])
+    y: Tensor = index.take(weight, input)  # (..., d)
+    if row is None:
+        return y
+    padding = elementwise.equal(input, row).reshape(*input.shape, 1)
+    return elementwise.where(padding, y.detach(), y)  # type: ignore[no-any-return]
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Any = None,
+    *,
+    mode: str = "mean",
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Return the sum, mean or max of the rows of each bag: integers (bags, m), or (n,) cut at `offsets`, -> (bags, d).
+
+    offsets: where each bag starts in the row of n, the first at 0; include_last_offset adds n at the end. Entries that
+    are `padding_idx` count for nothing, and an empty bag gives 0. per_sample_weights, of the input's shape, multiply
+    the rows of mode "sum". Raises TypeError, IndexError, ValueError as `embedding`, and for offsets that do not rise
+    from 0.
+    Differs from PyTorch: no max_norm, scale_grad_by_freq and sparse.
+
+    >>> embedding_bag(Tensor([[0, 1], [1, 1]]), Tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [[2.0, 3.0], [3.0, 4.0]]
+    """
+    _check_rows("embedding_bag", input, weight.shape[0])
+    row = _row("embedding_bag", padding_idx, weight.shape[0])
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: mode is 'sum', 'mean' or 'max'; got {mode!r}")
+    if per_sample_weights is not None and (mode != "sum" or per_sample_weights.shape != input.shape):
+        raise ValueError("embedding_bag: per_sample_weights go with mode 'sum', and have the input's shape")
+    places, kept = _bags(input, offsets, include_last_offset)  # (bags, longest), both
+    flat = input.reshape(-1)
+    if not flat.size:
+        zeros = Tensor(np.zeros((places.shape[0], 1), weight.dtype), device=weight.device)
+        return weight.sum(axis=0) * zeros  # type: ignore[no-any-return]
+    rows = index.take(flat, places)
+    if row is not None:
+        kept = elementwise.logical_and(kept, elementwise.not_equal(rows, row))
+    y = index.take(weight, rows)  # (bags, longest, d)
+    mask = kept.reshape(*kept.shape, 1)
+    if per_sample_weights is not None:
+        y = y * index.take(per_sample_weights.reshape(-1), places).reshape(*places.shape, 1)
+    count = kept.astype(weight.dtype).sum(axis=1, keepdims=True)  # (bags, 1)
+    if mode == "max":
+        best = index.take_along_axis(y, _first_best(y, mask), axis=1)[:, 0]
+        return elementwise.where(count > 0, best, 0.0)  # type: ignore[no-any-return]
+    total = reduce.sum(elementwise.where(mask, y, 0.0), axis=1)
+    return total if mode == "sum" else total / elementwise.where(count > 0, count, 1.0)  # type: ignore[no-any-return]
+
+
+def _first_best(y: Tensor, mask: Tensor) -> Tensor:
+    """Return where in each bag the largest entry stands, the first of several: (bags, 1, d)."""
+    lowest = Tensor(np.asarray(-np.inf, y.dtype), device=y.device)
+    return elementwise.where(mask, y.detach(), lowest).argmax(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def _bags(input: Tensor, offsets: Any, include_last: bool) -> tuple[Tensor, Tensor]:
+    """Return where in the flat input each bag's entries stand, and which of these places are real."""
+    if len(input.shape) == 2:
+        if offsets is not None:
+            raise ValueError("embedding_bag: an input (bags, m) takes no offsets")
+        n, m = input.shape
+        places, kept = np.arange(n * m).reshape(n, m), np.ones((n, m), bool)
+    else:
+        if len(input.shape) != 1 or offsets is None:
+            raise ValueError(f"embedding_bag takes (bags, m), or (n,) with offsets; got {describe(input)}")
+        starts = np.asarray(tensor(offsets).to("cpu").numpy())
+        ends = starts[1:] if include_last else np.append(starts[1:], input.size)
+        starts = starts[:-1] if include_last else starts
+        if starts.size and (starts[0] != 0 or (ends < starts).any() or ends.max() > input.size):
+            raise ValueError(f"embedding_bag: offsets rise from 0 to at most {input.size}; got {starts.tolist()}")
+        longest = int((ends - starts).max(initial=0))
+        steps = np.arange(max(1, longest))
+        kept = steps < (ends - starts)[:, None]
+        places = np.where(kept, starts[:, None] + steps, 0)
+    device = input.device
+    return Tensor(move(places, device)), Tensor(move(kept, device))
