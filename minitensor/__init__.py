@@ -24,6 +24,7 @@ from minitensor.functions.shape import *  # noqa: F403
 from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
+from minitensor.interop.dlpack import from_dlpack
 from minitensor.op import op
 from minitensor.precision import autocast
 from minitensor.profiler import profile
@@ -46,6 +47,7 @@ __all__ = [
     "composite",
     "default_generator",
     "enable_grad",
+    "from_dlpack",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -19,6 +19,7 @@ __all__ = [
     "Backend",
     "default_generator",
     "device_of",
+    "from_device_dlpack",
     "is_array",
     "is_half",
     "manual_seed",
@@ -132,6 +133,13 @@ def move(x: Array, device: str) -> Array:
     if here == device or (here.partition(":")[0] == device):
         return x
     return _kinds[kind].from_host(to_numpy(x), device)
+
+
+def from_device_dlpack(x: Any) -> Array:
+    """Return the array on a GPU that another library's array shares its memory with."""
+    if "cuda" not in _kinds:
+        _load_cupy()
+    return _kinds["cuda"].module.from_dlpack(x)
 
 
 def synchronize(x: Array) -> None:

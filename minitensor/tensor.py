@@ -151,6 +151,12 @@ class Tensor(Variable):
             )
         return np.array(self.data, dtype=dtype, copy=True) if copy else np.asarray(self.numpy(), dtype=dtype)
 
+    def __dlpack__(self, **settings: Any) -> Any:
+        return self.data.__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.data.__dlpack_device__()  # type: ignore[no-any-return]
+
     def item(self) -> Any:
         """Return the single entry as a Python number."""
         if self.data.size != 1:
