@@ -66,7 +66,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """
     _check_rows("embedding", input, weight.shape[0])
     row = _row("embedding", padding_idx, weight.shape[0])
-    y: Tensor = index.take(weight, input)  # (..., d)
+    y: Tensor = index.take(weight, input, axis=0)  # (..., d)
     if row is None:
         return y
     padding = elementwise.equal(input, row).reshape(*input.shape, 1)
@@ -105,13 +105,13 @@ def embedding_bag(
     if not flat.size:
         zeros = Tensor(np.zeros((places.shape[0], 1), weight.dtype), device=weight.device)
         return weight.sum(axis=0) * zeros  # type: ignore[no-any-return]
-    rows = index.take(flat, places)
+    rows = index.take(flat, places, axis=0)
     if row is not None:
         kept = elementwise.logical_and(kept, elementwise.not_equal(rows, row))
-    y = index.take(weight, rows)  # (bags, longest, d)
+    y = index.take(weight, rows, axis=0)  # (bags, longest, d)
     mask = kept.reshape(*kept.shape, 1)
     if per_sample_weights is not None:
-        y = y * index.take(per_sample_weights.reshape(-1), places).reshape(*places.shape, 1)
+        y = y * index.take(per_sample_weights.reshape(-1), places, axis=0).reshape(*places.shape, 1)
     count = kept.astype(weight.dtype).sum(axis=1, keepdims=True)  # (bags, 1)
     if mode == "max":
         best = index.take_along_axis(y, _first_best(y, mask), axis=1)[:, 0]

@@ -17,11 +17,11 @@ class KLDivLoss(Layer):
     one, is the sum over the length of axis 0; "mean" is over all entries.
     Differs from PyTorch: "mean" does not warn; the gradient of t at t = 0 is -x; no size_average and reduce.
 
-    >>> KLDivLoss("batchmean")(Tensor([[-1.0, -1.0]]), Tensor([[1.0, 0.0]]))
+    >>> KLDivLoss(reduction="batchmean")(Tensor([[-1.0, -1.0]]), Tensor([[1.0, 0.0]]))
     Tensor float32 (): 1.
     """
 
-    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
         if reduction not in ("batchmean", "mean", "sum", "none"):
             raise ValueError(f"KLDivLoss: reduction is 'batchmean', 'mean', 'sum' or 'none'; got {reduction!r}")
         self.reduction, self.log_target = reduction, log_target
