@@ -14,6 +14,7 @@ Sequential(
 
 from minitensor.nn import (
     activation,
+    attention,
     containers,
     dropout,
     embedding,
@@ -31,6 +32,7 @@ from minitensor.nn import (
     piecewise,
 )
 from minitensor.nn.activation import *  # noqa: F403
+from minitensor.nn.attention import *  # noqa: F403
 from minitensor.nn.containers import *  # noqa: F403
 from minitensor.nn.convolution import Conv2d
 from minitensor.nn.dropout import *  # noqa: F403
@@ -59,6 +61,7 @@ __all__ = [
     "init",
     "initial",
 ]
+__all__ += attention.__all__
 __all__ += activation.__all__
 __all__ += containers.__all__
 __all__ += dropout.__all__
