@@ -66,5 +66,5 @@ def _is_cast(a: Any, wanted: Any) -> bool:
         return True
     if not _told:
         _told = True
-        warnings.warn("autocast: on the CPU half precision is only storage, so it computes in float32", stacklevel=2)
+        warnings.warn("autocast: on the CPU half precision is only storage, so it computes in float32", stacklevel=6)
     return False

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Training a JEPA on a folder of PNGs, in Python
 # The same as `python -m jepa train`, step by step. Without an argument the folder is one that this script writes:
-# 600 pictures of shapes, in sub-folders named after the shape. With one, `python examples/03_train_on_a_folder.py
+# 600 pictures of shapes, in sub-folders named after the shape. With one, `python examples/11_train_on_a_folder.py
 # FOLDER`, it is yours: a folder of images, with or without sub-folders.
 
 # %%
