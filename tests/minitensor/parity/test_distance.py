@@ -8,7 +8,7 @@ import pytest
 import minitensor as mt
 from minitensor.nn import functional as F
 from tests.minitensor.parity.oracle import normal, torch
-from tests.minitensor.parity.orders import both, compare
+from tests.minitensor.parity.orders import both, compare, seeded  # noqa: F401
 
 G = torch.nn.functional
 pytestmark = pytest.mark.parity
@@ -44,8 +44,10 @@ def test_pairwise_distance(shapes, keepdim, p):
 
 @pytest.mark.parametrize("dim", [-1, 0, 1])
 def test_cosine_similarity(dim):
-    for shapes in (((3, 4, 5), (3, 4, 5)), ((3, 4), (4,)), ((3, 1, 2), (1, 3, 2)), ((2, 1, 3), (4, 3))):
-        both("cosine_similarity", *(normal(*s) for s in shapes), dim=dim)
+    both("cosine_similarity", normal(3, 4, 5), normal(3, 4, 5), dim=dim)
+    for shapes in (((3, 4), (4,)), ((3, 1, 2), (1, 3, 2)), ((2, 1, 3), (4, 3))):
+        # along an axis on which one operand is constant the gradients are 0, and in float32 all rounding
+        both("cosine_similarity", *(normal(*s) for s in shapes), dim=dim, dtypes=("float64",))
     both("cosine_similarity", normal(3, 3), WITH_ZEROS, dim=dim, order=1)
     both("cosine_similarity", 0.1 * normal(3, 4), normal(3, 4), dim=dim, eps=3.0)
 
