@@ -30,6 +30,8 @@ from minitensor.nn import (
     normalisation,
     parameters,
     piecewise,
+    transformer,
+    transformer_layers,
 )
 from minitensor.nn.activation import *  # noqa: F403
 from minitensor.nn.attention import *  # noqa: F403
@@ -49,6 +51,8 @@ from minitensor.nn.parameter import Parameter
 from minitensor.nn.parameters import *  # noqa: F403
 from minitensor.nn.piecewise import *  # noqa: F403
 from minitensor.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minitensor.nn.transformer import *  # noqa: F403
+from minitensor.nn.transformer_layers import *  # noqa: F403
 
 __all__ = [
     "AdaptiveAvgPool2d",
@@ -61,6 +65,8 @@ __all__ = [
     "init",
     "initial",
 ]
+__all__ += transformer_layers.__all__
+__all__ += transformer.__all__
 __all__ += attention.__all__
 __all__ += activation.__all__
 __all__ += containers.__all__

@@ -106,7 +106,7 @@ class Layer:
                 yield path, layer
 
     def layers(self) -> Iterator[Layer]:
-        """Yield this layer and all below it."""
+        """Yield this layer and all below it (where an attribute has this name, as PyTorch's encoders: named_layers)."""
         return (layer for _, layer in self.named_layers())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -162,7 +162,7 @@ class Layer:
 
     def train(self, mode: bool = True) -> Self:
         """Say that it is being trained (dropout drops, batch norm uses the batch's statistics), or not."""
-        for layer in self.layers():
+        for _, layer in self.named_layers():
             layer.training = mode
         return self
 
@@ -201,7 +201,7 @@ class Layer:
 
     def apply(self, f: Callable[[Layer], Any]) -> Self:
         """Call `f` on every layer below, then on this one: for initial values of one's own."""
-        for layer in reversed(list(self.layers())):
+        for _, layer in reversed(list(self.named_layers())):
             f(layer)
         return self
 

@@ -146,7 +146,7 @@ def frozen_statistics(layer: Layer) -> Iterator[None]:
 
     For a target encoder whose buffers are moved by an EMA, and for a second pass over the same batch.
     """
-    norms = [norm for norm in layer.layers() if isinstance(norm, _Norm)]
+    norms = [norm for _, norm in layer.named_layers() if isinstance(norm, _Norm)]
     before = [norm.update_statistics for norm in norms]
     for norm in norms:
         norm.update_statistics = False

@@ -21,7 +21,7 @@ __all__ = ["summarize"]
 @contextmanager
 def _unchanged(model: Layer) -> Iterator[None]:
     """Evaluation mode inside; training modes, buffers and the default generator as they were, afterwards."""
-    modes = [(layer, layer.training) for layer in model.layers()]
+    modes = [(layer, layer.training) for _, layer in model.named_layers()]
     buffers = [(t, t.data.copy()) for t in model.buffers()]
     generator = default_generator()
     state = generator.bit_generator.state
@@ -58,12 +58,12 @@ def summarize(model: Layer, input_shapes: Sequence[tuple[int, ...]], dtype: Any)
         return forward
 
     with _unchanged(model):
-        for layer in model.layers():
+        for _, layer in model.named_layers():
             layer.__dict__["forward"] = watch(layer)
         try:
             model(*inputs)
         finally:
-            for layer in model.layers():
+            for _, layer in model.named_layers():
                 layer.__dict__.pop("forward", None)
     rows, seen, totals = [("name", "type", "output", "parameters", "trainable")], set(), [0, 0]
     for path, layer in model.named_layers():

@@ -99,7 +99,8 @@ def agree(
             return
         both = [(g, h) for g, h in zip(first, second, strict=True) if h is not None and h.requires_grad]
         ws = [rng.standard_normal(h.shape).astype(dtype) for _, h in both]
-        g2 = mt.grad([g for g, _ in both], xs, [mt.Tensor(w) for w in ws], allow_unused=True)
+        traced = [(g, mt.Tensor(w)) for (g, _), w in zip(both, ws, strict=True) if g.requires_grad]  # else constant
+        g2 = mt.grad([g for g, _ in traced], xs, [w for _, w in traced], allow_unused=True)
         h2 = torch.autograd.grad([h for _, h in both], us, [torch.tensor(w) for w in ws], allow_unused=True)
         for n, g, h in zip(what, g2, h2, strict=True):
             _close(g, h, 10 * tolerance, f"second gradient of {n}")
