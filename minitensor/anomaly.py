@@ -41,7 +41,9 @@ class _Search:
     def __init__(self) -> None:
         self.lines: dict[int, str] = {}  # serial of a node -> where it was made
 
-    def forward(self, op: Any, arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]) -> Any:
+    def forward(
+        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+    ) -> Any:
         """Run a call; raise if it made a NaN."""
         y = run()
         value = y[0] if isinstance(y, tuple) and callable(y[-1]) else y  # a kernel returns (value, pullback)

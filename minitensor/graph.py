@@ -28,8 +28,10 @@ Array = Any
 class Observer(Protocol):
     """Something that runs each call in the engine's place, to watch it."""
 
-    def forward(self, op: Any, arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]) -> Any:
-        """Run a call and return its result."""
+    def forward(
+        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+    ) -> Any:
+        """Run a call and return its result; `arrays` is what `args` became in the dtype of the computation."""
 
     def recorded(self, node: Node) -> None:
         """Hear of the Node that the last call left."""

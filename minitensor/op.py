@@ -111,7 +111,7 @@ class Op(Declaration):
             if state.observer is None:
                 y = self.forward(*arrays, **settings)
             else:
-                y = state.observer.forward(self, arrays, settings, lambda: self.forward(*arrays, **settings))
+                y = state.observer.forward(self, args, arrays, settings, lambda: self.forward(*arrays, **settings))
         except Exception as error:
             self.explain(error, args, settings)
             raise

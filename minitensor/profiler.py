@@ -46,7 +46,9 @@ class profile:  # noqa: N801
     def _row(self, name: str) -> dict[str, Any]:
         return self._rows.setdefault(name, {"calls": 0, "forward": 0.0, "backward": 0.0, "bytes": 0})
 
-    def forward(self, op: Any, arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]) -> Any:
+    def forward(
+        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+    ) -> Any:
         """Run a call and take its time."""
         start = time.perf_counter()
         y = run()

@@ -193,7 +193,9 @@ class _Watch:
         self.values: dict[int, Array] = {}
         self.last: Array = None
 
-    def forward(self, op: Any, arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]) -> Any:
+    def forward(
+        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+    ) -> Any:
         """Run a call and remember its result."""
         y = run()
         self.last = y[0] if isinstance(y, tuple) and callable(y[-1]) else y

@@ -37,7 +37,7 @@ PLAN: dict[str, dict[str, str]] = {
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",
         "viz": "errors backend graph hooks promotion engine",
-        "interop": "errors backend graph hooks promotion engine op composite ops tensor functions",
+        "interop": "errors backend graph hooks promotion engine op composite ops tensor functions nn",
         "anomaly": "errors backend graph",
         "profiler": "errors backend graph",
         "recompute": "errors backend graph promotion engine op composite",
