@@ -15,7 +15,8 @@ from minitensor.backend import namespace
 from minitensor.engine import grad
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, enable_grad
-from minitensor.ops.shape import moveaxis, reshape, stack
+from minitensor.ops.join import stack
+from minitensor.ops.shape import moveaxis, reshape
 from minitensor.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp", "vmap"]

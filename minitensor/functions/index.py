@@ -1,12 +1,107 @@
-"""Functions that read and write at places, under NumPy's names. What each does stands at its op."""
+"""Functions that read and write at places: NumPy's by `axis`, PyTorch's by `dim`. What each does stands at its op."""
 
-from minitensor.functions.operands import public
+from typing import Any
+
+import numpy as np
+
+from minitensor.functions.operands import public, tensor
+from minitensor.ops import gather as gt
 from minitensor.ops import index as ix
+from minitensor.ops import scatter as sc
+from minitensor.tensor import Tensor
 
 __all__ = [
-    "one_hot", "take", "take_along_axis",
+    "argwhere", "gather", "index_add", "index_put", "index_select", "masked_fill", "masked_select", "one_hot", "put",
+    "put_along_axis", "scatter", "scatter_add", "take", "take_along_axis", "tril_indices", "triu_indices",
 ]  # fmt: skip
 
+argwhere = public(ix.argwhere)
 one_hot = public(ix.one_hot)
-take = public(ix.take)
-take_along_axis = public(ix.take_along_axis)
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:  # noqa: D103
+    return ix.take(tensor(x), indices, axis=axis)  # type: ignore[no-any-return]
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:  # noqa: D103
+    return ix.take_along_axis(tensor(x), indices, axis=axis)  # type: ignore[no-any-return]
+
+
+def put(x: Any, indices: Any, values: Any) -> Tensor:  # noqa: D103
+    return sc.put(tensor(x), indices, values)  # type: ignore[no-any-return]
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None) -> Tensor:  # noqa: D103
+    return sc.put_along_axis(tensor(x), indices, values, axis=axis)  # type: ignore[no-any-return]
+
+
+def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:  # noqa: D103
+    return sc.masked_fill(tensor(x), mask, value)  # type: ignore[no-any-return]
+
+
+def masked_select(x: Any, mask: Any) -> Tensor:  # noqa: D103
+    return ix.masked_select(tensor(x), mask)  # type: ignore[no-any-return]
+
+
+def gather(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
+    return gt.gather(tensor(x), index, dim=dim)  # type: ignore[no-any-return]
+
+
+def index_select(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
+    return gt.index_select(tensor(x), index, dim=dim)  # type: ignore[no-any-return]
+
+
+def scatter(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
+    return sc.scatter(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+
+
+def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
+    return sc.scatter_add(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+
+
+def index_add(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Tensor:  # noqa: D103
+    return sc.index_add(tensor(x), index, source, dim=dim, alpha=alpha)  # type: ignore[no-any-return]
+
+
+def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:  # noqa: D103
+    return sc.index_put(tensor(x), values, indices=indices, accumulate=accumulate)  # type: ignore[no-any-return]
+
+
+for _declared, _functions in (
+    (ix, (take, take_along_axis, masked_select)),
+    (gt, (gather, index_select)),
+    (sc, (put, put_along_axis, masked_fill, scatter, scatter_add, index_add, index_put)),
+):
+    for _function in _functions:
+        _function.__doc__ = getattr(_declared, _function.__name__).__doc__
+        _function.__module__ = "minitensor"
+
+
+def _triangle(pair: tuple[Any, Any], device: str) -> tuple[Tensor, Tensor]:
+    return Tensor(pair[0].astype(np.int64), device=device), Tensor(pair[1].astype(np.int64), device=device)
+
+
+def tril_indices(n: int, k: int = 0, m: int | None = None, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Return i and j with j <= i + k: where the lower triangle of an (n, m) matrix stands, as two index vectors.
+
+    m is n unless given; int64. `x[mt.tril_indices(n)]` reads the triangle, row by row.
+    Differs from NumPy: in nothing. Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
+
+    >>> import minitensor as mt
+    >>> mt.tril_indices(2)
+    (Tensor int64 (3,): [0 1 1], Tensor int64 (3,): [0 0 1])
+    """
+    return _triangle(np.tril_indices(n, k, m), device)
+
+
+def triu_indices(n: int, k: int = 0, m: int | None = None, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Return i and j with j >= i + k: where the upper triangle of an (n, m) matrix stands, as two index vectors.
+
+    m is n unless given; int64. `x[mt.triu_indices(n)]` reads the triangle, row by row.
+    Differs from NumPy: in nothing. Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
+
+    >>> import minitensor as mt
+    >>> mt.triu_indices(2, 1)
+    (Tensor int64 (1,): [0], Tensor int64 (1,): [1])
+    """
+    return _triangle(np.triu_indices(n, k, m), device)

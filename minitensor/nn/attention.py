@@ -14,8 +14,9 @@ from minitensor.nn.linear import Linear
 from minitensor.nn.parameter import Parameter
 from minitensor.ops import attention
 from minitensor.ops.elementwise import where
+from minitensor.ops.join import concatenate
 from minitensor.ops.recurrent import unstack
-from minitensor.ops.shape import broadcast_to, concatenate
+from minitensor.ops.shape import broadcast_to
 from minitensor.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]

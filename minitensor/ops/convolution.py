@@ -7,7 +7,7 @@ from typing import Any
 
 from minitensor.composite import composite
 from minitensor.ops.linalg import bmm
-from minitensor.ops.shape import pad
+from minitensor.ops.padding import pad
 from minitensor.ops.windows import unfold
 
 __all__ = ["conv2d", "pair"]

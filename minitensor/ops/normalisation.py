@@ -10,8 +10,8 @@ import numpy as np
 from minitensor.composite import composite
 from minitensor.ops.distance import vector_norm
 from minitensor.ops.elementwise import power, sqrt, square
+from minitensor.ops.padding import pad
 from minitensor.ops.reduce import mean
-from minitensor.ops.shape import pad
 
 __all__ = ["batch_norm", "global_response_norm", "group_norm", "layer_norm", "local_response_norm", "rms_norm"]
 

@@ -7,8 +7,9 @@ from typing import Any
 from minitensor.composite import composite
 from minitensor.ops.convolution import pair
 from minitensor.ops.index import take_along_axis
+from minitensor.ops.join import concatenate
+from minitensor.ops.padding import pad
 from minitensor.ops.reduce import argmax, mean
-from minitensor.ops.shape import concatenate, pad
 from minitensor.ops.windows import unfold
 
 __all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]

@@ -8,7 +8,7 @@ from minitensor.backend import namespace
 from minitensor.graph import Variable
 from minitensor.op import op
 from minitensor.ops.elementwise import sigmoid, tanh
-from minitensor.ops.shape import concatenate, stack
+from minitensor.ops.join import concatenate, stack
 
 __all__ = ["gru_step", "lstm_step", "unstack"]
 

@@ -9,7 +9,8 @@ from minitensor.backend import is_half, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import astype, equal, exp, sqrt, where
-from minitensor.ops.shape import broadcast_to, flip, reshape
+from minitensor.ops.order import flip
+from minitensor.ops.shape import broadcast_to, reshape
 
 __all__ = [
     "all",

@@ -21,7 +21,10 @@ from tests.minitensor.fake_cupy import FakeArray
 OURS = {name for name in registry if name.startswith("minitensor.")}
 SMOOTH = [c for c in CASES if c.smooth]
 FUSED = [c for c in CASES if isinstance(c.op, Composite) and "cpu" in c.op.kernels]
-VIEWS = {"swapaxes", "moveaxis", "expand_dims", "squeeze", "split"}  # composites of view ops
+VIEWS = set(  # composites of view ops
+    """array_split atleast_1d atleast_2d atleast_3d broadcast_arrays chunk diag expand_dims fliplr flipud meshgrid
+    moveaxis ravel rot90 split squeeze swapaxes unstack""".split()
+)
 table = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 smooth = pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
 

@@ -184,11 +184,11 @@ def test_pad_and_crop(x_shape, data, seed):
 
 
 @given(array_shapes(max_dims=3, max_side=4), st.data(), seeds)
-def test_getitem_and_scatter(x_shape, data, seed):
+def test_getitem_and_add_at(x_shape, data, seed):
     i = data.draw(basic_indices(x_shape) | st.lists(st.integers(0, x_shape[0] - 1), min_size=1).map(np.array))
     y, aty = adjoint(lambda x: x[i], normal(seed, *x_shape), seed + 1)
-    np.testing.assert_allclose(index.scatter(y, index=i, shape=x_shape), aty)
-    adjoint(lambda v: index.scatter(v, index=i, shape=x_shape), y, seed + 2)
+    np.testing.assert_allclose(index.add_at(y, index=i, shape=x_shape), aty)
+    adjoint(lambda v: index.add_at(v, index=i, shape=x_shape), y, seed + 2)
 
 
 @given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 4), st.sampled_from([0, 1, -1]), seeds)

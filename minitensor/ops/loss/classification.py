@@ -42,7 +42,7 @@ def _pick(x: Array, index: Array, axis: int) -> Array:
 def _weights(target: Array, index: Array, kept: Array, weight: Array | None, dtype: Any) -> Array:
     """Return the weight of each place: its class's, 0 where it is ignored."""
     places = astype(kept, dtype=dtype)
-    return places if weight is None else take(weight, index) * places
+    return places if weight is None else take(weight, index, axis=0) * places
 
 
 @composite
@@ -167,4 +167,4 @@ def multi_margin_loss(
     z = relu(margin - take_along_axis(input, target.reshape((*target.shape, 1)), axis=axis) + input)
     z = z if p == 1 else z * z
     loss = sum(z * others, axis=axis) / classes
-    return reduced(loss if weight is None else loss * take(weight, target), reduction)
+    return reduced(loss if weight is None else loss * take(weight, target, axis=0), reduction)
