@@ -14,13 +14,14 @@ from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
 from minitensor.function import Function
-from minitensor.functions import creation, elementwise, index, linalg, reduce, shape, windows
+from minitensor.functions import creation, elementwise, index, linalg, reduce, shape, sorting, windows
 from minitensor.functions.creation import *  # noqa: F403
 from minitensor.functions.elementwise import *  # noqa: F403
 from minitensor.functions.index import *  # noqa: F403
 from minitensor.functions.linalg import *  # noqa: F403
 from minitensor.functions.reduce import *  # noqa: F403
 from minitensor.functions.shape import *  # noqa: F403
+from minitensor.functions.sorting import *  # noqa: F403
 from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
@@ -71,4 +72,5 @@ __all__ += index.__all__
 __all__ += linalg.__all__
 __all__ += reduce.__all__
 __all__ += shape.__all__
+__all__ += sorting.__all__
 __all__ += windows.__all__

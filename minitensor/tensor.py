@@ -13,7 +13,7 @@ from minitensor.graph import Node, Output, Variable, describe, is_recording, set
 from minitensor.hooks import Handle, register
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
-from minitensor.ops import linalg, reduce
+from minitensor.ops import linalg, reduce, scan, statistics
 from minitensor.ops import shape as sh
 from minitensor.promotion import default_float
 
@@ -344,11 +344,11 @@ class Tensor(Variable):
 
     def var(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
         """Variance over axes"""
-        return reduce.var(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+        return statistics.var(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
 
     def std(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation over axes"""
-        return reduce.std(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+        return statistics.std(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Largest entry over axes"""
@@ -376,7 +376,7 @@ class Tensor(Variable):
 
     def cumsum(self, axis: int) -> Tensor:
         """Running sum along an axis"""
-        return reduce.cumsum(self, axis=axis)  # type: ignore[no-any-return]
+        return scan.cumsum(self, axis=axis)  # type: ignore[no-any-return]
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape: x.reshape(2, -1) or x.reshape((2, -1))"""

@@ -1,24 +1,43 @@
 """Reductions and scans, under NumPy's names. What each does stands at its op."""
 
+from typing import Any
+
 from minitensor.functions.operands import public
+from minitensor.ops import norm as norms
 from minitensor.ops import reduce as red
+from minitensor.ops import scan, statistics
+from minitensor.ops import softmax as soft
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "cumsum", "log_softmax", "logsumexp", "max", "mean", "min", "softmax", "std",
-    "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum",
+    "log_softmax", "logcumsumexp", "logsumexp", "max", "mean", "median", "min", "nanmean", "nansum", "norm", "prod",
+    "ptp", "quantile", "softmax", "softmin", "std", "sum", "var",
 ]  # fmt: skip
 
 all = public(red.all)
 any = public(red.any)
 argmax = public(red.argmax)
 argmin = public(red.argmin)
-cumsum = public(red.cumsum)
-log_softmax = public(red.log_softmax)
-logsumexp = public(red.logsumexp)
-max = public(red.max)
+count_nonzero = public(red.count_nonzero)
+cummax: Any = public(scan.cummax)
+cummin: Any = public(scan.cummin)
+cumprod = public(scan.cumprod)
+cumsum = public(scan.cumsum)
+log_softmax = public(soft.log_softmax)
+logcumsumexp = public(scan.logcumsumexp)
+logsumexp = public(soft.logsumexp)
+max = amax = public(red.max)
 mean = public(red.mean)
-min = public(red.min)
-softmax = public(red.softmax)
-std = public(red.std)
+median = public(statistics.median)
+min = amin = public(red.min)
+nanmean = public(statistics.nanmean)
+nansum = public(statistics.nansum)
+norm = public(norms.norm)
+prod = public(red.prod)
+ptp = public(statistics.ptp)
+quantile = public(statistics.quantile)
+softmax = public(soft.softmax)
+softmin = public(soft.softmin)
+std = public(statistics.std)
 sum = public(red.sum)
-var = public(red.var)
+var = public(statistics.var)

@@ -13,7 +13,8 @@ import numpy as np
 
 from minitensor.backend import default_generator
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import activation, elementwise, gated, piecewise, reduce
+from minitensor.ops import activation, elementwise, gated, piecewise
+from minitensor.ops import softmax as soft
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -115,7 +116,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     x = tensor(input) if dtype is None else tensor(input).astype(dtype)
     if not x.shape:  # one number is a lane of its own
         return softmax(x.reshape(1), dim).reshape(())
-    return reduce.softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+    return soft.softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -130,7 +131,7 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     x = tensor(input) if dtype is None else tensor(input).astype(dtype)
     if not x.shape:
         return log_softmax(x.reshape(1), dim).reshape(())
-    return reduce.log_softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+    return soft.log_softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:

@@ -8,7 +8,8 @@ from minitensor.composite import composite
 from minitensor.ops.elementwise import astype, not_equal, relu, where
 from minitensor.ops.index import one_hot, take, take_along_axis
 from minitensor.ops.loss.reduction import check_classes, check_reduction, reduced
-from minitensor.ops.reduce import log_softmax, sum
+from minitensor.ops.reduce import sum
+from minitensor.ops.softmax import log_softmax
 
 __all__ = ["cross_entropy", "multi_margin_loss", "nll_loss"]
 

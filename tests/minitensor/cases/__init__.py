@@ -12,7 +12,9 @@ from tests.minitensor.cases import (
     normalisation,
     recurrent,
     reduce,
+    scan,
     shape,
+    sorting,
     windows,
 )
 from tests.minitensor.cases.case import CASES, Case
@@ -31,6 +33,8 @@ __all__ = [
     "normalisation",
     "recurrent",
     "reduce",
+    "scan",
     "shape",
+    "sorting",
     "windows",
 ]
