@@ -30,7 +30,7 @@ def reduced(name: str, axis: Axis, shape: tuple[int, ...]) -> tuple[int, ...]:
             raise TypeError(f"{name}: axis is None, an integer or a tuple of integers; got {axis!r}")
         i = operator.index(a)
         if not -n <= i < n:
-            raise AxisError(f"{name}: there is no axis {i} in shape {shape}: use {-n} to {n - 1}")
+            raise AxisError(f"{name}: axis {i} is out of bounds for shape {shape}: use {-n} to {n - 1}")
         found.append(i % n)
     if len(set(found)) < len(found):
         raise ValueError(f"{name}: axis {axis} names an axis of shape {shape} twice: name each once")
