@@ -15,6 +15,7 @@ Sequential(
 from minitensor.nn import (
     activation,
     attention,
+    cells,
     containers,
     dropout,
     embedding,
@@ -28,13 +29,16 @@ from minitensor.nn import (
     linear,
     loss,
     normalisation,
+    packed,
     parameters,
     piecewise,
+    recurrent,
     transformer,
     transformer_layers,
 )
 from minitensor.nn.activation import *  # noqa: F403
 from minitensor.nn.attention import *  # noqa: F403
+from minitensor.nn.cells import *  # noqa: F403
 from minitensor.nn.containers import *  # noqa: F403
 from minitensor.nn.convolution import Conv2d
 from minitensor.nn.dropout import *  # noqa: F403
@@ -47,10 +51,12 @@ from minitensor.nn.layer_normalisation import *  # noqa: F403
 from minitensor.nn.linear import *  # noqa: F403
 from minitensor.nn.loss import *  # noqa: F403
 from minitensor.nn.normalisation import *  # noqa: F403
+from minitensor.nn.packed import *  # noqa: F403
 from minitensor.nn.parameter import Parameter
 from minitensor.nn.parameters import *  # noqa: F403
 from minitensor.nn.piecewise import *  # noqa: F403
 from minitensor.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minitensor.nn.recurrent import *  # noqa: F403
 from minitensor.nn.transformer import *  # noqa: F403
 from minitensor.nn.transformer_layers import *  # noqa: F403
 
@@ -65,6 +71,9 @@ __all__ = [
     "init",
     "initial",
 ]
+__all__ += recurrent.__all__
+__all__ += cells.__all__
+__all__ += packed.__all__
 __all__ += transformer_layers.__all__
 __all__ += transformer.__all__
 __all__ += attention.__all__
