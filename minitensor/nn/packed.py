@@ -16,7 +16,7 @@ from minitensor.backend import to_numpy
 from minitensor.graph import describe
 from minitensor.ops.elementwise import where
 from minitensor.ops.index import take
-from minitensor.ops.shape import concatenate, stack
+from minitensor.ops.join import concatenate, stack
 from minitensor.tensor import Tensor
 
 __all__ = [

@@ -15,9 +15,9 @@ from minitensor.nn.layer import Layer
 from minitensor.nn.packed import PackedSequence, checked_lengths, reached, reordered, repacked, unpacked
 from minitensor.nn.parameter import Parameter
 from minitensor.ops.elementwise import where
+from minitensor.ops.join import concatenate, stack
 from minitensor.ops.linalg import bmm
 from minitensor.ops.recurrent import unstack
-from minitensor.ops.shape import concatenate, stack
 from minitensor.tensor import Tensor
 
 __all__ = ["Recurrence", "State"]
