@@ -15,7 +15,7 @@ from minitensor.nn.parameter import Parameter
 from minitensor.ops import attention
 from minitensor.ops.elementwise import where
 from minitensor.ops.join import concatenate
-from minitensor.ops.recurrent import unstack
+from minitensor.ops.recurrent import separate
 from minitensor.ops.shape import broadcast_to
 from minitensor.tensor import Tensor
 
@@ -181,7 +181,7 @@ class MultiheadAttention(Layer):
             weight = self.in_proj_weight if count == 3 else self.in_proj_weight[rows]
         assert weight is not None
         y = F.linear(x, weight, bias if bias is None or count == 3 else bias[rows])
-        return (y,) if count == 1 else tuple(unstack(y.reshape(*y.shape[:-1], count, self.embed_dim), axis=-2))
+        return (y,) if count == 1 else tuple(separate(y.reshape(*y.shape[:-1], count, self.embed_dim), axis=-2))
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(0, 2, 1, 3)

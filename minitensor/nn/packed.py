@@ -78,7 +78,7 @@ def unpacked(sequence: PackedSequence, padding_value: float = 0.0) -> tuple[Tens
     there = reached(lengths, len(sizes))
     index = np.where(there, (np.cumsum(sizes) - sizes)[:, None] + np.arange(len(lengths))[None, :], 0)
     data = sequence.data
-    x = take(data, Tensor(index, device=data.device))  # (steps, batch, ...)
+    x = take(data, Tensor(index, device=data.device), axis=0)  # (steps, batch, ...)
     if not there.all():
         fill = padding_value if data.dtype.kind in "fV" else data.dtype.type(padding_value).item()
         x = where(Tensor(there, device=data.device).reshape(*there.shape, *(1,) * (data.ndim - 1)), x, fill)
@@ -89,7 +89,7 @@ def repacked(x: Tensor, like: PackedSequence) -> PackedSequence:
     """Return (steps, batch, ...), in the order of a packed batch, packed like it."""
     there = reached(lengths_of(like), x.shape[0])
     index = Tensor(np.flatnonzero(there), device=x.device)
-    return like._replace(data=take(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), index))
+    return like._replace(data=take(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), index, axis=0))
 
 
 def pack_padded_sequence(

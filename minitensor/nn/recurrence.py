@@ -17,7 +17,7 @@ from minitensor.nn.parameter import Parameter
 from minitensor.ops.elementwise import where
 from minitensor.ops.join import concatenate, stack
 from minitensor.ops.linalg import bmm
-from minitensor.ops.recurrent import unstack
+from minitensor.ops.recurrent import separate
 from minitensor.tensor import Tensor
 
 __all__ = ["Recurrence", "State"]
@@ -139,7 +139,7 @@ class Recurrence(Layer):
 
     def _run(self, x: Tensor, state: State, there: NDArray[np.bool_] | None) -> tuple[Tensor, State]:
         """Return the outputs (steps, batch, ...) and the last states; `there` (steps, batch) says what counts."""
-        first = list(zip(*[unstack(s) for s in state], strict=True))  # per layer and direction
+        first = list(zip(*[separate(s) for s in state], strict=True))  # per layer and direction
         mask = None if there is None else Tensor(there[:, :, None], device=x.device)
         last: list[State] = []
         for layer in range(self.num_layers):
@@ -163,7 +163,7 @@ class Recurrence(Layer):
         weight: Tensor = getattr(self, f"weight_ih{suffix}")
         b_ih, b_hh, projection = (getattr(self, key + suffix, None) for key in ("bias_ih", "bias_hh", "weight_hr"))
         joined = b_ih if self.gates == 3 or b_ih is None else b_ih + b_hh  # a GRU's b_hh is inside r hₙ
-        inputs = unstack(F.linear(x, weight, joined))  # per step (batch, gates)
+        inputs = separate(F.linear(x, weight, joined))  # per step (batch, gates)
         w, p = getattr(self, f"weight_hh{suffix}").mT, None if projection is None else projection.mT
         hs: list[Any] = [None] * len(inputs)
         for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):

@@ -10,7 +10,7 @@ from minitensor.op import op
 from minitensor.ops.elementwise import sigmoid, tanh
 from minitensor.ops.join import concatenate, stack
 
-__all__ = ["gru_step", "lstm_step", "unstack"]
+__all__ = ["gru_step", "lstm_step", "separate"]
 
 Array = Any
 
@@ -21,14 +21,14 @@ def _zeros_like(x: Any) -> Array:
 
 
 @op
-def unstack(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
+def separate(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
     """y = the slices of x at 0, 1, 2, ... along an axis, each an array of its own: the inverse of `stack`
 
-    (..., n, ...) -> n arrays (..., ...). One gradient is put together of all pieces', where an index at each step would
-    make n arrays of x's size. Differs from NumPy and PyTorch (unbind): the results are copies.
+    (..., n, ...) -> n arrays (..., ...). Differs from NumPy's unstack and PyTorch's unbind: the results are copies, and
+    one gradient is put together of all pieces', where an index at each step would make n arrays of x's size.
 
     >>> import numpy as np
-    >>> [v.tolist() for v in unstack(np.array([[1, 2], [3, 4]]), axis=1)]
+    >>> [v.tolist() for v in separate(np.array([[1, 2], [3, 4]]), axis=1)]
     [[1, 3], [2, 4]]
     """
     return tuple(x[(slice(None),) * (axis % x.ndim) + (i,)].copy() for i in range(x.shape[axis]))
@@ -39,7 +39,7 @@ def _restack(g: Any, axis: int) -> Any:
     return stack(*[zeros if d is None else d for d in g], axis=axis)
 
 
-unstack.vjp(x=_restack)
+separate.vjp(x=_restack)
 
 
 def _quarters(x: Any) -> tuple[Any, Any, Any, Any]:

@@ -24,7 +24,7 @@ def _gru(x: np.ndarray, hidden: np.ndarray, state: np.ndarray) -> np.ndarray:
     return np.asarray((1 - u) * np.tanh(xn + _sigmoid(xr + hr) * hn) + u * state)
 
 
-def _unstack(x: np.ndarray, axis: int = 0) -> tuple[np.ndarray, ...]:
+def _separate(x: np.ndarray, axis: int = 0) -> tuple[np.ndarray, ...]:
     return tuple(np.moveaxis(x, axis, 0))
 
 
@@ -32,7 +32,7 @@ for lead in ((2,), (), (0,), (2, 1)):
     case(recurrent.lstm_step, normal(*lead, 12), normal(*lead, 3), ref=_lstm)
     case(recurrent.gru_step, normal(*lead, 9), normal(*lead, 9), normal(*lead, 3), ref=_gru)
 case(recurrent.lstm_step, 300 * np.sign(normal(3, 8)), normal(3, 2), ref=_lstm, smooth=False, note="large")
-case(recurrent.unstack, normal(3, 2), ref=_unstack)
-case(recurrent.unstack, normal(1), ref=_unstack)
-case(recurrent.unstack, normal(2, 3, 2), axis=-2, ref=lambda x: _unstack(x, 1), note="axis")
-case(recurrent.unstack, normal(2, 0), ref=_unstack, note="empty")
+case(recurrent.separate, normal(3, 2), ref=_separate)
+case(recurrent.separate, normal(1), ref=_separate)
+case(recurrent.separate, normal(2, 3, 2), axis=-2, ref=lambda x: _separate(x, 1), note="axis")
+case(recurrent.separate, normal(2, 0), ref=_separate, note="empty")
