@@ -87,7 +87,8 @@ def trace(x: Array, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     >>> mt.trace([[1.0, 2.0], [3.0, 4.0]])
     Tensor float32 (): 5.
     """
-    return sum(diagonal(x, offset=offset, axis1=axis1, axis2=axis2), axis=-1)
+    a, b = _plane("trace", x, axis1, axis2)
+    return sum(diagonal(x, offset=offset, axis1=a, axis2=b), axis=-1)
 
 
 def _matrices(name: str, x: Array) -> Any:

@@ -102,7 +102,19 @@ def _repeats(index: Any) -> bool:
 
 @op(view=True)
 def getitem(x: Array, *, index: Any) -> Array:
-    """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy"""
+    """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy
+
+    Everything that NumPy takes: negative steps, lists, tuples of lists, masks of fewer axes, several arrays that
+    broadcast (their axes come first unless the arrays stand side by side), Tensors on x's device. Places that are read
+    twice add up their gradients. Raises IndexError for a place that is not there, a float or a mask that does not fit;
+    DeviceError for an index elsewhere. On a GPU, an entry of an index array beyond the end wraps around.
+    Differs from NumPy: in nothing. Differs from PyTorch: beside an index array a number counts as one; negative steps.
+
+    >>> import minitensor as mt
+    >>> x = mt.arange(6).reshape(2, 3)
+    >>> x[::-1, [0, 2]]
+    Tensor int64 (2, 2): [[3 5] [0 2]]
+    """
     try:
         return x[index]
     except IndexError as error:

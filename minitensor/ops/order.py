@@ -36,7 +36,7 @@ flip.vjp(x=lambda g, axis: flip(g, axis=axis))
 
 def _has_axes(name: str, x: Array, least: int) -> None:
     if len(x.shape) < least:
-        raise ValueError(f"{name} takes {least} axes or more; got shape {x.shape}")
+        raise ValueError(f"{name} takes {('one axis', 'two axes')[least - 1]} or more; got shape {tuple(x.shape)}")
 
 
 @composite(moves=True)
