@@ -71,7 +71,7 @@ def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None
     t.emit("Concat", [t.name(x) for x in xs], y, axis=s["axis"])
 
 
-def _unstack(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
+def _separate(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
     x = t.name(xs[0])
     for i, y in enumerate(ys):
         t.emit("Gather", [x, t.name(np.asarray(i))], y, axis=s["axis"])
@@ -93,11 +93,10 @@ def _getitem(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Gather", [flat, t.name(np.asarray(places, np.int64))], y, axis=0)
 
 
-def _pad(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
-    before, after = zip(*s["pad_width"], strict=True)
-    value = s.get("value", s.get("constant_values", 0))
-    t.emit("Pad", [t.name(x), t.ints([*before, *after]), t.name(np.asarray(value, x.dtype))], y)
+    before, after = zip(*s["width"], strict=True)
+    t.emit("Pad", [t.name(x), t.ints([*before, *after]), t.name(np.asarray(s["value"], x.dtype))], y)
 
 
 def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
@@ -173,9 +172,9 @@ OPS: dict[str, Write] = {
     "softmax": _along("Softmax"), "log_softmax": _along("LogSoftmax"),
     "argmax": _argument("ArgMax"), "argmin": _argument("ArgMin"),
     "reshape": _reshape, "transpose": _transpose, "broadcast_to": _expand, "concatenate": _concatenate,
-    "getitem": _getitem, "pad": _pad, "clip": _clip, "astype": _astype, "square": _square,
+    "getitem": _getitem, "frame": _frame, "clip": _clip, "astype": _astype, "square": _square,
     "gru_step": _gru_step, "lstm_step": _lstm_step, "masked_softmax": _masked_softmax,
-    "take_along_axis": _take_along, "not_equal": _not_equal, "unstack": _unstack,
+    "take_along_axis": _take_along, "not_equal": _not_equal, "separate": _separate,
 }  # fmt: skip
 
 
