@@ -32,7 +32,7 @@ PLAN: dict[str, dict[str, str]] = {
         "functions": "errors backend graph promotion engine op composite ops tensor",
         "kernels": "errors backend graph promotion engine op composite ops",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
-        "nn": "errors backend graph promotion engine op composite ops tensor functions",
+        "nn": "errors backend graph hooks promotion engine op composite ops tensor functions",
         "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",

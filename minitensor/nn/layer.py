@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from minitensor.backend import move, to_numpy
+from minitensor.nn.layer_hooks import Hooked, called
 from minitensor.nn.parameter import Parameter
 from minitensor.nn.state import LoadResult, load_into
 from minitensor.nn.summary import summarize
@@ -29,7 +30,7 @@ def _holds(value: Any) -> bool:
     return isinstance(value, (list, tuple, set)) and any(map(_holds, value))
 
 
-class Layer:
+class Layer(Hooked):
     """The base of all layers: subclass it, assign parameters and layers in `__init__`, compute in `forward`.
 
     >>> class Double(Layer):
@@ -209,8 +210,9 @@ class Layer:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return `forward(...)`; an error gets one note that says which layer of the model it comes from."""
+        hooks = self.__dict__.get("_layer_hooks")
         try:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if hooks is None else called(self, hooks, args, kwargs)
         except Exception as error:
             self._add_path(error)
             raise
