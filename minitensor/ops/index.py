@@ -153,8 +153,8 @@ def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
     Tensor int64 (3, 2): [[3 4] [3 4] [1 2]]
     """
     indices = integers("take", indices, x)
-    if axis is None:
-        x, axis = ravel(x), 0
+    if axis is None or not x.shape:
+        x, axis = ravel(x), axis or 0
     (axis,) = axes_of("take", axis, len(x.shape))
     y = read_rows(x, ravel(indices), axis=axis)
     return reshape(y, shape=(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))

@@ -175,15 +175,15 @@ def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
 def squeeze(x: Array, *, axis: int | Sequence[int] | None = None) -> Array:
     """y = x without axes of length 1: all of them, or those named
 
-    A view. Raises ValueError if a named axis is longer or named twice, IndexError if it is not there.
+    A view; a number stays one. Raises ValueError if a named axis is longer or named twice, IndexError if it is missing.
     Differs from NumPy: in nothing. Differs from PyTorch: there a longer axis is left as it is.
 
     >>> import minitensor as mt
     >>> mt.squeeze(mt.zeros((1, 2, 1)), -1).shape
     (1, 2)
     """
-    axes = range(len(x.shape)) if axis is None else axes_of("squeeze", axis, len(x.shape))
-    if axis is not None and any([x.shape[a] != 1 for a in axes]):
+    axes = range(len(x.shape)) if axis is None else axes_of("squeeze", axis, len(x.shape) or 1)
+    if axis is not None and x.shape and any([x.shape[a] != 1 for a in axes]):
         raise ValueError(f"squeeze: the axes {list(axes)} of shape {x.shape} are not all of length 1")
     return reshape(x, shape=tuple([n for i, n in enumerate(x.shape) if n != 1 or i not in axes]))
 

@@ -37,15 +37,15 @@ def repeat(x: Array, *, repeats: int | Sequence[int], axis: int | None = None) -
     """y = each slice along an axis several times, side by side; None reads x as one row
 
     (..., n, ...) -> (..., Σ repeats, ...): one number for all slices, or one for each. Raises ValueError for a negative
-    number or as many of them as there are not slices, TypeError for a float, IndexError for an axis that is not there.
+    number or another count of them, TypeError for a float, IndexError for an axis that is not there.
     Differs from NumPy: in nothing. Differs from PyTorch: there it is repeat_interleave; Tensor.repeat there is tile.
 
     >>> import minitensor as mt
     >>> mt.repeat([1, 2], 2), mt.repeat([[1], [2]], [1, 2], 0).tolist()
     (Tensor int64 (4,): [1 1 2 2], [[1], [2], [2]])
     """
-    if axis is None:
-        x, axis = ravel(x), 0
+    if axis is None or not x.shape:
+        x, axis = ravel(x), axis or 0
     (axis,) = axes_of("repeat", axis, len(x.shape))
     given = repeats.data if isinstance(repeats, Variable) else repeats
     counts = to_numpy(given) if is_array(given) else np.asarray(given)

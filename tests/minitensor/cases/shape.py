@@ -36,6 +36,7 @@ for axis_ in (0, 1, -1, (0, -1), (1, 2)):
 case(sh.squeeze, normal(1, 2, 1), ref=np.squeeze)
 case(sh.squeeze, normal(1, 2, 1), axis=-1, ref=lambda x: x.squeeze(-1), note="last")
 case(sh.squeeze, normal(1, 2, 1), axis=(0, 2), ref=lambda x: x.squeeze((0, 2)), note="both")
+case(sh.squeeze, normal(), axis=0, ref=lambda x: x.squeeze(0), note="number")
 case(sh.broadcast_to, normal(3, 1), shape=(2, 3, 4), ref=lambda x: np.broadcast_to(x, (2, 3, 4)))
 case(sh.broadcast_to, normal(), shape=(2, 2), ref=lambda x: np.broadcast_to(x, (2, 2)))
 case(sh.broadcast_to, normal(), shape=3, ref=lambda x: np.broadcast_to(x, 3), note="integer")
@@ -100,6 +101,7 @@ for repeats_, axis_ in ((2, None), (1, 0), ([3], 1), ([1, 2], 0), (np.array([0, 
     case(tiling.repeat, normal(2, 3), repeats=repeats_, axis=axis_, note=f"{repeats_}on{axis_}",
          ref=lambda x, r=repeats_, a=axis_: np.repeat(x, r, a))  # fmt: skip
 case(tiling.repeat, normal(), repeats=3, ref=lambda x: np.repeat(x, 3), note="number")
+case(tiling.repeat, normal(), repeats=3, axis=-1, ref=lambda x: np.repeat(x, 3, -1), note="number on an axis")
 for reps_ in (2, (2, 1), (2, 1, 3), (1, 1), (0, 2), ()):
     case(tiling.tile, normal(2, 2), reps=reps_, ref=lambda x, r=reps_: np.tile(x, r), note=f"{reps_}")
 case(tiling.tile, normal(), reps=2, ref=lambda x: np.tile(x, 2), note="number")
