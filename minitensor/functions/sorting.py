@@ -2,20 +2,32 @@
 
 from typing import Any
 
-from minitensor.functions.operands import public
+from minitensor.functions.operands import public, tensor
 from minitensor.ops import counting
 from minitensor.ops import sorting as order
+from minitensor.tensor import Tensor
 
 __all__ = [
     "argsort", "bincount", "histogram", "kthvalue", "nonzero", "searchsorted", "sort", "topk", "unique",
 ]  # fmt: skip
 
 argsort = public(order.argsort)
-bincount = public(counting.bincount)
 histogram: Any = public(counting.histogram)
 kthvalue: Any = public(order.kthvalue)
 nonzero: Any = public(counting.nonzero)
-searchsorted = public(order.searchsorted)
 sort = public(order.sort)
 topk: Any = public(order.topk)
 unique: Any = public(counting.unique)
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
+    """Count labels."""  # its op says it in full, below
+    return counting.bincount(tensor(x), weights, minlength=minlength)  # type: ignore[no-any-return]
+
+
+def searchsorted(x: Any, v: Any, side: str = "left") -> Tensor:
+    """Find places."""
+    return order.searchsorted(tensor(x), v, side=side)  # type: ignore[no-any-return]
+
+
+bincount.__doc__, searchsorted.__doc__ = counting.bincount.__doc__, order.searchsorted.__doc__

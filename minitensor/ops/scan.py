@@ -130,7 +130,7 @@ def _logcumsumexp_rule(g: Any, x: Any, y: Any, axis: int | None) -> Any:
     if not shape[at]:
         return reshape(g, shape=x.shape)
     lanes = flip(reshape(y, shape=shape), axis=at)
-    before = shifted(lanes, at, 0.0)
+    before = concatenate(_part(lanes, at, None, 1), _part(lanes, at, None, -1), axis=at)
     level = equal(lanes, before)  # of two infinities, too: inf - inf would spoil all that stands before
     fall = where(level, 0.0, where(level, 0.0, lanes) - where(level, 0.0, before))
     after = flip(_recurrence(exp(fall), flip(reshape(g, shape=shape), axis=at), at), axis=at)
