@@ -44,11 +44,21 @@ def _checksum(arrays: Arrays, text: str) -> str:
     return f"{crc:08x}"
 
 
+def _ordered(content: bytes) -> tuple[bytes, memoryview]:
+    """Return the head of a safetensors file with its texts in order, and the rest: the writer shuffles them."""
+    start = 8 + int.from_bytes(content[:8], "little")
+    head = json.loads(content[8:start])
+    head["__metadata__"] = dict(sorted(head["__metadata__"].items()))
+    text = json.dumps(head, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the arrays begin at a multiple of 8
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
+
+
 def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, Any] | None = None) -> None:
     """Write named Tensors, arrays or numbers, and anything that JSON can hold, to a safetensors file.
 
     Whole or not at all: it is written beside its place, flushed to the disk and renamed. If the process dies, what was
-    there before stays. JSON turns number keys into text and tuples into lists.
+    there before stays. The same content makes the same bytes. JSON turns number keys into text and tuples into lists.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +73,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dic
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(beside, "wb") as file:
-            file.write(content)
+            file.writelines(_ordered(content))
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)

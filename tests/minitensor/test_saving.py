@@ -71,6 +71,21 @@ def test_other_tools_read_it_and_we_read_theirs(tmp_path):
     assert np.array_equal(arrays["x"], MATRIX) and metadata == {"format": "np"}
 
 
+def test_the_same_content_makes_the_same_bytes(tmp_path):
+    files = []
+    for _ in range(20):  # safetensors itself writes the two texts in either order
+        mt.save(tmp_path / "x", ARRAYS | {"é": MATRIX}, {"step": 1})
+        files.append((tmp_path / "x").read_bytes())
+    assert set(files) == {files[0]}
+
+
+def test_files_from_before_the_order_was_settled_are_read(tmp_path):
+    arrays, text = {"x": MATRIX}, '{"step": 1}'
+    texts = {"metadata": text, "crc32": saving._checksum(arrays, text)}
+    (tmp_path / "x").write_bytes(saving.serialize(arrays, texts))
+    assert mt.load(tmp_path / "x")[1] == {"step": 1}
+
+
 @pytest.mark.parametrize("where", ["write", "fsync", "replace"])
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch, where):
     path = tmp_path / "x.safetensors"
