@@ -18,6 +18,7 @@ from minitensor.ops.shape import reshape
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "shifted"]
 
 Array = Any
+LN_2 = 0.6931471805599453
 
 
 def _same(x: Array) -> Any:
@@ -118,7 +119,8 @@ def logcumsumexp(x: Array, *, axis: int | None = None) -> Array:
     shape, at, out = along("logcumsumexp", axis, x.shape)
     y, step = wide(x).reshape(shape), 1
     while step < shape[at]:
-        both = xp.logaddexp(_part(y, at, step, None), _part(y, at, None, -step))
+        late, early = _part(y, at, step, None), _part(y, at, None, -step)
+        both = xp.where(late == early, late + LN_2, xp.logaddexp(late, early))  # CuPy's makes NaN of two infinities
         y = xp.concatenate((_part(y, at, None, step), both), axis=at)
         step *= 2
     return y.astype(x.dtype).reshape(out)
