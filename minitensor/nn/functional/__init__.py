@@ -9,6 +9,7 @@ from minitensor.nn.functional import (
     lookup,
     loss,
     normalisation,
+    padding,
     pooling,
     random,
 )
@@ -20,6 +21,7 @@ from minitensor.nn.functional.distance import *  # noqa: F403
 from minitensor.nn.functional.lookup import *  # noqa: F403
 from minitensor.nn.functional.loss import *  # noqa: F403
 from minitensor.nn.functional.normalisation import *  # noqa: F403
+from minitensor.nn.functional.padding import *  # noqa: F403
 from minitensor.nn.functional.pooling import *  # noqa: F403
 from minitensor.nn.functional.random import *  # noqa: F403
 
@@ -33,4 +35,5 @@ __all__ += lookup.__all__
 __all__ += affine.__all__
 __all__ += loss.__all__
 __all__ += normalisation.__all__
+__all__ += padding.__all__
 __all__ += pooling.__all__
