@@ -31,6 +31,8 @@ from minitensor.nn import (
     normalisation,
     packed,
     parameters,
+    parametrizations,
+    parametrize,
     piecewise,
     recurrent,
     transformer,
@@ -70,6 +72,8 @@ __all__ = [
     "functional",
     "init",
     "initial",
+    "parametrizations",
+    "parametrize",
 ]
 __all__ += recurrent.__all__
 __all__ += cells.__all__
