@@ -102,6 +102,8 @@ def settle(
         if not wanted or (t := type(x)) is float or t is int:
             continue
         d = getattr(x, "dtype", None)
+        if d is None:
+            break
         if dtype is None:
             dtype, cls = d, t
         elif d is not dtype or t is not cls:

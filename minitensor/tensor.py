@@ -11,9 +11,23 @@ from minitensor import backend, engine
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
+from minitensor.ops import (
+    diagonal,
+    gather,
+    join,
+    linalg,
+    norm,
+    order,
+    reduce,
+    scan,
+    scatter,
+    softmax,
+    sorting,
+    statistics,
+    tiling,
+)
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
-from minitensor.ops import linalg, reduce, scan, statistics
 from minitensor.ops import shape as sh
 from minitensor.promotion import default_float
 
@@ -290,7 +304,7 @@ class Tensor(Variable):
         if is_recording() and (self.requires_grad or (isinstance(value, Variable) and value.requires_grad)):
             raise InPlaceError(
                 "x[...] = v on a Tensor that takes part in a graph cannot be differentiated: "
-                "use minitensor.where to choose between two values, or do it under no_grad()"
+                "use minitensor.where or minitensor.index_put, which return a new Tensor, or do it under no_grad()"
             )
         new = value.data if isinstance(value, Variable) else value
         try:
@@ -374,7 +388,7 @@ class Tensor(Variable):
         """Whether every entry is true"""
         return reduce.all(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
 
-    def cumsum(self, axis: int) -> Tensor:
+    def cumsum(self, axis: int | None = None) -> Tensor:
         """Running sum along an axis"""
         return scan.cumsum(self, axis=axis)  # type: ignore[no-any-return]
 
@@ -406,6 +420,114 @@ class Tensor(Variable):
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Without axes of length 1"""
         return sh.squeeze(self, axis=axis)  # type: ignore[no-any-return]
+
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Product over axes"""
+        return reduce.prod(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        """Running product along an axis"""
+        return scan.cumprod(self, axis=axis)  # type: ignore[no-any-return]
+
+    def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """ln Σ eˣ over axes"""
+        return softmax.logsumexp(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """e^x / Σ e^x along an axis"""
+        return softmax.softmax(self, axis=axis)  # type: ignore[no-any-return]
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """x - ln Σ e^x along an axis"""
+        return softmax.log_softmax(self, axis=axis)  # type: ignore[no-any-return]
+
+    def median(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Median over axes"""
+        return statistics.median(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def norm(self, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Norm over axes"""
+        return norm.norm(self, ord=ord, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def sort(self, axis: int | None = -1, descending: bool = False) -> Tensor:
+        """The entries in order along an axis"""
+        return sorting.sort(self, axis=axis, descending=descending)  # type: ignore[no-any-return]
+
+    def argsort(self, axis: int | None = -1, descending: bool = False) -> Tensor:
+        """The places of the entries in order"""
+        return sorting.argsort(self, axis=axis, descending=descending)  # type: ignore[no-any-return]
+
+    def topk(self, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+        """The k largest entries and their places"""
+        return sorting.topk(self, k=k, axis=axis, largest=largest, sorted=sorted)
+
+    def ravel(self) -> Tensor:
+        """All entries in one axis"""
+        return sh.ravel(self)  # type: ignore[no-any-return]
+
+    def moveaxis(self, source: Axis, destination: Axis) -> Tensor:
+        """Axes moved to other places"""
+        return sh.moveaxis(self, source=source, destination=destination)  # type: ignore[no-any-return]
+
+    def expand_dims(self, axis: Axis) -> Tensor:
+        """With an axis of length 1 put in"""
+        return sh.expand_dims(self, axis=axis)  # type: ignore[no-any-return]
+
+    def broadcast_to(self, shape: Any) -> Tensor:
+        """Repeated along axes of length 1 to a shape"""
+        return sh.broadcast_to(self, shape=shape)  # type: ignore[no-any-return]
+
+    def flip(self, axis: Axis = None) -> Tensor:
+        """The order along axes reversed"""
+        return order.flip(self, axis=axis)  # type: ignore[no-any-return]
+
+    def roll(self, shift: Any, axis: Any = None) -> Tensor:
+        """Moved along axes, what falls out coming in again"""
+        return order.roll(self, shift=shift, axis=axis)  # type: ignore[no-any-return]
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """Each entry repeated"""
+        return tiling.repeat(self, repeats=repeats, axis=axis)  # type: ignore[no-any-return]
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """The diagonal"""
+        return diagonal.diagonal(self, offset=offset, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """The sum of the diagonal"""
+        return diagonal.trace(self, offset=offset, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+
+    def split(self, indices_or_sections: Any, axis: int = 0) -> Any:
+        """Consecutive pieces"""
+        return join.split(self, indices_or_sections=indices_or_sections, axis=axis)
+
+    def chunk(self, chunks: int, dim: int = 0) -> Any:
+        """At most so many pieces, PyTorch's"""
+        return join.chunk(self, chunks=chunks, dim=dim)
+
+    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+        """The slices at indices"""
+        return ix.take(self, indices, axis=axis)  # type: ignore[no-any-return]
+
+    def gather(self, dim: int, index: Any) -> Tensor:
+        """The entries that an index names, PyTorch's"""
+        return gather.gather(self, index, dim=dim)  # type: ignore[no-any-return]
+
+    def scatter(self, dim: int, index: Any, src: Any) -> Tensor:
+        """Entries put where an index says, PyTorch's"""
+        return scatter.scatter(self, index, src, dim=dim)  # type: ignore[no-any-return]
+
+    def scatter_add(self, dim: int, index: Any, src: Any) -> Tensor:
+        """Entries added where an index says, PyTorch's"""
+        return scatter.scatter_add(self, index, src, dim=dim)  # type: ignore[no-any-return]
+
+    def index_select(self, dim: int, index: Any) -> Tensor:
+        """The slices at an index, PyTorch's"""
+        return gather.index_select(self, index, dim=dim)  # type: ignore[no-any-return]
+
+    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+        """A value where the mask is true"""
+        return scatter.masked_fill(self, mask, value)  # type: ignore[no-any-return]
 
     def flatten(self) -> Tensor:
         """All entries in one axis"""

@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("minitensor", "jepa")
 LONGEST = 320  # lines of a file
-LISTS = {"minitensor/tensor.py": 500}  # one line for each operator and method
-LISTS = {"minitensor/tensor.py": 500}  # one line for each operator and method
+LISTS = {"minitensor/tensor.py": 600}  # one line for each operator and method
+LISTS = {"minitensor/tensor.py": 600}  # one line for each operator and method
 ONLY_BACKEND = {"cupy", "cupyx"}
 NEVER = {"torch", "tensorflow", "jax", "pickle", "tests", "benchmarks", "examples"}
 

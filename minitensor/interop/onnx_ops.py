@@ -141,6 +141,10 @@ def _square(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Mul", [t.name(xs[0])] * 2, y)
 
 
+def _take_rows(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Gather", [t.name(xs[0]), t.name(xs[1])], y, axis=s["axis"])
+
+
 def _take_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("GatherElements", [t.name(xs[0]), t.name(xs[1])], y, axis=s["axis"])
 
@@ -174,7 +178,7 @@ OPS: dict[str, Write] = {
     "reshape": _reshape, "transpose": _transpose, "broadcast_to": _expand, "concatenate": _concatenate,
     "getitem": _getitem, "frame": _frame, "clip": _clip, "astype": _astype, "square": _square,
     "gru_step": _gru_step, "lstm_step": _lstm_step, "masked_softmax": _masked_softmax,
-    "take_along_axis": _take_along, "not_equal": _not_equal, "separate": _separate,
+    "read_along": _take_along, "read_rows": _take_rows, "not_equal": _not_equal, "separate": _separate,
 }  # fmt: skip
 
 

@@ -143,3 +143,29 @@ def test_grad_says_what_does_not_fit():
             call()
     assert mt.grad(y, x, 2.0)[0].tolist() == [4, 8]
     assert mt.randn((2, 3)).shape == mt.randn(2, 3).shape == (2, 3)
+
+
+METHODS = {
+    "prod": {"axis": 1}, "cumprod": {"axis": 0}, "logsumexp": {"axis": 0}, "softmax": {}, "log_softmax": {"axis": 0},
+    "median": {"axis": 1}, "sort": {"descending": True}, "argsort": {"axis": 0}, "topk": {"k": 2}, "ravel": {},
+    "moveaxis": {"source": 0, "destination": 1}, "expand_dims": {"axis": 1}, "broadcast_to": {"shape": (2, 3, 4)},
+    "flip": {"axis": 0}, "roll": {"shift": 1}, "repeat": {"repeats": 2}, "diagonal": {"offset": 1}, "trace": {},
+    "split": {"indices_or_sections": 3}, "chunk": {"chunks": 2}, "take": {"indices": np.array([0, 5])},
+    "gather": {"dim": 1, "index": np.array([[0], [1], [2]])}, "index_select": {"dim": 0, "index": np.array([2, 0])},
+    "scatter": {"dim": 1, "index": np.array([[0], [1], [2]]), "src": np.ones((3, 1))},
+    "scatter_add": {"dim": 1, "index": np.array([[0], [1], [2]]), "src": np.ones((3, 1))},
+    "masked_fill": {"mask": np.eye(3, 4, dtype=bool), "value": 0.5}, "var": {"axis": 0, "correction": 1},
+    "norm": {"axis": 1}, "cumsum": {"axis": 0}, "argmax": {"axis": 1}, "clip": {"min": 0.0},
+    "swapaxes": {"axis1": 0, "axis2": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_are_the_functions(name):
+    settings = {k: mt.Tensor(v) if isinstance(v, np.ndarray) else v for k, v in METHODS[name].items()}
+    a = mt.Tensor(np.random.default_rng(0).standard_normal((3, 4)))
+    got, expected = getattr(a, name)(**settings), getattr(mt, name)(a, **settings)
+    for x, y in zip(
+        got if isinstance(got, tuple) else [got], expected if isinstance(got, tuple) else [expected], strict=True
+    ):
+        np.testing.assert_array_equal(x.numpy(), y.numpy())
