@@ -34,9 +34,9 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 
 def usage() -> str:
     """Return the list of verbs."""
-    lines = [f"  jepa {verb:<14}{text}" for verb, (_, text) in VERBS.items()]
-    last = "`jepa VERB --help` says more; settings are key=value, such as optim.lr=0.001."
-    return "\n".join(["usage: jepa VERB ...   (or: python -m jepa VERB ...)", "", *lines, "", last])
+    lines = [f"  {verb:<14}{text}" for verb, (_, text) in VERBS.items()]
+    last = "`python -m jepa VERB --help` says more; settings are key=value, such as optim.lr=0.001."
+    return "\n".join(["usage: python -m jepa VERB ...", "", *lines, "", last])
 
 
 def set_threads(argv: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ def _find(argv: Sequence[str]) -> tuple[str, list[str]]:
             return verb, list(argv[length:])
     said = " ".join(argv[:2] if argv[0] == "data" else argv[:1])
     if said.startswith("-"):
-        raise JEPAError(f"the verb comes first: jepa VERB {said} ...; the verbs are {', '.join(VERBS)}")
+        raise JEPAError(f"the verb comes first: python -m jepa VERB {said} ...; the verbs are {', '.join(VERBS)}")
     near = difflib.get_close_matches(said, VERBS, n=1, cutoff=0.5)
     guess = f" Did you mean '{near[0]}'?" if near else ""
     raise JEPAError(f"there is no verb '{said}'.{guess} The verbs are {', '.join(VERBS)}")
@@ -88,10 +88,14 @@ def _run(argv: Sequence[str]) -> int:
     return int(call(words))
 
 
-def _is_for_users(error: Exception) -> bool:
-    """Whether the text says all that helps: ours, or a device that minitensor cannot use."""
+def _sentence(error: Exception) -> str | None:
+    """Return what says all that helps, of our errors, a device that cannot be used, and files; None of a bug."""
     engine = sys.modules.get("minitensor.errors")
-    return isinstance(error, JEPAError) or (engine is not None and isinstance(error, engine.DeviceError))
+    if isinstance(error, JEPAError) or (engine is not None and isinstance(error, engine.DeviceError)):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot read or write {error.filename or 'a file'}: {error.strerror}"
+    return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -109,9 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if not _is_for_users(error):
+        if (text := _sentence(error)) is None:
             raise
-        print("; ".join([f"jepa: error: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+        print("; ".join([f"jepa: error: {text}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         return 2
 
 

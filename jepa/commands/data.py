@@ -1,11 +1,12 @@
-"""`jepa data make` and `jepa data inspect`."""
+"""`data make` and `data inspect`."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from jepa.commands.parser import Parser, whole
+from jepa.commands.parser import Parser, place, whole
 
 __all__ = ["inspect", "make"]
 
@@ -14,7 +15,7 @@ def make(words: Sequence[str]) -> int:
     """Write a default data set as DIR/{train,val}/CLASS/00001.png, with labels.csv and meta.json."""
     parser = Parser("data make", "Write a default data set as a folder of PNG files: DIR/{train,val}/CLASS/00001.png.")
     parser.add_argument("which", choices=["shapes", "digits", "digits-clutter"])
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: data/WHICH)")
+    parser.add_argument("--out", type=place, metavar="DIR", help="folder to write (default: data/WHICH)")
     parser.add_argument("--count", type=whole(1), metavar="N", help="images (default: 5000; digits: all 1797)")
     parser.add_argument("--size", type=whole(8), default=32, metavar="PIXELS", help="side of an image (default: 32)")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="another seed, other images (default: 0)")
@@ -26,14 +27,14 @@ def make(words: Sequence[str]) -> int:
         shapes.write(out, count=args.count or 5000, size=args.size, seed=args.seed)
     else:
         digits.write(out, count=args.count, clutter=args.which == "digits-clutter", size=args.size, seed=args.seed)
-    print(f"{args.which}: {out}  (train on it: jepa train data.root={out})")
+    print(f"{args.which}: {out}  (train on it: python -m jepa train {shlex.quote(f'data.root={out}')})")
     return 0
 
 
 def inspect(words: Sequence[str]) -> int:
     """Print what is in a folder of images."""
     parser = Parser("data inspect", "Count classes, sizes and kinds of the images in a folder, and name the bad files.")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=place)
     args = parser.parse_intermixed_args(words)
     from jepa.data.inspect import inspect as inspect_folder
 

@@ -12,14 +12,14 @@ from typing import NoReturn
 from jepa.config import Config, load
 from jepa.errors import JEPAError
 
-__all__ = ["Parser", "configured", "whole"]
+__all__ = ["Parser", "configured", "place", "whole"]
 
 
 class Parser(argparse.ArgumentParser):
     """A parser of one verb's words, whose errors are JEPAErrors."""
 
     def __init__(self, verb: str, description: str) -> None:
-        super().__init__(f"jepa {verb}", description=description, allow_abbrev=False)
+        super().__init__(f"python -m jepa {verb}", description=description, allow_abbrev=False)
         self.add_argument("--threads", type=whole(1), metavar="N", help="threads of matrix products (default: 1)")
 
     def error(self, message: str) -> NoReturn:
@@ -37,11 +37,20 @@ class Parser(argparse.ArgumentParser):
 
     def with_settings(self) -> Parser:
         """Add everything that makes a configuration: see `configured`."""
-        self.add_argument("--preset", metavar="NAME", help="start from these settings (`jepa config --presets`)")
-        self.add_argument("--config", type=Path, metavar="FILE", help="settings from a YAML file, over the preset's")
+        self.add_argument(
+            "--preset", metavar="NAME", help="start from these settings (`python -m jepa config --presets`)"
+        )
+        self.add_argument("--config", type=place, metavar="FILE", help="settings from a YAML file, over the preset's")
         self.add_argument("--seed", type=whole(0), metavar="N", help="the same as seed=N")
         self.add_argument("settings", nargs="*", metavar="key=value", help="single settings, over all others")
         return self.with_device()
+
+
+def place(word: str) -> Path:
+    """Convert a word to a path; an empty one, of an empty variable in a script, would mean the working directory."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("an empty word is no path")
+    return Path(word)
 
 
 def whole(least: int) -> Callable[[str], int]:

@@ -1,14 +1,14 @@
-"""`jepa demo`, `train`, `eval`, `embed` and `plot`: one call each of the Python API, and what it says in words."""
+"""`demo`, `train`, `eval`, `embed` and `plot`: one call each of the Python API, and what it says in words."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jepa.commands.parser import Parser, configured
-from jepa.errors import RunError
+from jepa.commands.parser import Parser, configured, place
 
 __all__ = ["demo", "embed", "evaluate", "plot", "train"]
 
@@ -17,7 +17,9 @@ def demo(words: Sequence[str]) -> int:
     """Train on the default images, evaluate, draw; replace the demo's own earlier run and nothing else."""
     parser = Parser("demo", "Make the default images, train, evaluate, draw: runs/demo/report.html.").with_settings()
     parser.add_argument("--quick", action="store_true", help="a small model for a few epochs: under a minute")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/demo, or runs/quick)")
+    parser.add_argument(
+        "--out", type=place, metavar="DIR", help="folder of the run (default: runs/demo, or runs/quick)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a run that is not the demo's own")
     args = parser.parse_intermixed_args(words)
     config = configured(args, preset="quick" if args.quick else "demo")
@@ -31,7 +33,7 @@ def demo(words: Sequence[str]) -> int:
     evaluation = evaluate_run(out, device=config.device)
     report = draw(out, device=config.device)
     print(f"\n{table(evaluation)}\n\nreport: {report}")
-    print("your own images: jepa train data.root=FOLDER   (FOLDER/CLASS/*.png, or one flat folder)")
+    print("your own images: python -m jepa train data.root=FOLDER   (FOLDER/CLASS/*.png, or one flat folder)")
     return 0
 
 
@@ -46,8 +48,10 @@ def _is_demo(out: Path) -> bool:
 
 def train(words: Sequence[str]) -> int:
     """Train a model, or go on with one."""
-    parser = Parser("train", "Train a model on a folder of images: jepa train data.root=FOLDER.").with_settings()
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the run (default: runs/NAME)")
+    parser = Parser(
+        "train", "Train a model on a folder of images: python -m jepa train data.root=FOLDER."
+    ).with_settings()
+    parser.add_argument("--out", type=place, metavar="DIR", help="folder of the run (default: runs/NAME)")
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -61,35 +65,27 @@ def train(words: Sequence[str]) -> int:
         args.settings.insert(0, args.resume)
         args.resume = ""
     resume: bool | Path = args.resume is not None
-    if args.resume:
-        args.out, checkpoint = _run_and_checkpoint(Path(args.resume), args.out)
-        resume = checkpoint or True
-    earlier = args.out / "config.yaml" if resume and args.out is not None else None
-    if earlier is not None and not earlier.is_file():
-        beside = ", ".join(sorted(str(path.parent) for path in args.out.parent.glob("*/config.yaml"))) or "none"
-        raise RunError(f"{args.out} holds no run to resume: it has no config.yaml. Runs beside it: {beside}")
+    earlier: Path | None = None
+    if resume and (args.resume or args.out is not None):
+        from jepa.runs.folder import find_run
+
+        args.out, checkpoint = find_run(Path(args.resume or args.out), args.out)
+        resume, earlier = checkpoint or True, args.out / "config.yaml"
     config = configured(args, file=earlier)
 
     from jepa.training.run import train as train_run
 
     result = train_run(config, out=args.out or Path("runs") / config.name, resume=resume, overwrite=args.overwrite)
-    print(f"next: jepa eval {result.folder}   and: jepa plot {result.folder}")
+    run = shlex.quote(str(result.folder))
+    print(f"next: python -m jepa eval {run}   and: python -m jepa plot {run}")
     return 0
-
-
-def _run_and_checkpoint(named: Path, out: Path | None) -> tuple[Path, Path | None]:
-    """Split what --resume names into the run's folder and, if it is a file, the checkpoint."""
-    run, checkpoint = (named.parent.parent, named) if named.is_file() else (named, None)
-    if out is not None and out.resolve() != run.resolve():
-        raise RunError(f"--resume {named} goes on in its own folder, but --out says {out}: leave --out away")
-    return run, checkpoint
 
 
 def evaluate(words: Sequence[str]) -> int:
     """Print and write the evaluation of a run."""
     parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out images, beside baselines.")
-    parser.with_device().add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="labelled images other than the run's")
+    parser.with_device().add_argument("run", type=place, help="folder of the run")
+    parser.add_argument("--data", type=place, metavar="FOLDER", help="labelled images other than the run's")
     args = parser.parse_intermixed_args(words)
     from jepa.evaluation.evaluate import evaluate_run
 
@@ -117,9 +113,9 @@ def table(evaluation: Mapping[str, Any]) -> str:
 def embed(words: Sequence[str]) -> int:
     """Write the embeddings of images."""
     parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_device()
-    parser.add_argument("run", type=Path, help="folder of the run")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="images (default: those of the run)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a .npz or .csv file")
+    parser.add_argument("run", type=place, help="folder of the run")
+    parser.add_argument("--data", type=place, metavar="FOLDER", help="images (default: those of the run)")
+    parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
     args = parser.parse_intermixed_args(words)
     from jepa.evaluation.embed import embed as embed_run
 
@@ -130,7 +126,7 @@ def embed(words: Sequence[str]) -> int:
 def plot(words: Sequence[str]) -> int:
     """Draw the pictures and the report of a run."""
     parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_device()
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=place, help="folder of the run")
     args = parser.parse_intermixed_args(words)
     from jepa.visualisation.report import draw
 

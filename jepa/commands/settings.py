@@ -1,4 +1,4 @@
-"""`jepa config` and `jepa doctor`: what is set, and what is there."""
+"""`config` and `doctor`: what is set, and what is there."""
 
 from __future__ import annotations
 

@@ -48,6 +48,8 @@ def load(preset: str | None = None, file: str | Path | None = None, overrides: S
         ...
     jepa.errors.ConfigError: there is no setting 'optim.lrr'. Did you mean 'optim.lr'?
     """
+    if isinstance(overrides, str | Mapping):
+        raise ConfigError(f"overrides={overrides!r}: give a list of texts key=value, such as ['optim.lr=0.001']")
     layers: list[tuple[str, Mapping[str, Any]]] = []
     if preset is not None:
         if preset not in presets():

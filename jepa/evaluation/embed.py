@@ -103,4 +103,6 @@ def _checked(out: str | Path) -> Path:
     out = Path(out)
     if out.suffix.lower() not in SUFFIXES:
         raise DataError(f"cannot write embeddings to {out}: the file must end in {' or '.join(SUFFIXES)}")
+    if out.is_dir():
+        raise DataError(f"cannot write embeddings to {out}: it is a folder; name a file")
     return out

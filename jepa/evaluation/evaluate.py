@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jepa.evaluation.protocol import probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
+from jepa.runs import pipeline
 from jepa.runs.atomic import write_text
 
 HEALTH_IMAGES = 4096
@@ -46,10 +47,10 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     Returns
     -------
     dict
-        What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``random_seeds`` lists
-        the accuracy of each random encoder; ``effective_rank``, ``feature_std`` and ``uniformity`` describe the
-        held-out features; ``geometry`` has the held-out loss of the predictions with the true target geometry
-        (``loss``) and with another image's (``shuffled``), and their ratio.
+        What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``step`` is the step that
+        the weights are of; ``random_seeds`` lists the accuracy of each random encoder; ``effective_rank``,
+        ``feature_std`` and ``uniformity`` describe the held-out features; ``geometry`` has the held-out loss of the
+        predictions with the true target geometry (``loss``) and with another image's (``shuffled``), and their ratio.
         Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises
@@ -75,7 +76,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
 
     held_out = features["val"][:HEALTH_IMAGES]
     result: dict[str, Any] = {
-        "data": root or run.config.data.root or run.config.data.make,
+        "data": root or pipeline.source(run.config),
+        "step": run.step,
         "encoder": settings.encoder,
         "images": len(images["val"]),
         "train_images": len(images["train"]),

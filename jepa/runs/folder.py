@@ -1,4 +1,4 @@
-"""The folder of a run: when it may be written to, and what is put down at the start."""
+"""The folder of a run: where it is, when it may be written to, and what is put down at the start."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import os
 import platform
 import shutil
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from jepa.config import Config, differences, from_yaml, to_yaml
 from jepa.errors import RunError
+from jepa.runs import pipeline
 from jepa.runs.atomic import write_text
 
-__all__ = ["environment", "open_folder", "read_config"]
+__all__ = ["check_new", "check_same", "clear", "environment", "find_run", "read_config", "write_settings"]
 
 PACKAGES = (
     "minitensor-jepa",
@@ -28,7 +30,10 @@ PACKAGES = (
     "cupy-cuda12x",
     "cupy-cuda13x",
 )
+BEGUN = ("config.yaml", "env.json", "model.txt", "train.log", "metrics.jsonl", "checkpoints")
+"""what a training writes before its first checkpoint is whole"""
 FREE = (
+    "device",
     "train.epochs",
     "train.max_steps",
     "train.log_every",
@@ -36,9 +41,10 @@ FREE = (
     "train.keep",
     "data.prefetch",
     "data.threads",
+    "data.eval_root",
     "evaluation",
 )
-"""settings that may differ when a run is resumed: how long, and what does not touch the numbers"""
+"""settings that may differ when a run is resumed: how long, where, and what does not touch the training"""
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:
@@ -64,40 +70,92 @@ def read_config(folder: Path) -> Config:
     """Return the config of a run."""
     if not (folder / "config.yaml").is_file():
         raise RunError(
-            f"{folder} is not a run's folder: it has no config.yaml. Give the folder that `jepa train --out` wrote"
+            f"{folder} is not a run's folder: it has no config.yaml. "
+            "Give the folder that `python -m jepa train --out` wrote"
         )
     return from_yaml(folder / "config.yaml")
 
 
-def open_folder(folder: Path, config: Config, env: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
-    """Make the folder of a new run, or check that a run that is resumed is the same run.
+def find_run(named: Path, out: Path | None = None) -> tuple[Path, Path | None]:
+    """Split what a run is resumed from into its folder and, if one is named, the checkpoint.
 
-    A folder that is not empty is refused, naming the three ways out; `overwrite` deletes what a run wrote there, and
-    refuses a folder that no run wrote.
+    Raises RunError if that is no run, or another one than `out`.
     """
-    used = folder.exists() and any(folder.iterdir())
-    if resume:
-        old = read_config(folder)
-        changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(FREE)]
-        if changed:
+    run, checkpoint = named, None
+    if named.is_file():
+        if named.suffix != ".safetensors" or named.parent.name != "checkpoints":
             raise RunError(
-                f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. "
-                "Take another --out for a new run"
+                f"{named} is no checkpoint to resume from: give a run's folder, or one of its files "
+                "checkpoints/step-*.safetensors"
             )
-    elif used and not overwrite:
+        run, checkpoint = named.parent.parent, named
+    elif named.name == "checkpoints" and (named.parent / "config.yaml").is_file():
+        run = named.parent
+    if not (run / "config.yaml").is_file():
+        runs = sorted(str(path.parent) for path in run.parent.glob("*/config.yaml"))
+        beside = ", ".join(runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "") or "none"
+        raise RunError(f"{run} holds no run to resume: it has no config.yaml. Runs beside it: {beside}")
+    if out is not None and out.resolve() != run.resolve():
+        raise RunError(f"{named} is resumed in its own folder {run}, but --out says {out}: leave --out away")
+    return run, checkpoint
+
+
+def check_new(folder: Path, *, overwrite: bool) -> None:
+    """Raise RunError unless a new run may be written to a folder; nothing is changed.
+
+    One that is not empty is refused, naming the three ways out. With `overwrite` a run is replaced, and a folder that
+    no run wrote is still refused. What a start without a checkpoint left behind does not count.
+    """
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        why = "may not be written to" if above.is_dir() else "is a file"
+        raise RunError(f"cannot write a run to {folder}: {above} {why}. Take another folder with --out")
+    if not folder.exists() or _is_unused(folder):
+        return
+    if not overwrite:
         raise RunError(
             f"{folder} is not empty. Go on with --resume {folder}, replace it with --overwrite, "
             "or take another folder with --out"
         )
-    elif used:
-        if not (folder / "config.yaml").is_file():
-            raise RunError(
-                f"{folder} is not empty and holds no run (no config.yaml), so --overwrite leaves it alone. "
-                "Take another folder with --out"
-            )
-        for name in ("checkpoints", "plots"):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for name in ("config.yaml", "env.json", "train.log", "metrics.jsonl", "report.html", "evaluation.json"):
-            (folder / name).unlink(missing_ok=True)
+    if not (folder / "config.yaml").is_file():
+        raise RunError(
+            f"{folder} is not empty and holds no run (no config.yaml), so --overwrite leaves it alone. "
+            "Take another folder with --out"
+        )
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether nothing of worth is in a folder: it is empty, or a start has failed there before its first checkpoint."""
+    if not all(path.name in BEGUN for path in folder.iterdir() if not path.name.startswith(".")):
+        return False
+    metrics = folder / "metrics.jsonl"  # with an epoch in it, it is a run whose checkpoints somebody took away
+    return not any((folder / "checkpoints").glob("*.safetensors")) and not (
+        metrics.is_file() and '"kind": "epoch"' in metrics.read_text("utf-8")
+    )
+
+
+def check_same(folder: Path, config: Config) -> None:
+    """Raise RunError if the run in a folder has other settings than those it is to go on with."""
+    old, new = (
+        replace(c, data=replace(c.data, root=pipeline.source(c))) for c in (read_config(folder), config)
+    )  # ./photos and photos are one folder
+    changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, new).items() if not k.startswith(FREE)]
+    if changed:
+        raise RunError(
+            f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. Take another --out for a new run"
+        )
+
+
+def clear(folder: Path) -> None:
+    """Delete what a run has written to its folder, and nothing else."""
+    for name in ("checkpoints", "plots"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    names = ("model.txt", "train.log", "metrics.jsonl", "report.html", "env.json", "config.yaml")
+    for path in (*folder.glob("evaluation*.json"), *(folder / name for name in names)):
+        path.unlink(missing_ok=True)
+
+
+def write_settings(folder: Path, config: Config, env: dict[str, Any]) -> None:
+    """Write config.yaml and env.json."""
     write_text(folder / "config.yaml", to_yaml(config))
     write_text(folder / "env.json", json.dumps(env, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,20 +13,42 @@ from jepa.data.folder import ImageFolder
 from jepa.data.loader import Loader
 from jepa.errors import DataError
 
-__all__ = ["dataset", "loader", "normalize", "prepare"]
+__all__ = ["dataset", "loader", "located", "normalize", "prepare", "source"]
+
+
+def _made(config: Config) -> str:
+    """Return the name of the folder of default data."""
+    return f"{config.data.make}-{config.model.image_size}-{config.data.count}"
+
+
+def source(config: Config) -> str:
+    """Return what says which images they are: the name of the default data, wherever they lie, or the whole path."""
+    root = Path(config.data.root)
+    return config.data.make if not config.data.root or root.name == _made(config) else str(root.resolve())
+
+
+def located(config: Config, root: Path) -> Config:
+    """Return the config with `root` for its images, and whole paths, which hold from any working directory."""
+    data = config.data
+    eval_root = str(Path(data.eval_root).absolute()) if data.eval_root else ""
+    return replace(config, data=replace(data, root=str(root.absolute()), eval_root=eval_root))
 
 
 def prepare(config: Config) -> Path:
-    """Return the folder of images, writing the default data there first if that is what the config asks for."""
+    """Return the folder of images, writing the default data to data/ first if that is what the config asks for.
+
+    A run names the folder in which its default data were; if they are there no more, they are written anew.
+    """
     data = config.data
-    if data.root:
-        return Path(data.root)
+    root = Path(data.root)
+    if data.root and (root.exists() or root.name != _made(config)):
+        return root
     if not data.make:
         raise DataError(
             "no images: set data.root=FOLDER to a folder of images, or data.make to shapes, digits or digits-clutter"
         )
     size, seed = config.model.image_size, 0  # the data are the same for every seed of the training
-    root = Path("data") / f"{data.make}-{size}-{data.count}"
+    root = Path("data") / _made(config)
     if data.make == "shapes":
         shapes.write(root, count=data.count or 5000, size=size, seed=seed)
     else:

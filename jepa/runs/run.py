@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from jepa.data.folder import ImageFolder
 from jepa.methods import CropJEPA
 from jepa.models import JEPAModel
 from jepa.runs import pipeline
-from jepa.runs.checkpoint import find_checkpoint, read_checkpoint
+from jepa.runs.checkpoint import find_checkpoint, load_weights
 from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
 
@@ -28,16 +29,24 @@ CALIBRATION = 2048  # training images from which an untrained encoder takes its 
 class Run:
     """A run on disk, opened to be evaluated, drawn, or used."""
 
-    def __init__(self, folder: Path, config: Config, method: CropJEPA, device: str) -> None:
-        self.folder, self.config, self.method, self.device = folder, config, method, device
+    def __init__(self, folder: Path, config: Config, method: CropJEPA, device: str, step: int) -> None:
+        self.folder, self.config, self.method, self.device, self.step = folder, config, method, device, step
         self.model: JEPAModel = method.model
         self._root: Path | None = None
+        self._said: set[str] = set()
 
     def dataset(self, split: Split, root: str | Path | None = None) -> ImageFolder:
-        """Return a split ("train", "val", None: all) of the run's own images, or of another folder."""
+        """Return a split ("train", "val", None: all) of the run's own images, or of another folder.
+
+        What `data.on_error=skip` leaves out of it is told once, as a warning of the logger "jepa".
+        """
         if root is None and self._root is None:
             self._root = pipeline.prepare(self.config)
-        return pipeline.dataset(self.config, root or self._root or "", split)
+        found = pipeline.dataset(self.config, root or self._root or "", split)
+        if found.skipped and (text := found.describe_skipped()) not in self._said:
+            self._said.add(text)
+            logging.getLogger("jepa").warning("warning: %s", text)
+        return found
 
     def images(
         self, split: Split, root: str | Path | None = None
@@ -59,7 +68,7 @@ class Run:
 def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last") -> Run:
     """Open a run with its last weights, those of its best checkpoint ("best"), or of a checkpoint file.
 
-    Raises RunError if the folder is no run's, or its checkpoint is missing or damaged.
+    Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, or of another model.
     """
     folder, device = Path(folder), choose_device(device)
     config = read_config(folder)
@@ -70,11 +79,10 @@ def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last")
         if checkpoint == "best"
         else Path(checkpoint)
     )
-    arrays, metadata = read_checkpoint(find_checkpoint(path))
-    method = CropJEPA(config, steps=max(1, metadata["step"]))
-    method.model.load_state_dict({k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")})
+    method = CropJEPA(config, steps=1)  # its schedule is over: nobody asks for it
+    step = load_weights(method, find_checkpoint(path), config)[1]["step"]
     method.model.to(device)
-    return Run(folder, config, method, device)
+    return Run(folder, config, method, device, step)
 
 
 def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") -> JEPAModel:

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from jepa.runs.atomic import write_text
 
-__all__ = ["RunLog"]
+__all__ = ["RunLog", "logged"]
 
 COLLAPSE = (
     "the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f} of {dim}. "
@@ -28,11 +29,12 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, *, step: int, steps: int) -> None:
-        self.path = folder / "metrics.jsonl"
-        self._keep_until(step)
-        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
+        path = folder / "metrics.jsonl"
+        if path.exists():
+            write_text(path, "".join(json.dumps(entry) + "\n" for entry in logged(folder, step)))
+        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
         self.logger = logging.getLogger(f"jepa.{folder}")
-        self.logger.setLevel(logging.INFO)
+        self.logger.setLevel(logging.DEBUG)
         self.logger.propagate = False
         self._handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), _Console()]
         for handler in self._handlers:
@@ -41,19 +43,6 @@ class RunLog:
         self.bar = tqdm(total=steps, initial=step, unit="step", disable=None, dynamic_ncols=True, leave=False)
         self._shown = time.monotonic()
         self._warned = False
-
-    def _keep_until(self, step: int) -> None:
-        if not self.path.exists():
-            return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # the line that was being written when the run was killed
-                continue
-            if entry["step"] <= step:
-                kept.append(line + "\n")
-        write_text(self.path, "".join(kept))
 
     def step(self, entry: dict[str, Any]) -> None:
         """Log one training step."""
@@ -79,6 +68,10 @@ class RunLog:
         """Write a line to the console and to train.log."""
         self.logger.info(text)
 
+    def record(self, text: str) -> None:
+        """Write a line to train.log alone."""
+        self.logger.debug(text)
+
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
@@ -92,8 +85,23 @@ class RunLog:
             handler.close()
 
 
+def logged(folder: Path, step: int) -> Iterator[dict[str, Any]]:
+    """Yield the lines of metrics.jsonl up to a step, without one that was being written when the run was killed."""
+    path = folder / "metrics.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if entry["step"] <= step:
+            yield entry
+
+
 class _Console(logging.Handler):
     """Prints above the bar instead of through it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stderr)

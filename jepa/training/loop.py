@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import minitensor as mt
-from jepa.config import Config, OptimConfig, to_yaml
+from jepa.config import Config, OptimConfig, TrainConfig, to_yaml
 from jepa.data.loader import Batch
 from jepa.errors import RunError
 from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
@@ -32,23 +35,22 @@ class Trainer:
     """
 
     def __init__(self, config: Config, folder: Path, device: str) -> None:
-        self.config, self.folder, t = config, folder, config.train
         root = pipeline.prepare(config)
+        self.config = config = pipeline.located(config, root)
+        self.folder, self.device, t = folder, device, config.train
         self.images = pipeline.dataset(config, root, "train")
         self.held_out = pipeline.dataset(config, root, "val")
-        self.loader = pipeline.loader(config, self.images, seed=config.seed)
+        fitting = replace(t, batch_size=batch_size(t, len(self.images)))
+        self.loader = pipeline.loader(replace(config, train=fitting), self.images, seed=config.seed)
         self.per_epoch = len(self.loader) // t.accumulate
-        if not self.per_epoch:
-            raise RunError(
-                f"{len(self.images)} training images in {root} make no step of {t.accumulate} x {t.batch_size}: "
-                f"lower train.batch_size to {max(1, len(self.images) // t.accumulate)} or less"
-            )
-        self.steps = t.max_steps or t.epochs * self.per_epoch
+        total = t.epochs * self.per_epoch
+        self.steps = min(total, t.max_steps or total)
         mt.manual_seed(config.seed)
         self.method = CropJEPA(config, self.steps)
         self.method.model.to(device)
         self.optimizer = make_optimizer(config.optim, self.method)
         self.step, self.best = 0, math.inf
+        self.saved: int | None = None  # the step of the last checkpoint
         self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
         self.stopping = False
 
@@ -74,17 +76,16 @@ class Trainer:
         if best:
             checkpoint.write_checkpoint(self.folder, "best", tensors, metadata)
         checkpoint.write_checkpoint(self.folder, checkpoint.numbered(self.step), tensors, metadata)
+        self.saved = self.step
         checkpoint.prune(self.folder, self.config.train.keep)
 
     def restore(self, path: Path) -> None:
         """Go back to the moment of a checkpoint."""
-        arrays, metadata = checkpoint.read_checkpoint(path)
-        self.method.model.load_state_dict(
-            {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
-        )
+        arrays, metadata = checkpoint.load_weights(self.method, path, self.config)
         state = {k.removeprefix("optimizer."): v for k, v in arrays.items() if k.startswith("optimizer.")}
         self.optimizer.load_state_dict(checkpoint.unflatten(state, metadata["optimizer"]))
         self.step, self.window = metadata["step"], metadata["window"]
+        self.saved = self.step
         self.best = math.inf if metadata["best"] is None else metadata["best"]
         mt.default_generator().bit_generator.state = metadata["generator"]
 
@@ -93,7 +94,7 @@ class Trainer:
     def run(self, log: RunLog, stop_after: int | None = None) -> None:
         """Train to the last step; KeyboardInterrupt, after a checkpoint, if Ctrl-C or SIGTERM asked for an end."""
         t = self.config.train
-        with _Signals(self):
+        with _Signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
             while self.step < self.steps:
                 epoch = self.step // self.per_epoch
                 end = min((epoch + 1) * self.per_epoch, self.steps)
@@ -167,7 +168,7 @@ class Trainer:
             **{f"grad_norm/{k}": float(v) for k, v in last["norms"].items()},
             **health(last["embeddings"]),
             **{f"curriculum/{k}": v for k, v in self.loader.regions.values(progress).items()},
-            "images_per_second": steps * t.accumulate * t.batch_size / seconds,
+            "images_per_second": steps * t.accumulate * self.loader.batch_size / seconds,
             "seconds": seconds,
         }
         log.step(entry)
@@ -190,6 +191,23 @@ class Trainer:
         text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['images_per_second']:.0f} img/s"
         log.epoch(entry, text)
         self.save(best=best)
+
+
+def batch_size(t: TrainConfig, images: int) -> int:
+    """Return how many of so few images make a batch: as many as asked for, or what there is for each step.
+
+    >>> from jepa.config import TrainConfig
+    >>> batch_size(TrainConfig(batch_size=128, accumulate=2), images=54)
+    27
+    """
+    size = min(t.batch_size, images // t.accumulate)
+    if size < 2:
+        cure = f"lower train.accumulate to {images // 2} or less" if images > 3 else "add images"
+        raise RunError(
+            f"{images} training images make no step of train.accumulate={t.accumulate} batches, of 2 images at least: "
+            f"{cure}"
+        )
+    return size
 
 
 def health(e: Embeddings) -> dict[str, float]:
@@ -255,6 +273,8 @@ class _Signals:
         if self.trainer.stopping:
             raise KeyboardInterrupt
         self.trainer.stopping = True
+        with contextlib.suppress(OSError):  # past the log, which may be in the middle of a line
+            os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():

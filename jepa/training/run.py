@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import shlex
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from threadpoolctl import threadpool_info
 
-from jepa.config import Config
-from jepa.errors import RunError
+from jepa.config import Config, check
+from jepa.errors import ConfigError, JEPAError, RunError
 from jepa.runs.atomic import write_text
-from jepa.runs.checkpoint import find_checkpoint
+from jepa.runs.checkpoint import drop_after, find_checkpoint
 from jepa.runs.device import choose_device
-from jepa.runs.folder import environment, open_folder
-from jepa.training.log import RunLog
+from jepa.runs.folder import check_new, check_same, clear, environment, find_run, write_settings
+from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
 
 __all__ = ["RunResult", "train"]
+
+UNTRAINED = 0.1  # share of its first weights that a target encoder may keep to its end before it is warned of
 
 
 class RunResult(NamedTuple):
@@ -40,51 +46,124 @@ def train(
 ) -> RunResult:
     """Train a JEPA and write its folder: config, environment, log, metrics, checkpoints.
 
-    out: the folder, runs/NAME by default; a non-empty one is refused, unless `resume` (True, or a checkpoint's path)
-    or `overwrite`. stop_after: save and stop after that step, as Ctrl-C would. A run that was stopped and resumed gives
-    the same bits as one that was not.
+    out: the folder, runs/NAME by default, or the one of the run that is resumed; a non-empty one is refused, unless
+    `resume` (True, or the path of a run or of one of its checkpoints) or `overwrite`. stop_after: save and stop after
+    that step, as Ctrl-C would. A run that was stopped and resumed gives the same bits as one that was not; what had
+    come after the checkpoint that it goes on from is deleted.
+
+    The folder is written to, or cleared, when everything else that can go wrong at the start has gone well.
 
     Raises JEPAError with one sentence for bad settings, images or folders; KeyboardInterrupt after a checkpoint was
     written, if Ctrl-C asked for it.
     """
+    if not isinstance(config, Config):
+        kind = type(config).__name__
+        raise ConfigError(f"train needs a Config, but got a {kind}: jepa.load_config(overrides=[...]) makes one")
+    check(config)
     folder = Path(out) if out is not None else Path("runs") / config.name
-    device = choose_device(config.device)
-    start = find_checkpoint(folder if resume is True else Path(resume)) if resume else None
-    threads = max((pool["num_threads"] for pool in threadpool_info()), default=1)
-    open_folder(folder, config, environment(device, threads), resume=bool(resume), overwrite=overwrite)
+    start = None
+    if resume:
+        if overwrite:
+            raise RunError("a run cannot be both resumed and overwritten: leave --resume or --overwrite away")
+        named = folder if resume is True else Path(resume)
+        folder, checkpoint = find_run(named, Path(out) if out is not None else None)
+        check_same(folder, config)
+        start = checkpoint or find_checkpoint(folder)
+    else:
+        check_new(folder, overwrite=overwrite)
     clock = time.monotonic()
-    trainer = Trainer(config, folder, device)
+    trainer = Trainer(config, folder, choose_device(config.device))
     if start is not None:
         trainer.restore(start)
+        if trainer.step >= trainer.steps:
+            return _nothing_left(trainer, start)
+        drop_after(folder, trainer.step)  # before the metrics are cut: a run killed between has them of every step
+    else:
+        clear(folder)
+    return _run(trainer, start, stop_after, clock)
+
+
+def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
+    """Say that a run has come to its last step before; refuse settings that end earlier."""
+    step, steps = trainer.step, trainer.steps
+    if step > steps:
+        raise RunError(f"{start} is at step {step}, but these settings end at step {steps}: raise train.epochs")
+    limit = "max_steps" if trainer.config.train.max_steps == steps else "epochs"
+    text = f"already trained to step {step} of {steps}: a larger train.{limit} goes on"
+    logging.getLogger("jepa").warning(text)
+    losses = [entry["loss"] for entry in logged(trainer.folder, step)]
+    return RunResult(trainer.folder, step, losses[-1] if losses else math.nan, 0.0)
+
+
+def _run(trainer: Trainer, start: Path | None, stop_after: int | None, clock: float) -> RunResult:
+    """Write the folder and train."""
+    folder, config, device = trainer.folder, trainer.config, trainer.device
+    threads = max((pool["num_threads"] for pool in threadpool_info()), default=1)
+    write_settings(folder, config, environment(device, threads))
     log = RunLog(folder, step=trainer.step, steps=trainer.steps)
     try:
         if start is not None:
             log.say(f"resumed from {start.name} at step {trainer.step} of {trainer.steps}")
         else:
             log.say(
-                f"{len(trainer.images)} images, {trainer.steps} steps of {config.train.batch_size} "
-                f"on {device}, {threads} threads -> {folder}"
+                f"{len(trainer.images)} images, {trainer.steps} steps of "
+                f"{config.train.accumulate * trainer.loader.batch_size} on {device}, {threads} threads -> {folder}"
             )
-            write_text(
-                folder / "model.txt",
-                trainer.method.model.context_encoder.summary(
-                    (1, config.model.channels, *(config.model.image_size,) * 2)
-                ),
-            )
+            size = config.model.image_size
+            encoder = trainer.method.model.context_encoder
+            write_text(folder / "model.txt", encoder.summary((1, config.model.channels, size, size)))
+        for text in _warnings(trainer):
+            log.say(f"warning: {text}")
         trainer.run(log, stop_after)
         seconds = time.monotonic() - clock
         log.say(f"trained {trainer.steps} steps in {seconds:.0f} s")
-        if trainer.images.skipped:
-            log.say(trainer.images.describe_skipped())
     except KeyboardInterrupt:
-        log.say(
-            f"stopped at step {trainer.step} of {trainer.steps}, saved. "
-            f"Go on with: python -m jepa train --resume {folder}"
-        )
+        log.say(f"stopped at step {trainer.step} of {trainer.steps}, {_how_to_go_on(trainer)}")
         raise
-    except RunError as error:
-        log.say(f"error: {error}")
+    except JEPAError as error:  # whoever called prints it
+        log.record(f"error: {error}")
         raise
     finally:
         log.close()
     return RunResult(folder, trainer.step, trainer.last["loss"], seconds)
+
+
+def _how_to_go_on(trainer: Trainer) -> str:
+    if trainer.saved is None:
+        return "before its first checkpoint: nothing is saved, the same command starts again"
+    saved = "saved" if trainer.saved == trainer.step else f"saved at step {trainer.saved}"
+    return f"{saved}. Go on with: python -m jepa train --resume {shlex.quote(str(trainer.folder))}"
+
+
+def _warnings(trainer: Trainer) -> Iterator[str]:
+    """Yield a sentence for each thing about the images and the length of the training that is likely not meant."""
+    t, model, steps = trainer.config.train, trainer.config.model, trainer.steps
+    for part, images in (("training", trainer.images), ("held-out", trainer.held_out)):
+        if images.skipped:
+            yield f"{part} images: {images.describe_skipped()}"
+    if (size := trainer.loader.batch_size) < t.batch_size:
+        yield (
+            f"{len(trainer.images)} training images are fewer than {t.accumulate} x train.batch_size={t.batch_size}: "
+            f"training in batches of {size}"
+        )
+    if steps <= trainer.config.optim.warmup_steps:
+        yield (
+            f"all {steps} steps lie in the warm-up, optim.warmup_steps={trainer.config.optim.warmup_steps}: "
+            f"raise train.epochs, or set optim.warmup_steps={steps // 10}"
+        )
+    if model.target == "ema" and (kept := _kept(trainer)) > UNTRAINED:
+        momentum = math.floor(100 * UNTRAINED ** (1 / steps)) / 100
+        yield (
+            f"after {steps} steps the target encoder is still {100 * kept:.0f} % its untrained self: raise "
+            f"train.epochs, or set model.ema_start={momentum:g} model.ema_end={momentum:g}"
+        )
+
+
+def _kept(trainer: Trainer) -> float:
+    """Return the share of its first weights that the target encoder has at the end: the product of the momenta."""
+    kept = 1.0
+    for step in range(trainer.steps):
+        kept *= trainer.method.momentum(step)
+        if kept <= UNTRAINED:
+            break
+    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
 from jepa.runs.atomic import write_text
+from jepa.runs.checkpoint import list_checkpoints, numbered
 from jepa.visualisation import page
 from jepa.visualisation.captions import CAPTIONS
 from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
@@ -71,7 +73,7 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
 
     body: list[str] = []
     if "evaluation" in evaluations:
-        body.append(page.bullets(summary(evaluations["evaluation"]), look="verdict"))
+        body.append(page.bullets(_verdict(run_dir, evaluations["evaluation"]), look="verdict"))
     if missing:
         body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
     for name, evaluation in evaluations.items():
@@ -168,6 +170,19 @@ def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]
     return found
 
 
+def _verdict(run_dir: Path, evaluation: Mapping[str, Any]) -> list[str]:
+    """The result in sentences; first of all that it is of other weights, if training has gone on since."""
+    step, last = evaluation.get("step"), list_checkpoints(run_dir)[-1:]
+    if step is None or not last or last[0].stem == numbered(step):
+        return summary(evaluation)
+    now = int(last[0].stem.removeprefix("step-"))
+    again = f"`python -m jepa eval {shlex.quote(str(run_dir))}` evaluates the run as it is."
+    return [
+        f"These figures are of step {step}, and the last checkpoint is of step {now}: {again}",
+        *summary(evaluation),
+    ]
+
+
 def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[str]:
     """Heading, tables and bars of one evaluation; another data set than the run's own has its verdict here."""
     if name == "evaluation":
@@ -175,7 +190,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[st
     else:
         pieces = [
             page.heading(f"Results on {evaluation.get('data', name)}"),
-            page.bullets(summary(evaluation), look="verdict"),
+            page.bullets(_verdict(run_dir, evaluation), look="verdict"),
         ]
     probes = [probe for probe in PROBES if evaluation.get(probe)]
     if probes:

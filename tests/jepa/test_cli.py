@@ -114,7 +114,7 @@ def test_train_names_its_folder_after_the_run(api: Calls, capsys: pytest.Capture
     assert main(["train", "data.root=pictures", "--preset", "digits", "optim.lr=1e-4", "--seed", "3", "name=mine"]) == 0
     config = load("digits", overrides=["data.root=pictures", "optim.lr=1e-4", "seed=3", "name=mine"])
     assert api == [("train", {"config": config, "out": Path("runs/mine"), "resume": False, "overwrite": False})]
-    assert "jepa eval runs/mine" in capsys.readouterr().out
+    assert "python -m jepa eval runs/mine " in capsys.readouterr().out
 
 
 def test_train_reads_a_config_file(api: Calls) -> None:
@@ -136,6 +136,7 @@ def test_train_reads_a_config_file(api: Calls) -> None:
         (["--resume", "train.epochs=9", "--out", "runs/old"], True, 9),
         (["--resume", "--out", "runs/old"], True, 5),
         (["--out", "runs/old", "--resume", "runs/old/"], True, 5),
+        (["--resume", "runs/old/checkpoints"], True, 5),
         (["--resume", "runs/old/checkpoints/last.safetensors"], Path("runs/old/checkpoints/last.safetensors"), 5),
     ],
 )
@@ -150,6 +151,13 @@ def test_resume_takes_the_settings_of_the_run(api: Calls, words: list[str], resu
         "resume": resume,
         "overwrite": False,
     }
+
+
+def test_of_many_runs_five_are_named(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(9):
+        a_run(Path(f"runs/{i}"), load("digits"), ["train"])
+    assert main(["train", "--resume", "runs/none"]) == 2
+    assert "Runs beside it: runs/0, runs/1, runs/2, runs/3, runs/4 and 4 more" in capsys.readouterr().err
 
 
 def test_resume_with_a_preset_takes_the_presets_settings(api: Calls) -> None:
@@ -243,6 +251,8 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["train", "--device", "gpu"], "cuda:0"),
         (["train", "--resume", "runs/none"], "holds no run to resume"),
         (["train", "--resume", "runs/old", "--out", "runs/new"], "leave --out away"),
+        (["train", "--resume", "runs/old/config.yaml"], "is no checkpoint to resume from: give a run's folder"),
+        (["train", "--out", ""], "an empty word is no path"),
         (["train", "model.target=shared"], "must collapse"),
         (["eval"], "run"),
         (["embed", "runs/a"], "--out"),
@@ -253,6 +263,7 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
 def test_a_mistake_is_one_line_and_exit_code_2(
     api: Calls, words: list[str], part: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    a_run(Path("runs/old"), load("digits"), ["train"])
     assert main(words) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -297,6 +308,20 @@ def test_a_device_that_cannot_be_used_is_one_line(
     assert "cuda" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_written_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, api: Calls, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("file").touch()
+    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: Path("file/x").mkdir())
+    assert main(["plot", "runs/a"]) == 2
+    assert capsys.readouterr().err == "jepa: error: cannot read or write file/x: Not a directory\n"
+
+
+def test_the_next_commands_can_be_pasted(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--out", "my runs/a"]) == 0
+    assert "next: python -m jepa eval 'my runs/a'   and: python -m jepa plot 'my runs/a'" in capsys.readouterr().out
+
+
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, api: Calls) -> None:
     monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -308,14 +333,14 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit) as stop:
         main([*verb.split(), "--help"])
     assert stop.value.code == 0
-    assert f"usage: jepa {verb}" in capsys.readouterr().out
+    assert f"usage: python -m jepa {verb}" in capsys.readouterr().out
 
 
 def test_no_verb_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"jepa {verb} " in printed for verb in VERBS)
+    assert all(f"\n  {verb} " in printed for verb in VERBS)
 
 
 @pytest.mark.parametrize(

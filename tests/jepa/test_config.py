@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -225,3 +226,9 @@ def test_grey_needs_two_settings() -> None:
     c = load(overrides=["data.channels=1", "model.channels=1"])
     assert normalize(c).mean == (0.5,)
     assert normalize(load(overrides=["data.mean=[0.4]", "data.std=[0.2]"])).std == (0.2,)
+
+
+@pytest.mark.parametrize("overrides", ["train.epochs=2", {"train.epochs": 2}])
+def test_overrides_are_a_list(overrides: Any) -> None:
+    with pytest.raises(ConfigError, match="give a list of texts key=value"):
+        load("demo", overrides=overrides)

@@ -29,12 +29,13 @@ class Model:
 
 
 class Run:
-    device = "cpu"
+    device, step = "cpu", 7
 
     def __init__(self, *, labelled=True, max_images=0):
         self.config = SimpleNamespace(
             seed=0,
-            data=SimpleNamespace(root="", make="shapes", eval_root=""),
+            data=SimpleNamespace(root="", make="shapes", eval_root="", count=0),
+            model=SimpleNamespace(image_size=4),
             evaluation=SimpleNamespace(k=5, C=(0.01, 1.0), random_seeds=3, encoder="target", max_images=max_images),
         )
         self.model = Model(signal=1)
@@ -78,6 +79,7 @@ def test_evaluation_json_has_every_row_beside_chance(install, tmp_path):
         assert len(seeds) == 3 and result[probe]["random"] == sorted(seeds)[1]
         assert result[probe]["random"] < result[probe]["jepa"]
     assert result["images"] == 60 and result["train_images"] == 120
+    assert result["step"] == 7 and result["data"] == "shapes"
     assert 1 <= result["effective_rank"] <= 12 and 0 < result["feature_std"] <= 1
     assert result["geometry"] == {"loss": 0.5, "shuffled": 1.5, "ratio": 3.0}
     assert [path.name for path in tmp_path.iterdir()] == ["evaluation.json"]  # no temporary file stays
@@ -149,6 +151,12 @@ def test_embeddings_without_labels(tmp_path):
 def test_embed_refuses_another_suffix_before_it_loads_anything(tmp_path):
     with pytest.raises(DataError, match=r"e\.json.*\.npz or \.csv"):
         embed(tmp_path / "no such run", None, tmp_path / "e.json")
+
+
+def test_embed_refuses_a_folder_before_it_loads_anything(tmp_path):
+    (tmp_path / "e.npz").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        embed(tmp_path / "no such run", None, tmp_path / "e.npz")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -132,6 +132,17 @@ def test_unlabelled_and_damaged_evaluations(run):
     assert "evaluation.json is damaged" in Page(draw(run, examples={}).read_text()).text
 
 
+def test_figures_of_other_weights_are_named(run):
+    checkpoints = run / "checkpoints"
+    checkpoints.mkdir()
+    (run / "evaluation.json").write_text(json.dumps(EVALUATION | {"step": 10}))
+    (checkpoints / "step-00000010.safetensors").touch()
+    assert "These figures are of" not in Page(draw(run, examples={}).read_text()).text
+    (checkpoints / "step-00000020.safetensors").touch()
+    text = Page(draw(run, examples={}).read_text()).text
+    assert "These figures are of step 10, and the last checkpoint is of step 20: python -m jepa eval" in text
+
+
 def test_another_data_set_has_a_section_of_its_own(run):
     other = EVALUATION | {"data": "birds", "linear": {"jepa": 0.3, "random": 0.4, "pixels": 0.5, "chance": 0.1}}
     (run / "evaluation-birds.json").write_text(json.dumps(other))
