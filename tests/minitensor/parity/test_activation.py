@@ -8,7 +8,7 @@ import pytest
 import minitensor as mt
 from minitensor.nn import functional as F
 from tests.minitensor.parity.oracle import normal, torch
-from tests.minitensor.parity.orders import compare, seeded  # noqa: F401
+from tests.minitensor.parity.orders import compare
 
 pytestmark = pytest.mark.parity
 G = torch.nn.functional

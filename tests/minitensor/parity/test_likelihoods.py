@@ -8,7 +8,7 @@ import pytest
 import minitensor as mt
 from minitensor.nn import functional as F
 from tests.minitensor.parity.oracle import normal, torch
-from tests.minitensor.parity.orders import both, compare, seeded  # noqa: F401
+from tests.minitensor.parity.orders import both, compare
 
 G = torch.nn.functional
 pytestmark = pytest.mark.parity
