@@ -176,6 +176,8 @@ class TrainConfig:
     """images in a batch"""
     accumulate: int = 1
     """batches whose gradients make one optimizer step"""
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """of matrix products on a GPU; float16 with a scaled loss (the CPU computes in float32)"""
     log_every: int = 10
     """steps between two lines of metrics.jsonl"""
     checkpoint_every: int = 0

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ class Trainer:
         self.method = CropJEPA(config, self.steps)
         self.method.model.to(device)
         self.optimizer = make_optimizer(config.optim, self.method)
+        half = t.precision != "float32" and device != "cpu"
+        self.autocast = mt.autocast(t.precision) if half else nullcontext()
+        self.scaler = mt.optim.GradScaler(enabled=half and t.precision == "float16")
         self.step, self.best = 0, math.inf
         self.saved: int | None = None  # the step of the last checkpoint
         self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
@@ -70,6 +74,7 @@ class Trainer:
             "window": [{k: float(v) for k, v in parts.items()} for parts in self.window],
             "optimizer": values,
             "generator": mt.default_generator().bit_generator.state,
+            "scaler": self.scaler.state_dict(),
             "config": to_yaml(self.config),
         }
         tensors |= {f"optimizer.{k}": v for k, v in arrays.items()}
@@ -88,6 +93,7 @@ class Trainer:
         self.saved = self.step
         self.best = math.inf if metadata["best"] is None else metadata["best"]
         mt.default_generator().bit_generator.state = metadata["generator"]
+        self.scaler.load_state_dict(metadata["scaler"])
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -131,17 +137,20 @@ class Trainer:
         self.optimizer.zero_grad()
         total: dict[str, Any] = {}
         for _ in range(accumulate):
-            parts, embeddings = self.method.loss(next(batches))
-            (parts["loss"] / accumulate).backward()
+            with self.autocast:
+                parts, embeddings = self.method.loss(next(batches))
+            self.scaler.scale(parts["loss"] / accumulate).backward()
             for name, value in parts.items():
                 total[name] = total.get(name, 0.0) + value.detach() / accumulate
+        self.scaler.unscale_(self.optimizer)
         norms = {name: _norm(parameters) for name, parameters in self.method.parts().items()}
         if c.optim.clip:
             mt.optim.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], c.optim.clip)
         lr = learning_rate(c.optim, self.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         extra = self.method.after_step(self.step)
         self.step += 1
         self.window.append(total)
@@ -212,11 +221,12 @@ def batch_size(t: TrainConfig, images: int) -> int:
 
 def health(e: Embeddings) -> dict[str, float]:
     """Return how well the embeddings are: their spread, effective rank, and the cosine of prediction and target."""
-    z, d = e.context.numpy(), e.prediction.shape[-1]
+    z, p, t = (v.numpy().astype(np.float32) for v in (e.context, e.prediction, e.target))  # from a half, maybe
+    d = p.shape[-1]
     return {
         "feature_std": feature_std(z),
         "effective_rank": effective_rank(z),
-        "prediction_cosine": cosine(e.prediction.numpy().reshape(-1, d), e.target.numpy().reshape(-1, d)),
+        "prediction_cosine": cosine(p.reshape(-1, d), t.reshape(-1, d)),
     }
 
 

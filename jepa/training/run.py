@@ -137,13 +137,17 @@ def _how_to_go_on(trainer: Trainer) -> str:
 
 def _warnings(trainer: Trainer) -> Iterator[str]:
     """Yield a sentence for each thing about the images and the length of the training that is likely not meant."""
+    precision = trainer.config.train.precision
+    if precision != "float32" and trainer.device == "cpu":
+        yield f"train.precision={precision}: on the CPU half precision is only storage, so this run computes in float32"
     t, model, steps = trainer.config.train, trainer.config.model, trainer.steps
     for part, images in (("training", trainer.images), ("held-out", trainer.held_out)):
         if images.skipped:
             yield f"{part} images: {images.describe_skipped()}"
     if (size := trainer.loader.batch_size) < t.batch_size:
+        times = f" x train.accumulate={t.accumulate}" if t.accumulate > 1 else ""
         yield (
-            f"{len(trainer.images)} training images are fewer than {t.accumulate} x train.batch_size={t.batch_size}: "
+            f"{len(trainer.images)} training images are fewer than train.batch_size={t.batch_size}{times}: "
             f"training in batches of {size}"
         )
     if steps <= trainer.config.optim.warmup_steps:

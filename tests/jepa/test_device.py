@@ -54,3 +54,24 @@ def test_a_run_is_opened_on_the_device(shapes_folder, tmp_path, device):
     for name, value in here.validation_losses().items():
         assert there.validation_losses()[name] == pytest.approx(value, rel=1e-3)
     assert np.isfinite(examples(there, 4)["decoded_prediction"]).all()
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+@pytest.mark.parametrize("device", DEVICES)
+def test_half_precision_trains_with_float32_weights(shapes_folder, tmp_path, device, precision):
+    c = config(shapes_folder, "train.epochs=1", "train.log_every=1", "optim.clip=1.0", f"train.precision={precision}")
+    trainer = run_on(device, c, tmp_path / "half")
+    assert {p.dtype for p in trainer.method.model.parameters()} == {np.dtype("float32")}
+    run_on("cpu", config(shapes_folder, "train.epochs=1", "train.log_every=1", "optim.clip=1.0"), tmp_path / "host")
+    half, host = losses(tmp_path / "half"), losses(tmp_path / "host")
+    assert half != host
+    # the first step sees the same weights: 8 bits of mantissa in bfloat16
+    assert half[0] == pytest.approx(host[0], rel=5e-2) and np.isfinite(half).all()
+
+
+def test_half_precision_on_the_cpu_says_so_and_changes_nothing(shapes_folder, tmp_path):
+    words = ["train.epochs=1", "train.log_every=1"]
+    train(config(shapes_folder, *words), out=tmp_path / "a")
+    train(config(shapes_folder, *words, "train.precision=float16"), out=tmp_path / "b")
+    assert losses(tmp_path / "a") == losses(tmp_path / "b")
+    assert "only storage" in (tmp_path / "b" / "train.log").read_text()
