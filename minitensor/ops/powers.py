@@ -1,0 +1,148 @@
+"""Powers and roots: any power, squares, square roots, reciprocals, the length of (a, b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitensor.backend import is_array, namespace
+from minitensor.op import op
+from minitensor.ops.choice import where
+from minitensor.ops.comparison import equal, logical_and
+from minitensor.ops.transcendental import log
+
+__all__ = ["hypot", "power", "reciprocal", "rsqrt", "sqrt", "square"]
+
+Array = Any
+
+
+@op(broadcasts=True)
+def power(a: Array, b: Array) -> Array:
+    """y = aᵇ, which is what ** means; the gradients are b aᵇ⁻¹ and aᵇ ln a
+
+    Shapes broadcast, dtypes meet; integers stay integers and wrap around. 0⁰ = 1. At a = 0 both gradients follow their
+    limits: that of b is 0 for b >= 0, and b = 0 has none in a. Raises ValueError for integers with a negative integer
+    exponent (on a GPU, where it is a number), TypeError for two bools.
+    Differs from NumPy: in nothing. Differs from PyTorch: integers with a Tensor of negative exponents are refused too.
+
+    >>> import minitensor as mt
+    >>> mt.power([1, 2, 3], 2), mt.power(2.0, [0.5, -1.0])
+    (Tensor int64 (3,): [1 4 9], Tensor float32 (2,): [1.4142 0.5 ])
+    """
+    kinds = {x.dtype.kind for x in (a, b) if is_array(x)}
+    if kinds and kinds <= set("biu") and not isinstance(a, float) and not isinstance(b, float):
+        if kinds == {"b"} and all(is_array(x) or isinstance(x, bool) for x in (a, b)):
+            raise TypeError("power: a bool has no powers: convert one of them with .astype('int64') first")
+        if (b < 0) if not is_array(b) else namespace(b) is np and b.dtype.kind == "i" and bool((b < 0).any()):
+            raise ValueError("power: an integer to a negative power is no integer: make one of them a float")
+    return a**b
+
+
+def _power_base(g: Any, a: Any, b: Any) -> Any:
+    # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 1 in its place is harmless
+    return (
+        g * (b * a ** where(equal(b, 0), 0.0, b - 1))
+        if not isinstance(b, (int, float))
+        else g * (b * a ** (b - 1) if b else a * 0)
+    )
+
+
+def _power_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+    if isinstance(a, (int, float)):
+        a = 0 * b + a  # an array: a NumPy scalar would bring float64 along, and does not belong on a GPU
+    return g * (y * log(where(logical_and(equal(a, 0), b >= 0), 1.0, a)))
+
+
+power.vjp(a=_power_base, b=_power_exponent)
+
+
+@op
+def square(x: Array) -> Array:
+    """y = x²
+
+    Any shape, the same dtype out; integers wrap around, bools give int64.
+    Differs from NumPy: bools give int64, not int8. Differs from PyTorch: in nothing.
+
+    >>> import minitensor as mt
+    >>> mt.square([-3.0, 2.0])
+    Tensor float32 (2,): [9. 4.]
+    """
+    return x * x if x.dtype.kind != "b" else x.astype("int64")
+
+
+square.vjp(x=lambda g, x: g * (2 * x))
+
+
+@op(floating=True)
+def sqrt(x: Array) -> Array:
+    """y = √x
+
+    Any shape; integers and bools give the default float. The gradient at 0 is inf, as it is; below 0 all is NaN.
+    Differs from NumPy: integers give float32. Differs from PyTorch: NumPy's warning below 0.
+
+    >>> import minitensor as mt
+    >>> mt.sqrt([4.0, 2.0])
+    Tensor float32 (2,): [2. 1.4142]
+    """
+    return namespace(x).sqrt(x)
+
+
+sqrt.vjp(x=lambda g, y: g / (2 * y))
+
+
+@op(floating=True)
+def rsqrt(x: Array) -> Array:
+    """y = 1 / √x
+
+    Any shape; integers and bools give the default float. inf at 0, with the gradient -inf; NaN below.
+    Differs from NumPy: not there. Differs from PyTorch: NumPy's warning where it is not finite.
+
+    >>> import minitensor as mt
+    >>> mt.rsqrt([4.0, 0.25])
+    Tensor float32 (2,): [0.5 2. ]
+    """
+    return 1 / namespace(x).sqrt(x)
+
+
+rsqrt.vjp(x=lambda g, y: g * (-0.5 * (y * y * y)))
+
+
+@op(floating=True)
+def reciprocal(x: Array) -> Array:
+    """y = 1 / x
+
+    Any shape; integers and bools give the default float. 1 / 0 = inf, 1 / -0 = -inf, with the gradient -inf.
+    Differs from NumPy: integers are divided as floats, not to 0. Differs from PyTorch: NumPy's warning at 0.
+
+    >>> import minitensor as mt
+    >>> mt.reciprocal([4, -2])
+    Tensor float32 (2,): [ 0.25 -0.5 ]
+    """
+    return 1 / x
+
+
+reciprocal.vjp(x=lambda g, y: -g * (y * y))
+
+
+@op(broadcasts=True, floating=True)
+def hypot(a: Array, b: Array) -> Array:
+    """y = √(a² + b²), without overflow on the way; the gradients are a / y and b / y
+
+    Shapes broadcast, dtypes meet. At (0, 0) the gradients are 0, at infinity NaN. An infinite operand gives inf,
+    whatever the other is. Raises ValueError if the shapes do not broadcast.
+    Differs from NumPy: integers give float32. Differs from PyTorch: integers are taken; there the gradients at
+    (0, 0) are NaN.
+
+    >>> import minitensor as mt
+    >>> mt.hypot([3.0, 1e30], [4.0, 1e30])
+    Tensor float32 (2,): [5.0000e+00 1.4142e+30]
+    """
+    return namespace(a, b).hypot(a, b)
+
+
+def _cosine(g: Any, x: Any, y: Any) -> Any:
+    return g * (x / where(equal(y, 0), 1.0, y))
+
+
+hypot.vjp(a=lambda g, a, y: _cosine(g, a, y), b=lambda g, b, y: _cosine(g, b, y))
