@@ -171,7 +171,7 @@ class TrainConfig:
     epochs: int = 20
     """passes over the training images"""
     max_steps: int = 0
-    """stop after so many optimizer steps; 0: after the epochs"""
+    """at most so many optimizer steps; 0: no such limit"""
     batch_size: int = 128
     """images in a batch"""
     accumulate: int = 1

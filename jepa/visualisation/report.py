@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +82,8 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
     if pictures:
         body += [page.heading("Pictures"), *pictures.values()]
     body += _settings(run_dir)
+    for text in missing:
+        logging.getLogger("jepa").warning(f"not in the report: {text}")
     report = run_dir / "report.html"
     write_text(report, page.document(f"JEPA run: {run_dir.resolve().name}", body))
     return report

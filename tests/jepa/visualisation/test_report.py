@@ -203,3 +203,9 @@ def test_few_images_prove_little():
     row = {"jepa": 1.0, "random": 0.8, "pixels": 0.6, "chance": 0.2}
     assert "no clear difference" in summary({"linear": row, "images": 5})[0]
     assert "±0.0" not in summary({"linear": {**row, "random": 1.0}, "images": 8})[0]
+
+
+def test_what_is_missing_is_said_aloud_too(tmp_path, caplog):
+    (tmp_path / "run").mkdir()
+    draw(tmp_path / "run")
+    assert any("not in the report: Curves" in message for message in caplog.messages)
