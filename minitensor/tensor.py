@@ -292,9 +292,16 @@ class Tensor(Variable):
     __le__ = lambda self, other: el.less_equal(self, other)  # noqa: E731
     __gt__ = lambda self, other: el.greater(self, other)  # noqa: E731
     __ge__ = lambda self, other: el.greater_equal(self, other)  # noqa: E731
-    __and__ = lambda self, other: el.logical_and(self, other)  # noqa: E731
-    __or__ = lambda self, other: el.logical_or(self, other)  # noqa: E731
-    __invert__ = lambda self: el.logical_not(self)  # noqa: E731
+    __floordiv__ = lambda self, other: el.floor_divide(self, other)  # noqa: E731
+    __rfloordiv__ = lambda self, other: el.floor_divide(other, self)  # noqa: E731
+    __mod__ = lambda self, other: el.remainder(self, other)  # noqa: E731
+    __rmod__ = lambda self, other: el.remainder(other, self)  # noqa: E731
+    __and__ = __rand__ = lambda self, other: el.bitwise_and(self, other)  # noqa: E731
+    __or__ = __ror__ = lambda self, other: el.bitwise_or(self, other)  # noqa: E731
+    __xor__ = __rxor__ = lambda self, other: el.bitwise_xor(self, other)  # noqa: E731
+    __lshift__ = lambda self, other: el.bitwise_left_shift(self, other)  # noqa: E731
+    __rshift__ = lambda self, other: el.bitwise_right_shift(self, other)  # noqa: E731
+    __invert__ = lambda self: el.bitwise_not(self)  # noqa: E731
 
     def __getitem__(self, index: Any) -> Tensor:
         return ix.getitem(self, index=ix.plain_index(index, self))  # type: ignore[no-any-return]

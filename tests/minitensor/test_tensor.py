@@ -169,3 +169,12 @@ def test_methods_are_the_functions(name):
         got if isinstance(got, tuple) else [got], expected if isinstance(got, tuple) else [expected], strict=True
     ):
         np.testing.assert_array_equal(x.numpy(), y.numpy())
+
+
+def test_operators_of_bits_and_remainders():
+    a, b, t = mt.Tensor([6, 5]), mt.Tensor([3, 3]), mt.Tensor([True, False])
+    assert (a & b).tolist() == [2, 1] and (a | b).tolist() == [7, 7] and (a ^ b).tolist() == [5, 6]
+    assert (~a).tolist() == [-7, -6] and (~t).tolist() == [False, True]
+    assert (np.array([True, True]) & t).tolist() == (True & t).tolist() == [True, False]
+    assert (a << 1).tolist() == [12, 10] and (a >> 1).tolist() == [3, 2]
+    assert (a // 4).tolist() == [1, 1] and (7 % b).tolist() == [1, 1] and (-7.0 // mt.Tensor([2.0])).tolist() == [-4]
