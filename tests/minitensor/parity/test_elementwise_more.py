@@ -57,7 +57,8 @@ def test_edges(name):
 
 
 BINARY = {
-    "logaddexp": {}, "logaddexp2": {}, "hypot": {}, "atan2": {}, "copysign": {"constant": (1,), "order": 1}, "fmax": {}, "fmin": {},
+    "logaddexp": {}, "logaddexp2": {}, "hypot": {}, "atan2": {}, "copysign": {"constant": (1,), "order": 1},
+    "fmax": {}, "fmin": {},
     "maximum": {}, "minimum": {}, "add": {}, "subtract": {}, "multiply": {}, "divide": {}, "remainder": {}, "fmod": {},
     "xlogy": {"positive": True}, "heaviside": {"order": 0}, "floor_divide": {"order": 0},
 }  # fmt: skip
