@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from minitensor.backend import is_array, namespace
 from minitensor.op import op
 from minitensor.ops.choice import where
 from minitensor.ops.comparison import equal, logical_and
+from minitensor.ops.rounding import nothing
 from minitensor.ops.transcendental import log
 
 __all__ = ["hypot", "power", "reciprocal", "rsqrt", "sqrt", "square"]
@@ -40,17 +42,17 @@ def power(a: Array, b: Array) -> Array:
 
 
 def _power_base(g: Any, a: Any, b: Any) -> Any:
-    # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 1 in its place is harmless
-    return (
-        g * (b * a ** where(equal(b, 0), 0.0, b - 1))
-        if not isinstance(b, (int, float))
-        else g * (b * a ** (b - 1) if b else a * 0)
-    )
+    if isinstance(b, (int, float)):
+        return g * (b * a ** (b - 1)) if b else nothing(g)
+    # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 0 in its place is harmless
+    return g * (b * a ** where(equal(b, 0), 0.0, b - 1))
 
 
 def _power_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+    if isinstance(a, (int, float)) and a:
+        return g * (y * (math.log(a) if a > 0 else math.nan))
     if isinstance(a, (int, float)):
-        a = 0 * b + a  # an array: a NumPy scalar would bring float64 along, and does not belong on a GPU
+        return where(b >= 0, 0.0, g * (y * -math.inf))
     return g * (y * log(where(logical_and(equal(a, 0), b >= 0), 1.0, a)))
 
 
@@ -142,7 +144,8 @@ def hypot(a: Array, b: Array) -> Array:
 
 
 def _cosine(g: Any, x: Any, y: Any) -> Any:
-    return g * (x / where(equal(y, 0), 1.0, y))
+    origin = equal(y, 0)
+    return g * where(origin, 0.0, x / where(origin, 1.0, y))
 
 
 hypot.vjp(a=lambda g, a, y: _cosine(g, a, y), b=lambda g, b, y: _cosine(g, b, y))

@@ -9,7 +9,7 @@ import numpy as np
 from minitensor.backend import is_array, namespace
 from minitensor.op import op
 
-__all__ = ["ceil", "floor", "floor_divide", "fmod", "nothing", "remainder", "round", "sign", "trunc"]
+__all__ = ["ceil", "floor", "floor_divide", "fmod", "nothing", "remainder", "round", "sign", "trunc", "trunc_divide"]
 
 Array = Any
 
@@ -156,4 +156,10 @@ def fmod(a: Array, b: Array) -> Array:
     return namespace(a, b).fmod(a, b)
 
 
-fmod.vjp(a=lambda g: g, b=lambda g, a, b: -g * trunc(a / b))
+@op(broadcasts=True)
+def trunc_divide(a: Array, b: Array) -> Array:
+    """y = trunc(a / b); without a gradient"""
+    return namespace(a, b).trunc(a / b)
+
+
+fmod.vjp(a=lambda g: g, b=lambda g, a, b: -g * trunc_divide(a, b))

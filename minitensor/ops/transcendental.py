@@ -8,7 +8,7 @@ from typing import Any
 from minitensor.backend import is_array, namespace
 from minitensor.op import op
 from minitensor.ops.choice import where
-from minitensor.ops.comparison import greater_equal, less_equal, logical_and
+from minitensor.ops.comparison import greater, less, logical_and, logical_or
 
 __all__ = [
     "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "sigmoid", "xlogy",
@@ -211,7 +211,7 @@ def xlogy(a: Array, b: Array) -> Array:
     """
     xp = namespace(a, b)
     b = b if is_array(b) else xp.full_like(a, b)
-    return a * xp.log(xp.where((a == 0) & (b <= 0), 1.0, b))
+    return a * xp.log(xp.where((a == 0) & (b == b), 1.0, b))  # 1 in place of any number, but not of NaN
 
 
 def _xlogy_first(g: Any, a: Any, b: Any) -> Any:
@@ -234,13 +234,14 @@ def logit(x: Array, *, eps: float | None = None) -> Array:
     (Tensor float32 (2,): [0. 2.1972], Tensor float32 (1,): [-2.1972])
     """
     xp = namespace(x)
-    p = x if eps is None else xp.minimum(xp.maximum(x, eps), 1 - eps)
+    p = x if eps is None else xp.maximum(xp.minimum(x, 1 - eps), eps)
     return xp.log(p / (1 - p))
 
 
 def _logit_rule(g: Any, x: Any, eps: float | None) -> Any:
     low, high, beyond = (0.0, 1.0, math.nan) if eps is None else (eps, 1 - eps, 0.0)
-    return where(logical_and(greater_equal(x, low), less_equal(x, high)), g / (x * (1 - x)), beyond)
+    slope = 1 / (x * (1 - x) + 0.0)  # + 0.0 makes -0 a 0, whose inverse is inf
+    return where(logical_or(less(x, low), greater(x, high)), beyond, g * slope)
 
 
 logit.vjp(x=_logit_rule)

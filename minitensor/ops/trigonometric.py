@@ -132,7 +132,8 @@ def atan2(a: Array, b: Array) -> Array:
 
 def _over_square(g: Any, a: Any, b: Any, x: Any) -> Any:
     square = a * a + b * b
-    return g * (x / where(equal(square, 0), 1.0, square))
+    origin = equal(square, 0)
+    return g * where(origin, 0.0, x / where(origin, 1.0, square))
 
 
 atan2.vjp(a=lambda g, a, b: _over_square(g, a, b, b), b=lambda g, a, b: _over_square(g, a, b, -a))

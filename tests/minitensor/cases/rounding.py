@@ -25,4 +25,5 @@ for op_, ref_ in ((rd.remainder, np.remainder), (rd.fmod, np.fmod)):
     case(op_, np.zeros((0, 2)), np.array([2.0, -3.5]), ref=ref_)
     case(op_, np.array([7, -7]), np.array([3]), ref=ref_, smooth=False, note="whole")
 case(rd.floor_divide, np.array([5.3, -5.3]), np.array([[2.0], [-3.5]]), ref=np.floor_divide, smooth=False)
+case(rd.trunc_divide, np.array([5.3, -5.3]), np.array([[2.0], [-3.5]]), ref=lambda a, b: np.trunc(a / b), smooth=False)
 case(rd.floor_divide, np.array([7, -7]), 2, ref=np.floor_divide, smooth=False)
