@@ -138,7 +138,7 @@ def clip(x: Array, min: Array = None, max: Array = None) -> Array:
 
     All broadcast and meet in one dtype: integers with a float bound give floats. The gradient is x's inside and at the
     bounds, and beyond a bound that bound's. NaN in x or a bound gives NaN, and a lower bound above the upper one the
-    upper one. Raises ValueError without a bound, TypeError for bools alone.
+    upper one. Raises ValueError without a bound, or if the shapes do not broadcast.
     Differs from NumPy: a call without bounds is refused. Differs from PyTorch: there it is clamp.
 
     >>> import minitensor as mt
@@ -149,10 +149,7 @@ def clip(x: Array, min: Array = None, max: Array = None) -> Array:
         raise ValueError("clip: give a lower bound (min), an upper one (max), or both")
     xp = namespace(x, min, max)
     y = x if min is None else xp.maximum(x, min)
-    y = y if max is None else xp.minimum(y, max)
-    if y.dtype.kind == "b":
-        raise TypeError("clip: bools have no bounds: convert x with .astype('int64') first")
-    return y
+    return y if max is None else xp.minimum(y, max)
 
 
 def _inside(g: Any, x: Any, min: Any, max: Any) -> Any:
