@@ -1,27 +1,43 @@
 """Windows over the last axes. What each does stands at its op."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from minitensor.functions.operands import tensor
+from minitensor.graph import describe
 from minitensor.ops import windows
+from minitensor.ops.windows import each
 from minitensor.tensor import Tensor
 
 __all__ = [
     "fold", "unfold",
 ]  # fmt: skip
 
-
-def unfold(
-    x: Any, size: tuple[int, ...], stride: tuple[int, ...] | None = None, dilation: tuple[int, ...] | None = None
-) -> Tensor:
-    """Return the windows over the last axes, (..., *lengths) -> (..., *size, *counts); the defaults are 1."""
-    ones = (1,) * len(size)
-    return windows.unfold(tensor(x), size=size, stride=stride or ones, dilation=dilation or ones)  # type: ignore[no-any-return]
+Ints = int | Sequence[int]
 
 
-def fold(
-    x: Any, lengths: tuple[int, ...], stride: tuple[int, ...] | None = None, dilation: tuple[int, ...] | None = None
-) -> Tensor:
-    """Return windows added back where they were read: the adjoint of `unfold`."""
-    ones = (1,) * len(lengths)
-    return windows.fold(tensor(x), lengths=lengths, stride=stride or ones, dilation=dilation or ones)  # type: ignore[no-any-return]
+def _axes(name: str, x: Tensor, setting: str, value: Ints, axes_per_entry: int) -> tuple[int, ...]:
+    """Return the setting that says over how many last axes the windows slide."""
+    n = 1 if hasattr(value, "__index__") else len(value)
+    if not 1 <= n * axes_per_entry <= len(x.shape):
+        raise ValueError(f"{name}: {setting} is for 1 axis or more of x, which is {describe(x)}; got {value}")
+    return each(name, setting, value, n)
+
+
+def unfold(x: Any, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
+    """Return the windows over the last axes, one for each number in `size`."""
+    x = tensor(x)
+    size = _axes("unfold", x, "size", size, 1)
+    stride, dilation = each("unfold", "stride", stride, len(size)), each("unfold", "dilation", dilation, len(size))
+    return windows.unfold(x, size=size, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+
+
+def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
+    """Return windows added back where they were read, into last axes of these lengths."""
+    x = tensor(x)
+    lengths = _axes("fold", x, "lengths", lengths, 2)
+    stride, dilation = each("fold", "stride", stride, len(lengths)), each("fold", "dilation", dilation, len(lengths))
+    return windows.fold(x, lengths=lengths, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+
+
+unfold.__doc__, fold.__doc__ = windows.unfold.__doc__, windows.fold.__doc__

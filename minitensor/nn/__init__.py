@@ -14,9 +14,11 @@ Sequential(
 
 from minitensor.nn import (
     activation,
+    adaptive_pooling,
     attention,
     cells,
     containers,
+    convolution,
     dropout,
     embedding,
     flatten,
@@ -30,19 +32,24 @@ from minitensor.nn import (
     loss,
     normalisation,
     packed,
+    padding,
     parameters,
     parametrizations,
     parametrize,
     piecewise,
+    pooling,
     recurrent,
     transformer,
     transformer_layers,
+    transposed,
+    vision,
 )
 from minitensor.nn.activation import *  # noqa: F403
+from minitensor.nn.adaptive_pooling import *  # noqa: F403
 from minitensor.nn.attention import *  # noqa: F403
 from minitensor.nn.cells import *  # noqa: F403
 from minitensor.nn.containers import *  # noqa: F403
-from minitensor.nn.convolution import Conv2d
+from minitensor.nn.convolution import *  # noqa: F403
 from minitensor.nn.dropout import *  # noqa: F403
 from minitensor.nn.embedding import *  # noqa: F403
 from minitensor.nn.flatten import *  # noqa: F403
@@ -54,20 +61,19 @@ from minitensor.nn.linear import *  # noqa: F403
 from minitensor.nn.loss import *  # noqa: F403
 from minitensor.nn.normalisation import *  # noqa: F403
 from minitensor.nn.packed import *  # noqa: F403
+from minitensor.nn.padding import *  # noqa: F403
 from minitensor.nn.parameter import Parameter
 from minitensor.nn.parameters import *  # noqa: F403
 from minitensor.nn.piecewise import *  # noqa: F403
-from minitensor.nn.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from minitensor.nn.pooling import *  # noqa: F403
 from minitensor.nn.recurrent import *  # noqa: F403
 from minitensor.nn.transformer import *  # noqa: F403
 from minitensor.nn.transformer_layers import *  # noqa: F403
+from minitensor.nn.transposed import *  # noqa: F403
+from minitensor.nn.vision import *  # noqa: F403
 
 __all__ = [
-    "AdaptiveAvgPool2d",
-    "AvgPool2d",
-    "Conv2d",
     "Layer",
-    "MaxPool2d",
     "Parameter",
     "functional",
     "init",
@@ -94,3 +100,9 @@ __all__ += loss.__all__
 __all__ += normalisation.__all__
 __all__ += parameters.__all__
 __all__ += piecewise.__all__
+__all__ += adaptive_pooling.__all__
+__all__ += convolution.__all__
+__all__ += padding.__all__
+__all__ += pooling.__all__
+__all__ += transposed.__all__
+__all__ += vision.__all__

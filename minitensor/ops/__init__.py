@@ -6,15 +6,21 @@ gradient rule. `minitensor` re-exports them under NumPy's signatures.
 
 from minitensor.ops import (
     activation,
+    adaptive_pooling,
     attention,
+    avg_pooling,
     bilinear,
+    border,
+    columns,
     convolution,
     diagonal,
     distance,
     elementwise,
     gated,
     gather,
+    grid_sample,
     index,
+    interpolation,
     join,
     linalg,
     loss,
@@ -28,12 +34,16 @@ from minitensor.ops import (
     reduce,
     scatter,
     shape,
+    shuffle,
     tiling,
+    transposed,
+    unpooling,
     windows,
 )
 
 __all__ = [
-    "activation", "attention", "bilinear", "convolution", "diagonal", "distance", "elementwise", "gated", "gather",
-    "index", "join", "linalg", "loss", "normalisation", "order", "outer", "padding", "piecewise", "pooling",
-    "recurrent", "reduce", "scatter", "shape", "tiling", "windows",
+    "activation", "adaptive_pooling", "attention", "avg_pooling", "bilinear", "border", "columns", "convolution",
+    "diagonal", "distance", "elementwise", "gated", "gather", "grid_sample", "index", "interpolation", "join", "linalg",
+    "loss", "normalisation", "order", "outer", "padding", "piecewise", "pooling", "recurrent", "reduce", "scatter",
+    "shape", "shuffle", "tiling", "transposed", "unpooling", "windows",
 ]  # fmt: skip

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
-from minitensor.ops.convolution import conv2d, pair
-from minitensor.ops.windows import window_count
+from minitensor.ops.convolution import conv2d
+from minitensor.ops.windows import each, window_count
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -110,10 +110,14 @@ def conv2d_cpu(
     groups: int = 1,
 ) -> Any:
     """Run conv2d without groups; keeps x (channels-last) and the weight."""
-    o, c, kh, kw = weight.shape
-    if groups != 1 or x.ndim != 4 or x.shape[1] != c or 0 in x.shape:
+    if groups != 1 or x.ndim != 4 or weight.ndim != 4 or 0 in (*x.shape, *weight.shape) or isinstance(padding, str):
         return NotImplemented
-    size, stride, padding, dilation = (kh, kw), pair(stride), pair(padding), pair(dilation)
+    o, c, kh, kw = weight.shape
+    if x.shape[1] != c or (bias is not None and bias.shape != (o,)):
+        return NotImplemented
+    size = (kh, kw)
+    stride, dilation = each("conv2d", "stride", stride, 2), each("conv2d", "dilation", dilation, 2)
+    padding = each("conv2d", "padding", padding, 2, least=0)
     if min(_counts(x.transpose(0, 2, 3, 1), size, stride, padding, dilation)) < 1:
         return NotImplemented
     last = to_last(x)

@@ -10,37 +10,40 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import to_first, to_last
-from minitensor.ops.convolution import pair
-from minitensor.ops.pooling import avg_pool2d, max_pool2d
+from minitensor.ops.avg_pooling import avg_pool2d
+from minitensor.ops.pooling import max_pool2d
 
 Array = np.ndarray[Any, Any]
+PLAIN = {
+    "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False, "count_include_pad": True,
+    "divisor_override": None,
+}  # fmt: skip
 
 
-def _tiles(x: Array, kernel_size: Any, stride: Any, padding: Any) -> list[tuple[slice, ...]] | None:
+def _tiles(x: Array, kernel_size: Any, stride: Any = None, **settings: Any) -> list[tuple[slice, ...]] | None:
     """Return the slice of (n, h, w, c) at each place of a window, row by row; None if the windows do not tile."""
-    kh, kw = pair(kernel_size)
-    if (
-        pair(kernel_size if stride is None else stride) != (kh, kw)
-        or pair(padding) != (0, 0)
-        or x.ndim != 4
-        or 0 in x.shape
-    ):
+    plain = all(value == PLAIN[name] or value == (PLAIN[name],) * 2 for name, value in settings.items())
+    size, step = ((v, v) if isinstance(v, int) else v for v in (kernel_size, kernel_size if stride is None else stride))
+    if not plain or size != step or x.ndim != 4 or 0 in x.shape or not (isinstance(size, tuple) and len(size) == 2):
         return None
-    if x.shape[2] % kh or x.shape[3] % kw:
+    kh, kw = size
+    if kh < 1 or kw < 1 or x.shape[2] % kh or x.shape[3] % kw:
         return None
     return [(slice(None), slice(i, None, kh), slice(j, None, kw)) for i in range(kh) for j in range(kw)]
 
 
 @max_pool2d.fused("cpu")
-def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
     """Run max_pool2d over tiles; keeps x and y."""
-    tiles = _tiles(x, kernel_size, stride, padding)
+    tiles = _tiles(x, **settings)
     if tiles is None:
         return NotImplemented
     last = to_last(x)
     y = last[tiles[0]].copy()
     for tile in tiles[1:]:
         np.maximum(y, last[tile], out=y)
+    if np.isnan(y.max()):  # it stands at the last NaN, not at the first largest entry
+        return NotImplemented
 
     def pullback(g: Array) -> tuple[Array]:
         g = to_last(g).copy()  # what is not handed out yet
@@ -55,9 +58,9 @@ def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], kernel_size: Any, strid
 
 
 @avg_pool2d.fused("cpu")
-def avg_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], kernel_size: Any, stride: Any = None, padding: Any = 0) -> Any:
+def avg_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
     """Run avg_pool2d over tiles; keeps nothing."""
-    tiles = _tiles(x, kernel_size, stride, padding)
+    tiles = _tiles(x, **settings)
     if tiles is None:
         return NotImplemented
     last = to_last(x)

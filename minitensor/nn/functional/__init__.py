@@ -12,6 +12,7 @@ from minitensor.nn.functional import (
     padding,
     pooling,
     random,
+    vision,
 )
 from minitensor.nn.functional.activation import *  # noqa: F403
 from minitensor.nn.functional.affine import *  # noqa: F403
@@ -24,6 +25,7 @@ from minitensor.nn.functional.normalisation import *  # noqa: F403
 from minitensor.nn.functional.padding import *  # noqa: F403
 from minitensor.nn.functional.pooling import *  # noqa: F403
 from minitensor.nn.functional.random import *  # noqa: F403
+from minitensor.nn.functional.vision import *  # noqa: F403
 
 __all__: list[str] = []
 __all__ += activation.__all__
@@ -37,3 +39,4 @@ __all__ += loss.__all__
 __all__ += normalisation.__all__
 __all__ += padding.__all__
 __all__ += pooling.__all__
+__all__ += vision.__all__

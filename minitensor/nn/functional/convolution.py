@@ -1,27 +1,17 @@
-"""Convolutions, with PyTorch's names, argument order and defaults."""
+"""Convolutions, with PyTorch's names, argument order and defaults. What each does stands at its op."""
 
-from __future__ import annotations
+from minitensor.functions.operands import public
+from minitensor.ops import columns, convolution, transposed
 
-from minitensor.nn.functional.images import images
-from minitensor.ops import convolution
-from minitensor.tensor import Tensor
+__all__ = [
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold",
+]  # fmt: skip
 
-__all__ = ["conv2d"]
-
-Size = int | tuple[int, int]
-
-
-def conv2d(
-    input: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    stride: Size = 1,
-    padding: Size = 0,
-    dilation: Size = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the 2-D cross-correlation: (n, c, h, w) with weight (o, c / groups, kh, kw) -> (n, o, h', w')."""
-    images("conv2d", input)
-    return convolution.conv2d(  # type: ignore[no-any-return]
-        input, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+conv1d = public(convolution.conv1d)
+conv2d = public(convolution.conv2d)
+conv3d = public(convolution.conv3d)
+conv_transpose1d = public(transposed.conv_transpose1d)
+conv_transpose2d = public(transposed.conv_transpose2d)
+conv_transpose3d = public(transposed.conv_transpose3d)
+fold = public(columns.fold)
+unfold = public(columns.unfold)

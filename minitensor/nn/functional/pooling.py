@@ -1,32 +1,29 @@
-"""Pooling, with PyTorch's names, argument order and defaults."""
+"""Pooling, with PyTorch's names, argument order and defaults. What each does stands at its op."""
 
-from __future__ import annotations
+from minitensor.functions.operands import public
+from minitensor.ops import adaptive_pooling, avg_pooling, pooling, unpooling
 
-from minitensor.nn.functional.images import images
-from minitensor.ops import pooling
-from minitensor.ops.convolution import pair
-from minitensor.tensor import Tensor
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d",
+    "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+]  # fmt: skip
 
-__all__ = ["adaptive_avg_pool2d", "avg_pool2d", "max_pool2d"]
-
-Size = int | tuple[int, int]
-
-
-def max_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
-    """Return the largest entry of each window: (n, c, h, w) -> (n, c, h', w')."""
-    images("max_pool2d", input)
-    return pooling.max_pool2d(input, kernel_size=kernel_size, stride=stride, padding=padding)  # type: ignore[no-any-return]
-
-
-def avg_pool2d(input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Tensor:
-    """Return the mean of each window, padding zeros counted: (n, c, h, w) -> (n, c, h', w')."""
-    images("avg_pool2d", input)
-    return pooling.avg_pool2d(input, kernel_size=kernel_size, stride=stride, padding=padding)  # type: ignore[no-any-return]
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, int | None]) -> Tensor:
-    """Return the mean over each of h' by w' parts: (n, c, h, w) -> (n, c, h', w'); None keeps an axis."""
-    images("adaptive_avg_pool2d", input)
-    wanted = pair(output_size)  # type: ignore[arg-type]
-    size = tuple(n if m is None else m for n, m in zip(input.shape[2:], wanted, strict=True))
-    return pooling.adaptive_avg_pool2d(input, output_size=size)  # type: ignore[no-any-return]
+adaptive_avg_pool1d = public(adaptive_pooling.adaptive_avg_pool1d)
+adaptive_avg_pool2d = public(adaptive_pooling.adaptive_avg_pool2d)
+adaptive_avg_pool3d = public(adaptive_pooling.adaptive_avg_pool3d)
+adaptive_max_pool1d = public(adaptive_pooling.adaptive_max_pool1d)
+adaptive_max_pool2d = public(adaptive_pooling.adaptive_max_pool2d)
+adaptive_max_pool3d = public(adaptive_pooling.adaptive_max_pool3d)
+avg_pool1d = public(avg_pooling.avg_pool1d)
+avg_pool2d = public(avg_pooling.avg_pool2d)
+avg_pool3d = public(avg_pooling.avg_pool3d)
+lp_pool1d = public(avg_pooling.lp_pool1d)
+lp_pool2d = public(avg_pooling.lp_pool2d)
+lp_pool3d = public(avg_pooling.lp_pool3d)
+max_pool1d = public(pooling.max_pool1d)
+max_pool2d = public(pooling.max_pool2d)
+max_pool3d = public(pooling.max_pool3d)
+max_unpool1d = public(unpooling.max_unpool1d)
+max_unpool2d = public(unpooling.max_unpool2d)
+max_unpool3d = public(unpooling.max_unpool3d)
