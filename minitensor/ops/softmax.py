@@ -111,4 +111,4 @@ def softmin(x: Array, *, axis: Axis = -1) -> Array:
     >>> mt.softmin([0.0, 0.0, 1000.0])
     Tensor float32 (3,): [0.5 0.5 0. ]
     """
-    return softmax(0.0 - x, axis=axis)  # -x would wrap round for unsigned integers
+    return softmax(-1.0 * x, axis=axis)  # -x would wrap round for unsigned integers, and refuse bools

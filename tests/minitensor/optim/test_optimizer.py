@@ -21,7 +21,7 @@ MAKE = {
     "radam": lambda p: optim.RAdam(p, lr=0.1),
     "lion": lambda p: optim.Lion(p, lr=0.005),
     "lars": lambda p: optim.LARS(p, lr=1.0, trust_coefficient=0.01),
-    "lamb": lambda p: optim.LAMB(p, lr=0.03),
+    "lamb": lambda p: optim.LAMB(p, lr=0.005),
 }
 
 
