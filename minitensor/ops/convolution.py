@@ -50,11 +50,13 @@ def _settings(
     stride, dilation = each(name, "stride", stride, n), each(name, "dilation", dilation, n)
     size, channels = weight.shape[2:], x.shape[1]
     (groups,) = each(name, "groups", groups, 1)
-    if channels != weight.shape[1] * groups or weight.shape[0] % groups:
+    if channels != weight.shape[1] * groups:
         raise ValueError(
-            f"{name}: a weight {tuple(weight.shape)} with groups={groups} takes {weight.shape[1] * groups} channels "
-            f"and makes a multiple of {groups}; the input {tuple(x.shape)} has {channels}"
+            f"{name}: a weight {tuple(weight.shape)} with groups={groups} takes {weight.shape[1] * groups} channels; "
+            f"the input {tuple(x.shape)} has {channels}"
         )
+    if weight.shape[0] % groups:
+        raise ValueError(f"{name}: the {weight.shape[0]} outputs of a weight cannot be cut into {groups} groups")
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise ValueError(f"{name}: padding is numbers, 'same' or 'valid'; got {padding!r}")

@@ -153,6 +153,19 @@ def test_initial_laws(name):
         assert abs(a).max() == pytest.approx(abs(b).max(), rel=0.1), k
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("settings", [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "groups": 2}], ids=str)
+def test_the_gradient_of_a_convolution_is_the_transposed_one(n, settings):
+    rng = np.random.default_rng(6)
+    x = mt.Tensor(rng.standard_normal((2, 4, *(9, 7, 5)[:n])), requires_grad=True)
+    w = mt.Tensor(rng.standard_normal((6, 4 // settings.get("groups", 1), *(3,) * n)))
+    y = getattr(nn.functional, f"conv{n}d")(x, w, **settings)
+    v = mt.Tensor(rng.standard_normal(y.shape))
+    (g,) = mt.grad(y, x, v)
+    back = getattr(nn.functional, f"conv_transpose{n}d")(v, w, **settings)
+    np.testing.assert_allclose(g.numpy(), back.numpy(), atol=1e-12)
+
+
 def test_repr_says_what_is_not_the_default():
     assert (
         repr(nn.Conv2d(3, 4, (3, 3), padding=(1, 1), bias=False))
