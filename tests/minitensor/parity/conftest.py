@@ -1,11 +1,14 @@
 """Every comparison runs with the kernels and without, on the same draws whatever ran before it."""
 
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 import minitensor as mt
+
+collect_ignore_glob = [] if find_spec("torch") else ["[!_]*.py"]
 
 
 @pytest.fixture(params=[False, True], ids=["fused", "unfused"], autouse=True)
