@@ -25,7 +25,7 @@ def _cosine(a: Any, b: Any, axis: int) -> Any:
 
 case(distance.raised, 1 + positive(2, 3), least=0.5, ref=lambda x: np.maximum(x, 0.5))
 for p_ in (2.0, 1.0, 3.0, 0.5, 1.5, math.inf):
-    case(distance.normalize, distinct(2, 3), p=p_, ref=lambda x, p=p_: x / _norm(x, p, 1), note=f"p{p_}")
+    case(distance.normalize, distinct(2, 3) + 0.03, p=p_, ref=lambda x, p=p_: x / _norm(x, p, 1), note=f"p{p_}")
     case(distance.pairwise_distance, distinct(2, 3), 3 * distinct(2, 3) + 0.03, p=p_, note=f"p{p_}",
          ref=lambda a, b, p=p_: np.linalg.norm(a - b + 1e-6, p, axis=-1))  # fmt: skip
 case(distance.normalize, normal(2, 3), dim=0, p=0, ref=lambda x: x / 2, note="count")
