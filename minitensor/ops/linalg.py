@@ -31,6 +31,14 @@ bmm.vjp(
 @composite
 def matmul(a: Array, b: Array) -> Array:
     """y = a @ b as in NumPy: a vector stands for a row on the left, for a column on the right."""
+    if not a.shape or not b.shape:
+        raise ValueError(f"matmul: {a.shape} @ {b.shape}: a number has no axis to sum over; multiply by it with *")
+    inner = b.shape[-2] if len(b.shape) > 1 else b.shape[-1]
+    if a.shape[-1] != inner:
+        raise ValueError(
+            f"matmul: {tuple(a.shape)} @ {tuple(b.shape)}: the last axis of a ({a.shape[-1]}) and the "
+            f"{'second last' if len(b.shape) > 1 else 'only'} axis of b ({inner}) must be equally long"
+        )
     if len(a.shape) > 1 and len(b.shape) > 1:
         return bmm(a, b)
     y = bmm(a[None, :] if len(a.shape) == 1 else a, b[:, None] if len(b.shape) == 1 else b)
@@ -67,6 +75,18 @@ def _labels(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
     return spelled, right.replace("...", "".join(wide))
 
 
+def _check_lengths(terms: Sequence[str], shapes: Sequence[Sequence[int]], out: str) -> None:
+    """Raise ValueError if a letter stands for two lengths, or one of the result is in no operand."""
+    lengths: dict[str, tuple[int, int]] = {}
+    for i, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        for c, n in zip(term, shape, strict=True):
+            m, j = lengths.setdefault(c, (n, i))
+            if m != n:
+                raise ValueError(f"einsum: the letter {c!r} is {m} long in operand {j} and {n} in operand {i}")
+    if missing := [c for c in out if c not in lengths]:
+        raise ValueError(f"einsum: the letter {missing[0]!r} of the result is in no operand")
+
+
 def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
     """Two operands without repeated letters, as one batched matrix product."""
     for_a = [c for c in la if c in lb or c in out]
@@ -92,6 +112,7 @@ def einsum(*xs: Array, subscripts: str) -> Array:
     Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`; axes of length 1 do not broadcast.
     """
     terms, out = _labels(subscripts, [x.ndim for x in xs])
+    _check_lengths(terms, [x.shape for x in xs], out)
     if len(xs) == 2 and all(len(set(t)) == len(t) for t in terms) and len(set(out)) == len(out):
         return _contract(xs[0], terms[0], xs[1], terms[1], out)
     return namespace(*xs).einsum(f"{','.join(terms)}->{out}", *xs, **({"optimize": True} if len(xs) > 2 else {})).copy()
