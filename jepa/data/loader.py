@@ -1,38 +1,18 @@
-"""Batches of context, target and geometry, prepared ahead, the same whoever prepares them."""
+"""Batches of context, target and geometry: crops of images, and where they lie."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.errors import DataError
+from jepa.data.batches import CHUNK, Array, Batches, Images, flipped
 from jepa.masks import Box, Regions, RegionSampler, geometry
 from jepa.transforms import Transform, as_transform, crop_resize
 
-__all__ = ["Batch", "Drawn", "Images", "Loader"]
-
-CHUNK = 32  # images that go through the changes together: few enough to stay in the processor's cache
-Array = NDArray[np.float32]
-Progress = float | Callable[[int], float]
-
-
-class Images(Protocol):
-    """What a Loader reads; an `ImageFolder`, or anything with the same three attributes."""
-
-    paths: list[Path]
-    boxes: list[tuple[int, int, int, int]]
-
-    def __len__(self) -> int: ...
-
-    def images(self, indices: Sequence[int], /) -> Array:
-        """Return float32 (n, C, H, W) in [0, 1], an array of the caller's own."""
-        ...
+__all__ = ["Batch", "Drawn", "Loader"]
 
 
 class Batch(NamedTuple):
@@ -60,7 +40,7 @@ class Drawn(NamedTuple):
     """B of them, in pixels of `images`."""
 
 
-class Loader:
+class Loader(Batches[Batch, RegionSampler]):
     """Batches of context, target and geometry, for a JEPA step.
 
     Each image is mirrored; context and targets are cut out of it, resized, and change colour, each on its own; then all
@@ -124,77 +104,25 @@ class Loader:
         prefetch: int = 2,
         threads: int = 1,
     ) -> None:
-        if min(batch_size, threads) < 1 or prefetch < 0:
-            given = f"batch_size={batch_size}, threads={threads}, prefetch={prefetch}"
-            raise DataError(f"Loader: {given}: the first two must be at least 1, the last at least 0")
-        if drop_last and batch_size > len(dataset):
-            raise DataError(
-                f"{len(dataset)} images do not fill one batch of {batch_size}: set train.batch_size to at most "
-                f"{len(dataset)}, or add images"
-            )
-        self.dataset, self.regions = dataset, regions
+        super().__init__(
+            dataset,
+            regions,
+            batch_size=batch_size,
+            seed=seed,
+            drop_last=drop_last,
+            prefetch=prefetch,
+            threads=threads,
+        )
         self.flips, self.transform, self.normalize = (as_transform(t) for t in (flips, transform, normalize))
         self.context_size, self.target_size = context_size, target_size
-        self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
-        self.prefetch, self.threads = prefetch, threads
-
-    def __len__(self) -> int:
-        """Return the number of batches in an epoch."""
-        count = len(self.dataset)
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
-
-    def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order (N,) in which an epoch goes through the dataset."""
-        count = len(self.dataset)  # as an index, it belongs to no image: no stream of numbers is used twice
-        return np.random.default_rng([self.seed, epoch, count]).permutation(count)
-
-    def batches(self, epoch: int, *, start: int = 0, progress: Progress = 0.0) -> Iterator[Batch]:
-        """Yield the batches of an epoch from number `start` on.
-
-        `progress`, a number in [0, 1] or a function of the batch's number in the epoch, says where the regions'
-        curriculum stands. To leave early, drop or close the iterator: it waits for the batch in the making and ends
-        its threads. An error in making a batch is raised here, when that batch is asked for.
-        """
-        if not 0 <= start <= len(self):
-            raise DataError(f"start={start} is no batch of an epoch of {len(self)} batches")
-        order = self.order(epoch)
-
-        def work(number: int) -> tuple[NDArray[np.int64], int, RegionSampler]:
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
-            return chosen, epoch, self.regions.at(progress(number) if callable(progress) else progress)
-
-        if self.prefetch == 0:
-            for number in range(start, len(self)):
-                yield self._batch(*work(number))
-            return
-        waiting: deque[Future[Batch]] = deque()
-        pool = ThreadPoolExecutor(min(self.threads, self.prefetch), thread_name_prefix="jepa-loader")
-        try:
-            for number in range(start, len(self) + self.prefetch):
-                if number < len(self):
-                    waiting.append(pool.submit(self._batch, *work(number)))
-                if number >= start + self.prefetch:
-                    yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
     def draw(self, indices: Sequence[int] | NDArray[np.int64], *, epoch: int = 0, progress: float = 0.0) -> Drawn:
         """Return these images as a batch of an epoch has them, with their regions and the source images."""
-        return self._make(np.asarray(indices, dtype=np.int64), epoch, self.regions.at(progress))
+        return self._make(np.asarray(indices, dtype=np.int64), epoch, self.sampler.at(progress))
 
-    def _batch(self, indices: NDArray[np.int64], epoch: int, sampler: RegionSampler) -> Batch:
-        """Make a batch in chunks; if that fails, find the image that it fails on and name its file."""
-        try:
-            parts = [self._make(indices[k : k + CHUNK], epoch, sampler).batch for k in range(0, len(indices), CHUNK)]
-        except Exception:
-            for index in indices:
-                try:
-                    self._make(indices[indices == index], epoch, sampler)
-                except Exception as error:
-                    path = self.dataset.paths[index]
-                    cause = f"{error}" if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
-                    raise DataError(f"cannot prepare the image {path} (epoch {epoch}): {cause}") from error
-            raise
+    def make(self, indices: NDArray[np.int64], epoch: int, number: int, sampler: RegionSampler) -> Batch:
+        """Return the batch of these images, made in chunks."""
+        parts = [self._make(indices[k : k + CHUNK], epoch, sampler).batch for k in range(0, len(indices), CHUNK)]
         context, target, places, _, valid = zip(*parts, strict=True)
         mask = None if valid[0] is None else np.concatenate(valid)
         return Batch(np.concatenate(context), np.concatenate(target), np.concatenate(places), indices, mask)
@@ -202,7 +130,7 @@ class Loader:
     def _make(self, indices: NDArray[np.int64], epoch: int, sampler: RegionSampler) -> Drawn:
         """Make a batch at once: first all that is random, image by image, then all pixels together."""
         chosen: list[int] = indices.tolist()
-        generators = [np.random.default_rng([self.seed, epoch, i]) for i in chosen]
+        generators = self.generators(chosen, epoch)
         areas = [Box(*self.dataset.boxes[i]) for i in chosen]
         flips = [self.flips.draw(g) for g in generators]
         drawn = [sampler.sample(area.height, area.width, g) for area, g in zip(areas, generators, strict=True)]
@@ -212,7 +140,7 @@ class Loader:
         images = self.dataset.images(chosen)  # (n, C, H, W)
         n, c, h, w = images.shape
         whole = Box(0, 0, h, w)
-        images = self._flipped(images, flips, areas, whole)
+        images = flipped(images, self.flips, flips, areas, whole)
         regions = [_on_square(r, area, whole) for r, area in zip(drawn, areas, strict=True)]
         size, target_size = self.context_size or h, self.target_size or h
 
@@ -232,20 +160,6 @@ class Loader:
             self._valid(regions, areas, whole, size),
         )
         return Drawn(batch, images, regions)
-
-    def _flipped(self, images: Array, flips: list[Any], areas: list[Box], whole: Box) -> Array:
-        """Mirror the images (n, C, H, W), each inside its padding."""
-        if all(area == whole for area in areas):
-            flipped = self.flips.apply(images, flips)
-            if flipped.shape != images.shape:
-                raise DataError(
-                    f"{self.flips!r} must keep the image's shape; it made {flipped.shape} of {images.shape}"
-                )
-            return flipped
-        for image, flip, (top, left, h, w) in zip(images, flips, areas, strict=True):
-            part = image[:, top : top + h, left : left + w]
-            part[:] = self.flips.apply(part[None].copy(), [flip])[0]
-        return images
 
     def _valid(self, regions: list[Regions], areas: list[Box], whole: Box, size: int) -> NDArray[np.bool_] | None:
         """Return which pixels of the contexts (n, S, S) show image, or None if the dataset has no padding."""

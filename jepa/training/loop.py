@@ -176,7 +176,7 @@ class Trainer:
             **({"ema": last["ema"]} if "ema" in last else {}),
             **{f"grad_norm/{k}": float(v) for k, v in last["norms"].items()},
             **health(last["embeddings"]),
-            **{f"curriculum/{k}": v for k, v in self.loader.regions.values(progress).items()},
+            **{f"curriculum/{k}": v for k, v in self.loader.sampler.values(progress).items()},
             "images_per_second": steps * t.accumulate * self.loader.batch_size / seconds,
             "seconds": seconds,
         }
