@@ -8,7 +8,7 @@ from minitensor.nn import functional as F
 from minitensor.nn.loss.reduction import Loss, buffer
 from minitensor.tensor import Tensor
 
-__all__ = ["CrossEntropyLoss", "MultiMarginLoss", "NLLLoss"]
+__all__ = ["CTCLoss", "CrossEntropyLoss", "MultiLabelMarginLoss", "MultiMarginLoss", "NLLLoss"]
 
 
 class CrossEntropyLoss(Loss):
@@ -96,4 +96,51 @@ class MultiMarginLoss(Loss):
         """Return the multi-class hinge loss."""
         return F.multi_margin_loss(
             input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction
+        )
+
+
+class MultiLabelMarginLoss(Loss):
+    """L = Σ_{t in target} Σ_{i not in target} max(0, 1 - x_t + x_i) / classes for several classes t of each sample.
+
+    input (n, classes) or (classes,), target integers of the same shape: the classes, and -1 behind the last one.
+    Raises IndexError for a class out of range, ValueError for shapes that differ.
+    Differs from PyTorch: no size_average and reduce.
+
+    >>> MultiLabelMarginLoss()(Tensor([[0.5, 1.0, -1.0]]), Tensor([[0, -1, -1]]))
+    Tensor float32 (): 0.5
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """Return the hinge loss of several classes."""
+        return F.multilabel_margin_loss(input, target, reduction=self.reduction)
+
+
+class CTCLoss(Loss):
+    """L = -ln Σ Π_t p_t(a_t) over all alignments a of T steps with the target: repeats merged, then blanks left out
+
+    log_probs (T, n, classes) or (T, classes); targets integers (n, longest), or all in a row; lengths n integers each.
+    The mean is of L / target length. A target that no alignment gives has L = inf, or 0 with zero_infinity. Raises
+    ValueError for lengths that do not fit, IndexError for a class out of range. Reference: Graves et al. 2006.
+    Differs from PyTorch: the gradient of log_probs is the loss's own; see `functional.ctc_loss`.
+
+    >>> CTCLoss()(Tensor([[[-0.6931, -0.6931]], [[-0.6931, -0.6931]]]), Tensor([[1]]), [2], [1])
+    Tensor float32 (): 0.2876
+    """
+
+    shown = ("blank", "zero_infinity")
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        """Return the loss of all alignments."""
+        return F.ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            blank=self.blank,
+            reduction=self.reduction,
+            zero_infinity=self.zero_infinity,
         )

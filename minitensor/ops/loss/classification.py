@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.composite import composite
-from minitensor.ops.elementwise import astype, not_equal, relu, where
+from minitensor.graph import Variable
+from minitensor.ops.elementwise import astype, clip, not_equal, relu, where
 from minitensor.ops.index import one_hot, take, take_along_axis
 from minitensor.ops.loss.reduction import check_classes, check_reduction, reduced
 from minitensor.ops.reduce import sum
 from minitensor.ops.softmax import log_softmax
 
-__all__ = ["cross_entropy", "multi_margin_loss", "nll_loss"]
+__all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "nll_loss"]
 
 Array = Any
 
@@ -169,3 +170,34 @@ def multi_margin_loss(
     z = z if p == 1 else z * z
     loss = sum(z * others, axis=axis) / classes
     return reduced(loss if weight is None else loss * take(weight, target, axis=0), reduction)
+
+
+@composite
+def multilabel_margin_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
+    """L = Σ_{t in target} Σ_{i not in target} max(0, 1 - x_t + x_i) / classes for several classes t of each sample.
+
+    input (n, classes) or (classes,), target integers of the same shape: the classes, and -1 behind the last one
+    -> (), or (n,) or () with "none"; the mean is over n. The gradient at the margin is 0. Raises ValueError for other
+    shapes, IndexError for a class out of range, TypeError for a float target.
+    Differs from PyTorch: there is a second gradient.
+
+    >>> import minitensor as mt
+    >>> mt.nn.functional.multilabel_margin_loss(mt.Tensor([[0.5, 1.0, -1.0]]), mt.Tensor([[0, -1, -1]]))
+    Tensor float32 (): 0.5
+    """
+    if len(input.shape) not in (1, 2) or not input.shape[-1] or input.shape != target.shape:
+        raise ValueError(
+            "multilabel_margin_loss: input is (classes,) or (n, classes), and target has its shape; "
+            f"got {tuple(input.shape)} and {tuple(target.shape)}"
+        )
+    check_classes("multilabel_margin_loss", target, classes := input.shape[-1], -1)
+    raw = target.data if isinstance(target, Variable) else target
+    listed = raw >= 0
+    for k in range(1, classes):  # what stands behind the first -1 is not looked at
+        listed[..., k] &= listed[..., k - 1]
+    index = where(listed, raw, 0)  # (..., classes)
+    chosen = one_hot(index, classes=classes, dtype=input.dtype) * astype(listed, dtype=input.dtype)[..., None]
+    others = 1 - clip(sum(chosen, axis=-2), max=1)  # (..., classes): 1 where the class is not in the target
+    z = 1 - take_along_axis(input, index, axis=-1)[..., None] + input[..., None, :]  # (..., t, i)
+    pairs = astype(listed, dtype=input.dtype)[..., None] * others[..., None, :]
+    return reduced(sum(relu(z) * pairs, axis=(-2, -1)) / classes, reduction)

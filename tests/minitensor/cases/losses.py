@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -104,6 +105,55 @@ def _multi_margin(x: Any, t: Any, p: int = 1, margin: float = 1.0, w: Any = None
 _each(loss.multi_margin_loss, distinct(3, 4), np.array([0, 3, 1]), ref=_multi_margin)
 _each(loss.multi_margin_loss, distinct(3, 4), np.array([0, 3, 1]), p=2, margin=0.53, weight=np.arange(1, 5),
       ref=lambda x, t: _multi_margin(x, t, 2, 0.53, np.arange(1, 5)), note="settings-")  # fmt: skip
+
+
+def _several(x: Any, t: Any) -> Any:
+    """L of each row, by loops."""
+    rows = []
+    for row, classes in zip(np.atleast_2d(x), np.atleast_2d(t), strict=True):
+        chosen = [c for k, c in enumerate(classes) if (classes[: k + 1] >= 0).all()]
+        others = [i for i in range(len(row)) if i not in chosen]
+        rows.append(np.sum([max(0.0, 1 - row[c] + row[i]) for c in chosen for i in others]) / len(row))
+    return np.array(rows) if x.ndim == 2 else rows[0]
+
+
+_each(
+    loss.multilabel_margin_loss, distinct(3, 4), np.array([[0, 3, -1, 1], [-1, 2, 2, 2], [1, 1, 2, -1]]), ref=_several
+)
+_each(loss.multilabel_margin_loss, distinct(4), np.array([2, -1, 0, 0]), ref=_several, note="one-")
+
+
+def _alignments(lp: Any, t: Any, steps: Any, lengths: Any, blank: int = 0) -> Any:
+    """L of each sequence, by all alignments."""
+    losses = []
+    for i, (n, k) in enumerate(zip(steps, lengths, strict=True)):
+        wanted = [int(c) for c in (t[i, :k] if t.ndim == 2 else t[np.sum(lengths[:i], dtype=int) :][:k])]
+        total = 0.0
+        for path in itertools.product(range(lp.shape[2]), repeat=int(n)):
+            merged = [c for j, c in enumerate(path) if (not j or c != path[j - 1]) and c != blank]
+            total += np.exp(sum(lp[j, i, c] for j, c in enumerate(path))) if merged == wanted else 0.0
+        losses.append(-np.log(total) if total else np.inf)
+    return np.array(losses)
+
+
+lp_, steps_, lengths_ = np.log(softmax(normal(4, 3, 3), 2)), np.array([4, 3, 2]), np.array([2, 2, 1])
+for t_, blank_ in ((np.array([[1, 2], [2, 2], [1, 9]]), 0), (np.array([0, 1, 0, 0, 1]), 2)):
+    for name_ in ("sum", "none", "mean"):
+
+        def _ctc(
+            lp: Any, t: Any, n: Any, k: Any, f: Any = REDUCTIONS[name_], name: str = name_, b: int = blank_
+        ) -> Any:
+            losses = _alignments(lp, t, n, k, b)
+            return f(losses / k if name == "mean" else losses)
+
+        case(
+            loss.ctc_loss, lp_, t_, steps_, lengths_, ref=_ctc, note=f"{blank_}-{name_}", reduction=name_, blank=blank_
+        )
+case(loss.ctc_loss, lp_[:, 0], np.array([1, 2]), np.array([4]), np.array([2]),
+     ref=lambda lp, t, n, k: _alignments(lp[:, None], t[None], n, k)[0] / 2, note="one")  # fmt: skip
+case(loss.ctc_loss, lp_[:2], np.array([[1, 1], [2, 1], [0, 0]]), np.array([2, 2, 0]), np.array([2, 2, 0]),
+     ref=lambda lp, t, n, k: np.array([0.0, _alignments(lp, t, n, k)[1], 0.0]), note="impossible", smooth=False,
+     reduction="none", zero_infinity=True)  # fmt: skip
 
 # -- yes or no -------------------------------------------------------------------------------------------------------
 

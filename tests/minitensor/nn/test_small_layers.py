@@ -92,6 +92,7 @@ LAYERS = {name: (lambda m, n=name: getattr(m, n)(), [2 * normal(3, 4)]) for name
     "CrossEntropyLoss, soft": (lambda m: m.CrossEntropyLoss(label_smoothing=0.1), [normal(3, 4), share(3, 4)]),
     "NLLLoss": (lambda m: m.NLLLoss(reduction="none"), [normal(3, 4), np.array([0, 1, 3])]),
     "MultiMarginLoss": (lambda m: m.MultiMarginLoss(2, 0.5), [normal(3, 4), np.array([0, 1, 3])]),
+    "MultiLabelMarginLoss": (lambda m: m.MultiLabelMarginLoss(), [normal(2, 3), np.array([[0, 2, -1], [1, -1, 2]])]),
     "BCELoss": (lambda m: m.BCELoss(), [share(3, 4), share(3, 4)]),
     "BCEWithLogitsLoss": (lambda m: m.BCEWithLogitsLoss(), [normal(3, 4), share(3, 4)]),
     "SoftMarginLoss": (lambda m: m.SoftMarginLoss(), [normal(3), np.array([1.0, -1.0, 1.0], np.float32)]),
