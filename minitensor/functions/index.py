@@ -8,11 +8,13 @@ from minitensor.functions.operands import public, tensor
 from minitensor.ops import gather as gt
 from minitensor.ops import index as ix
 from minitensor.ops import scatter as sc
+from minitensor.ops import scatter_reduce as sr
 from minitensor.tensor import Tensor
 
 __all__ = [
     "argwhere", "gather", "index_add", "index_put", "index_select", "masked_fill", "masked_select", "one_hot", "put",
-    "put_along_axis", "scatter", "scatter_add", "take", "take_along_axis", "tril_indices", "triu_indices",
+    "put_along_axis", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_axis", "tril_indices",
+    "triu_indices",
 ]  # fmt: skip
 
 argwhere = public(ix.argwhere)
@@ -51,12 +53,25 @@ def index_select(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
     return gt.index_select(tensor(x), index, dim=dim)  # type: ignore[no-any-return]
 
 
-def scatter(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
-    return sc.scatter(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Tensor:  # noqa: D103
+    if reduce is None:
+        return sc.scatter(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+    if reduce not in ("add", "multiply"):
+        raise ValueError(f"scatter: reduce is None, 'add' or 'multiply'; got {reduce!r}: see scatter_reduce")
+    word = "sum" if reduce == "add" else "prod"
+    return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=word)  # type: ignore[no-any-return]
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
     return sc.scatter_add(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+
+
+def scatter_reduce(  # noqa: D103
+    x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True
+) -> Tensor:
+    return sr.scatter_reduce(  # type: ignore[no-any-return]
+        tensor(x), index, src, dim=dim, reduce=reduce, include_self=include_self
+    )
 
 
 def index_add(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Tensor:  # noqa: D103
@@ -71,6 +86,7 @@ for _declared, _functions in (
     (ix, (take, take_along_axis, masked_select)),
     (gt, (gather, index_select)),
     (sc, (put, put_along_axis, masked_fill, scatter, scatter_add, index_add, index_put)),
+    (sr, (scatter_reduce,)),
 ):
     for _function in _functions:
         _function.__doc__ = getattr(_declared, _function.__name__).__doc__

@@ -114,11 +114,11 @@ def _cut(name: str, src: Any, index: Any) -> Any:
 def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] = src[i, j, ...], the index standing in for axis `dim`
 
-    `mt.scatter(x, dim, index, src)`: src is a number, or an array at least as long as the index, which may be shorter
-    than x. Raises TypeError unless the index is of integers and src of x's dtype, ValueError if a shape does not fit,
+    `mt.scatter(x, dim, index, src, reduce=None)`: src is a number, or an array at least as long as the index, which
+    may be shorter than x. Raises TypeError unless the index is of integers and src of x's dtype, ValueError if a shape does not fit,
     IndexError for a place outside [0, n) (on the CPU; on a GPU it wraps around).
     Differs from NumPy: its put_along_axis broadcasts. Differs from PyTorch: where a place is written twice the last
-    value stays and alone gets the gradient (there: either, and all); no `reduce`.
+    value stays and alone gets the gradient (there: either, and all); `reduce` ("add", "multiply") has a gradient too.
 
     >>> import minitensor as mt
     >>> mt.scatter(mt.zeros((2, 2)), 1, [[1], [0]], [[5.0], [6.0]])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.ops import gather, index, scatter
-from tests.minitensor.cases.case import case, normal
+from minitensor.ops.scatter_reduce import scatter_reduce
+from tests.minitensor.cases.case import case, distinct, normal
 
 _rows = np.array([0, 2, 2])
 INDICES: dict[str, Any] = {
@@ -128,6 +129,31 @@ case(scatter.index_add, normal(3, 2), _rows, normal(3, 2), dim=0, ref=lambda x, 
 case(scatter.index_add, normal(2, 3), _rows, normal(2, 3), dim=-1, alpha=0.5,
      ref=lambda x, i, s: x + 0.5 * _rows_added(s.T, i).T)  # fmt: skip
 case(scatter.index_add, normal(), np.array([0]), normal(), dim=0, ref=lambda x, i, s: x + s, note="number")
+
+
+def _reduced(x: np.ndarray, i: np.ndarray, s: np.ndarray, reduce: str, with_self: bool) -> np.ndarray:
+    """Along the last axis, place by place."""
+    y = np.array(x)
+    for at in np.ndindex(x.shape):
+        sent = [s[*at[:-1], k] for k in range(i.shape[-1]) if i[*at[:-1], k] == at[-1]]
+        if sent:
+            f = {"sum": np.sum, "prod": np.prod, "mean": np.mean, "amax": np.max, "amin": np.min}[reduce]
+            y[at] = f(sent + [x[at]] * with_self)
+    return y
+
+
+def _sent(word: str, with_self: bool, i: np.ndarray) -> None:
+    case(scatter_reduce, distinct(2, 3), i, distinct(2, 3) + 0.03, dim=1, reduce=word, include_self=with_self,
+         ref=lambda x, i, s: _reduced(x, i, s, word, with_self), note=f"{word}{with_self}{i.tolist()}")  # fmt: skip
+
+
+for word_ in ("sum", "prod", "mean", "amax", "amin"):
+    for i_ in (_once, _twice, np.zeros((2, 0), int)):
+        _sent(word_, True, i_)
+        _sent(word_, False, i_)
+case(scatter_reduce, np.array([[2.0, 0.0, 3.0]]), np.array([[1, 0, 0, 0]]), np.array([[0.0, 0.0, 2.0, 0.0]]), dim=1,
+     reduce="prod", ref=lambda x, i, s: _reduced(x, i, s, "prod", True), note="zeros")  # fmt: skip
+case(scatter_reduce, normal(), np.array(0), normal(), dim=0, reduce="prod", ref=lambda x, i, s: x * s, note="number")
 
 
 def _put(x: np.ndarray, i: np.ndarray, v: Any) -> np.ndarray:

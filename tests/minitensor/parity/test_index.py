@@ -159,6 +159,20 @@ CALLS: dict[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
         lambda x, s: torch.scatter_add(x, 0, k_, s),
         ((3, 2), (2, 2)),
     ),
+    **{
+        f"scatter {word}, {kept}": (
+            lambda x, s, w=word, k=kept: mt.scatter_reduce(x, 1, i_, s, w, include_self=k),
+            lambda x, s, w=word, k=kept: torch.scatter_reduce(x, 1, k_, s, w, include_self=k),
+            ((2, 3), (2, 2)),
+        )
+        for word in ("sum", "prod", "mean", "amax", "amin")
+        for kept in (True, False)
+    },
+    "scatter_reduce, axis 0": (
+        lambda x, s: mt.scatter_reduce(x, 0, i_, s, "amax"),
+        lambda x, s: torch.scatter_reduce(x, 0, k_, s, "amax"),
+        ((3, 2), (2, 2)),
+    ),
     "index_add": (
         lambda x, s: mt.index_add(x, 1, row_, s),
         lambda x, s: torch.index_add(x, 1, rowk_, s),
@@ -186,20 +200,47 @@ CALLS: dict[str, tuple[Any, Any, tuple[tuple[int, ...], ...]]] = {
 @pytest.mark.parametrize("name", CALLS)
 def test_values_and_gradients(name):
     ours, theirs, shapes = CALLS[name]
-    compare(ours, theirs, *[normal(*s) for s in shapes])
+    # PyTorch's product without x leaves rounding where the second gradient is 0
+    compare(ours, theirs, *[normal(*s) for s in shapes], order=1 if name == "scatter prod, False" else 2)
 
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "float16", "bool"])
 def test_dtypes_stay(name, dtype):
     ours, theirs, shapes = CALLS[name]
-    if dtype == "bool" and ("add" in name or "fill" in name or "number" in name):
+    if dtype == "bool" and ("add" in name or "fill" in name or "number" in name or "mean" in name):
         return
     xs = [np.asarray(3 * normal(*s)).astype(dtype) for s in shapes]
     got, wanted = ours(*map(mt.Tensor, xs)), theirs(*map(torch.tensor, xs))
     assert str(wanted.dtype) == f"torch.{got.dtype}" and tuple(wanted.shape) == got.shape
     tolerance = 2e-3 if dtype == "float16" else 0  # PyTorch rounds between steps
     np.testing.assert_allclose(got.numpy(), wanted.numpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("word", ["sum", "prod", "mean", "amax", "amin"])
+@pytest.mark.parametrize("kept", [True, False])
+def test_scatter_reduce_of_ties_zeros_and_nothing(word, kept):
+    ours = lambda x, s: mt.scatter_reduce(x, 1, mt.Tensor(at), s, word, include_self=kept)  # noqa: E731
+    theirs = lambda x, s: torch.scatter_reduce(x, 1, torch.tensor(at), s, word, include_self=kept)  # noqa: E731
+    at = np.array([[0, 0, 2, 0], [1, 1, 1, 2]])
+    x, s = np.array([[1.0, 2.0, 0.0], [3.0, 3.0, 1.0]]), np.array([[1.0, 1.0, 0.0, 0.0], [3.0, 3.0, 1.0, 2.0]])
+    compare(ours, theirs, x if kept else x + 0.5, s, order=1)
+    compare(ours, theirs, np.where(x == 1, np.nan, x), np.where(s == 2, np.inf, s), order=0)
+    at = np.zeros((2, 0), int)
+    compare(ours, theirs, x, np.zeros((2, 0)), order=1)
+
+
+def test_scatter_with_reduce():
+    x, s = normal(2, 3), normal(2, 2)
+    for word in ("add", "multiply"):
+        ours, theirs = mt.scatter(x, 1, i_, mt.Tensor(s), reduce=word), torch.tensor(x).scatter
+        np.testing.assert_allclose(ours.numpy(), theirs(1, k_, torch.tensor(s), reduce=word).numpy())
+        ours = mt.scatter(x, 1, i_, 2.5, reduce=word)
+        np.testing.assert_allclose(ours.numpy(), theirs(1, k_, 2.5, reduce=word).numpy())
+    with pytest.raises(ValueError, match="reduce is None, 'add' or 'multiply'; got 'sum'"):
+        mt.scatter(x, 1, i_, 2.5, reduce="sum")
+    with pytest.raises(ValueError, match="'sum', 'prod', 'mean', 'amax' or 'amin'; got 'max'"):
+        mt.scatter_reduce(x, 1, i_, mt.Tensor(s), "max")
 
 
 def test_a_number_beside_an_index_array_counts_as_one_as_in_numpy():
