@@ -115,8 +115,8 @@ def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] = src[i, j, ...], the index standing in for axis `dim`
 
     `mt.scatter(x, dim, index, src, reduce=None)`: src is a number, or an array at least as long as the index, which
-    may be shorter than x. Raises TypeError unless the index is of integers and src of x's dtype, ValueError if a shape does not fit,
-    IndexError for a place outside [0, n) (on the CPU; on a GPU it wraps around).
+    may be shorter than x. Raises TypeError unless the index is of integers and src of x's dtype, ValueError if a shape
+    does not fit, IndexError for a place outside [0, n) (on the CPU; on a GPU it wraps around).
     Differs from NumPy: its put_along_axis broadcasts. Differs from PyTorch: where a place is written twice the last
     value stays and alone gets the gradient (there: either, and all); `reduce` ("add", "multiply") has a gradient too.
 

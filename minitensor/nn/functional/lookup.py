@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import move
+from minitensor.backend import move, namespace
 from minitensor.functions.operands import tensor
 from minitensor.graph import describe
 from minitensor.ops import elementwise, index, reduce
@@ -55,18 +55,60 @@ def _check_rows(name: str, input: Tensor, rows: int) -> None:
         raise IndexError(f"{name} has rows 0 to {rows - 1}; got {int(input.min())} to {int(input.max())}")
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def _table(name: str, input: Tensor, weight: Tensor, max_norm: float | None, norm_type: float, sparse: bool) -> None:
+    """Check the lookup, and shorten the rows it names to max_norm, in place."""
+    if sparse:
+        raise ValueError(f"{name}: sparse gradients are not offered; the gradient of the weight is dense")
+    if len(weight.shape) != 2:
+        raise ValueError(f"{name}: weight is (rows, d); got {describe(weight)}")
+    _check_rows(name, input, weight.shape[0])
+    if max_norm is None or not input.size:
+        return
+    if max_norm < 0:
+        raise ValueError(f"{name}: max_norm is at least 0; got {max_norm}")
+    if weight.source is not None:
+        raise ValueError(f"{name}: max_norm changes the weight in place: pass a leaf, such as a Parameter")
+    xp = namespace(weight.data)
+    at = xp.unique(input.data)
+    rows = weight.data[at]  # (k, d)
+    norm = (abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
+    weight.data[at] = xp.where(norm > max_norm, rows * (max_norm / (norm + 1e-7)), rows)
+    weight.changed()
+
+
+def _by_frequency(y: Tensor, rows: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Return y, with a gradient divided by how often the row it came from was named."""
+    xp = namespace(rows.data)
+    named = rows.data if kept is None else rows.data[kept.data]
+    count = xp.bincount(named.reshape(-1), minlength=int(rows.max()) + 1 if rows.size else 0)[rows.data]
+    value = y.detach()  # y - value is 0, and has y's gradient
+    scaled: Tensor = value + (y - value) / Tensor(xp.maximum(count, 1).astype(y.dtype)[..., None])
+    return scaled
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
     """Return weight[x]: integers (...) with weight (rows, d) -> (..., d). Row `padding_idx` gets no gradient.
 
-    Raises TypeError for floats, IndexError for a row that is not there, ValueError for such a padding_idx.
-    Differs from PyTorch: no max_norm, scale_grad_by_freq and sparse.
+    max_norm: rows that are named and longer (in the norm `norm_type`) are shortened to it first, in place.
+    scale_grad_by_freq: the gradient of a row is divided by how often it is named. Raises TypeError for floats,
+    IndexError for a row that is not there, ValueError for such a padding_idx, and for sparse=True.
+    Differs from PyTorch: no sparse gradients.
 
     >>> embedding(Tensor([1, 0]), Tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[3.0, 4.0], [1.0, 2.0]]
     """
-    _check_rows("embedding", input, weight.shape[0])
+    _table("embedding", input, weight, max_norm, norm_type, sparse)
     row = _row("embedding", padding_idx, weight.shape[0])
     y: Tensor = index.take(weight, input, axis=0)  # (..., d)
+    y = _by_frequency(y, input) if scale_grad_by_freq else y
     if row is None:
         return y
     padding = elementwise.equal(input, row).reshape(*input.shape, 1)
@@ -77,8 +119,11 @@ def embedding_bag(
     input: Tensor,
     weight: Tensor,
     offsets: Any = None,
-    *,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
     mode: str = "mean",
+    sparse: bool = False,
     per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
@@ -87,17 +132,19 @@ def embedding_bag(
 
     offsets: where each bag starts in the row of n, the first at 0; include_last_offset adds n at the end. Entries that
     are `padding_idx` count for nothing, and an empty bag gives 0. per_sample_weights, of the input's shape, multiply
-    the rows of mode "sum". Raises TypeError, IndexError, ValueError as `embedding`, and for offsets that do not rise
-    from 0.
-    Differs from PyTorch: no max_norm, scale_grad_by_freq and sparse.
+    the rows of mode "sum". max_norm and scale_grad_by_freq (not of "max") as for `embedding`. Raises TypeError,
+    IndexError, ValueError as that, and for offsets that do not rise from 0.
+    Differs from PyTorch: no sparse gradients; there scale_grad_by_freq divides by the count of another row.
 
     >>> embedding_bag(Tensor([[0, 1], [1, 1]]), Tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[2.0, 3.0], [3.0, 4.0]]
     """
-    _check_rows("embedding_bag", input, weight.shape[0])
+    _table("embedding_bag", input, weight, max_norm, norm_type, sparse)
     row = _row("embedding_bag", padding_idx, weight.shape[0])
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"embedding_bag: mode is 'sum', 'mean' or 'max'; got {mode!r}")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("embedding_bag: scale_grad_by_freq goes with mode 'sum' or 'mean', not 'max'")
     if per_sample_weights is not None and (mode != "sum" or per_sample_weights.shape != input.shape):
         raise ValueError("embedding_bag: per_sample_weights go with mode 'sum', and have the input's shape")
     places, kept = _bags(input, offsets, include_last_offset)  # (bags, longest), both
@@ -109,6 +156,7 @@ def embedding_bag(
     if row is not None:
         kept = elementwise.logical_and(kept, elementwise.not_equal(rows, row))
     y = index.take(weight, rows, axis=0)  # (bags, longest, d)
+    y = _by_frequency(y, rows, kept) if scale_grad_by_freq else y
     mask = kept.reshape(*kept.shape, 1)
     if per_sample_weights is not None:
         y = y * index.take(per_sample_weights.reshape(-1), places, axis=0).reshape(*places.shape, 1)

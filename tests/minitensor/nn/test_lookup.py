@@ -61,3 +61,43 @@ def test_weighted_bags_by_hand():
     assert g.tolist() == [5, 13, 13]
     assert mt.gradgradcheck(lambda t: F.embedding_bag(x, t, [0, 1], mode="max"), TABLE.numpy())
     assert F.embedding_bag(mt.Tensor([[1, 3]]), TABLE, mode="max", padding_idx=3).tolist() == [[2, 3]]
+
+
+def test_gradients_by_frequency():
+    table = mt.Tensor(np.arange(8.0).reshape(4, 2), requires_grad=True)
+    for call in (
+        lambda x: F.embedding(x, table, scale_grad_by_freq=True),
+        lambda x: F.embedding_bag(x, table, mode="sum", scale_grad_by_freq=True),
+    ):
+        (g,) = mt.grad([call(mt.Tensor([[0, 3], [3, 3]])).sum()], [table])
+        assert g.tolist() == [[1, 1], [0, 0], [0, 0], [1, 1]]
+    (g,) = mt.grad([F.embedding(mt.Tensor([3, 3, 0]), table).sum()], [table])
+    assert g.tolist() == [[1, 1], [0, 0], [0, 0], [2, 2]]
+
+
+def test_max_norm_shortens_the_named_rows_in_place():
+    layer = nn.Embedding.from_pretrained([[3.0, 4.0], [0.3, 0.4], [6.0, 8.0]], max_norm=1.0)
+    np.testing.assert_allclose(layer(mt.Tensor([0, 1])).numpy(), [[0.6, 0.8], [0.3, 0.4]], rtol=1e-6)
+    np.testing.assert_allclose(layer.weight.numpy(), [[0.6, 0.8], [0.3, 0.4], [6.0, 8.0]], rtol=1e-6)
+    assert not layer.weight.requires_grad and "max_norm=1.0" in repr(layer)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: nn.Embedding(4, 2, sparse=True),
+    lambda: nn.EmbeddingBag(4, 2, sparse=True),
+    lambda: F.embedding(mt.Tensor([0]), TABLE, sparse=True),
+])  # fmt: skip
+def test_sparse_is_refused(make):
+    with pytest.raises(ValueError, match="sparse gradients are not offered"):
+        make()
+
+
+def test_refused_settings():
+    with pytest.raises(ValueError, match="not 'max'"):
+        F.embedding_bag(mt.Tensor([[0]]), TABLE, mode="max", scale_grad_by_freq=True)
+    with pytest.raises(ValueError, match="max_norm is at least 0; got -1"):
+        F.embedding(mt.Tensor([0]), TABLE, max_norm=-1)
+    with pytest.raises(ValueError, match="pass a leaf"):
+        F.embedding(mt.Tensor([0]), TABLE * 1, max_norm=1)
+    with pytest.raises(ValueError, match=r"\(num_embeddings, embedding_dim\); got shape \(2,\)"):
+        nn.Embedding.from_pretrained([1.0, 2.0])

@@ -77,6 +77,12 @@ LAYERS = {name: (lambda m, n=name: getattr(m, n)(), [2 * normal(3, 4)]) for name
     "Unflatten, rest": (lambda m: m.Unflatten(-1, (-1, 3)), [normal(2, 6)]),
     "Embedding": (lambda m: m.Embedding(6, 4), [np.array([[0, 2], [5, 2]])]),
     "Embedding, padding": (lambda m: m.Embedding(6, 4, -2), [np.array([[0, 4], [5, 4]])]),
+    "Embedding, max_norm": (lambda m: m.Embedding(6, 4, None, 1.2, 3.0), [np.array([[0, 4], [5, 4]])]),
+    "Embedding, frequency": (lambda m: m.Embedding(6, 4, 4, scale_grad_by_freq=True), [np.array([[0, 4], [0, 5]])]),
+    "EmbeddingBag, max_norm": (
+        lambda m: m.EmbeddingBag(6, 4, 1.0, 2.0, False, "sum", padding_idx=5),
+        [np.array([[0, 5, 1], [0, 5, 0]])],
+    ),
     "EmbeddingBag": (lambda m: m.EmbeddingBag(6, 4), [np.array([[0, 2], [5, 2]])]),
     "EmbeddingBag, sum": (lambda m: m.EmbeddingBag(6, 4, mode="sum"), [np.array([0, 2, 5, 2]), np.array([0, 1, 1])]),
     "EmbeddingBag, max": (lambda m: m.EmbeddingBag(6, 4, mode="max"), [np.array([0, 2, 5, 2]), np.array([0, 3])]),
