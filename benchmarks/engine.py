@@ -64,6 +64,24 @@ def cases() -> Iterator[Case]:
         lambda x, w, b: f.linear(x, w, b),
         lambda x, w, b: torch.nn.functional.linear(x, w, b),
     )
+    yield Case(
+        "gelu 4096x768",
+        (normal(4096, 768),),
+        lambda x: f.gelu(x),
+        lambda x: torch.nn.functional.gelu(x),
+    )
+    yield Case(
+        "layer_norm 4096x192",
+        (normal(4096, 192), normal(192), normal(192)),
+        lambda x, w, b: f.layer_norm(x, (192,), w, b),
+        lambda x, w, b: torch.nn.functional.layer_norm(x, (192,), w, b),
+    )
+    yield Case(
+        "attention 64x3, 64 tokens of 64",
+        tuple(normal(64, 3, 64, 64) for _ in range(3)),
+        lambda q, k, v: f.scaled_dot_product_attention(q, k, v),
+        lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v),
+    )
 
 
 def forward_backward(case: Case) -> dict[str, Callable[[], list[Any]]]:
