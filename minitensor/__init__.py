@@ -14,7 +14,8 @@ from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
 from minitensor.function import Function
-from minitensor.functions import creation, elementwise, index, linalg, reduce, shape, sorting, windows
+from minitensor.functions import complex_numbers, creation, elementwise, index, linalg, reduce, shape, sorting, windows
+from minitensor.functions.complex_numbers import *  # noqa: F403
 from minitensor.functions.creation import *  # noqa: F403
 from minitensor.functions.elementwise import *  # noqa: F403
 from minitensor.functions.index import *  # noqa: F403
@@ -66,6 +67,7 @@ __all__ = [
     "unfused",
     "viz",
 ]
+__all__ += complex_numbers.__all__
 __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += index.__all__

@@ -13,18 +13,19 @@ from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
 from minitensor.precision import cast
-from minitensor.promotion import settle, widen
+from minitensor.promotion import refuse_complex, settle, widen
 
 __all__ = ["Composite", "composite", "identity"]
 
 Array = Any
+UNUSUAL = frozenset("eEFD")  # how NumPy abbreviates half precision and complex dtypes
 
 
 class Composite(Declaration):
     """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
 
-    def __init__(self, function: Callable[..., Any], moves: bool = False) -> None:
-        super().__init__(function)
+    def __init__(self, function: Callable[..., Any], moves: bool = False, complex: bool = False) -> None:
+        super().__init__(function, complex or moves)
         self.moves = moves
         self.kernels: dict[str, Callable[..., Any]] = {}
 
@@ -49,9 +50,9 @@ class Composite(Declaration):
                 return result
         if state.autocast is not None:
             args = cast(self.name, args)
-        if not self.moves and any([isinstance(a, Variable) and is_half(a.dtype) for a in args]):
-            if (widened := self._widened(args, settings)) is not NotImplemented:
-                return widened
+        if not self.moves and UNUSUAL & {a.dtype.char for a in args if hasattr(a, "dtype")}:
+            if (found := self._unusual(args, settings)) is not NotImplemented:
+                return found
         if self.kernels and state.fused:
             first = next((a for a in args if isinstance(a, Variable)), None)
             if first is None or first.dtype.kind not in "fV":
@@ -62,6 +63,16 @@ class Composite(Declaration):
                 if result is not NotImplemented:
                     return result
         return self.forward(*args, **settings)
+
+    def _unusual(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Refuse complex numbers, or leave them to the ops; run half precision as it has to be."""
+        dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
+        if mixed := [d for d in dtypes if d.kind == "c"]:
+            if self.real:
+                refuse_complex(self.real, mixed[0])
+            return self.forward(*args, **settings)
+        half = any(isinstance(a, Variable) and is_half(a.dtype) for a in args)
+        return self._widened(args, settings) if half else NotImplemented
 
     def _widened(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Run half precision on the CPU in float32 from end to end: narrowed between its ops it would overflow."""
@@ -128,13 +139,14 @@ class Composite(Declaration):
 @overload
 def composite(function: Callable[..., Any], /) -> Composite: ...
 @overload
-def composite(*, moves: bool) -> Callable[[Callable[..., Any]], Composite]: ...
-def composite(function: Callable[..., Any] | None = None, *, moves: bool = False) -> Any:
+def composite(*, moves: bool = False, complex: bool = False) -> Callable[[Callable[..., Any]], Composite]: ...
+def composite(function: Callable[..., Any] | None = None, *, moves: bool = False, complex: bool = False) -> Any:
     """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
 
-    moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end.
+    moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end, and refuse
+    complex numbers unless `complex` says that they are right with them.
     """
-    return (lambda f: Composite(f, moves)) if function is None else Composite(function, moves)
+    return (lambda f: Composite(f, moves, complex)) if function is None else Composite(function, moves, complex)
 
 
 @op(view=True)

@@ -10,15 +10,24 @@ from typing import Any
 from minitensor.backend import device_of, is_array
 from minitensor.graph import Variable, describe
 
-__all__ = ["Declaration", "registry"]
+__all__ = ["COMPLEX", "Declaration", "registry"]
 
+# Our functions that are right with complex numbers, beside those that only move entries. All others refuse them.
+COMPLEX = frozenset(
+    """abs acos acosh add add_along add_at add_rows all angle any argwhere asin asinh atan atanh bmm complex concatenate
+    conjugate cos cosh count_nonzero cumprod cumsum diff divide einsum equal exp exp2 expm1 fft fft2 fftn frame ifft
+    ifft2 ifftn imag irfft irfft2 irfftn isclose isfinite isinf isnan kron linear log log10 log1p log2 logical_and
+    logical_not logical_or logical_xor masked_fill matmul mean multiply negative nonzero norm not_equal nothing outer
+    power prod put_diagonal read_along read_rows real reciprocal repeat_each rsqrt sin sinh sqrt square subtract sum tan
+    tanh trace tril triu untouched view_as_complex view_as_real where write_at""".split()
+)
 registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
 class Declaration:
     """What ops and composites share: a Python function with array arguments and keyword-only settings."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], complex: bool) -> None:
         parameters = inspect.signature(function).parameters.values()
         self.forward = function
         self.name = function.__name__
@@ -31,6 +40,8 @@ class Declaration:
         for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
+        ours = function.__module__.startswith("minitensor.")
+        self.real = "" if complex or (ours and self.name in COMPLEX) else self.name  # who refuses complex numbers
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self
 

@@ -6,6 +6,11 @@ stands in `graph.py`; how a call becomes a Node, and what a gradient rule is, in
 The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
 it records. So the same rule runs on raw arrays for `.backward()` (fast) and on Tensors under `create_graph=True`,
 where the gradient becomes a graph that can be differentiated again, to any order.
+
+Complex numbers: what users see is PyTorch's convention, the gradient of a real L with respect to z = a + ib is
+dL/da + i dL/db. Its conjugate h, for which dL = Re(h dz), obeys the chain rule with plain derivatives, so that is what
+travels here: a rule says g * b whatever b is, `outward` conjugates at the doors, and a real argument of a complex
+result gets the real part.
 """
 
 from __future__ import annotations
@@ -15,10 +20,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from minitensor import hooks
 from minitensor.backend import namespace
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, place, state, switch, wrap
+from minitensor.graph import Node, Output, Variable, describe, outward, place, state, switch, wrap
 
 __all__ = ["backward", "grad", "key_of", "run_backward"]
 
@@ -41,7 +48,9 @@ def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
                 f"the argument has shape {parent.shape}"
             )
         g = unbroadcast(g, parent.shape)
-    return g if g.dtype == parent.dtype else g.astype(parent.dtype)
+    if g.dtype == parent.dtype:
+        return g
+    return (g.real if g.dtype.kind == "c" and parent.dtype.kind != "c" else g).astype(parent.dtype)
 
 
 def key_of(source: Any) -> Any:
@@ -179,6 +188,7 @@ def run_backward(
 
 def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
     """Add a gradient to a leaf's `.grad`, in the optimizer's flat buffer where it has a slot there."""
+    g = outward(g)
     if create_graph:
         leaf.grad = g * 1 if leaf.grad is None else leaf.grad + g  # a copy: another leaf may have been handed g
     elif leaf.grad is None:
@@ -208,12 +218,20 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
                 f"a gradient can start by itself only from a single number; this Tensor has shape {y.shape}: "
                 "pass the incoming gradient, or reduce it with .sum() or .mean()"
             )
+        if y.dtype.kind == "c":
+            raise GradientError(
+                f"a gradient can start by itself only from a real number; this Tensor is {y.dtype}: "
+                "pass the incoming gradient, or take .real or .abs()"
+            )
         gradient = namespace(y.data).ones_like(y.data)
+    given = getattr(gradient, "dtype", None) or np.asarray(gradient).dtype
+    if given.kind == "c" and y.dtype.kind != "c":
+        raise GradientError(f"the incoming gradient is {given}; the Tensor is {y.dtype}, so its gradient is real")
     array = gradient.data if isinstance(gradient, Variable) else namespace(y.data).asarray(gradient, dtype=y.dtype)
     if array.shape != y.shape:
         raise GradientError(f"the incoming gradient has shape {array.shape}; the Tensor has shape {y.shape}")
     array = array if array.dtype == y.dtype else array.astype(y.dtype)
-    return place(y), (gradient if isinstance(gradient, Variable) else wrap(array)) if create_graph else array
+    return place(y), outward((gradient if isinstance(gradient, Variable) else wrap(array)) if create_graph else array)
 
 
 def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
@@ -257,7 +275,7 @@ def grad(
     with switch("recording", create_graph):
         seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
         found = run_backward(seeds, keep, create_graph, {key_of(place(x)) for x in inputs})
-    results = [found.get(key_of(place(x))) for x in inputs]
+    results = [None if (g := found.get(key_of(place(x)))) is None else outward(g) for x in inputs]
     if not allow_unused and any(r is None for r in results):
         unused = [i for i, r in enumerate(results) if r is None]
         raise GradientError(f"the outputs do not depend on inputs {unused}: pass allow_unused=True to get None there")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from minitensor.backend import namespace
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, no_grad, parents, results, state, watch, wrap
+from minitensor.graph import Node, Variable, describe, no_grad, outward, parents, results, state, watch, wrap
 
 __all__ = ["Context", "Function"]
 
@@ -58,7 +58,7 @@ class _Recorded:
         first = next((v for v in gs if v is not None), None)
         like = namespace(first.data if isinstance(first, Variable) else first)
         gs = tuple(
-            wrap(like.zeros(s, d)) if v is None else v if isinstance(v, Variable) else wrap(v)
+            wrap(like.zeros(s, d)) if v is None else outward(v if isinstance(v, Variable) else wrap(v))
             for v, s, d in zip(gs, shapes, dtypes, strict=True)
         )
         ctx._linked = tuple(
@@ -77,6 +77,7 @@ class _Recorded:
         for i, v in enumerate(found):
             if v is not None and not isinstance(v, Variable):
                 raise GradientError(f"{self.name}.backward returned a {describe(v)} for argument {i}, not a Tensor")
+        found = [v if v is None else outward(v) for v in found]
         return found if create_graph else [None if v is None else v.data for v in found]
 
 

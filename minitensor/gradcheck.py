@@ -26,8 +26,9 @@ class GradcheckError(MinitensorError, AssertionError):
 def gradcheck(f: Callable[..., Any], *inputs: Any, eps: float = 1e-6, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
     """Compare the gradients of f with central differences, (f(x + eps) - f(x - eps)) / 2 eps; True, or an error.
 
-    Every float Tensor or array in `inputs` is checked, in float64, entry by entry; other inputs are passed through. f
-    returns a Tensor or a tuple of them (integer ones are left out). An entry n of the Jacobian is accepted when
+    Every float or complex Tensor or array in `inputs` is checked, in float64, entry by entry; other inputs are passed
+    through. f returns a Tensor or a tuple of them (integer ones are left out). A complex number is two real ones, in a
+    last axis of length 2: its parts are moved one by one. An entry n of the Jacobian is accepted when
 
         |analytical - n| <= rtol |n| + atol max(|f|, |Jacobian|)
 
@@ -72,7 +73,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, eps: float = 1e-6, rtol: floa
         largest = np.abs(expected).max(initial=scale, where=np.isfinite(expected))
         off = ~(error <= rtol * np.abs(expected) + atol * largest)  # catches nan too
         if off.any():
-            raise GradcheckError(_complain(f, i, arrays[i].shape, [y.shape for y in results], got, expected, off))
+            raise GradcheckError(_complain(f, i, _parts(arrays[i]), [_parts(y) for y in results], got, expected, off))
     return True
 
 
@@ -93,7 +94,10 @@ def gradgradcheck(
     generator = np.random.default_rng(0)
     with enable_grad():
         results = _results(f, _leaves(arrays))
-    incoming = [generator.uniform(0.5, 1.5, y.shape) * generator.choice([-1.0, 1.0], y.shape) for y in results]
+    signs = [[-1.0, 1.0] if y.dtype.kind != "c" else [-1 + 0.5j, 1 + 0.5j] for y in results]
+    incoming = [
+        generator.uniform(0.5, 1.5, y.shape) * generator.choice(s, y.shape) for y, s in zip(results, signs, strict=True)
+    ]
 
     def gradient(*xs: Any) -> tuple[Any, ...]:
         xs, vs = xs[: len(arrays)], xs[len(arrays) :]
@@ -113,17 +117,30 @@ def _name(f: Any) -> str:
 
 
 def _is_float(x: Any) -> bool:
-    return (is_array(x) or isinstance(x, Tensor)) and x.dtype.kind in "fV"
+    return (is_array(x) or isinstance(x, Tensor)) and x.dtype.kind in "fVc"
+
+
+def _parts(x: Any) -> tuple[int, ...]:
+    """Return the shape of an array read as real numbers."""
+    return (*x.shape, 2) if x.dtype.kind == "c" else tuple(x.shape)
+
+
+def _reals(x: Any) -> npt.NDArray[np.float64]:
+    """Return the entries as real numbers in a row."""
+    flat = np.ravel(x)
+    return flat.view(np.float64) if flat.dtype.kind == "c" else flat
 
 
 def _input(x: Any) -> Any:
-    """Copy an array, a Tensor or a list of floats to float64; leave everything else as it is."""
+    """Copy an array, a Tensor or a list of floats to float64 or complex128; leave everything else as it is."""
     if isinstance(x, list):
         x = np.asarray(x)
     if not (is_array(x) or isinstance(x, Tensor)):
         return x
     array = x.data if isinstance(x, Tensor) else x
-    return array.astype(np.float64) if _is_float(array) else Tensor(array.copy())
+    if not _is_float(array):
+        return Tensor(array.copy())
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
 def _leaves(arrays: Sequence[Any]) -> list[Any]:
@@ -140,16 +157,17 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
     """Return the Jacobians by the rules, (outputs, inputs) each, one backward pass per output entry."""
     rows: list[list[Matrix]] = [[] for _ in leaves]
     for y in results:
-        for k in range(y.size):
+        for k, unit in ((k, u) for k in range(y.size) for u in ((1, 1j) if y.dtype.kind == "c" else (1,))):
             incoming = np.zeros(y.shape, y.dtype)
-            incoming.flat[k] = 1.0
+            incoming.flat[k] = unit
             seed = incoming.copy()
             raw = grad(y, leaves, seed, retain_graph=True, allow_unused=True)
             traced = grad(y, leaves, seed, create_graph=True, allow_unused=True)
             if not np.array_equal(seed, incoming):
                 raise GradcheckError(f"the gradient of {_name(f)} changed the incoming gradient in place")
             for i, (a, b) in enumerate(zip(raw, traced, strict=True)):
-                row, same = (np.zeros(leaves[i].shape) if v is None else np.array(v.data) for v in (a, b))
+                zeros = np.zeros(leaves[i].shape, leaves[i].dtype)
+                row, same = (zeros if v is None else np.array(v.data) for v in (a, b))
                 if not np.allclose(
                     row, same, rtol=1e-12, atol=1e-12 * np.nanmax(np.abs(row), initial=1.0), equal_nan=True
                 ):
@@ -157,8 +175,8 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
                         f"the rule of {_name(f)} for float argument {i} gives {row.ravel()[:4]}... on arrays and "
                         f"{same.ravel()[:4]}... on Tensors (create_graph): a rule is ordinary code over ops"
                     )
-                rows[i].append(row.ravel())
-    return [np.array(r).reshape(len(r), x.size) for r, x in zip(rows, leaves, strict=True)]
+                rows[i].append(_reals(row))
+    return [np.array(r).reshape(len(r), int(np.prod(_parts(x)))) for r, x in zip(rows, leaves, strict=True)]
 
 
 def _check_aliasing(f: Callable[..., Any], leaves: Sequence[Tensor], inputs: Sequence[Any]) -> None:
@@ -181,20 +199,20 @@ def _numerical(f: Callable[..., Any], arrays: Sequence[Any], i: int, eps: float)
 
     def values() -> Matrix:
         with enable_grad():  # the same results are chosen as for the rules
-            return np.concatenate([np.zeros(0), *(np.ravel(y.data) for y in _results(f, _leaves(arrays)))])
+            return np.concatenate([np.zeros(0), *(_reals(y.data) for y in _results(f, _leaves(arrays)))])
 
     arrays = list(arrays)
     x = arrays[i]
     columns = []
-    for j in np.ndindex(*x.shape):
+    for j, unit in ((j, u) for j in np.ndindex(*x.shape) for u in ((1, 1j) if x.dtype.kind == "c" else (1,))):
         sides = []
-        for step in (eps, -eps):
+        for step in (eps * unit, -eps * unit):
             arrays[i] = x.copy()
             arrays[i][j] += step
             sides.append(values())
         columns.append((sides[0] - sides[1]) / (2 * eps))
     arrays[i] = x
-    return np.array(columns).reshape(x.size, values().size).T
+    return np.array(columns).reshape(len(columns), values().size).T
 
 
 def _complain(

@@ -18,8 +18,8 @@ import numpy as np
 from minitensor.backend import device_of, is_array
 
 __all__ = [
-    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "no_grad", "parents", "place", "results",
-    "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
+    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "no_grad", "outward", "parents", "place",
+    "results", "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
 ]  # fmt: skip
 
 Array = Any
@@ -203,6 +203,11 @@ def results(y: Array, node: Node | None) -> Any:
     if type(y) is not tuple:
         return wrap(y, node)
     return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
+
+
+def outward(g: Any) -> Any:
+    """Return a gradient as users see it from what the engine carries, or back: complex ones are conjugated."""
+    return g.conj() if g.dtype.kind == "c" else g
 
 
 def place(x: Variable) -> Any:

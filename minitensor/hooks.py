@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minitensor.errors import GradientError
-from minitensor.graph import Output, Variable, describe, place, wrap
+from minitensor.graph import Output, Variable, describe, outward, place, wrap
 
 __all__ = ["Handle", "at", "register", "run"]
 
@@ -69,11 +69,11 @@ def run(hooks: dict[int, Hook], g: Any) -> Any:
     """Pass a gradient (array or Tensor) through hooks, in the order of their registration."""
     traced = isinstance(g, Variable)
     for hook in list(hooks.values()):
-        before = g if traced else wrap(g)
+        before = outward(g if traced else wrap(g))
         after = hook(before)
         if after is None:
             continue
         if not isinstance(after, Variable) or after.shape != before.shape:
             raise GradientError(f"a hook must return a Tensor of shape {before.shape} or None; got {describe(after)}")
-        g = after if traced else after.data
+        g = outward(after if traced else after.data)
     return g

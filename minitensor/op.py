@@ -38,8 +38,9 @@ class Op(Declaration):
         view: bool = False,
         verbatim: bool = False,
         constant: tuple[str, ...] = (),
+        complex: bool = False,
     ) -> None:
-        super().__init__(function)
+        super().__init__(function, complex)
         self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
         self.verbatim = verbatim or view
         self._rules: list[tuple[tuple[int, ...], bool, Callable[..., Any], tuple[str, ...]]] = []
@@ -107,7 +108,7 @@ class Op(Declaration):
             arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
             narrow = None
             if not self.verbatim:
-                arrays, narrow = settle(arrays, promoted, self.floating)
+                arrays, narrow = settle(arrays, promoted, self.floating, self.real)
             if state.observer is None:
                 y = self.forward(*arrays, **settings)
             else:
@@ -247,6 +248,7 @@ def op(
     view: bool = False,
     verbatim: bool = False,
     constant: tuple[str, ...] = (),
+    complex: bool = False,
 ) -> Callable[[Callable[..., Any]], Any]: ...
 def op(
     function: Callable[..., Any] | None = None,
@@ -256,6 +258,7 @@ def op(
     view: bool = False,
     verbatim: bool = False,
     constant: tuple[str, ...] = (),
+    complex: bool = False,
 ) -> Any:
     """Declare an op: arrays are positional parameters, settings keyword-only.
 
@@ -263,6 +266,8 @@ def op(
     floating: integer operands become the default float first. view: the result may share its argument's memory.
     verbatim: the operands are taken as they are, without promotion (view implies it).
     constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
+    complex: complex numbers are taken too; all other ops refuse them. A rule stays the plain derivative, g * 2 * x for
+    x², without a conjugate: that is the engine's business (see `engine.py`), as broadcasting is.
 
     >>> import minitensor as mt
     >>> @op
@@ -275,5 +280,5 @@ def op(
     Tensor float32 (1,): [12.]
     """
     if function is None:
-        return lambda f: Op(f, broadcasts, floating, view, verbatim, constant)
-    return Op(function, broadcasts, floating, view, verbatim, constant)
+        return lambda f: Op(f, broadcasts, floating, view, verbatim, constant, complex)
+    return Op(function, broadcasts, floating, view, verbatim, constant, complex)

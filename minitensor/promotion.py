@@ -1,15 +1,18 @@
 """Which dtype an op computes in: PyTorch's promotion rules, settled once, before the op runs.
 
-| operands                                | result                                                        |
-|-----------------------------------------|---------------------------------------------------------------|
-| same dtype                              | that dtype                                                    |
-| bool, integer, float                    | the higher kind decides: int64 + float32 = float32            |
-| two floats, two integers                | the wider; float16 + bfloat16 = float32                       |
-| with a Python or NumPy scalar           | the array's dtype, unless the scalar is of a higher kind      |
-| an array with a 0-d array               | likewise: a 0-d array counts only if it is of a higher kind   |
-| a float scalar with integers, int / int | the default float, float32                                    |
+| operands                                | result                                                         |
+|-----------------------------------------|----------------------------------------------------------------|
+| same dtype                              | that dtype                                                     |
+| bool, integer, float, complex           | the higher kind decides: int64 + float32 = float32             |
+| two floats, two integers, two complex   | the wider; float16 + bfloat16 = float32                        |
+| a float with a complex                  | complex numbers of the wider: float64 + complex64 = complex128 |
+| with a Python or NumPy scalar           | the array's dtype, unless the scalar is of a higher kind       |
+| an array with a 0-d array               | likewise: a 0-d array counts only if it is of a higher kind    |
+| a float scalar with integers, int / int | the default float, float32                                     |
+| a complex scalar, or 0-d, with floats   | complex numbers of the floats' precision, at least complex64   |
 
-Half precision on the CPU is storage: it is widened to float32 before an op and narrowed after it.
+Half precision on the CPU is storage: it is widened to float32 before an op and narrowed after it. There are no complex
+numbers of half precision: with a complex operand a half gives complex64 (PyTorch: with a scalar, complex32).
 """
 
 from __future__ import annotations
@@ -23,16 +26,17 @@ from minitensor.backend import device_of, is_array, is_half, namespace
 from minitensor.errors import DeviceError
 from minitensor.graph import Variable
 
-__all__ = ["default_float", "promote", "settle", "widen"]
+__all__ = ["complex_of", "default_complex", "default_float", "promote", "refuse_complex", "settle", "widen"]
 
 Array = Any
 default_float = np.dtype(np.float32)
-_kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2}  # ml_dtypes' bfloat16 is of kind V
+default_complex = np.dtype(np.complex64)
+_kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}  # ml_dtypes' bfloat16 is of kind V
 
 
 def _kind(dtype: Any) -> int:
     if dtype.kind not in _kinds:
-        raise TypeError(f"dtype {dtype} is not supported: use bool, an integer, float16, float32 or float64")
+        raise TypeError(f"dtype {dtype} is not supported: use bool, an integer, a float or a complex")
     return _kinds[dtype.kind]
 
 
@@ -45,14 +49,26 @@ def promote(a: Any, b: Any) -> Any:
     if a == b:
         return a
     if _kind(a) != _kind(b):
-        return a if _kind(a) > _kind(b) else b
+        low, high = (a, b) if _kind(a) < _kind(b) else (b, a)
+        return complex_of(low) if high == default_complex and _kind(low) == 2 else high
     if _kind(a) == 2:
         return np.dtype(np.float32) if a.itemsize == b.itemsize else max(a, b, key=lambda d: d.itemsize)
     both = np.promote_types(a, b)
     return np.dtype(np.int64) if both.kind == "f" else both  # NumPy would send uint64 + int64 to float64
 
 
+def complex_of(dtype: Any) -> Any:
+    """Return the dtype of complex numbers whose parts are floats of a dtype, half precision being widened.
+
+    >>> complex_of(np.dtype("float64"))
+    dtype('complex128')
+    """
+    return np.dtype(np.complex128) if dtype.itemsize > 4 else default_complex
+
+
 def _scalar_dtype(x: Any) -> Any:
+    if isinstance(x, complex):
+        return default_complex
     return np.dtype(bool) if isinstance(x, bool) else np.dtype(np.int64) if isinstance(x, int) else default_float
 
 
@@ -69,7 +85,8 @@ def _result_dtype(operands: Sequence[Any]) -> Any:
         for dtype in tier:
             best = dtype if best is None else promote(best, dtype)
         if best is not None and (result is None or _kind(best) > _kind(result)):
-            result = best
+            among_floats = result is not None and _kind(result) == 2
+            result = complex_of(result) if among_floats else best
     return result
 
 
@@ -79,27 +96,29 @@ def _plain(x: Any, module: Any) -> Any:
         return x
     if isinstance(x, np.generic):
         return x.item()
-    if isinstance(x, (bool, int, float)):
+    if isinstance(x, (bool, int, float, complex)):
         return x
     if isinstance(x, (list, tuple)):
         if any(isinstance(v, Variable) and v.requires_grad for v in x):
             raise TypeError("an operand is a list of Tensors that require grad: join them with minitensor.stack")
         y = np.asarray(x)
-        return module.asarray(y.astype(default_float) if y.dtype.kind == "f" else y)
+        kind = y.dtype.kind
+        return module.asarray(y.astype(default_float if kind == "f" else default_complex) if kind in "fc" else y)
     raise TypeError(f"an operand must be a Tensor, an array or a number; got {type(x).__name__}")
 
 
 def settle(
-    operands: Sequence[Any], promoted: Sequence[bool], floating: bool
+    operands: Sequence[Any], promoted: Sequence[bool], floating: bool, real: str = ""
 ) -> tuple[list[Any], Callable[[Any], Any] | None]:
     """Bring the promoted operands to one dtype and check that they are on one device.
 
-    Returns the operands, and what narrows the result again if half precision was widened to compute (or None).
+    real: the name of a function that refuses complex numbers. Returns the operands, and what narrows the result again
+    if half precision was widened to compute (or None).
     """
     dtype: Any = None
     cls: Any = None
     for x, wanted in zip(operands, promoted, strict=True):
-        if not wanted or (t := type(x)) is float or t is int:
+        if not wanted or x is None or (t := type(x)) is float or t is int:
             continue
         d = getattr(x, "dtype", None)
         if d is None:
@@ -111,11 +130,16 @@ def settle(
     else:
         if dtype is not None and dtype.kind == "f" and dtype.itemsize > 2 and not issubclass(cls, np.generic):
             return list(operands), None  # the common case: floats of one dtype
-    return _settle(operands, promoted, floating)
+    return _settle(operands, promoted, floating, real)
+
+
+def refuse_complex(name: str, dtype: Any) -> None:
+    """Raise the TypeError of a function that takes no complex numbers."""
+    raise TypeError(f"{name} takes no complex numbers; got {dtype}: pass the real part, the imaginary part or mt.abs")
 
 
 def _settle(
-    operands: Sequence[Any], promoted: Sequence[bool], floating: bool
+    operands: Sequence[Any], promoted: Sequence[bool], floating: bool, real: str
 ) -> tuple[list[Any], Callable[[Any], Any] | None]:
     module = namespace(*operands)
     result = [_plain(x, module) if p and x is not None else x for x, p in zip(operands, promoted, strict=True)]
@@ -129,6 +153,8 @@ def _settle(
     if not chosen:
         return result, None
     dtype = _result_dtype(chosen)
+    if real and dtype.kind == "c":
+        refuse_complex(real, dtype)
     if floating and _kind(dtype) < 2:
         dtype = default_float
     compute = np.dtype(np.float32) if is_half(dtype) and module is np else dtype

@@ -29,7 +29,7 @@ from minitensor.ops import (
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import shape as sh
-from minitensor.promotion import default_float
+from minitensor.promotion import default_complex, default_float
 
 __all__ = ["Tensor"]
 
@@ -37,7 +37,7 @@ Array = Any
 Axis = int | tuple[int, ...] | None
 
 
-_KINDS = "biufV"  # V: ml_dtypes' bfloat16
+_KINDS = "biufcV"  # V: ml_dtypes' bfloat16
 
 
 def _array(data: Any, dtype: Any) -> Array:
@@ -45,7 +45,7 @@ def _array(data: Any, dtype: Any) -> Array:
     if isinstance(data, Variable):
         data = data.data
     if backend.is_array(data) and data.dtype.kind in _KINDS:
-        return data if dtype is None or data.dtype == dtype else data.astype(dtype)
+        return data if dtype is None or data.dtype == dtype else el.astype(data, dtype=dtype)
     if isinstance(data, (list, tuple)) and any(isinstance(v, Variable) for v in data):
         if is_recording() and any(isinstance(v, Variable) and v.requires_grad for v in data):
             raise GradientError("a list of Tensors that require grad would lose their history: use minitensor.stack")
@@ -53,16 +53,19 @@ def _array(data: Any, dtype: Any) -> Array:
     array = np.asarray(data)
     if array.dtype.kind not in _KINDS or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
         raise TypeError(f"a Tensor is made of numbers or bools; got {type(data).__name__} of dtype {array.dtype}")
-    keeps = dtype is None and (array.dtype.kind != "f" or isinstance(data, np.generic))
-    return array if keeps else array.astype(default_float if dtype is None else dtype)
+    if dtype is None and (array.dtype.kind not in "fc" or isinstance(data, np.generic)):
+        return array
+    default = default_complex if array.dtype.kind == "c" else default_float
+    return el.astype(array, dtype=default if dtype is None else dtype)
 
 
 class Tensor(Variable):
     """A multi-dimensional array that remembers how it was computed.
 
-    `Tensor(data, dtype=None, device=None, requires_grad=False)`: nested lists of Python floats become float32, arrays
-    keep their dtype and are not copied. With `requires_grad` the calls it goes into are recorded, and
-    `y.backward()` puts dy/dx into `x.grad`. Only floats can require a gradient.
+    `Tensor(data, dtype=None, device=None, requires_grad=False)`: nested lists of Python floats become float32, of
+    complex numbers complex64; arrays keep their dtype and are not copied. With `requires_grad` the calls it goes into
+    are recorded, and `y.backward()` puts dy/dx into `x.grad`: for x = a + ib it is dy/da + i dy/db, as in PyTorch. Only
+    floats and complex numbers can require a gradient.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     >>> y = (x * x).sum()
@@ -183,6 +186,7 @@ class Tensor(Variable):
 
     __float__ = lambda self: float(self.item())  # noqa: E731
     __int__ = lambda self: int(self.item())  # noqa: E731
+    __complex__ = lambda self: complex(self.item())  # noqa: E731
 
     def __bool__(self) -> bool:
         if self.data.size != 1:
@@ -200,7 +204,7 @@ class Tensor(Variable):
         """Say whether gradients with respect to this leaf are wanted; returns itself."""
         if self.source is not None and not requires_grad:
             raise GradientError("this Tensor was computed by a recorded call; use detach() for one without history")
-        if requires_grad and self.data.dtype.kind not in "fV":
+        if requires_grad and self.data.dtype.kind not in "fVc":
             raise GradientError(
                 f"only a float Tensor can require a gradient; this one is {self.dtype}: use .astype('float32')"
             )
@@ -314,6 +318,8 @@ class Tensor(Variable):
                 "use minitensor.where or minitensor.index_put, which return a new Tensor, or do it under no_grad()"
             )
         new = value.data if isinstance(value, Variable) else value
+        if self.data.dtype.kind != "c" and getattr(new, "dtype", np.asarray(new).dtype).kind == "c":
+            raise TypeError(f"complex numbers do not fit into a Tensor {self.dtype}: assign their .real or .abs()")
         try:
             self.data[ix.plain_index(index, self)] = new
         except (ValueError, IndexError) as error:
@@ -350,6 +356,24 @@ class Tensor(Variable):
     def abs(self) -> Tensor:
         """|x|"""
         return el.abs(self)  # type: ignore[no-any-return]
+
+    @property
+    def real(self) -> Tensor:
+        """The real part"""
+        return el.real(self)  # type: ignore[no-any-return]
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part"""
+        return el.imag(self)  # type: ignore[no-any-return]
+
+    def conj(self) -> Tensor:
+        """a - ib for a + ib"""
+        return el.conj(self)  # type: ignore[no-any-return]
+
+    def angle(self) -> Tensor:
+        """The angle of a complex number"""
+        return el.angle(self)  # type: ignore[no-any-return]
 
     def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
         """x brought into [min, max]"""

@@ -12,6 +12,7 @@ from minitensor.op import op
 from minitensor.ops.comparison import equal, greater, greater_equal, isfinite, less, less_equal, logical_not
 from minitensor.ops.comparison import logical_and as both
 from minitensor.ops.comparison import logical_or as either
+from minitensor.promotion import refuse_complex
 
 __all__ = ["clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "relu", "where"]
 
@@ -199,6 +200,8 @@ def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, negin
     >>> mt.nan_to_num([1.0, float("nan"), float("-inf")], neginf=-9.0)
     Tensor float32 (3,): [ 1. 0. -9.]
     """
+    if x.dtype.kind == "c":
+        refuse_complex("nan_to_num", x.dtype)
     if x.dtype.kind not in "fV":
         return x.copy()
     xp = namespace(x)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
 from minitensor.op import Op, op
 from minitensor.ops.bitwise import (
@@ -39,6 +41,7 @@ from minitensor.ops.comparison import (
     not_equal,
     signbit,
 )
+from minitensor.ops.complex_numbers import angle, complex, conj, conjugate, imag, real, view_as_complex, view_as_real
 from minitensor.ops.error_function import erf, erfc, erfinv
 from minitensor.ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from minitensor.ops.powers import hypot, power, reciprocal, rsqrt, sqrt, square
@@ -60,14 +63,15 @@ from minitensor.ops.transcendental import (
 from minitensor.ops.trigonometric import acos, asin, atan, atan2, cos, sin, tan
 
 __all__ = [
-    "abs", "acos", "acosh", "add", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and",
-    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "copysign",
-    "cos", "cosh", "divide", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "floor_divide", "fmax",
-    "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "isclose", "isfinite", "isinf", "isnan",
-    "isneginf", "isposinf", "lerp", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "logit", "maximum", "minimum", "multiply", "nan_to_num",
-    "negative", "not_equal", "power", "reciprocal", "relu", "remainder", "round", "rsqrt", "sigmoid", "sign", "signbit",
-    "sin", "sinh", "sqrt", "square", "subtract", "tan", "tanh", "trunc", "where", "xlogy",
+    "abs", "acos", "acosh", "add", "angle", "asin", "asinh", "astype", "atan", "atan2", "atanh", "bitwise_and",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "complex",
+    "conj", "conjugate", "copysign", "cos", "cosh", "divide", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expm1",
+    "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot", "imag",
+    "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "lerp", "less", "less_equal", "log", "log10",
+    "log1p", "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logit",
+    "maximum", "minimum", "multiply", "nan_to_num", "negative", "not_equal", "power", "real", "reciprocal", "relu",
+    "remainder", "round", "rsqrt", "sigmoid", "sign", "signbit", "sin", "sinh", "sqrt", "square", "subtract", "tan",
+    "tanh", "trunc", "view_as_complex", "view_as_real", "where", "xlogy",
 ]  # fmt: skip
 
 Array = Any
@@ -180,9 +184,10 @@ negative.vjp(x=lambda g: -g)
 
 @op
 def abs(x: Array) -> Array:
-    """y = |x|
+    """y = |x|, √(a² + b²) of a + ib
 
-    Any shape, the same dtype out. The gradient at 0 is 0, and at NaN. Raises TypeError for bools.
+    Any shape, the same dtype out, floats for complex numbers. The gradient is x / |x|, at 0 it is 0, and at a real NaN.
+    Raises TypeError for bools.
     Differs from NumPy: bools are refused. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
@@ -194,7 +199,14 @@ def abs(x: Array) -> Array:
     return namespace(x).abs(x)
 
 
-abs.vjp(x=lambda g, x: where(greater(x, 0), g, where(less(x, 0), -g, 0.0)))
+def _abs_rule(g: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return where(greater(x, 0), g, where(less(x, 0), -g, 0.0))
+    origin = equal(x, 0)
+    return g * where(origin, 0.0, conj(x) / where(origin, 1.0, abs(x)))
+
+
+abs.vjp(x=_abs_rule)
 
 
 @op(broadcasts=True, floating=True)
@@ -256,6 +268,8 @@ lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight, w
 @op(verbatim=True)
 def astype(x: Array, *, dtype: Any) -> Array:
     """y = x in another dtype; the gradient comes back in x's, and a cast to integers has none"""
+    if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise TypeError(f"astype: {np.dtype(dtype)} would drop the imaginary parts of {x.dtype}: take .real or .abs()")
     return x.astype(dtype)
 
 

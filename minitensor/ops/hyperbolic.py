@@ -93,7 +93,7 @@ def acosh(x: Array) -> Array:
     return namespace(x).arccosh(x)
 
 
-acosh.vjp(x=lambda g, x: g * rsqrt(x * x - 1))
+acosh.vjp(x=lambda g, x: g * (rsqrt(x - 1) * rsqrt(x + 1)))  # √(x² - 1) has the wrong sign left of the imaginary axis
 
 
 @op(floating=True)

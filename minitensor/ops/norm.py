@@ -8,7 +8,7 @@ from typing import Any
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.axes import Axis, reduced
-from minitensor.ops.elementwise import abs, astype, equal, sqrt, where
+from minitensor.ops.elementwise import abs, astype, conj, equal, real, sqrt, where
 from minitensor.ops.reduce import max, min, sum
 from minitensor.promotion import default_float
 
@@ -41,7 +41,9 @@ def _power(x: Any, p: float, axis: Axis, keepdims: bool) -> Any:
 
 def _vector(x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
     if order in (None, 2):
-        return _root(sum(x * x, axis=axis, keepdims=keepdims), sqrt)
+        squares = real(x * conj(x)) if x.dtype.kind == "c" else x * x
+        return _root(sum(squares, axis=axis, keepdims=keepdims), sqrt)
+    x = abs(x) if x.dtype.kind == "c" else x
     if isinstance(order, str) or order != order:
         raise ValueError(f"norm: a vector has norms of order inf, -inf, 0 or any number; got {order!r}")
     if order == math.inf:

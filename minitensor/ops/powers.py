@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from minitensor.backend import is_array, namespace
 from minitensor.op import op
 from minitensor.ops.choice import where
 from minitensor.ops.comparison import equal, logical_and
+from minitensor.ops.complex_numbers import imag, real
 from minitensor.ops.rounding import nothing
 from minitensor.ops.transcendental import log
 
@@ -42,18 +44,31 @@ def power(a: Array, b: Array) -> Array:
 
 
 def _power_base(g: Any, a: Any, b: Any) -> Any:
-    if isinstance(b, (int, float)):
+    if isinstance(b, (int, float, complex)):
         return g * (b * a ** (b - 1)) if b else nothing(g)
     # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 0 in its place is harmless
     return g * (b * a ** where(equal(b, 0), 0.0, b - 1))
 
 
 def _power_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
-    if isinstance(a, (int, float)) and a:
-        return g * (y * (math.log(a) if a > 0 else math.nan))
-    if isinstance(a, (int, float)):
-        return where(b >= 0, 0.0, g * (y * -math.inf))
-    return g * (y * log(where(logical_and(equal(a, 0), b >= 0), 1.0, a)))
+    if isinstance(a, (int, float, complex)):
+        return _number_exponent(g, a, b, y)
+    return g * (y * log(where(logical_and(equal(a, 0), _not_below(b)), 1.0, a)))
+
+
+def _number_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+    if not a:
+        return where(_not_below(b), 0.0, g * (y * -math.inf))
+    if y.dtype.kind == "c":
+        return g * (y * cmath.log(a))
+    return g * (y * (math.log(a) if a > 0 else math.nan))
+
+
+def _not_below(b: Any) -> Any:
+    """b >= 0, which of complex numbers only real ones can be"""
+    if not isinstance(b, complex) and getattr(b, "dtype", np.dtype(float)).kind != "c":
+        return b >= 0
+    return logical_and(equal(imag(b), 0), real(b) >= 0) if hasattr(b, "dtype") else b.imag == 0 and b.real >= 0
 
 
 power.vjp(a=_power_base, b=_power_exponent)

@@ -80,6 +80,8 @@ class FakeArray:
     nbytes = property(lambda self: self._array.nbytes)
     strides = property(lambda self: self._array.strides)
     flags = property(lambda self: self._array.flags)
+    real = property(lambda self: FakeArray(self._array.real), lambda self, v: setattr(self._array, "real", _unwrap(v)))
+    imag = property(lambda self: FakeArray(self._array.imag), lambda self, v: setattr(self._array, "imag", _unwrap(v)))
     T = property(lambda self: FakeArray(self._array.T))
     mT = property(lambda self: FakeArray(self._array.mT))  # noqa: N815
     base = property(lambda self: self._array.base)
@@ -140,7 +142,7 @@ def _binary(name: str, reflected: bool = False) -> Any:
     function = getattr(operator, f"__{name}__")
 
     def call(self: FakeArray, other: Any) -> Any:
-        if not isinstance(other, (FakeArray, bool, int, float, np.ndarray, np.generic)):
+        if not isinstance(other, (FakeArray, bool, int, float, complex, np.ndarray, np.generic)):
             return NotImplemented
         a, b = self._array, _unwrap(other)
         return _wrap(function(b, a) if reflected else function(a, b))

@@ -21,7 +21,7 @@ OURS = {name for name in registry if name.startswith("minitensor.")}
 SMOOTH = [c for c in CASES if c.smooth]
 FUSED = [c for c in CASES if isinstance(c.op, Composite) and "cpu" in c.op.kernels]
 VIEWS = set(  # composites of view ops
-    """array_split atleast_1d atleast_2d atleast_3d broadcast_arrays chunk diag expand_dims fliplr flipud meshgrid
+    """array_split atleast_1d atleast_2d atleast_3d broadcast_arrays chunk conj diag expand_dims fliplr flipud meshgrid
     moveaxis ravel rot90 split squeeze swapaxes unstack""".split()
 )
 table = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
@@ -29,7 +29,17 @@ smooth = pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
 
 
 def _is_float(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
+
+
+def _in(dtype: str, x: np.ndarray) -> np.ndarray:
+    """Return floats in a dtype, complex numbers in that of their parts."""
+    return x.astype(np.result_type(dtype, np.complex64) if x.dtype.kind == "c" else dtype) if _is_float(x) else x
+
+
+def _drawn(generator: np.random.Generator, y: Any) -> np.ndarray:
+    v = np.asarray(generator.standard_normal(y.shape))
+    return (v + 1j * generator.standard_normal(y.shape) if y.dtype.kind == "c" else v).astype(y.dtype)
 
 
 def _results(y: Any) -> list[mt.Tensor]:
@@ -46,7 +56,7 @@ def _moved(value: Any, device: str) -> Any:
 def _run(case: Case, device: str = "cpu", dtype: str = "float64") -> tuple[list[np.ndarray], list[np.ndarray | None]]:
     """Return the values, and the gradients of Σ v y with fixed v with respect to the float arguments."""
     args = [
-        mt.Tensor(a.astype(dtype) if _is_float(a) else a, device=device, requires_grad=_is_float(a) and case.smooth)
+        mt.Tensor(_in(dtype, a), device=device, requires_grad=_is_float(a) and case.smooth)
         if isinstance(a, np.ndarray)
         else a
         for a in case.args
@@ -55,7 +65,7 @@ def _run(case: Case, device: str = "cpu", dtype: str = "float64") -> tuple[list[
     assert all(y.device.startswith(device) for y in ys)
     leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
     generator = np.random.default_rng(0)
-    incoming = [mt.Tensor(generator.standard_normal(y.shape).astype(y.dtype), device=device) for y in ys]
+    incoming = [mt.Tensor(_drawn(generator, y), device=device) for y in ys]
     wanted = [(y, v) for y, v in zip(ys, incoming, strict=True) if y.requires_grad]
     grads: tuple[Any, ...] = ()
     if wanted:
@@ -177,12 +187,12 @@ def test_second_gradient_on_the_stand_in(case):
         ys = _results(case.op(*args, **{k: _moved(v, device) for k, v in case.settings.items()}))
         ys = [y for y in ys if y.requires_grad]  # indices have no gradient
         leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
-        v = [mt.Tensor(np.cos(np.arange(y.size)).reshape(y.shape), device=device) for y in ys]
+        v = [mt.Tensor(np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype), device=device) for y in ys]
         first = [g for g in mt.grad(ys, leaves, v, create_graph=True, allow_unused=True) if g is not None]
         first = [g for g in first if g.requires_grad]
         if not first:
             return []
-        v = [mt.Tensor(np.sin(1 + np.arange(g.size)).reshape(g.shape), device=device) for g in first]
+        v = [mt.Tensor(np.sin(1 + np.arange(g.size)).reshape(g.shape).astype(g.dtype), device=device) for g in first]
         return [None if g is None else g.numpy() for g in mt.grad(first, leaves, v, allow_unused=True)]
 
     _same(second("fake"), second("cpu"), 1e-12)
@@ -204,8 +214,8 @@ def test_on_the_gpu(case):
 def test_float32_stays_float32(case):
     values, grads = _run(case, dtype="float32")
     for v in values:
-        assert v.dtype != np.float64 or "dtype" in case.settings
-    assert all(g is None or g.dtype == np.float32 for g in grads)
+        assert v.dtype not in (np.float64, np.complex128) or "dtype" in case.settings
+    assert all(g is None or g.dtype in (np.float32, np.complex64) for g in grads)
 
 
 # -- conventions at the edges ----------------------------------------------------------------------------------------
