@@ -14,7 +14,18 @@ from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
 from minitensor.function import Function
-from minitensor.functions import complex_numbers, creation, elementwise, index, linalg, reduce, shape, sorting, windows
+from minitensor.functions import (
+    complex_numbers,
+    creation,
+    elementwise,
+    fft,
+    index,
+    linalg,
+    reduce,
+    shape,
+    sorting,
+    windows,
+)
 from minitensor.functions.complex_numbers import *  # noqa: F403
 from minitensor.functions.creation import *  # noqa: F403
 from minitensor.functions.elementwise import *  # noqa: F403
@@ -49,6 +60,7 @@ __all__ = [
     "composite",
     "default_generator",
     "enable_grad",
+    "fft",
     "from_dlpack",
     "grad",
     "gradcheck",

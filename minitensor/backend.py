@@ -21,6 +21,7 @@ __all__ = [
     "device_of",
     "from_device_dlpack",
     "is_array",
+    "is_complex",
     "is_half",
     "manual_seed",
     "move",
@@ -163,6 +164,15 @@ def names_device(name: object) -> bool:
 def is_half(dtype: Any) -> bool:
     """Whether the dtype is a 16-bit float (float16, or bfloat16 of ml_dtypes): storage only on the CPU."""
     return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+def is_complex(x: Any) -> bool:
+    """Whether an array, a Tensor, a number or a list holds complex numbers.
+
+    >>> is_complex(np.ones(2)), is_complex([1.0, 2j])
+    (False, True)
+    """
+    return bool((x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c")
 
 
 _generator = np.random.default_rng(0)

@@ -20,10 +20,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from minitensor import hooks
-from minitensor.backend import namespace
+from minitensor.backend import is_complex, namespace
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, outward, place, state, switch, wrap
 
@@ -224,9 +222,8 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
                 "pass the incoming gradient, or take .real or .abs()"
             )
         gradient = namespace(y.data).ones_like(y.data)
-    given = getattr(gradient, "dtype", None) or np.asarray(gradient).dtype
-    if given.kind == "c" and y.dtype.kind != "c":
-        raise GradientError(f"the incoming gradient is {given}; the Tensor is {y.dtype}, so its gradient is real")
+    elif y.dtype.kind != "c" and is_complex(gradient):
+        raise GradientError(f"the incoming gradient is complex; the Tensor is {y.dtype}, so its gradient is real")
     array = gradient.data if isinstance(gradient, Variable) else namespace(y.data).asarray(gradient, dtype=y.dtype)
     if array.shape != y.shape:
         raise GradientError(f"the incoming gradient has shape {array.shape}; the Tensor has shape {y.shape}")

@@ -318,7 +318,7 @@ class Tensor(Variable):
                 "use minitensor.where or minitensor.index_put, which return a new Tensor, or do it under no_grad()"
             )
         new = value.data if isinstance(value, Variable) else value
-        if self.data.dtype.kind != "c" and getattr(new, "dtype", np.asarray(new).dtype).kind == "c":
+        if self.data.dtype.kind != "c" and backend.is_complex(new):
             raise TypeError(f"complex numbers do not fit into a Tensor {self.dtype}: assign their .real or .abs()")
         try:
             self.data[ix.plain_index(index, self)] = new

@@ -12,10 +12,13 @@ from minitensor.ops import (
     bilinear,
     border,
     columns,
+    complex_numbers,
     convolution,
     diagonal,
     distance,
     elementwise,
+    fft,
+    fft_axes,
     gated,
     gather,
     grid_sample,
@@ -42,8 +45,8 @@ from minitensor.ops import (
 )
 
 __all__ = [
-    "activation", "adaptive_pooling", "attention", "avg_pooling", "bilinear", "border", "columns", "convolution",
-    "diagonal", "distance", "elementwise", "gated", "gather", "grid_sample", "index", "interpolation", "join", "linalg",
-    "loss", "normalisation", "order", "outer", "padding", "piecewise", "pooling", "recurrent", "reduce", "scatter",
-    "shape", "shuffle", "tiling", "transposed", "unpooling", "windows",
+    "activation", "adaptive_pooling", "attention", "avg_pooling", "bilinear", "border", "columns", "complex_numbers",
+    "convolution", "diagonal", "distance", "elementwise", "fft", "fft_axes", "gated", "gather", "grid_sample", "index",
+    "interpolation", "join", "linalg", "loss", "normalisation", "order", "outer", "padding", "piecewise", "pooling",
+    "recurrent", "reduce", "scatter", "shape", "shuffle", "tiling", "transposed", "unpooling", "windows",
 ]  # fmt: skip

@@ -192,8 +192,26 @@ class _Callable:
         self.function.at(_unwrap(a), _unwrap(index), _unwrap(b))
 
 
+class _Part(ModuleType):
+    """A part of the module, such as `cupy.fft`: those names of NumPy's that CuPy has there too."""
+
+    def __init__(self, part: Any, names: str) -> None:
+        super().__init__(part.__name__)
+        self._part, self._names = part, frozenset(names.split())
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self._names:
+            raise AttributeError(f"module 'cupy' has no attribute {self._part.__name__}.{name}")
+        return _Callable(name, getattr(self._part, name))
+
+
+FFT = """fft fft2 fftfreq fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftfreq
+    rfftn"""
+
+
 class _Module(ModuleType):
     ndarray = FakeArray
+    fft = _Part(np.fft, FFT)
 
     def __getattr__(self, name: str) -> Any:
         if name in MISSING or not hasattr(np, name):
