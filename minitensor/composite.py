@@ -44,6 +44,9 @@ class Composite(Declaration):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
+        for name in settings:
+            if name not in self.defaults and name not in self.arguments[len(args) :]:
+                self.refuse(name)
         if state.observer is not None and hasattr(state.observer, "composite"):
             result = state.observer.composite(self, args, settings)  # takes it as a whole, or leaves it
             if result is not NotImplemented:

@@ -48,6 +48,13 @@ class Declaration:
     def __repr__(self) -> str:
         return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
 
+    def refuse(self, name: str) -> None:
+        """Raise TypeError for a name by which a call passed something that is not taken."""
+        if name in self.arguments:
+            raise TypeError(f"{self.name}() got two values for {name!r}")
+        known = f"it has {', '.join(self.defaults)}" if self.defaults else "it has none"
+        raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
+
     def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Move arrays that were passed by name to their positions, and fill in optional ones."""
         if not self.variadic:

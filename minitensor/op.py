@@ -85,11 +85,13 @@ class Op(Declaration):
             if isinstance(a, Variable):
                 return self._trace(args, settings)
         if settings:
-            self._refuse_tensor_settings(settings)
+            self._check_settings(settings)
         return self.forward(*args, **settings)
 
-    def _refuse_tensor_settings(self, settings: dict[str, Any]) -> None:
+    def _check_settings(self, settings: dict[str, Any]) -> None:
         for name, value in settings.items():
+            if name not in self.defaults:
+                self.refuse(name)
             if isinstance(value, Variable):
                 raise TypeError(
                     f"{self.name}: the setting {name!r} was given a {describe(value)}; settings take plain values"
@@ -98,7 +100,7 @@ class Op(Declaration):
     def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""
         if settings:
-            self._refuse_tensor_settings(settings)
+            self._check_settings(settings)
         if state.autocast is not None:
             args = cast(self.name, args)
         differentiable, promoted = self.differentiable, self.promoted

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor.nn import functional as F
 
 a = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]], "float32")
 b = np.array([[1.0, 2.0, -2.0], [0.5, 0.25, 3.0]], "float32")
@@ -205,3 +206,21 @@ def test_swapaxes_and_transpose_refuse_what_numpy_refuses():
     ):
         with pytest.raises((ValueError, IndexError)):
             call()
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: F.conv2d(mt.zeros((1, 2, 3, 3)), mt.zeros((4, 2, 1, 1)), foo=1),
+         r"conv2d\(\) got an unknown setting 'foo': it has stride, padding, dilation, groups"),
+        (lambda: mt.sum(mt.zeros(2), dim=0), r"sum\(\) got an unknown setting 'dim': it has axis, keepdims"),
+        (lambda: mt.sum([1.0], axes=0), r"sum\(\) got an unknown setting 'axes': it has axis, keepdims"),
+        (lambda: mt.exp(mt.zeros(2), out=None), r"exp\(\) got an unknown setting 'out': it has none"),
+        (lambda: mt.exp(mt.zeros(2), x=mt.zeros(2)), r"exp\(\) got two values for 'x'"),
+        (lambda: F.mse_loss(mt.zeros(2), mt.zeros(2), size_average=True), "mse_loss.. got an unknown setting 'size_av"),
+        (lambda: F.mse_loss(mt.zeros(2), mt.zeros(2), input=mt.zeros(2)), "mse_loss.. got two values for 'input'"),
+    ],
+)  # fmt: skip
+def test_unknown_settings_are_named_at_the_door(call, text):
+    with pytest.raises(TypeError, match=text):
+        call()
