@@ -7,6 +7,7 @@ from minitensor.ops import counting, gamma
 from minitensor.ops import elementwise as el
 from minitensor.ops import reduce as red
 from minitensor.ops.activation import softplus as _softplus
+from minitensor.promotion import default_complex, default_float
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -116,7 +117,8 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Any:  # noqa: D103
         raise TypeError("where takes a condition alone, or a condition and two operands")
     y = el.where(condition, a, b)
     numbers = not any(hasattr(x, "dtype") or isinstance(x, (list, tuple)) for x in (a, b))
-    return y.astype("float32") if numbers and y.dtype.kind == "f" else y
+    default = {"f": default_float, "c": default_complex}.get(y.dtype.kind)
+    return y.astype(default) if numbers and default is not None else y
 
 
 where.__doc__, where.__module__ = el.where.__doc__, "minitensor"

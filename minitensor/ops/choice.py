@@ -200,8 +200,8 @@ def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, negin
     >>> mt.nan_to_num([1.0, float("nan"), float("-inf")], neginf=-9.0)
     Tensor float32 (3,): [ 1. 0. -9.]
     """
-    if x.dtype.kind == "c":
-        refuse_complex("nan_to_num", x.dtype)
+    if x.dtype.kind == "c" or any(isinstance(v, complex) for v in (nan, posinf, neginf)):
+        refuse_complex("nan_to_num", x.dtype if x.dtype.kind == "c" else "a complex number in place of others")
     if x.dtype.kind not in "fV":
         return x.copy()
     xp = namespace(x)

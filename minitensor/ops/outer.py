@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.backend import is_array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
-from minitensor.ops.elementwise import not_equal
+from minitensor.ops.elementwise import astype, not_equal
 from minitensor.ops.join import concatenate
 from minitensor.ops.shape import axes_of, broadcast_to, ravel, reshape
 
@@ -84,6 +84,6 @@ def _end(value: Any, x: Any, axis: int) -> Any:
     if not (isinstance(value, Variable) or is_array(value)):
         array = np.asarray(value)
         value = namespace(x.data if isinstance(x, Variable) else x).asarray(
-            array if array.ndim else array.astype(x.dtype)
+            array if array.ndim else astype(array, dtype=x.dtype)
         )
     return value if value.shape else broadcast_to(value, shape=(*x.shape[:axis], 1, *x.shape[axis + 1 :]))

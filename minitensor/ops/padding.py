@@ -91,6 +91,8 @@ def _constant(x: Array, width: list[tuple[int, int]], values: Any) -> Array:
     each = pairs("constant_values", values, len(x.shape))
     if x.dtype.kind in "iub" and any(isinstance(v, float) and not v.is_integer() for pair in each for v in pair):
         raise TypeError(f"pad: {values} around {x.dtype} would be cut to an integer: use .astype('float32')")
+    if x.dtype.kind != "c" and any(isinstance(v, complex) for pair in each for v in pair):
+        raise TypeError(f"pad: {values} around {x.dtype} would lose its imaginary part: use .astype('complex64')")
     if len({v for pair in each for v in pair}) <= 1:
         return frame(x, width=width, value=each[0][0] if each else 0)
     for axis, (pair, (before, after)) in enumerate(zip(width, each, strict=True)):

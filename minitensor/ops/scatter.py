@@ -76,7 +76,7 @@ def _like(name: str, values: Any, x: Any, strict: bool) -> Any:
         array = np.asarray(values)
         if array.dtype.kind == "f" and dtype.kind in "iub":
             raise TypeError(f"{name}: {values!r:.60} would be cut to fit {describe(x)}: use .astype('float32')")
-        return namespace(_raw(x)).asarray(array.astype(dtype))
+        return namespace(_raw(x)).asarray(astype(array, dtype=dtype))
     if values.dtype == dtype:
         return values
     if strict or (values.dtype.kind in "fV" and dtype.kind in "iub"):
