@@ -181,6 +181,8 @@ _generator = np.random.default_rng(0)
 def manual_seed(seed: int) -> None:
     """Seed the default generator, which draws on the host so that both backends start alike.
 
+    Differs from PyTorch: its own sequence of numbers.
+
     >>> manual_seed(0); a = default_generator().random(); manual_seed(0); a == default_generator().random()
     True
     """
@@ -189,5 +191,11 @@ def manual_seed(seed: int) -> None:
 
 
 def default_generator() -> np.random.Generator:
-    """Return the generator that initial weights and dropout masks draw from unless one is passed."""
+    """Return the generator that initial weights and dropout masks draw from unless one is passed.
+
+    Differs from PyTorch: it is NumPy's, and a function.
+
+    >>> default_generator().random() < 1
+    True
+    """
     return _generator

@@ -254,6 +254,7 @@ def grad(
     Computes sum_k grad_outputs[k] · d outputs[k] / d inputs[i] for each i. `inputs` may be leaves or any Tensor of the
     graph. With `create_graph` the results can be differentiated again. An input that the outputs do not depend on
     raises GradientError, or gives None with `allow_unused`.
+    Differs from PyTorch: no is_grads_batched and materialize_grads.
 
     >>> import minitensor as mt
     >>> x = mt.Tensor([1.0, 2.0], requires_grad=True)

@@ -39,6 +39,7 @@ def gradcheck(f: Callable[..., Any], *inputs: Any, eps: float = 1e-6, rtol: floa
 
     It also checks that the rules give the same on arrays as on Tensors (`create_graph`), to 1e-12, that neither inputs
     nor incoming gradients are changed, and that no two gradients share memory. Raises GradcheckError.
+    Differs from PyTorch: inputs become float64 by themselves; tolerances are of the largest value; it always raises.
 
     >>> import minitensor as mt
     >>> @mt.op
@@ -84,6 +85,7 @@ def gradgradcheck(
 
     The second is `gradcheck` of the map (inputs, v) -> Σ v ∂f/∂inputs, with random v: the traced rules must be right in
     every argument and in the incoming gradient. Tolerances as in `gradcheck`. Raises GradcheckError.
+    Differs from PyTorch: as `gradcheck`; the incoming gradients are drawn here.
 
     >>> import minitensor as mt
     >>> gradgradcheck(lambda x: mt.exp(x).sum(), [0.5, 1.0])

@@ -84,22 +84,54 @@ def _context(name: str, value: Any, function: Callable[..., Any] | None) -> Any:
 
 
 def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: calls leave no graph behind (this thread only)."""
+    """Context or decorator: calls leave no graph behind (this thread only).
+
+    Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
+
+    >>> import minitensor as mt
+    >>> x = mt.Tensor([1.0], requires_grad=True)
+    >>> with mt.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
     return _context("recording", False, function)
 
 
 def enable_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: record again, inside `no_grad`."""
+    """Context or decorator: record again, inside `no_grad`.
+
+    Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
+
+    >>> import minitensor as mt
+    >>> x = mt.Tensor([1.0], requires_grad=True)
+    >>> with mt.no_grad(), mt.enable_grad():
+    ...     (x * 2).requires_grad
+    True
+    """
     return _context("recording", True, function)
 
 
 def unfused(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: composites run as the plain Python that defines them, for study and for tests."""
+    """Context or decorator: composites run as the plain Python that defines them, for study and for tests.
+
+    Differs from PyTorch: it has none.
+
+    >>> import minitensor as mt
+    >>> x = mt.Tensor([[1.0, 1.0]], requires_grad=True)
+    >>> with mt.unfused():
+    ...     y = mt.nn.functional.layer_norm(x, (2,))
+    >>> y
+    Tensor float32 (1, 2) from divide: [[0. 0.]]
+    """
     return _context("fused", False, function)
 
 
 def is_recording() -> bool:
-    """Whether calls on Tensors are being recorded in this thread."""
+    """Whether calls on Tensors are being recorded in this thread. Differs from PyTorch: it is is_grad_enabled there.
+
+    >>> is_recording()
+    True
+    """
     return state.recording
 
 

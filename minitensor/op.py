@@ -270,6 +270,7 @@ def op(
     constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
     complex: complex numbers are taken too; all other ops refuse them. A rule stays the plain derivative, g * 2 * x for
     x², without a conjugate: that is the engine's business (see `engine.py`), as broadcasting is.
+    Differs from PyTorch: there custom_op and register_autograd; here the rule makes the second gradient too.
 
     >>> import minitensor as mt
     >>> @op

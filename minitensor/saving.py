@@ -59,6 +59,7 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dic
 
     Whole or not at all: it is written beside its place, flushed to the disk and renamed. If the process dies, what was
     there before stays. The same content makes the same bytes. JSON turns number keys into text and tuples into lists.
+    Raises TypeError for what is no number. Differs from PyTorch: safetensors, not pickle; metadata beside the arrays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -91,6 +92,13 @@ def load(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and the metadata of a safetensors file (of another tool's: its text metadata).
 
     Raises FileNotFoundError, or DamagedFileError if the file is cut short, changed, or something else.
+    Differs from PyTorch: arrays, not the objects that were saved.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/x.safetensors", {"x": [1, 2]}, {"epoch": 3})
+    ...     load(f"{folder}/x.safetensors")
+    ({'x': array([1, 2])}, {'epoch': 3})
     """
     path = Path(path)
     if not path.is_file():

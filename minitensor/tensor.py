@@ -66,6 +66,7 @@ class Tensor(Variable):
     complex numbers complex64; arrays keep their dtype and are not copied. With `requires_grad` the calls it goes into
     are recorded, and `y.backward()` puts dy/dx into `x.grad`: for x = a + ib it is dy/da + i dy/db, as in PyTorch. Only
     floats and complex numbers can require a gradient.
+    Differs from PyTorch: methods follow NumPy (axis, keepdims); `+=` makes a new Tensor; lists of integers are int64.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     >>> y = (x * x).sum()

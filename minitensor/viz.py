@@ -21,7 +21,12 @@ COLOURS = {"leaf": "#d6ecd2", "op": "#dbe7f5", "result": "#fbe3c5"}
 
 
 class Vertex(NamedTuple):
-    """A leaf, or one recorded call."""
+    """A leaf, or one recorded call. Differs from PyTorch: it has none.
+
+    >>> from minitensor import Tensor
+    >>> graph(Tensor([1.0], requires_grad=True).exp()).vertices[-1].name
+    'exp'
+    """
 
     kind: str
     """"leaf", "op", or "result": the call that made what was asked for."""
@@ -37,6 +42,11 @@ class Graph:
     """What `graph` returns: `print` it, or `save` it as .dot, .png, .svg or .pdf.
 
     vertices: list of Vertex, arguments before the calls that use them.
+    Differs from PyTorch: it has none.
+
+    >>> from minitensor import Tensor
+    >>> print(graph(Tensor([1.0], requires_grad=True).exp()).dot().splitlines()[0])
+    digraph {
     """
 
     def __init__(self, vertices: list[Vertex]) -> None:
@@ -147,6 +157,7 @@ def graph(
     y: a Tensor; or a function, which is called with `inputs`, and of which the numbers inside are known too.
     names: names of leaves, such as {"x": x} or model.named_parameters(). values: show numbers and gradients dy/d(each),
     of 1 for every entry of y; nothing is freed and no `.grad` is touched.
+    Raises GradientError where no recorded call made y. Differs from PyTorch: it has none.
 
     >>> import minitensor as mt
     >>> x = mt.Tensor([1.0, 2.0], requires_grad=True)

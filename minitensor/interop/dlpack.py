@@ -19,6 +19,7 @@ def from_dlpack(x: Any) -> Tensor:
 
     x: anything with `__dlpack__` and `__dlpack_device__`, such as a PyTorch, JAX or CuPy array. The result is a leaf
     without history. Memory that may not be written (a JAX array) gives a Tensor that cannot be changed in place.
+    Differs from PyTorch: in nothing.
 
     >>> a = np.arange(3.0)
     >>> t = from_dlpack(a)

@@ -21,6 +21,8 @@ Floats = NDArray[np.float32]
 def fan_in(shape: tuple[int, ...]) -> int:
     """Return how many inputs one output of a weight (out, in, ...) sums.
 
+    Differs from PyTorch: there it is private.
+
     >>> fan_in((8, 3, 5, 5))
     75
     """
@@ -28,12 +30,20 @@ def fan_in(shape: tuple[int, ...]) -> int:
 
 
 def uniform(shape: Shape, bound: float, generator: np.random.Generator | None = None) -> Floats:
-    """Return draws from the uniform distribution on [-bound, bound)."""
+    """Return draws from the uniform distribution on [-bound, bound), as float32. Differs from PyTorch: a new array.
+
+    >>> uniform((2, 3), 0.1).shape
+    (2, 3)
+    """
     return (generator or default_generator()).uniform(-bound, bound, shape).astype(np.float32)
 
 
 def normal(shape: Shape, std: float = 1.0, generator: np.random.Generator | None = None) -> Floats:
-    """Return draws from N(0, std²)."""
+    """Return draws from N(0, std²), as float32. Differs from PyTorch: a new array.
+
+    >>> normal((2, 3), 0.02).dtype
+    dtype('float32')
+    """
     return (generator or default_generator()).normal(0.0, std, shape).astype(np.float32)
 
 
@@ -43,5 +53,9 @@ def kaiming_uniform(
     """Return draws from the uniform distribution with bound √(6 / ((1 + a²) fan_in)) (He et al. 2015).
 
     With a = √5, PyTorch's for Linear and Conv2d, the bound is 1 / √fan_in.
+    Differs from PyTorch: a new array; `nn.init.kaiming_uniform_` fills one.
+
+    >>> bool(abs(kaiming_uniform((2, 4))).max() <= 0.5)
+    True
     """
     return uniform(shape, math.sqrt(6 / ((1 + a * a) * max(1, fan_in(shape)))), generator)

@@ -33,6 +33,9 @@ def _holds(value: Any) -> bool:
 class Layer(Hooked):
     """The base of all layers: subclass it, assign parameters and layers in `__init__`, compute in `forward`.
 
+    Raises TypeError where a bare list or dict of layers is assigned, in which none would be found.
+    Differs from PyTorch: it is Module there; no `super().__init__()` is needed, and state dicts hold NumPy arrays.
+
     >>> class Double(Layer):
     ...     def __init__(self):
     ...         self.scale = Parameter([2.0])

@@ -145,6 +145,14 @@ def frozen_statistics(layer: Layer) -> Iterator[None]:
     """Inside, batch norm in training mode uses its batch's statistics and leaves its buffers alone.
 
     For a target encoder whose buffers are moved by an EMA, and for a second pass over the same batch.
+    Differs from PyTorch: it has none; there momentum is set to 0 for a while.
+
+    >>> from minitensor import nn, rand
+    >>> norm = nn.BatchNorm1d(2)
+    >>> with frozen_statistics(norm):
+    ...     y = norm(rand(4, 2))
+    >>> norm.running_mean
+    Tensor float32 (2,): [0. 0.]
     """
     norms = [norm for _, norm in layer.named_layers() if isinstance(norm, _Norm)]
     before = [norm.update_statistics for norm in norms]

@@ -16,6 +16,7 @@ class Parameter(Tensor):
 
     An optimizer moves the array into one flat buffer that it shares with others: `data` is then a view of it, and
     `slot` the place in a second buffer where backward writes the gradient. A copy starts anew, with memory of its own.
+    Differs from PyTorch: a parameter of None is an attribute that is None, not a Parameter.
 
     >>> Parameter([1.0, 2.0])
     Tensor float32 (2,) requires_grad: [1. 2.]

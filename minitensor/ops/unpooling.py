@@ -88,8 +88,8 @@ def max_unpool2d(
 
     (n, c, h, w) -> (n, c, h', w'), or without n; h' = (h - 1) stride - 2 padding + kernel_size, or what `output_size`
     says, (h', w') or a whole shape. Where windows overlapped, one entry counts. Raises ValueError for indices of
-    another shape or a size that no pool brings to h, IndexError for a place beyond the result (on the CPU). Differs
-    from PyTorch: in nothing.
+    another shape or a size that no pool brings to h, IndexError for a place beyond the result (on the CPU).
+    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.max_unpool2d(mt.Tensor([[[5.0]]]), mt.Tensor([[[2]]]), 2)

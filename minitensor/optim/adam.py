@@ -30,6 +30,7 @@ class Adam(Optimizer):
         p ← p - lr (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps)
 
     amsgrad: divided by the largest v so far instead (Reddi et al. 2018).
+    Differs from PyTorch: no maximize, foreach, capturable, differentiable and fused.
 
     >>> from minitensor import Tensor
     >>> x = Tensor([1.0], requires_grad=True)
@@ -91,6 +92,8 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with the weight decay apart from the gradient: p ← p - lr weight_decay p (Loshchilov & Hutter 2019).
+
+    Differs from PyTorch: no maximize, foreach, capturable, differentiable and fused.
 
     >>> from minitensor.nn import Linear
     >>> AdamW(Linear(3, 4).parameters(), lr=1e-4)

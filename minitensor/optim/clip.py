@@ -16,6 +16,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
 
     norm = √Σ g² over all parameters; each g is multiplied by min(1, max_norm / (norm + 1e-6)), as in PyTorch. A
     parameter passed twice counts once. Over an optimizer's flat buffers it takes two passes.
+    Differs from PyTorch: the norm is the 2-norm; no error_if_nonfinite.
 
     >>> x = Tensor([0.0, 0.0], requires_grad=True)
     >>> (x * Tensor([3.0, 4.0])).sum().backward()
@@ -44,6 +45,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Bring every entry of every gradient into [-clip_value, clip_value].
+
+    Differs from PyTorch: in nothing.
 
     >>> x = Tensor([0.0, 0.0], requires_grad=True)
     >>> (x * Tensor([3.0, -0.5])).sum().backward()

@@ -20,6 +20,8 @@ class EMA:
 
     For all parameters and float buffers (running statistics); integer buffers are copied. The target, a layer of the
     same structure (`copy.deepcopy(source)`), is frozen: no gradient is taken with respect to it.
+    Raises ValueError where the two differ in structure or shape, or share a parameter.
+    Differs from PyTorch: there it is swa_utils.AveragedModel, which makes the copy itself.
 
     >>> from minitensor.nn import Linear
     >>> source = Linear(1, 1); target = copy.deepcopy(source)

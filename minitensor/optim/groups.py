@@ -15,6 +15,7 @@ def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> l
     """Return two groups for an optimizer: matrices and kernels decay; biases and the scales of norms (one axis) do not.
 
     A parameter that is frozen is left out; a group without parameters too.
+    Differs from PyTorch: it has none; one writes the two groups by hand.
 
     >>> from minitensor import nn
     >>> groups = decay_groups(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4)), 0.05)

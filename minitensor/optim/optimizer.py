@@ -65,6 +65,15 @@ class Optimizer:
     - A parameter passed twice in one group counts once; in two groups it raises.
     - A second optimizer over the same parameters takes them over when it is made or steps; the first one takes them
       back at its own next step. Both stay right; each change of hands costs a copy.
+
+    Raises TypeError for what is no Tensor, ValueError for no parameters, for a setting that is not known, or for one
+    out of range. Differs from PyTorch: parameters share memory; no hooks on the optimizer.
+
+    >>> from minitensor import Tensor
+    >>> from minitensor.optim import SGD
+    >>> optimizer = SGD([Tensor([1.0], requires_grad=True)], lr=0.1)
+    >>> isinstance(optimizer, Optimizer), optimizer.param_groups[0]["lr"]
+    (True, 0.1)
     """
 
     layerwise = False  # does `update` need one parameter at a time, in its own shape?

@@ -27,12 +27,18 @@ def _progress(step: float, steps: float) -> float:
 
 
 def constant(step: float, *, start: float) -> float:
-    """Return `start`, whatever the step."""
+    """Return `start`, whatever the step. Differs from PyTorch: there ConstantLR; a function of the step.
+
+    >>> constant(7, start=0.5)
+    0.5
+    """
     return start
 
 
 def linear(step: float, *, start: float, end: float, steps: float) -> float:
     """Return start + (end - start) t / T: from `start` at step 0 to `end` at step `steps`, and from there on.
+
+    Differs from PyTorch: there LinearLR, which moves a factor; a function of the step.
 
     >>> linear(5, start=0.0, end=1.0, steps=10)
     0.5
@@ -44,6 +50,7 @@ def cosine(step: float, *, start: float, end: float, steps: float) -> float:
     """Return end - (end - start)(1 + cos(π t / T)) / 2: flat at both ends (Loshchilov & Hutter 2017).
 
     With start = m₀, end = 1 it is the moving average's momentum of BYOL and DINO, 1 - (1 - m₀)(1 + cos(π t / T)) / 2.
+    Differs from PyTorch: there CosineAnnealingLR, by T_max; a function of the step.
 
     >>> cosine(0, start=0.996, end=1.0, steps=100), cosine(100, start=0.996, end=1.0, steps=100)
     (0.996, 1.0)
@@ -54,6 +61,8 @@ def cosine(step: float, *, start: float, end: float, steps: float) -> float:
 def warmup(step: float, schedule: Callable[[float], float], *, steps: float) -> float:
     """Return (t + 1) / steps of schedule(0) for the first `steps` steps, then the schedule, counted from there.
 
+    Differs from PyTorch: there LinearLR before another, in SequentialLR; a function of the step.
+
     >>> [warmup(t, lambda t: constant(t, start=1.0), steps=4) for t in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
@@ -62,6 +71,8 @@ def warmup(step: float, schedule: Callable[[float], float], *, steps: float) -> 
 
 def step_decay(step: float, *, start: float, gamma: float, every: float) -> float:
     """Return start · gamma^⌊t / every⌋: a fall by the same factor now and then.
+
+    Differs from PyTorch: there StepLR; a function of the step.
 
     >>> [step_decay(t, start=1.0, gamma=0.1, every=2) for t in range(4)]
     [1.0, 1.0, 0.1, 0.1]
@@ -72,6 +83,8 @@ def step_decay(step: float, *, start: float, gamma: float, every: float) -> floa
 def multi_step(step: float, *, start: float, gamma: float, milestones: Sequence[float]) -> float:
     """Return start · gamma^(number of milestones that are passed).
 
+    Differs from PyTorch: there MultiStepLR; a function of the step.
+
     >>> [multi_step(t, start=1.0, gamma=0.5, milestones=(1, 3)) for t in range(4)]
     [1.0, 0.5, 0.5, 0.25]
     """
@@ -81,6 +94,8 @@ def multi_step(step: float, *, start: float, gamma: float, milestones: Sequence[
 def exponential(step: float, *, start: float, gamma: float) -> float:
     """Return start · gammaᵗ.
 
+    Differs from PyTorch: there ExponentialLR; a function of the step.
+
     >>> exponential(2, start=1.0, gamma=0.5)
     0.25
     """
@@ -89,6 +104,8 @@ def exponential(step: float, *, start: float, gamma: float) -> float:
 
 def polynomial(step: float, *, start: float, end: float, steps: float, power: float = 1.0) -> float:
     """Return end + (start - end)(1 - t / T)^power, and `end` from step `steps` on.
+
+    Differs from PyTorch: there PolynomialLR, which ends at 0; a function of the step.
 
     >>> polynomial(5, start=1.0, end=0.0, steps=10, power=2.0)
     0.25
@@ -102,6 +119,7 @@ def one_cycle(
     """Return a half cosine up to `peak` over the share `rise` of the steps, and another down (Smith & Topin 2018).
 
     It starts at peak · start_factor and ends at peak · end_factor at step `steps` - 1, as PyTorch's OneCycleLR.
+    Differs from PyTorch: there OneCycleLR, which moves the momentum too; a function of the step.
 
     >>> [round(one_cycle(t, peak=1.0, steps=10), 3) for t in (0, 2, 9)]
     [0.04, 1.0, 0.0]
@@ -115,6 +133,8 @@ def one_cycle(
 def restarts(step: float, *, start: float, end: float, period: float, factor: float = 1.0) -> float:
     """Return a cosine from start to end again and again, each period `factor` times as long (Loshchilov & Hutter 2017).
 
+    Differs from PyTorch: there CosineAnnealingWarmRestarts; a function of the step.
+
     >>> [restarts(t, start=1.0, end=0.0, period=2) for t in range(4)]
     [1.0, 0.5, 1.0, 0.5]
     """
@@ -127,6 +147,7 @@ def sequence(step: float, parts: Sequence[tuple[float, Callable[[float], float]]
     """Return the schedule of the part that the step lies in; a part is (its number of steps, schedule from its start).
 
     The last one goes on for ever.
+    Differs from PyTorch: there SequentialLR, by milestones; a function of the step.
 
     >>> parts = [(2, lambda t: constant(t, start=1.0)), (4, lambda t: linear(t, start=1.0, end=0.0, steps=4))]
     >>> [sequence(t, parts) for t in range(7)]
@@ -144,6 +165,7 @@ class Plateau:
 
     `update(metric)` returns the factor: it is multiplied by `factor` after `patience` updates in which the metric was
     not below its best by the share `threshold` (mode "min"; "max": above).
+    Differs from PyTorch: there ReduceLROnPlateau; no cooldown, min_lr and threshold_mode.
 
     >>> plateau = Plateau(factor=0.5, patience=1)
     >>> [plateau.update(m) for m in (1.0, 0.9, 0.9, 0.9, 0.8)]
