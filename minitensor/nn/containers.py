@@ -10,6 +10,14 @@ from minitensor.nn.layer import Layer
 __all__ = ["LayerDict", "LayerList", "Sequential"]
 
 
+def checked_pairs(layer: Layer, values: Any) -> list[tuple[str, Any]]:
+    """Return pairs of a key and a value, or raise TypeError."""
+    pairs = list(values) if isinstance(values, Iterable) else None
+    if pairs is None or any(not isinstance(pair, (tuple, list)) or len(pair) != 2 for pair in pairs):
+        raise TypeError(f"{type(layer).__name__} takes a dict, or pairs of a key and a value; got {values!r}")
+    return pairs
+
+
 class LayerList(Layer):
     """A list of layers whose parameters are found, under the names 0, 1, 2, ...
 
@@ -64,6 +72,8 @@ class LayerList(Layer):
 
     def extend(self, layers: Iterable[Layer]) -> Self:
         """Add layers at the end."""
+        if not isinstance(layers, Iterable):
+            raise TypeError(f"{type(self).__name__} takes a list of layers; got {layers!r}")
         for layer in layers:
             self.append(layer)
         return self
@@ -169,6 +179,8 @@ class LayerDict(Layer):
 
     def update(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]]) -> None:
         """Add layers, or put others in their places."""
+        if not isinstance(layers, Mapping):
+            layers = checked_pairs(self, layers)
         for key, layer in layers.items() if isinstance(layers, Mapping) else layers:
             self[key] = layer
 

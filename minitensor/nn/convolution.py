@@ -12,6 +12,7 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.ops.convolution import same
 from minitensor.ops.windows import each
 from minitensor.tensor import Tensor
@@ -62,6 +63,7 @@ class _Convolution(Layer):
     ) -> None:
         name, n = type(self).__name__, self.dims
         (groups,) = each(name, "groups", groups, 1)
+        whole(self, in_channels=in_channels, out_channels=out_channels)
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: {in_channels} and {out_channels} channels cannot be cut into {groups} groups")
         if padding_mode not in MODES:

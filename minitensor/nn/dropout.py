@@ -13,6 +13,7 @@ import numpy as np
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import share
 from minitensor.tensor import Tensor
 
 __all__ = ["AlphaDropout", "DropPath", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
@@ -24,8 +25,7 @@ class _Dropout(Layer):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: np.random.Generator | None = None) -> None:
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: p is a share between 0 and 1; got {p}")
+        share(self, p=p)
         self.p, self.generator = p, generator
 
     def forward(self, x: Tensor) -> Tensor:

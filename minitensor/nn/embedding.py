@@ -10,6 +10,7 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = ["Embedding", "EmbeddingBag"]
@@ -32,6 +33,7 @@ class _Table(Layer):
         name = type(self).__name__
         if sparse:
             raise ValueError(f"{name}: sparse gradients are not offered; the gradient of the weight is dense")
+        whole(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(

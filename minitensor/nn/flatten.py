@@ -7,6 +7,7 @@ import math
 from numpy.lib.array_utils import normalize_axis_index
 
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = ["Flatten", "Unflatten"]
@@ -29,7 +30,7 @@ class Flatten(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Return the same entries with fewer axes."""
         shape = x.shape or (1,)
-        first, last = (normalize_axis_index(d, len(shape)) for d in (self.start_dim, self.end_dim))
+        first, last = (normalize_axis_index(d, len(shape), "Flatten") for d in (self.start_dim, self.end_dim))
         if first > last:
             raise ValueError(f"Flatten: start_dim {first} comes after end_dim {last} in shape {x.shape}")
         return x.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
@@ -51,11 +52,14 @@ class Unflatten(Layer):
     """
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...] | list[int]) -> None:
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(f"Unflatten: unflattened_size is a tuple of lengths; got {unflattened_size!r}")
+        whole(self, -1, unflattened_size=unflattened_size)
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the same entries with more axes."""
-        at, size = normalize_axis_index(self.dim, x.ndim), self.unflattened_size
+        at, size = normalize_axis_index(self.dim, x.ndim, "Unflatten"), self.unflattened_size
         known = math.prod(n for n in size if n != -1)
         fits = x.shape[at] == known if -1 not in size else size.count(-1) == 1 and known and not x.shape[at] % known
         if not fits:

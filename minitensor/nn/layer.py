@@ -55,6 +55,11 @@ class Layer(Hooked):
 
     def __setattr__(self, name: str, value: Any) -> None:
         present, what = self.__dict__.get(name), f"{type(self).__name__}.{name}"
+        if name in _RESERVED and isinstance(value, (Layer, Tensor, np.ndarray)):
+            raise TypeError(
+                f"{what} is a method or property of every layer and was given a {type(value).__name__}: "
+                "use another name"
+            )
         if isinstance(value, (list, tuple, dict, set)) and _holds(value):
             raise TypeError(
                 f"{what} was given a {type(value).__name__} that holds layers or parameters, which would not be found "
@@ -79,6 +84,8 @@ class Layer(Hooked):
 
         It moves with `to`, and is saved unless `persistent` is False.
         """
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: a buffer's name is a word without a dot; got {name!r}")
         if name in self.__dict__ and name not in self._buffers:
             raise ValueError(f"{type(self).__name__} has an attribute {name!r} already")
         self._buffers[name] = persistent
@@ -166,6 +173,8 @@ class Layer(Hooked):
 
     def train(self, mode: bool = True) -> Self:
         """Say that it is being trained (dropout drops, batch norm uses the batch's statistics), or not."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"{type(self).__name__}.train: mode is True or False; got {mode!r}")
         for _, layer in self.named_layers():
             layer.training = mode
         return self
@@ -176,6 +185,8 @@ class Layer(Hooked):
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Say for all parameters whether gradients are wanted; False freezes them."""
+        if not isinstance(requires_grad, bool):
+            raise TypeError(f"{type(self).__name__}.requires_grad_ takes True or False; got {requires_grad!r}")
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
@@ -187,6 +198,8 @@ class Layer(Hooked):
 
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, and the floats among them to a dtype; the objects stay the same."""
+        if dtype is not None and np.dtype(dtype).kind not in "fVc":
+            raise TypeError(f"{type(self).__name__}.to: a layer computes in floats; got dtype {np.dtype(dtype)}")
 
         def moved(data: Any) -> Any:
             data = data if device is None else move(data, device)
@@ -266,4 +279,5 @@ def _undefined(self: Layer, *args: Any, **kwargs: Any) -> Any:
     raise NotImplementedError(f"{type(self).__name__} defines no forward(self, x)")
 
 
+_RESERVED = frozenset(dir(Layer)) - {"layers", "training"}  # PyTorch's encoders have an attribute `layers`
 Layer.forward = _undefined  # declared as Callable[..., Any] above, so that each layer's own signature stands

@@ -7,6 +7,7 @@ import numpy as np
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.ops import normalisation
 from minitensor.tensor import Tensor
 
@@ -46,6 +47,7 @@ class LayerNorm(Layer):
         elementwise_affine: bool = True,
         bias: bool = True,
     ) -> None:
+        whole(self, normalized_shape=normalized_shape)
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps = eps
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
@@ -79,6 +81,7 @@ class RMSNorm(Layer):
         eps: float | None = None,
         elementwise_affine: bool = True,
     ) -> None:
+        whole(self, normalized_shape=normalized_shape)
         self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         self.eps = eps
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
@@ -106,6 +109,7 @@ class GroupNorm(Layer):
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
     ) -> None:
+        whole(self, num_groups=num_groups, num_channels=num_channels)
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} equal groups")
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
@@ -135,6 +139,7 @@ class LayerNorm2d(Layer):
     """
 
     def __init__(self, num_channels: int, eps: float = 1e-6, affine: bool = True) -> None:
+        whole(self, num_channels=num_channels)
         self.num_channels, self.eps = num_channels, eps
         self.weight = _ones(num_channels) if affine else None
         self.bias = _zeros(num_channels) if affine else None
@@ -163,6 +168,7 @@ class GRN(Layer):
     """
 
     def __init__(self, num_channels: int, eps: float = 1e-6) -> None:
+        whole(self, num_channels=num_channels)
         self.num_channels, self.eps = num_channels, eps
         self.weight, self.bias = _zeros(num_channels), _zeros(num_channels)
 

@@ -10,6 +10,7 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = ["Bilinear", "Linear"]
@@ -29,6 +30,7 @@ class Linear(Layer):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: np.random.Generator | None = None
     ) -> None:
+        whole(self, in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(initial.kaiming_uniform((out_features, in_features), generator=generator))
         bound = 1 / math.sqrt(max(1, in_features))
@@ -63,8 +65,8 @@ class Bilinear(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
-        if in1_features <= 0:
-            raise ValueError(f"Bilinear: in1_features is above 0; got {in1_features}")
+        whole(self, 1, in1_features=in1_features)
+        whole(self, in2_features=in2_features, out_features=out_features)
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         bound = 1 / math.sqrt(in1_features)
         self.weight = Parameter(initial.uniform((out_features, in1_features, in2_features), bound, generator))

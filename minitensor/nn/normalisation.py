@@ -14,6 +14,7 @@ from minitensor.graph import state
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -32,6 +33,7 @@ class _Norm(Layer):
     def __init__(
         self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, bias: bool
     ) -> None:
+        whole(self, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.update_statistics = True
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
-from minitensor.nn.containers import checked_key
+from minitensor.nn.containers import checked_key, checked_pairs
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
 
@@ -49,6 +49,8 @@ class ParameterList(Layer):
 
     def extend(self, values: Iterable[Any]) -> Self:
         """Add parameters at the end."""
+        if not isinstance(values, Iterable):
+            raise TypeError(f"ParameterList takes a list of parameters; got {values!r}")
         for value in values:
             self.append(value)
         return self
@@ -95,7 +97,7 @@ class ParameterDict(Layer):
 
     def update(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add parameters, or put others in their places."""
-        for key, value in values.items() if isinstance(values, Mapping) else values:
+        for key, value in values.items() if isinstance(values, Mapping) else checked_pairs(self, values):
             self[key] = value
 
     def pop(self, key: str) -> Parameter:

@@ -23,6 +23,8 @@ class LoadResult(NamedTuple):
 
 def load_into(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool) -> LoadResult:
     """Copy the values of a state into the Tensors of the same names; see `Layer.load_state_dict`."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"{owner}.load_state_dict takes a dict of arrays; got a {type(state).__name__}")
     values = {k: np.asarray(to_numpy(v.data) if isinstance(v, Tensor) else v) for k, v in state.items() if k in own}
     missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
     shapes = [f"{k} is {own[k].shape} here, {v.shape} there" for k, v in values.items() if v.shape != own[k].shape]

@@ -10,6 +10,7 @@ import numpy as np
 from minitensor.nn import functional as F
 from minitensor.nn.convolution import Setting, brief, weights
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import whole
 from minitensor.ops.windows import each
 from minitensor.tensor import Tensor
 
@@ -39,6 +40,7 @@ class _Transposed(Layer):
     ) -> None:
         name, n = type(self).__name__, self.dims
         (groups,) = each(name, "groups", groups, 1)
+        whole(self, in_channels=in_channels, out_channels=out_channels)
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{name}: {in_channels} and {out_channels} channels cannot be cut into {groups} groups")
         if padding_mode != "zeros":

@@ -19,7 +19,7 @@ def _halves(name: str, x: Array, dim: int) -> tuple[Array, Array]:
     """Return the first and the second half along an axis."""
     if not x.shape:
         raise ValueError(f"{name} halves an axis; a number, of shape (), has none")
-    axis = normalize_axis_index(dim, len(x.shape))
+    axis = normalize_axis_index(dim, len(x.shape), name)
     n = x.shape[axis]
     if n % 2:
         raise ValueError(f"{name} halves axis {dim}, which must have an even length; got {n} in shape {x.shape}")

@@ -241,3 +241,61 @@ def test_no_cycle_keeps_activations():
         assert layer() is None and parameter() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("name", ["buffers", "train", "parameters", "to", "state_dict", "apply", "_children"])
+@pytest.mark.parametrize(
+    "value", [nn.ReLU(), nn.Parameter([1.0]), mt.zeros(1), np.zeros(1)], ids=lambda v: type(v).__name__
+)
+def test_names_of_methods_are_refused(name, value):
+    layer = nn.Layer()
+    with pytest.raises(TypeError, match=f"Layer.{name} is a method or property of every layer and was given a"):
+        setattr(layer, name, value)
+    layer.layers = value  # PyTorch's encoders use the name
+    layer.forward = lambda x: x  # a function may stand in for a method
+
+
+NONSENSE = {
+    "Linear, 0.5": (lambda: nn.Linear(0.5, 3), TypeError, "Linear: in_features is a whole number, 0 or more; got 0.5"),
+    "Linear, -1": (lambda: nn.Linear(3, -1), ValueError, "Linear: out_features is a whole number, 0 or more; got -1"),
+    "Linear, None": (lambda: nn.Linear(3, None), TypeError, "Linear: out_features is a whole .* got None"),
+    "Linear, True": (lambda: nn.Linear(True, 3), TypeError, "Linear: in_features is a whole .* got True"),
+    "Bilinear": (lambda: nn.Bilinear(0, 3, 4), ValueError, "in1_features is a whole number, 1 or more; got 0"),
+    "Conv2d": (lambda: nn.Conv2d(-3, 6, 3), ValueError, "Conv2d: in_channels is a whole number, 0 or more; got -3"),
+    "Conv2d, kernel": (lambda: nn.Conv2d(3, 8, 0), ValueError, "Conv2d: kernel_size is 1 or more; got 0"),
+    "ConvTranspose1d": (lambda: nn.ConvTranspose1d(3, "a", 3), TypeError, "out_channels is a whole .* got 'a'"),
+    "BatchNorm": (lambda: nn.BatchNorm2d(-1), ValueError, "BatchNorm2d: num_features is a whole .* got -1"),
+    "InstanceNorm": (lambda: nn.InstanceNorm1d(2.5), TypeError, "InstanceNorm1d: num_features is a whole .* got 2.5"),
+    "LayerNorm": (lambda: nn.LayerNorm((3, 0.5)), TypeError, r"LayerNorm: normalized_shape is .* got \(3, 0.5\)"),
+    "RMSNorm": (lambda: nn.RMSNorm(-1), ValueError, "RMSNorm: normalized_shape is a whole .* got -1"),
+    "GroupNorm": (lambda: nn.GroupNorm(2, -6), ValueError, "GroupNorm: num_channels is a whole .* got -6"),
+    "Embedding": (lambda: nn.Embedding(-1, 4), ValueError, "Embedding: num_embeddings is a whole .* got -1"),
+    "PReLU": (lambda: nn.PReLU(0.5), TypeError, "PReLU: num_parameters is a whole number, 0 or more; got 0.5"),
+    "Dropout": (lambda: nn.Dropout(2), ValueError, "Dropout: p is a share between 0 and 1; got 2"),
+    "Dropout, text": (lambda: nn.Dropout("a"), ValueError, "Dropout: p is a share between 0 and 1; got 'a'"),
+    "Unflatten": (lambda: nn.Unflatten(1, 2), TypeError, "unflattened_size is a tuple of lengths; got 2"),
+    "Unflatten, text": (lambda: nn.Unflatten(1, ("a",)), TypeError, r"unflattened_size is .* got \('a',\)"),
+    "MultiMarginLoss": (lambda: nn.MultiMarginLoss(3), ValueError, "MultiMarginLoss: p is 1 or 2; got 3"),
+    "Sequential": (lambda: nn.Sequential(None), TypeError, "Sequential holds layers; got a NoneType"),
+    "LayerList": (lambda: nn.LayerList(3), TypeError, "LayerList takes a list of layers; got 3"),
+    "LayerDict": (lambda: nn.LayerDict([3]), TypeError, r"LayerDict takes a dict, or pairs of .* got \[3\]"),
+    "ParameterList": (lambda: nn.ParameterList(3), TypeError, "ParameterList takes a list of parameters; got 3"),
+    "ParameterDict": (lambda: nn.ParameterDict(3), TypeError, "ParameterDict takes a dict, or pairs of .* got 3"),
+    "to": (
+        lambda: nn.Linear(1, 1).to(dtype="int32"),
+        TypeError,
+        "Linear.to: a layer computes in floats; got dtype int32",
+    ),
+    "load": (lambda: nn.Linear(1, 1).load_state_dict(None), TypeError, "takes a dict of arrays; got a NoneType"),
+    "train": (lambda: nn.Linear(1, 1).train("yes"), ValueError, "mode is True or False; got 'yes'"),
+    "requires_grad_": (lambda: nn.Linear(1, 1).requires_grad_("a"), TypeError, "takes True or False; got 'a'"),
+    "buffer, dot": (lambda: nn.Layer().register_buffer("a.b", None), ValueError, "a word without a dot; got 'a.b'"),
+    "buffer, empty": (lambda: nn.Layer().register_buffer("", None), ValueError, "a word without a dot; got ''"),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_is_refused_in_one_sentence(name):
+    make, error, text = NONSENSE[name]
+    with pytest.raises(error, match=text):
+        make()
