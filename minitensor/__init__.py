@@ -38,6 +38,7 @@ from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.interop.dlpack import from_dlpack
+from minitensor.memory import keep_freed_memory
 from minitensor.op import op
 from minitensor.precision import autocast
 from minitensor.profiler import profile
@@ -66,6 +67,7 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "is_recording",
+    "keep_freed_memory",
     "kernels",
     "load",
     "manual_seed",

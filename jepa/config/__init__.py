@@ -2,6 +2,7 @@
 
 from jepa.config.fields import fields, value_of
 from jepa.config.load import differences, from_yaml, load, presets, to_yaml
+from jepa.config.masked import HierarchyConfig, MaskConfig, ViTConfig
 from jepa.config.rules import check
 from jepa.config.schema import (
     AugmentConfig,
@@ -20,11 +21,14 @@ __all__ = [
     "Config",
     "DataConfig",
     "EvaluationConfig",
+    "HierarchyConfig",
     "JEPAConfig",
     "LossConfig",
+    "MaskConfig",
     "OptimConfig",
     "RegionConfig",
     "TrainConfig",
+    "ViTConfig",
     "check",
     "differences",
     "fields",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jepa.config.fields import value_of
+from jepa.config.masked_rules import masked_problems
 from jepa.config.schema import Config, RegionConfig
 from jepa.errors import ConfigError
 
@@ -66,6 +67,31 @@ _RULES: dict[str, Rule] = {
     "regions.context_scale_end": _AREAS,
     "regions.target_scale_end": _AREAS,
     "regions.overlap_end": _SHARES,
+    "augment.crop": _AREAS,
+    "vit.patch_size": _at_least(1),
+    "vit.dim": _at_least(4),
+    "vit.depth": _at_least(1),
+    "vit.heads": _at_least(1),
+    "vit.mlp_ratio": _POSITIVE,
+    "vit.drop_path": _MOMENTUM,
+    "vit.predictor_dim": _at_least(4),
+    "vit.predictor_depth": _at_least(1),
+    "vit.predictor_heads": _at_least(1),
+    "masks.context_scale": _AREAS,
+    "masks.target_scale": _AREAS,
+    "masks.aspect": _RATIOS,
+    "masks.ratio": (lambda v: 0 < v[0] <= v[1] < 1, "must be [smallest, largest] with 0 < smallest <= largest < 1"),
+    "masks.contexts": _at_least(1),
+    "masks.targets": _at_least(1),
+    "masks.min_keep": _at_least(1),
+    "masks.context_scale_end": _AREAS,
+    "masks.target_scale_end": _AREAS,
+    "masks.ratio_end": (lambda v: 0 < v[0] <= v[1] < 1, "must be [smallest, largest] with 0 < smallest <= largest < 1"),
+    "hierarchy.levels": (lambda v: 2 <= v <= 4, "must be 2, 3 or 4: patches, then groups of 2x2, 4x4, 8x8 of them"),
+    "hierarchy.weights": _each(_NOT_NEGATIVE),
+    "evaluation.every": _at_least(0),
+    "evaluation.online_images": _at_least(2),
+    "optim.weight_decay_end": _NOT_NEGATIVE,
     "model.image_size": _at_least(4),
     "model.channels": (lambda v: v in (1, 3), "must be 1 (grey) or 3 (colour)"),
     "model.target_size": _at_least(4),
@@ -115,8 +141,10 @@ def _problems(config: Config) -> Iterator[str]:
         given = getattr(data, key)
         if len(given) not in (1, data.channels) and len(set(given)) > 1:  # one number stands for every channel
             yield f"data.{key}={_show(given)}: needs one number, or one for each of data.channels={data.channels}"
+    if config.method != "crops":
+        yield from masked_problems(config)
     smallest = min(model.image_size, model.target_size)
-    if 2 ** len(model.widths) > smallest >= 4:
+    if config.method == "crops" and 2 ** len(model.widths) > smallest >= 4:
         yield (
             f"model.widths={_show(model.widths)}: {len(model.widths)} stages, each halving the image, leave nothing of "
             f"{smallest} pixels; use at most {int(math.log2(max(smallest, 1)))}, or larger images"

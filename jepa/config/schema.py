@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Range = tuple[float, float]
+from jepa.config.masked import HierarchyConfig, MaskConfig, Range, ViTConfig
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class AugmentConfig:
     """probability of losing all colour, for the context and for each target apart"""
     invert: float = 0.0
     """probability of becoming a negative, for the context and for each target apart"""
+    crop: Range = (0.3, 1.0)
+    """area of the part that is cut out of an image, as a share of it, smallest and largest (ijepa, hjepa)"""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,8 @@ class OptimConfig:
     """largest norm of the gradient of all weights together; 0: no clipping"""
     momentum: float = 0.9
     """of sgd"""
+    weight_decay_end: float | None = None
+    """weight decay at the last step, reached along a cosine; null: constant"""
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,12 @@ class EvaluationConfig:
     """which encoder is evaluated"""
     max_images: int = 0
     """use at most so many images of each split; 0: all"""
+    pool: Literal["mean", "cls", "attentive", "last4"] = "mean"
+    """one vector of an image's tokens: their mean, the class token, by attention, the last four blocks' means"""
+    every: int = 0
+    """epochs between two probes during training, beside the untrained encoder's; 0: none"""
+    online_images: int = 2000
+    """images of each split that these probes use"""
 
 
 @dataclass(frozen=True)
@@ -208,6 +218,8 @@ class Config:
 
     name: str = "run"
     """name of the run; its folder is runs/NAME unless --out says otherwise"""
+    method: Literal["crops", "ijepa", "hjepa"] = "crops"
+    """what is predicted: crops, by a convolutional network; masked patches, by a vision transformer; a hierarchy"""
     seed: int = 0
     """seed of the weights, the order of the images and their regions"""
     device: str = "auto"
@@ -216,6 +228,9 @@ class Config:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     regions: RegionConfig = field(default_factory=RegionConfig)
     model: JEPAConfig = field(default_factory=JEPAConfig)
+    vit: ViTConfig = field(default_factory=ViTConfig)
+    masks: MaskConfig = field(default_factory=MaskConfig)
+    hierarchy: HierarchyConfig = field(default_factory=HierarchyConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -45,7 +45,7 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
 
     run = load_run(run_dir, device=device)
     images, labels, classes, paths = run.images(None, data)
-    embeddings = run.model.features(images, encoder=run.config.evaluation.encoder)  # (N, D)
+    embeddings = run.features(images)  # (N, D)
     return write_embeddings(out, embeddings, labels, paths=[str(path) for path in paths], classes=classes)
 
 

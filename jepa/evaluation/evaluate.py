@@ -72,7 +72,7 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         arrays, codes, classes, _ = run.images(split, root)  # (N, C, S, S), (N,) or None
         kept = _limited(len(arrays), codes, settings.max_images, seed=run.config.seed)
         images[split], labels[split] = arrays[kept], None if codes is None else codes[kept]
-    features = {split: run.model.features(array, encoder=settings.encoder) for split, array in images.items()}  # (N, D)
+    features = {split: run.features(array) for split, array in images.items()}  # (N, D)
 
     held_out = features["val"][:HEALTH_IMAGES]
     result: dict[str, Any] = {
@@ -128,6 +128,7 @@ def _probes(
     run: Any, features: dict[str, NDArray[Any]], images: dict[str, NDArray[Any]], labels: dict[str, Any]
 ) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
+    from jepa.runs.run import features as features_of
     from jepa.runs.run import random_twin
 
     settings = run.config.evaluation
@@ -138,7 +139,7 @@ def _probes(
     twins = [f"random {seed}" for seed in range(settings.random_seeds)]
     for seed, name in enumerate(twins):
         twin = random_twin(run.config, seed, images["train"], device=run.device)
-        train, test = (twin.features(images[split], encoder=settings.encoder) for split in ("train", "val"))
+        train, test = (features_of(twin, run.config, images[split]) for split in ("train", "val"))
         rows[name] = train, test
     table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=run.config.seed)
     result: dict[str, Any] = {"random_seeds": {}, "k": min(settings.k, len(labels["train"])), "C": table.pop("C")}

@@ -53,9 +53,7 @@ def examples(run: Run, count: int) -> dict[str, Any]:
         "target_embedding": target.reshape(n, t, -1),
         "decoded_target": decode(target).reshape(n, t, *x.shape[1:]),
         "decoded_prediction": decode(estimate(prediction)).reshape(n, t, *x.shape[1:]),
-        "embeddings": run.model.features(
-            run.normalized(held_out.images(chosen)), encoder=run.config.evaluation.encoder
-        ),
+        "embeddings": run.features(run.normalized(held_out.images(chosen))),
         "labels": None if held_out.labels is None else held_out.labels[chosen],
         "classes": held_out.classes,
     }

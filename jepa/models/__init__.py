@@ -1,7 +1,28 @@
-"""Encoders, predictors and the JEPA that is made of them."""
+"""The parts of a JEPA: context encoder, target encoder, predictor, and what they are together."""
 
 from jepa.models.encoder import ContextEncoder, TargetEncoder
+from jepa.models.hjepa import HJEPA, create_hjepa, create_hjepa_from_config
+from jepa.models.ijepa import IJEPA, TokenModel, Tokens, token_encoder
 from jepa.models.jepa import Embeddings, JEPAModel
+from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.predictor import Predictor, encode_geometry
+from jepa.models.vit import VisionTransformer, vit
 
-__all__ = ["ContextEncoder", "Embeddings", "JEPAModel", "Predictor", "TargetEncoder", "encode_geometry"]
+__all__ = [
+    "HJEPA",
+    "IJEPA",
+    "ContextEncoder",
+    "Embeddings",
+    "JEPAModel",
+    "MaskPredictor",
+    "Predictor",
+    "TargetEncoder",
+    "TokenModel",
+    "Tokens",
+    "VisionTransformer",
+    "create_hjepa",
+    "create_hjepa_from_config",
+    "encode_geometry",
+    "token_encoder",
+    "vit",
+]

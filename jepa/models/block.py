@@ -89,15 +89,25 @@ class Block(mt.nn.Layer):
         return x + self.drop_path(self.mlp(self.norm2(x)))  # type: ignore[no-any-return]
 
 
+def _fans(convolution: mt.nn.Conv2d) -> tuple[int, int]:
+    """Return how many numbers a patch embedding takes from each patch, and how many it makes of it."""
+    return convolution.weight[0].size, len(convolution.weight)
+
+
 def initialize(layer: mt.nn.Layer, blocks: mt.nn.LayerList) -> None:
     """Give a vision transformer its first weights: N(0, 0.02²) cut at ±2, biases 0; then smaller branches.
 
-    The last weights of the branches of block l = 1, 2, ... are divided by √(2 l), so that the residual stream does not
+    Those of a patch embedding are uniform as Glorot & Bengio (2010) have it, on the matrix that it is: with 0.02² the
+    positions drown what is in a patch, and tokens that say only where they are can be predicted without looking. (So
+    He et al. 2022; I-JEPA's code has 0.02² here too.) The last weights of the branches of block l = 1, 2, ... are divided by √(2 l), so that the residual stream does not
     grow with the depth. (I-JEPA's code means to, but draws all weights again afterwards, which undoes it.)
     """
     for part in layer.layers():
         if isinstance(part, mt.nn.Linear | mt.nn.Conv2d):
-            mt.nn.init.trunc_normal_(part.weight, std=STD)
+            if isinstance(part, mt.nn.Conv2d):
+                mt.nn.init.uniform_(part.weight, -(bound := (6 / sum(_fans(part))) ** 0.5), bound)
+            else:
+                mt.nn.init.trunc_normal_(part.weight, std=STD)
             if part.bias is not None:
                 mt.nn.init.zeros_(part.bias)
     with mt.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import minitensor as mt
 
@@ -47,8 +48,8 @@ class TargetEncoder(mt.nn.Layer):
     context encoder's, like the weights (integer buffers are copied).
     """
 
-    def __init__(self, context: ContextEncoder) -> None:
-        self.encoder = copy.deepcopy(context)
+    def __init__(self, context: mt.nn.Layer) -> None:
+        self.encoder: Any = copy.deepcopy(context)
         self._ema = mt.optim.EMA(self.encoder, context)
 
     def update(self, momentum: float) -> None:
@@ -56,6 +57,6 @@ class TargetEncoder(mt.nn.Layer):
         self._ema.update(momentum)
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the embeddings, without a graph: (n, channels, h, w) -> (n, embedding_dim)."""
+        """Return what the encoder makes of images (n, channels, h, w), without a graph."""
         with mt.no_grad(), mt.nn.frozen_statistics(self.encoder):
             return self.encoder(x)  # type: ignore[no-any-return]

@@ -9,26 +9,34 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 
-__all__ = ["interpolate_positions", "position_parameter", "sincos_positions"]
+__all__ = ["interpolate_positions", "position_parameter", "sincos", "sincos_positions"]
 
 Grid = tuple[int, int]
 
 
-def sincos_positions(grid: Grid, dim: int) -> NDArray[np.float64]:
-    """Return the 2-D sine-cosine positions of a grid of patches, in raster order: (rows · columns, dim).
+def sincos(places: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
+    """Return the 2-D sine-cosine code of places (row, column), in units of a patch: (n, 2) -> (n, dim).
 
     The first half of a code tells the column, the second the row; each half is (sin(p ω), cos(p ω)) with
     ω_j = 10000^(-j / (dim / 4)), j = 0 .. dim/4 - 1 (Vaswani et al. 2017, section 3.5; the order of I-JEPA's code).
 
-    >>> sincos_positions((2, 3), 4).round(2)[1].tolist()  # row 0, column 1: sin 1, cos 1, sin 0, cos 0
-    [0.84, 0.54, 0.0, 1.0]
+    >>> sincos(np.array([[0.0, 1.0]]), 4).round(2).tolist()  # sin 1, cos 1, sin 0, cos 0
+    [[0.84, 0.54, 0.0, 1.0]]
     """
     if dim % 4 or dim < 4:
         raise ValueError(f"sine-cosine positions need a dim that 4 divides (sine and cosine of two axes); got {dim}")
     omega = 10000.0 ** (-np.arange(dim // 4) / (dim / 4))  # (dim / 4,)
-    rows, columns = np.meshgrid(np.arange(grid[0]), np.arange(grid[1]), indexing="ij")
-    halves = [np.outer(axis.reshape(-1), omega) for axis in (columns, rows)]  # 2 of (rows · columns, dim / 4)
+    halves = [np.outer(axis, omega) for axis in (places[:, 1], places[:, 0])]  # 2 of (n, dim / 4)
     return np.concatenate([f(half) for half in halves for f in (np.sin, np.cos)], axis=1)
+
+
+def sincos_positions(grid: Grid, dim: int) -> NDArray[np.float64]:
+    """Return the sine-cosine positions of a grid of patches, in raster order: (rows · columns, dim).
+
+    >>> sincos_positions((2, 3), 8).shape
+    (6, 8)
+    """
+    return sincos(np.indices(grid, dtype=np.float64).reshape(2, -1).T, dim)
 
 
 def position_parameter(kind: str, grid: Grid, dim: int) -> mt.nn.Parameter:

@@ -12,7 +12,7 @@ import yaml
 import minitensor as mt
 from jepa.config import Config, to_yaml
 from jepa.errors import RunError
-from jepa.methods import CropJEPA
+from jepa.methods import Method
 
 __all__ = [
     "drop_after",
@@ -109,7 +109,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def load_weights(
-    method: CropJEPA, path: Path, config: Config
+    method: Method[Any], path: Path, config: Config
 ) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
     """Put the weights of a checkpoint into a model; return the checkpoint.
 
@@ -119,8 +119,13 @@ def load_weights(
     try:
         method.model.load_state_dict({k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")})
     except mt.errors.StateDictError as error:
-        was, now = (yaml.safe_load(text)["model"] for text in (metadata["config"], to_yaml(config)))
-        changed = [f"model.{k} was {was[k]}, now {now[k]}" for k in now if k in was and was[k] != now[k]]
+        was, now = (yaml.safe_load(text) for text in (metadata["config"], to_yaml(config)))
+        changed = [
+            f"{group}.{k} was {was[group][k]}, now {value}"
+            for group in ("model", "vit", "hierarchy")
+            for k, value in now[group].items()
+            if k in was.get(group, {}) and was[group][k] != value
+        ]
         why = f"{'; '.join(changed)}. Put that right in the run's config.yaml" if changed else str(error)
         raise RunError(f"the weights in {path} do not fit the configuration: {why}") from error
     return arrays, metadata

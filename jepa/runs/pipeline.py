@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jepa import masks, transforms
 from jepa.config import Config
 from jepa.data import digits, shapes
 from jepa.data.folder import ImageFolder
 from jepa.data.loader import Loader
+from jepa.data.masked import MaskedLoader
 from jepa.errors import DataError
 
 __all__ = ["dataset", "loader", "located", "normalize", "prepare", "source"]
@@ -107,25 +108,64 @@ def regions(config: Config) -> masks.RandomCrops | masks.BlockMasks:
     )
 
 
-def loader(config: Config, images: ImageFolder, *, seed: int, drop_last: bool = True) -> Loader:
-    """Return the batches of context, targets and geometry that the config describes."""
-    a, data = config.augment, config.data
-    return Loader(
+def token_masks(config: Config) -> masks.MaskSampler:
+    """Return what draws the patches of contexts and targets."""
+    m = config.masks
+    if m.kind == "random":
+        return masks.RandomMasks(ratio=m.ratio, ratio_end=m.ratio_end)
+    return masks.MultiBlockMasks(
+        context_scale=m.context_scale,
+        target_scale=m.target_scale,
+        target_aspect=m.aspect,
+        contexts=m.contexts,
+        targets=m.targets,
+        min_keep=m.min_keep,
+        overlap=m.overlap,
+        sizes=m.sizes,
+        collate=m.collate,
+        compat=m.compat,
+        context_scale_end=m.context_scale_end,
+        target_scale_end=m.target_scale_end,
+    )
+
+
+def loader(config: Config, images: ImageFolder, *, seed: int, drop_last: bool = True) -> Any:
+    """Return the batches that the config's method learns from."""
+    a, data, size = config.augment, config.data, config.model.image_size
+    flips = transforms.Compose(
+        [transforms.RandomHorizontalFlip(a.flip), transforms.RandomVerticalFlip(a.vertical_flip)]
+    )
+    colours = transforms.Compose(
+        [
+            transforms.ColorJitter(*a.jitter, p=a.jitter_p),
+            transforms.RandomGrayscale(a.grayscale),
+            transforms.RandomInvert(a.invert),
+        ]
+    )
+    if config.method == "crops":
+        return Loader(
+            images,
+            flips=flips,
+            transform=colours,
+            regions=regions(config),
+            normalize=normalize(config),
+            context_size=size,
+            target_size=config.model.target_size,
+            batch_size=config.train.batch_size,
+            seed=seed,
+            drop_last=drop_last,
+            prefetch=data.prefetch,
+            threads=data.threads,
+        )
+    side = size // config.vit.patch_size
+    return MaskedLoader(
         images,
-        flips=transforms.Compose(
-            [transforms.RandomHorizontalFlip(a.flip), transforms.RandomVerticalFlip(a.vertical_flip)]
-        ),
-        transform=transforms.Compose(
-            [
-                transforms.ColorJitter(*a.jitter, p=a.jitter_p),
-                transforms.RandomGrayscale(a.grayscale),
-                transforms.RandomInvert(a.invert),
-            ]
-        ),
-        regions=regions(config),
+        masks=token_masks(config),
+        grid=(side, side),
+        crop=a.crop,
+        flips=flips,
+        transform=colours,
         normalize=normalize(config),
-        context_size=config.model.image_size,
-        target_size=config.model.target_size,
         batch_size=config.train.batch_size,
         seed=seed,
         drop_last=drop_last,

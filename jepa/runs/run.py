@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.config import Config
 from jepa.data.folder import ImageFolder
-from jepa.methods import CropJEPA
-from jepa.models import JEPAModel
+from jepa.methods import Method, build
 from jepa.runs import pipeline
 from jepa.runs.checkpoint import find_checkpoint, load_weights
 from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
 
-__all__ = ["Run", "load_run", "random_twin"]
+__all__ = ["Run", "features", "load_run", "random_twin"]
 
 Images = NDArray[np.float32]
 Split = Literal["train", "val"] | None
@@ -29,9 +28,9 @@ CALIBRATION = 2048  # training images from which an untrained encoder takes its 
 class Run:
     """A run on disk, opened to be evaluated, drawn, or used."""
 
-    def __init__(self, folder: Path, config: Config, method: CropJEPA, device: str, step: int) -> None:
+    def __init__(self, folder: Path, config: Config, method: Method[Any], device: str, step: int) -> None:
         self.folder, self.config, self.method, self.device, self.step = folder, config, method, device, step
-        self.model: JEPAModel = method.model
+        self.model: Any = method.model
         self._root: Path | None = None
         self._said: set[str] = set()
 
@@ -55,14 +54,18 @@ class Run:
         found = self.dataset(split, root)
         return self.normalized(found.images()), found.labels, found.classes, found.paths
 
+    def features(self, images: Images) -> Images:
+        """Return the frozen encoder's features of normalised images (n, d), as `evaluation` says."""
+        return features(self.model, self.config, images)
+
     def normalized(self, images: Images) -> Images:
         """Return images in [0, 1] as the network sees them."""
         return pipeline.normalize(self.config).apply(images, [None] * len(images))
 
     def validation_losses(self) -> dict[str, float]:
-        """Return the held-out losses, with the true geometry and with another image's (see `CropJEPA.held_out`)."""
+        """Return the held-out losses, with the true geometry and with another image's (see `Method.held_out`)."""
         loader = pipeline.loader(self.config, self.dataset("val"), seed=self.config.seed + 1, drop_last=False)
-        return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.context) > 1)
+        return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.indices) > 1)
 
 
 def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last") -> Run:
@@ -79,24 +82,31 @@ def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last")
         if checkpoint == "best"
         else Path(checkpoint)
     )
-    method = CropJEPA(config, steps=1)  # its schedule is over: nobody asks for it
+    method = build(config, steps=1)  # its schedule is over: nobody asks for it
     step = load_weights(method, find_checkpoint(path), config)[1]["step"]
     method.model.to(device)
     return Run(folder, config, method, device, step)
 
 
-def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") -> JEPAModel:
+def features(model: Any, config: Config, images: Images) -> Images:
+    """Return a model's features of normalised images: of evaluation.encoder, tokens pooled by evaluation.pool."""
+    settings = config.evaluation
+    pool = {} if config.method == "crops" else {"pool": settings.pool}
+    return model.features(images, encoder=settings.encoder, **pool)  # type: ignore[no-any-return]
+
+
+def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") -> Any:
     """Return the same model with fresh random weights, its batch-norm statistics taken from training images.
 
     Without that calibration an untrained encoder with batch norm is weaker than it has to be, and a baseline too easy.
     """
     mt.manual_seed(seed)
-    model = JEPAModel(config.model)
+    model = build(config, steps=1).model
     encoder = model.context_encoder
     norms: list[Any] = [layer for layer in encoder.layers() if isinstance(layer, mt.nn.BatchNorm2d)]
     encoder.train()
     with mt.no_grad():
-        for k, i in enumerate(range(0, min(len(images), CALIBRATION), 256)):
+        for k, i in enumerate(range(0, min(len(images), CALIBRATION) if norms else 0, 256)):
             for norm in norms:
                 norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
             encoder(mt.Tensor(images[i : i + 256]))

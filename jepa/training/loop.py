@@ -17,10 +17,9 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config import Config, OptimConfig, TrainConfig, to_yaml
-from jepa.data.loader import Batch
 from jepa.errors import RunError
 from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
-from jepa.methods import CropJEPA
+from jepa.methods import Method, build
 from jepa.models import Embeddings
 from jepa.runs import checkpoint, pipeline
 from jepa.training.log import RunLog
@@ -47,7 +46,7 @@ class Trainer:
         total = t.epochs * self.per_epoch
         self.steps = min(total, t.max_steps or total)
         mt.manual_seed(config.seed)
-        self.method = CropJEPA(config, self.steps)
+        self.method = build(config, self.steps)
         self.method.model.to(device)
         self.optimizer = make_optimizer(config.optim, self.method)
         half = t.precision != "float32" and device != "cpu"
@@ -122,15 +121,15 @@ class Trainer:
                 if self.step < self.steps and (self.stopping or self.step == stop_after):
                     raise KeyboardInterrupt
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def _batches(self, epoch: int) -> Iterator[Any]:
         """Return the rest of an epoch's batches; the regions' curriculum follows the step."""
         t = self.config.train
         first = (self.step - epoch * self.per_epoch) * t.accumulate
-        return self.loader.batches(
+        return self.loader.batches(  # type: ignore[no-any-return]
             epoch, start=first, progress=lambda i: (epoch * self.per_epoch + i // t.accumulate) / max(1, self.steps - 1)
         )
 
-    def _train_step(self, batches: Iterator[Batch]) -> dict[str, Any]:
+    def _train_step(self, batches: Iterator[Any]) -> dict[str, Any]:
         """One optimizer step; returns what the log may want of it, as Tensors still."""
         c, accumulate = self.config, self.config.train.accumulate
         self.method.model.train()
@@ -147,8 +146,10 @@ class Trainer:
         if c.optim.clip:
             mt.optim.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], c.optim.clip)
         lr = learning_rate(c.optim, self.step, self.steps)
+        decay = weight_decay(c.optim, self.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
+            group["weight_decay"] = decay if group["weight_decay"] else 0.0  # 0: biases and norms, which never decay
         self.scaler.step(self.optimizer)
         self.scaler.update()
         extra = self.method.after_step(self.step)
@@ -181,7 +182,7 @@ class Trainer:
             "seconds": seconds,
         }
         log.step(entry)
-        dim = self.config.model.embedding_dim
+        dim = last["embeddings"].context.shape[-1]
         if self.step > 50 and is_collapsed(entry["feature_std"], entry["effective_rank"]):
             log.collapse(entry["feature_std"], entry["effective_rank"], dim)
         self.last = entry
@@ -230,13 +231,13 @@ def health(e: Embeddings) -> dict[str, float]:
     }
 
 
-def held_out_losses(config: Config, method: CropJEPA, images: Any, *, limit: int = 0) -> dict[str, float]:
-    """Return the held-out losses (see `CropJEPA.held_out`) on fixed regions of the validation images."""
+def held_out_losses(config: Config, method: Method[Any], images: Any, *, limit: int = 0) -> dict[str, float]:
+    """Return the held-out losses (see `Method.held_out`) on fixed regions of the validation images."""
     loader = pipeline.loader(config, images, seed=config.seed + 1, drop_last=False)
     count = min(limit or len(images), len(images))
     batches = loader.batches(0, progress=1.0)
     return method.held_out(
-        b for b, _ in zip(batches, range(-(-count // config.train.batch_size)), strict=False) if len(b.context) > 1
+        b for b, _ in zip(batches, range(-(-count // config.train.batch_size)), strict=False) if len(b.indices) > 1
     )
 
 
@@ -252,7 +253,18 @@ def learning_rate(c: OptimConfig, step: int, steps: int) -> float:
     return schedule.warmup(step, ways[c.schedule], steps=c.warmup_steps)
 
 
-def make_optimizer(c: OptimConfig, method: CropJEPA) -> mt.optim.Optimizer:
+def weight_decay(c: OptimConfig, step: int, steps: int) -> float:
+    """Return the weight decay of a step: constant, or along a cosine to `weight_decay_end`, as I-JEPA has it.
+
+    >>> weight_decay(OptimConfig(weight_decay=0.04, weight_decay_end=0.4), 100, 100)
+    0.4
+    """
+    if c.weight_decay_end is None:
+        return c.weight_decay
+    return float(mt.optim.schedule.cosine(step, start=c.weight_decay, end=c.weight_decay_end, steps=steps))
+
+
+def make_optimizer(c: OptimConfig, method: Method[Any]) -> mt.optim.Optimizer:
     """Return the optimizer that the config names, over the method's parameters."""
     groups = method.groups(c.weight_decay)
     if c.name == "sgd":

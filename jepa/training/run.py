@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_info
 
+import minitensor as mt
 from jepa.config import Config, check
 from jepa.errors import ConfigError, JEPAError, RunError
 from jepa.runs.atomic import write_text
@@ -72,6 +73,7 @@ def train(
     else:
         check_new(folder, overwrite=overwrite)
     clock = time.monotonic()
+    mt.keep_freed_memory()
     trainer = Trainer(config, folder, choose_device(config.device))
     if start is not None:
         trainer.restore(start)

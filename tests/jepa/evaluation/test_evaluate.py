@@ -34,6 +34,7 @@ class Run:
     def __init__(self, *, labelled=True, max_images=0):
         self.config = SimpleNamespace(
             seed=0,
+            method="crops",
             data=SimpleNamespace(root="", make="shapes", eval_root="", count=0),
             model=SimpleNamespace(image_size=4),
             evaluation=SimpleNamespace(k=5, C=(0.01, 1.0), random_seeds=3, encoder="target", max_images=max_images),
@@ -49,6 +50,9 @@ class Run:
         images[:, 0, 0, 0] = labels + 0.1 * images[:, 0, 0, 0]
         paths = [f"{root or 'shapes'}/{index}.png" for index in range(count)]
         return images, labels if self.labelled else None, ["circle", "square", "ring"] if self.labelled else [], paths
+
+    def features(self, images):
+        return self.model.features(images, encoder=self.config.evaluation.encoder)
 
     def validation_losses(self):
         return {"loss": 0.5, "shuffled": 1.5, "ratio": 3.0}

@@ -1,0 +1,68 @@
+"""H-JEPA: hidden patches and groups of them, level by level, from the tokens of a context block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config import Config
+from jepa.data.masked import MaskedBatch
+from jepa.masks import to_binary
+from jepa.methods.base import Method
+from jepa.methods.ijepa import kept_tokens, mean_token
+from jepa.models import HJEPA, Embeddings, token_encoder
+
+__all__ = ["HierarchicalJEPA"]
+
+
+class HierarchicalJEPA(Method[MaskedBatch]):
+    """Predicts every level; the loss is Σ_l w_l loss_l, over the union of the target blocks that the masks draw."""
+
+    def __init__(self, config: Config, steps: int) -> None:
+        super().__init__(config, steps)
+        v, h = config.vit, config.hierarchy
+        self.weights = h.weights
+        self.model = HJEPA(
+            token_encoder(config.model, v),
+            h.levels,
+            v.predictor_dim,
+            v.predictor_depth,
+            v.predictor_heads,
+            v.mlp_ratio,
+            v.positions,
+            h.fusion,
+            config.model.target,
+        )
+
+    def levels(self, batch: MaskedBatch, misplaced: bool = False) -> list[Embeddings]:
+        """Return the embeddings of each level, finest first, without their padding."""
+        images, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
+        masks = batch.masks
+        count = len(self.model.groups[0].members)
+        hidden = np.zeros((len(images), count), bool)
+        for k, target in enumerate(masks.target):
+            hidden |= to_binary(target, count, None if masks.target_valid is None else masks.target_valid[k])
+        context = masks.context[0], None if masks.context_valid is None else masks.context_valid[0]
+        z = self.model(images, hidden, context=context, target_images=true, misplaced=misplaced)
+        mean = mean_token(z["context"], z["context_valid"])
+        return [
+            Embeddings(mean, kept_tokens(p, valid), kept_tokens(t, valid))
+            for p, t, valid in zip(z["predictions"], z["targets"], z["valid"], strict=True)
+        ]
+
+    def embed(self, batch: MaskedBatch) -> Embeddings:
+        """Return the embeddings of the finest level."""
+        return self.levels(batch)[0]
+
+    def misled(self, batch: MaskedBatch) -> Embeddings:
+        """Return the same, with a predictor that is told of each target where another one lies."""
+        return self.levels(batch, misplaced=True)[0]
+
+    def loss(self, batch: MaskedBatch) -> tuple[dict[str, mt.Tensor], Embeddings]:
+        """Return the weighted sum over the levels, each level's part, and the embeddings of the finest."""
+        embeddings = self.levels(batch)
+        parts: dict[str, Any] = {f"level {k}": self.objective(e)["loss"] for k, e in enumerate(embeddings)}
+        total = sum(w * part for w, part in zip(self.weights, parts.values(), strict=True))
+        return {"loss": total, **parts}, embeddings[0]

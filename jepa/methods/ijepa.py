@@ -1,0 +1,60 @@
+"""I-JEPA: the tokens of target blocks are predicted from the tokens of a context block (Assran et al. 2023)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.config import Config
+from jepa.data.masked import MaskedBatch
+from jepa.masks import Masks
+from jepa.methods.base import Method
+from jepa.models import IJEPA, Embeddings, Tokens
+
+__all__ = ["MaskedJEPA", "kept_tokens", "mean_token"]
+
+
+class MaskedJEPA(Method[MaskedBatch]):
+    """Predicts masked tokens; the loss is the mean over the entries of all predicted tokens."""
+
+    def __init__(self, config: Config, steps: int) -> None:
+        super().__init__(config, steps)
+        self.model = IJEPA(config.model, config.vit)
+
+    def embed(self, batch: MaskedBatch) -> Embeddings:
+        """Return mean context embeddings (E n, d), predicted and true tokens (M E n, Kt, d), as the loss sees them."""
+        return self._embeddings(self._tokens(batch))
+
+    def misled(self, batch: MaskedBatch) -> Embeddings:
+        """Return the same, with a predictor that is told where another image's targets lie."""
+        return self._embeddings(self._tokens(batch, rolled(batch.masks)))
+
+    def _tokens(self, batch: MaskedBatch, asked: Masks | None = None) -> Tokens:
+        seen, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
+        return self.model(seen, batch.masks, true, asked)  # type: ignore[no-any-return]
+
+    def _embeddings(self, z: Tokens) -> Embeddings:
+        prediction, target = z.prediction, self.normalized(z.target)
+        if z.target_valid is not None:
+            prediction, target = (kept_tokens(x, z.target_valid) for x in (prediction, target))
+        return Embeddings(mean_token(z.context, z.context_valid), prediction, target)
+
+
+def rolled(masks: Masks) -> Masks:
+    """Return masks whose targets are those of the image before."""
+    return masks._replace(target=[np.roll(mask, 1, axis=0) for mask in masks.target])
+
+
+def kept_tokens(x: mt.Tensor, valid: NDArray[np.bool_]) -> mt.Tensor:
+    """Return the tokens that are no padding, as those of one image: (n, K, d) -> (1, kept, d)."""
+    rows = mt.Tensor(np.flatnonzero(valid), device=x.device)
+    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)[None]
+
+
+def mean_token(x: mt.Tensor, valid: NDArray[np.bool_] | None) -> mt.Tensor:
+    """Return the mean of the tokens that are no padding: (n, K, d) -> (n, d)."""
+    if valid is None:
+        return x.mean(axis=1)
+    weight = mt.Tensor((valid / valid.sum(axis=1, keepdims=True)).astype(np.float32), device=x.device)  # (n, K)
+    return (x * weight[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
