@@ -16,6 +16,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from jepa.config.aliases import spelled_out
 from jepa.config.fields import did_you_mean, fields, value_of
 from jepa.config.rules import check
 from jepa.config.schema import Config
@@ -39,6 +40,8 @@ def _preset_folder() -> resources.abc.Traversable:
 def load(preset: str | None = None, file: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """Return the configuration: defaults <- `preset` <- `file` (YAML) <- `overrides` ("optim.lr=0.001").
 
+    A file may also use the short names of `jepa.config.aliases` (epochs, batch_size, learning_rate, mask_ratio, ...).
+
     Raises ConfigError for a preset, file or key that does not exist, a value of the wrong type, and a broken rule.
 
     >>> load(overrides=["optim.lr=3e-4", "model.widths=16,32"]).model.widths
@@ -58,7 +61,7 @@ def load(preset: str | None = None, file: str | Path | None = None, overrides: S
         text = (_preset_folder() / f"{preset}.yaml").read_text("utf-8")
         layers.append((f"preset {preset}: ", _flat(_parse(text, f"preset {preset}"))))
     if file is not None:
-        layers.append((f"{file}: ", _flat(_parse(_read(Path(file)), str(file)))))
+        layers.append((f"{file}: ", spelled_out(_flat(_parse(_read(Path(file)), str(file))))))
     for item in overrides:
         key, equals, text = item.partition("=")
         if not equals:

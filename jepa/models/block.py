@@ -97,10 +97,11 @@ def _fans(convolution: mt.nn.Conv2d) -> tuple[int, int]:
 def initialize(layer: mt.nn.Layer, blocks: mt.nn.LayerList) -> None:
     """Give a vision transformer its first weights: N(0, 0.02²) cut at ±2, biases 0; then smaller branches.
 
-    Those of a patch embedding are uniform as Glorot & Bengio (2010) have it, on the matrix that it is: with 0.02² the
-    positions drown what is in a patch, and tokens that say only where they are can be predicted without looking. (So
-    He et al. 2022; I-JEPA's code has 0.02² here too.) The last weights of the branches of block l = 1, 2, ... are divided by √(2 l), so that the residual stream does not
-    grow with the depth. (I-JEPA's code means to, but draws all weights again afterwards, which undoes it.)
+    Those of a patch embedding are uniform as Glorot & Bengio (2010) have it, on the matrix that it is (as He et al.
+    2022): with 0.02², which I-JEPA's code has here too, the positions drown what is in a patch, and a token that says
+    only where it is can be predicted without looking. The last weights of the branches of block l = 1, 2, ... are
+    divided by √(2 l), so that the residual stream does not grow with the depth. (I-JEPA's code means to, but draws all
+    weights again afterwards, which undoes it.)
     """
     for part in layer.layers():
         if isinstance(part, mt.nn.Linear | mt.nn.Conv2d):

@@ -1,6 +1,7 @@
 """The configuration: layers, how a mistake is answered, and that a file and back loses nothing."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,51 @@ def test_grey_needs_two_settings() -> None:
 def test_overrides_are_a_list(overrides: Any) -> None:
     with pytest.raises(ConfigError, match="give a list of texts key=value"):
         load("demo", overrides=overrides)
+
+
+SHORT = """
+# configs/imagenet_vit.yaml
+backbone: vit_base_patch16_224
+mask_ratio: 0.5
+batch_size: 256
+learning_rate: 1e-4
+epochs: 100
+ema_decay: 0.99
+loss_type: huber
+"""
+
+
+def test_a_file_may_use_short_names(tmp_path: Path) -> None:
+    file = tmp_path / "imagenet_vit.yaml"
+    file.write_text(SHORT, "utf-8")
+    c = load(file=file)
+    assert (c.method, c.vit.dim, c.vit.patch_size, c.model.image_size) == ("ijepa", 768, 16, 224)
+    assert (c.masks.kind, c.masks.ratio, c.train.batch_size, c.train.epochs) == ("random", (0.5, 0.5), 256, 100)
+    assert (c.optim.lr, c.model.ema_start, c.model.ema_schedule, c.loss.name) == (1e-4, 0.99, "constant", "smooth_l1")
+    for bad, text in (
+        ("backbone: resnet50", "backbone=resnet50: expected vit_"),
+        ("loss_type: dice", "loss_type=dice"),
+    ):
+        file.write_text(bad, "utf-8")
+        with pytest.raises(ConfigError, match=text):
+            load(file=file)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["vit.patch_size=5"], "vit.patch_size=5 must divide model.image_size=32"),
+        (["vit.heads=5"], "vit.heads=5 must divide vit.dim=192"),
+        (["vit.heads=256"], "vit.heads=256 must divide vit.dim=192"),
+        (["vit.predictor_heads=7"], "vit.predictor_heads=7 must divide vit.predictor_dim=96"),
+        (["vit.patch_size=32"], "masks.min_keep=4 of 1 patches leaves nothing to predict"),
+        (["hierarchy.levels=9"], "hierarchy.levels=9: must be 2, 3 or 4"),
+        (["method=hjepa", "hierarchy.levels=2"], "needs one weight for each of hierarchy.levels=2"),
+        (["evaluation.pool=cls"], "evaluation.pool=cls needs vit.class_token=true"),
+        (["vit.dim=90", "vit.heads=3"], "vit.dim=90: sine-cosine positions need a multiple of 4"),
+    ],
+)
+def test_masked_settings_that_do_not_fit(overrides: list[str], text: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(text)) as caught:
+        load(overrides=["method=ijepa", *overrides])
+    assert str(caught.value).count(";") == 0  # one sentence
