@@ -14,13 +14,13 @@ __all__ = ["COMPLEX", "Declaration", "registry"]
 
 # Our functions that are right with complex numbers, beside those that only move entries. All others refuse them.
 COMPLEX = frozenset(
-    """abs acos acosh add add_along add_at add_rows all angle any argwhere asin asinh atan atanh bmm complex
-    concatenate conjugate cos cosh count_nonzero cumprod cumsum diff divide einsum equal exp exp2 expm1 fft fft2 fftn
-    fold frame ifft ifft2 ifftn imag index_add index_put irfft irfft2 irfftn isclose isfinite isinf isnan kron lerp
-    linear log log10 log1p log2 logical_and logical_not logical_or logical_xor masked_fill matmul mean multiply
-    negative nonzero norm not_equal nothing outer power prod put_diagonal read_along read_rows real reciprocal
-    repeat_each roll rsqrt scatter_add sin sinh sqrt square subtract sum tan tanh tile trace tril triu unfold
-    untouched view_as_complex view_as_real where write_at""".split()
+    """abs acos acosh add add_along add_at add_rows all angle any argwhere asin asinh atan atanh bmm concatenate
+    conjugate cos cosh count_nonzero cumprod cumsum diff divide einsum equal exp exp2 expm1 fft fft2 fftn fold frame
+    ifft ifft2 ifftn imag index_add index_put irfft irfft2 irfftn isclose isfinite isinf isnan kron lerp linear log
+    log10 log1p log2 logical_and logical_not logical_or logical_xor masked_fill matmul mean multiply negative nonzero
+    norm not_equal nothing outer power prod put_diagonal read_along read_rows real reciprocal repeat_each roll rsqrt
+    scatter_add sin sinh sqrt square subtract sum tan tanh tile trace tril triu unfold untouched view_as_real where
+    write_at""".split()
 )
 registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 

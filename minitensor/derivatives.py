@@ -152,6 +152,8 @@ def jacobian(f: Callable[..., Any], xs: Any, create_graph: bool = False) -> Any:
         ys = _call(f, points)
         jacobians = []
         for y in ys:
+            if y.dtype.kind == "c":
+                raise GradientError("jacobian: a complex result has one for each of its parts: take y.real or y.imag")
             rows = []
             for i in range(y.size):
                 unit = np.zeros(y.size, y.dtype)

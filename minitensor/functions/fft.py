@@ -34,8 +34,9 @@ rfftn = public(several.rfftn)
 
 
 def _frequencies(name: str, n: int, d: float, first: int, last: int, dtype: Any, device: str) -> Tensor:
-    if n < 0 or not d:
-        raise ValueError(f"{name}: n is 0 or more and the spacing d is not 0; got n={n}, d={d}")
+    least = 1 if name == "rfftfreq" else 0
+    if n < least or not d:
+        raise ValueError(f"{name}: n is {least} or more and the spacing d is not 0; got n={n}, d={d}")
     return Tensor((np.arange(first, last) / (max(n, 1) * d)).astype(dtype), device=device)
 
 
@@ -48,15 +49,14 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = default_float, device: str = "c
     >>> fftfreq(5)
     Tensor float32 (5,): [ 0. 0.2 0.4 -0.4 -0.2]
     """
-    x = _frequencies("fftfreq", n, d, -(n // 2), (n + 1) // 2, dtype, device)
-    return ifftshift(x)
+    return ifftshift(_frequencies("fftfreq", n, d, -(n // 2), (n + 1) // 2, dtype, device))
 
 
 def rfftfreq(n: int, d: float = 1.0, dtype: Any = default_float, device: str = "cpu") -> Tensor:
     """Return the frequency of each bin of `rfft` of n points d apart: 0, 1, ..., n/2 over n d.
 
-    (n // 2 + 1,), in cycles per unit of d. Raises ValueError for n < 0 or d = 0.
-    Differs from NumPy: float32 unless a dtype is given. Differs from PyTorch: d = 0 is refused.
+    (n // 2 + 1,), in cycles per unit of d. Raises ValueError for n < 1 or d = 0.
+    Differs from NumPy: float32 unless a dtype is given. Differs from PyTorch: n = 0 and d = 0 are refused.
 
     >>> rfftfreq(5)
     Tensor float32 (3,): [0. 0.2 0.4]

@@ -28,7 +28,8 @@ def power(a: Array, b: Array) -> Array:
     Shapes broadcast, dtypes meet; integers stay integers and wrap around. 0⁰ = 1. At a = 0 both gradients follow their
     limits: that of b is 0 for b >= 0, and b = 0 has none in a. Raises ValueError for integers with a negative integer
     exponent (on a GPU, where it is a number), TypeError for two bools.
-    Differs from NumPy: in nothing. Differs from PyTorch: integers with a Tensor of negative exponents are refused too.
+    Differs from NumPy: in nothing. Differs from PyTorch: integers with a Tensor of negative exponents are refused too;
+    the gradient of a complex 0¹ is 1, there NaN.
 
     >>> import minitensor as mt
     >>> mt.power([1, 2, 3], 2), mt.power(2.0, [0.5, -1.0])

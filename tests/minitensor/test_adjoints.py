@@ -64,6 +64,49 @@ LINEAR: dict[str, tuple[Any, tuple[int, ...]]] = {
 for mode in ("constant", "reflect", "symmetric", "edge", "wrap"):
     for width in (1, (0, 2), ((2, 1), (0, 3)), ((7, 5), (9, 0))):
         LINEAR[f"pad {mode} {width}"] = (lambda x, w=width, m=mode: mt.pad(x, w, m), (2, 3))
+COMPLEX: dict[str, tuple[Any, tuple[int, ...], str, str]] = {  # (A, shape of x, complex or real x, complex or real A x)
+    "fft of real numbers": (mt.fft.fft, (2, 5), "r", "c"),
+    "fft2": (lambda x: mt.fft.fft2(x, (3, 4)), (2, 2, 5), "c", "c"),
+    "irfftn": (mt.fft.irfftn, (2, 3, 4), "c", "r"),
+    "rfftn": (mt.fft.rfftn, (2, 3, 4), "r", "c"),
+    "fftshift": (mt.fft.fftshift, (2, 3), "c", "c"),
+    "conj": (mt.conj, (2, 3), "c", "c"),
+    "real": (mt.real, (2, 3), "c", "r"),
+    "imag": (mt.imag, (2, 3), "c", "r"),
+    "view_as_real": (mt.view_as_real, (2, 3), "c", "r"),
+    "view_as_complex": (mt.view_as_complex, (3, 2), "r", "c"),
+    "matmul": (lambda x: mt.matmul(mt.Tensor(np.array([[1j, 2.0], [3.0, 1 - 1j]])), x), (2, 3), "c", "c"),
+}
+for n in (None, 1, 4, 5, 8):
+    for norm in ("backward", "ortho", "forward"):
+        for name, (of, to) in {"fft": "cc", "ifft": "cc", "rfft": "rc", "irfft": "cr"}.items():
+            f = lambda x, t=name, n=n, norm=norm: getattr(mt.fft, t)(x, n, 1, norm)  # noqa: E731
+            COMPLEX[f"{name} {n} {norm}"] = (f, (2, 5, 2), of, to)
+
+
+def _inner(a: Any, b: Any) -> float:
+    """Re Σ ā b, the inner product of complex numbers read as pairs of real ones."""
+    return float((a.numpy().conj() * b.numpy()).real.sum())
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_gradient_is_the_adjoint_of_complex_numbers(name):
+    f, shape, of, to = COMPLEX[name]
+    rng = np.random.default_rng(0)
+
+    def drawn(kind: str, shape: tuple[int, ...]) -> Any:
+        parts = rng.standard_normal((2, *shape))
+        return mt.Tensor(parts[0] + 1j * parts[1] if kind == "c" else parts[0], requires_grad=True)
+
+    x, z = drawn(of, shape), drawn(of, shape)
+    ax = f(x)
+    assert ax.dtype.kind == {"c": "c", "r": "f"}[to]
+    y = drawn(to, ax.shape)
+    (aty,) = mt.grad(ax, x, y, create_graph=True)
+    np.testing.assert_allclose(_inner(ax, y), _inner(x, aty), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(f(2 * x - z).numpy(), (2 * ax - f(z)).numpy(), rtol=1e-12, atol=1e-12)  # linear
+    (az,) = mt.grad(aty, y, z)  # the adjoint's adjoint is A again
+    np.testing.assert_allclose(az.numpy(), f(z).numpy(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", LINEAR)

@@ -132,6 +132,40 @@ def test_a_wrong_second_output_is_named():
         gradcheck(lambda x: (x + 1, wrong(x)), x2)
 
 
+@pytest.mark.parametrize(
+    ("rule", "guess"),
+    [
+        (lambda g, x: g * 4 * x, "a factor 2"),
+        (lambda g, x: g * 2.002 * x, "factor 1.001"),
+        (lambda g, x: g * 2 * x.conj(), "entries are off"),  # a conjugate too many
+        (lambda g, x: -g * 2 * x, "the sign"),
+    ],
+)
+def test_wrong_rules_of_complex_numbers_are_caught(rule, guess):
+    z = np.array([1 + 2j, 0.5 - 1j])
+    square = op(complex=True)(lambda x: x * x)
+    square.vjp(x=rule)
+    with pytest.raises(GradcheckError, match=guess):
+        gradcheck(square, z)
+    helper = op(complex=True)(lambda x: 2 * x)  # right value, wrong gradient
+    helper.vjp(x=lambda g: g * 2.002)
+    right_once = op(complex=True)(lambda x: x * x)
+    right_once.vjp(x=lambda g, x: g * helper(x))
+    assert gradcheck(right_once, z)
+    with pytest.raises(GradcheckError, match="gradient of"):
+        gradgradcheck(right_once, z)
+
+
+def test_the_parts_of_complex_numbers_are_moved_one_by_one():
+    planted = op(complex=True)(lambda x: x * x.conj())  # no plain derivative says what both parts do
+    planted.vjp(x=lambda g, x: g * x.conj())
+    with pytest.raises(GradcheckError, match=r"d y\[0, [01]\] / d x\[0, [01]\] is"):
+        gradcheck(planted, np.array([1 + 2j]))
+    z, w = np.array([1 + 2j, 0.5 - 1j]), mt.Tensor(np.array([1j, 2 + 1j], np.complex64))
+    assert gradgradcheck(lambda z, x: (z * x.conj() * z, (z.abs() * x).sum()), z, w)
+    assert gradgradcheck(lambda z, x: z.real * x + z.imag, z, np.array([1.0, 2.0]))
+
+
 def test_nothing_to_check_raises():
     with pytest.raises(GradcheckError, match="nothing is checked"):
         gradcheck(lambda n: mt.Tensor([1.0]) * n, 2)
