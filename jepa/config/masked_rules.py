@@ -17,7 +17,7 @@ def masked_problems(config: Config) -> Iterator[str]:
         if heads > 0 and dim % heads:
             yield f"vit.{key}heads={heads} must divide vit.{key}dim={dim}: each head gets its share of the numbers"
         if dim % 4 and vit.positions == "sincos":
-            yield f"vit.{key}dim={dim}: sine-cosine positions need a multiple of 4; or set vit.positions=learned"
+            yield f"vit.{key}dim={dim}: sine-cosine positions need a multiple of 4 (or set vit.positions=learned)"
     if vit.patch_size > 0 and size % vit.patch_size:
         yield f"vit.patch_size={vit.patch_size} must divide model.image_size={size}: the image is cut into whole ones"
         return
