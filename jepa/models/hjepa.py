@@ -122,8 +122,9 @@ class HJEPA(TokenModel):
     parameters. The target encoder sees the whole image and follows the context encoder as a moving average.
 
     encoder: a vision transformer; levels: 2 to 4; predictor_dim, predictor_depth, predictor_heads, mlp_ratio,
-    positions, fusion: see `HierarchicalPredictor`; target: "ema" or "stopgrad"; momentum: at the start and at the end
-    of `momentum_steps`, rising along a cosine. Raises ValueError for levels outside 2 to 4, or more than the grid has.
+    positions, fusion: see `HierarchicalPredictor`; target: "ema", "stopgrad" or "shared"; momentum: at the start and
+    at the end of `momentum_steps`, rising along a cosine. Raises ValueError for levels outside 2 to 4, or more than the
+    grid has.
 
     >>> model = create_hjepa("vit_tiny_patch4_32", depth=1, predictor_depth=1, num_hierarchies=2)
     >>> mask = np.zeros((2, 64), bool); mask[:, :32] = True
@@ -157,6 +158,7 @@ class HJEPA(TokenModel):
             self.groups, encoder.dim, predictor_dim, predictor_depth, predictor_heads, mlp_ratio, positions, fusion
         )
         self.target_encoder = TargetEncoder(encoder) if target == "ema" else None
+        self.shared = target == "shared"
         self.momentum, self.momentum_steps = momentum, momentum_steps
 
     def forward(

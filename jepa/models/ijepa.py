@@ -74,6 +74,8 @@ class TokenModel(mt.nn.Layer):
 
     context_encoder: VisionTransformer
     target_encoder: TargetEncoder | None
+    shared: bool = False
+    """the target encoder is the context encoder, gradient and all"""
 
     def encoder(self, which: str = "target") -> VisionTransformer:
         """Return one of the two encoders; where the target has none of its own, they are the same."""
@@ -84,9 +86,11 @@ class TokenModel(mt.nn.Layer):
         return self.target_encoder.encoder  # type: ignore[no-any-return]
 
     def encode_target(self, images: mt.Tensor) -> mt.Tensor:
-        """Return the true tokens of whole images: (n, c, h, w) -> (n, N, d), without a gradient."""
+        """Return the true tokens of whole images: (n, c, h, w) -> (n, N, d); with a gradient only if shared."""
         if self.target_encoder is not None:
             tokens = self.target_encoder(images)
+        elif self.shared:
+            tokens = self.context_encoder(images)
         else:
             with mt.no_grad():
                 tokens = self.context_encoder(images)
@@ -152,7 +156,7 @@ class IJEPA(TokenModel):
         s = context_encoder(image[context]);  ŝ = predictor(s, where);  s* = target_encoder(image)[targets]
 
     The target encoder sees the whole image and is a moving average of the context encoder (model.target="ema"), or the
-    context encoder itself without gradient ("stopgrad").
+    context encoder itself, without gradient ("stopgrad") or with it ("shared": needs a loss that forbids constants).
 
     >>> from jepa.masks import MultiBlockMasks
     >>> vit = ViTConfig(dim=16, depth=1, heads=2, predictor_dim=8, predictor_heads=2)
@@ -175,6 +179,7 @@ class IJEPA(TokenModel):
             vit.positions,
         )
         self.target_encoder = TargetEncoder(self.context_encoder) if model.target == "ema" else None
+        self.shared = model.target == "shared"
 
     def forward(
         self, images: mt.Tensor, masks: Masks, target_images: mt.Tensor | None = None, asked: Masks | None = None
