@@ -1,6 +1,7 @@
 """The parts of a JEPA: context encoder, target encoder, predictor, and what they are together."""
 
 from jepa.models.encoder import ContextEncoder, TargetEncoder
+from jepa.models.energy import EnergyTransformer
 from jepa.models.hjepa import HJEPA, create_hjepa, create_hjepa_from_config
 from jepa.models.ijepa import IJEPA, TokenModel, Tokens, token_encoder
 from jepa.models.jepa import Embeddings, JEPAModel
@@ -13,6 +14,7 @@ __all__ = [
     "IJEPA",
     "ContextEncoder",
     "Embeddings",
+    "EnergyTransformer",
     "JEPAModel",
     "MaskPredictor",
     "Predictor",
