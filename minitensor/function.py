@@ -97,7 +97,8 @@ class Function:
 
     forward(ctx, *args) runs without recording and returns one Tensor or a tuple; backward(ctx, *gs) gets one gradient
     per result (zeros for one that was not used) and returns one per argument of forward, None where there is none.
-    Write backward with ops, and it can be differentiated again.
+    Write backward with ops, and it can be differentiated again. Complex gradients are PyTorch's: of a b that of a is
+    g conj(b).
     Differs from PyTorch (torch.autograd.Function): `set_materialize_grads` and `setup_context` are not there.
 
     >>> import minitensor as mt

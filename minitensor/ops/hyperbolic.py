@@ -93,7 +93,13 @@ def acosh(x: Array) -> Array:
     return namespace(x).arccosh(x)
 
 
-acosh.vjp(x=lambda g, x: g * (rsqrt(x - 1) * rsqrt(x + 1)))  # √(x² - 1) has the wrong sign left of the imaginary axis
+def _acosh_rule(g: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return g * rsqrt(x * x - 1)
+    return g * (rsqrt(x - 1) * rsqrt(x + 1))  # √(x² - 1) has the wrong sign left of the imaginary axis
+
+
+acosh.vjp(x=_acosh_rule)
 
 
 @op(floating=True)

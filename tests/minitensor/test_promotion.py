@@ -157,6 +157,7 @@ def test_what_is_no_number_is_refused_by_name():
 
 
 @pytest.mark.parity
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
 def test_the_frozen_tables_are_torchs():
     torch = pytest.importorskip("torch")
     kinds = {short: getattr(torch, name) for short, name in SHORT.items()}
