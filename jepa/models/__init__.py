@@ -1,30 +1,39 @@
 """The parts of a JEPA: context encoder, target encoder, predictor, and what they are together."""
 
+from jepa.models.convnext import ConvNeXt, convnext
 from jepa.models.encoder import ContextEncoder, TargetEncoder
 from jepa.models.energy import EnergyTransformer
 from jepa.models.hjepa import HJEPA, create_hjepa, create_hjepa_from_config
 from jepa.models.ijepa import IJEPA, TokenModel, Tokens, token_encoder
 from jepa.models.jepa import Embeddings, JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
+from jepa.models.mlp_encoder import MLPEncoder
 from jepa.models.predictor import Predictor, encode_geometry
+from jepa.models.resnet import ResNet, resnet18, resnet34
 from jepa.models.vit import VisionTransformer, vit
 
 __all__ = [
     "HJEPA",
     "IJEPA",
     "ContextEncoder",
+    "ConvNeXt",
     "Embeddings",
     "EnergyTransformer",
     "JEPAModel",
+    "MLPEncoder",
     "MaskPredictor",
     "Predictor",
+    "ResNet",
     "TargetEncoder",
     "TokenModel",
     "Tokens",
     "VisionTransformer",
+    "convnext",
     "create_hjepa",
     "create_hjepa_from_config",
     "encode_geometry",
+    "resnet18",
+    "resnet34",
     "token_encoder",
     "vit",
 ]

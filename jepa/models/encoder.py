@@ -7,22 +7,33 @@ from collections.abc import Sequence
 from typing import Any
 
 import minitensor as mt
+from jepa.models.feature_map import IMAGE_SIZE, FeatureMapEncoder, Pair, pair
 
 
-class ContextEncoder(mt.nn.Layer):
+class ContextEncoder(FeatureMapEncoder):
     """A small convolutional network: images to one embedding each.
 
     Each stage is Conv2d 3x3, batch norm and ReLU; between two stages a 2x2 max-pool halves the image. Then the mean
     over all places, and a Linear to the embedding.
 
     channels: of the images; widths: channels of each stage; embedding_dim: size of the embedding; norm: "batch" or
-    "none". Shapes: (n, channels, h, w) -> (n, embedding_dim), for any h and w that can be halved so often.
+    "none"; image_size: the images for which `grid` tells rows and columns. Shapes: (n, channels, h, w) -> (n,
+    embedding_dim), for any h and w that can be halved so often; `tokens`: (n, rows · columns, embedding_dim), the
+    Linear at each place, so that their mean is the embedding.
 
     >>> ContextEncoder(3, (8, 16), 32)(mt.zeros((5, 3, 8, 8))).shape
     (5, 32)
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], embedding_dim: int, norm: str = "batch") -> None:
+    def __init__(
+        self,
+        channels: int,
+        widths: Sequence[int],
+        embedding_dim: int,
+        norm: str = "batch",
+        image_size: Pair = IMAGE_SIZE,
+    ) -> None:
+        self.dim, self.stride, self.image_size = embedding_dim, 2 ** (len(widths) - 1), pair(image_size)
         layers: list[mt.nn.Layer] = []
         for k, (inputs, outputs) in enumerate(zip((channels, *widths[:-1]), widths, strict=True)):
             layers += [mt.nn.MaxPool2d(2)] if k else []
@@ -31,6 +42,14 @@ class ContextEncoder(mt.nn.Layer):
             layers += [mt.nn.ReLU()]
         self.stages = mt.nn.Sequential(*layers)
         self.head = mt.nn.Linear(widths[-1], embedding_dim)
+
+    def places(self, side: int) -> int:
+        """Return how many places a side of so many pixels has; max-pools leave out what is over."""
+        return side // self.stride
+
+    def feature_map(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the Linear at each place of the last stage: -> (n, embedding_dim, rows, columns)."""
+        return self.head(self.stages(x).transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)  # type: ignore[no-any-return]
 
     def pooled(self, x: mt.Tensor) -> mt.Tensor:
         """Return the mean of the last stage over all places: (n, channels, h, w) -> (n, widths[-1])."""
