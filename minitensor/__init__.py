@@ -21,6 +21,7 @@ from minitensor.functions import (
     fft,
     index,
     linalg,
+    products,
     reduce,
     shape,
     sorting,
@@ -30,7 +31,7 @@ from minitensor.functions.complex_numbers import *  # noqa: F403
 from minitensor.functions.creation import *  # noqa: F403
 from minitensor.functions.elementwise import *  # noqa: F403
 from minitensor.functions.index import *  # noqa: F403
-from minitensor.functions.linalg import *  # noqa: F403
+from minitensor.functions.products import *  # noqa: F403
 from minitensor.functions.reduce import *  # noqa: F403
 from minitensor.functions.shape import *  # noqa: F403
 from minitensor.functions.sorting import *  # noqa: F403
@@ -69,6 +70,7 @@ __all__ = [
     "is_recording",
     "keep_freed_memory",
     "kernels",
+    "linalg",
     "load",
     "manual_seed",
     "nn",
@@ -85,7 +87,7 @@ __all__ += complex_numbers.__all__
 __all__ += creation.__all__
 __all__ += elementwise.__all__
 __all__ += index.__all__
-__all__ += linalg.__all__
+__all__ += products.__all__
 __all__ += reduce.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__

@@ -1,22 +1,24 @@
-"""Matrix products, under NumPy's names. What each does stands at its op."""
+"""`mt.linalg`: linear algebra, under `numpy.linalg`'s names. What each does stands at its op."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import Any
 
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import linalg
+from minitensor.functions.products import matmul, tensordot, vecdot
+from minitensor.functions.shape import outer
+from minitensor.ops import products
 from minitensor.tensor import Tensor
 
-__all__ = [
-    "einsum", "matmul",
-]  # fmt: skip
+__all__ = ["cross", "matmul", "multi_dot", "outer", "tensordot", "vecdot"]
 
-matmul = public(linalg.matmul)
+cross = public(products.cross)
 
 
-def einsum(subscripts: str, *xs: Any) -> Tensor:
-    """Return Einstein's sum of the operands, as `numpy.einsum`.
+def multi_dot(arrays: Sequence[Any]) -> Tensor:  # noqa: D103
+    y: Tensor = products.multi_dot(*map(tensor, arrays))
+    return y
 
-    >>> einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
-    Tensor float32 (2,): [3. 7.]
-    """
-    return linalg.einsum(*map(tensor, xs), subscripts=subscripts)  # type: ignore[no-any-return]
+
+multi_dot.__doc__, multi_dot.__module__ = products.multi_dot.__doc__, "minitensor"

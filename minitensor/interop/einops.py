@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.functions.linalg import einsum
+from minitensor.functions.products import einsum
 from minitensor.functions.shape import broadcast_to, concatenate, expand_dims, stack
 from minitensor.ops import reduce
 from minitensor.tensor import Tensor

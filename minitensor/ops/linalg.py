@@ -6,14 +6,36 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
+from minitensor.ops.shape import common_shape
+from minitensor.promotion import default_complex, default_float, settle
 
-__all__ = ["bmm", "einsum", "linear", "matmul"]
+__all__ = ["bmm", "einsum", "linear", "matmul", "operands"]
 
 Array = Any
+
+
+def operands(*xs: Any) -> tuple[Any, ...]:
+    """Return arrays and Tensors as they are, lists and numbers as arrays where the others live.
+
+    >>> operands([1.0, 2.0])[0].dtype
+    dtype('float32')
+    """
+    module = namespace(*[x.data if isinstance(x, Variable) else x for x in xs])
+    dtypes = {float: default_float, complex: default_complex}
+
+    def array(x: Any) -> Any:
+        if hasattr(x, "shape") and not isinstance(x, np.generic):
+            return x
+        y = settle([x], [True], False)[0][0]  # refuses what is no number; NumPy's become Python's
+        return module.asarray(np.asarray(y, dtype=dtypes.get(type(y))))
+
+    return tuple(map(array, xs))
 
 
 @op(broadcasts=True)
@@ -30,7 +52,17 @@ bmm.vjp(
 
 @composite
 def matmul(a: Array, b: Array) -> Array:
-    """y = a @ b as in NumPy: a vector stands for a row on the left, for a column on the right."""
+    """y = a @ b, which is what @ means: y[..., i, j] = Σₖ a[..., i, k] b[..., k, j]
+
+    (..., n, k), (..., k, m) -> (..., n, m); leading axes broadcast. A vector stands for a row on the left, for a column
+    on the right, and that axis leaves. Raises ValueError for a number and for lengths that differ.
+    Differs from NumPy and PyTorch: in nothing.
+
+    >>> import minitensor as mt
+    >>> mt.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    Tensor float32 (2,): [3. 7.]
+    """
+    a, b = operands(a, b)
     if not a.shape or not b.shape:
         raise ValueError(f"matmul: {a.shape} @ {b.shape}: a number has no axis to sum over; multiply by it with *")
     inner = b.shape[-2] if len(b.shape) > 1 else b.shape[-1]
@@ -40,6 +72,8 @@ def matmul(a: Array, b: Array) -> Array:
             f"{'second last' if len(b.shape) > 1 else 'only'} axis of b ({inner}) must be equally long"
         )
     if len(a.shape) > 1 and len(b.shape) > 1:
+        if a.shape[:-2] != b.shape[:-2]:
+            common_shape("matmul", [a.shape[:-2], b.shape[:-2]])
         return bmm(a, b)
     y = bmm(a[None, :] if len(a.shape) == 1 else a, b[:, None] if len(b.shape) == 1 else b)
     y = y[..., 0, :] if len(a.shape) == 1 else y

@@ -1,0 +1,58 @@
+"""Products of vectors and matrices, and distances, under NumPy's names. What each does stands at its op."""
+
+from typing import Any
+
+from minitensor.functions.operands import public, tensor
+from minitensor.ops import covariance, distance, linalg, products
+from minitensor.tensor import Tensor
+
+__all__ = ["cdist", "corrcoef", "cov", "dot", "einsum", "inner", "matmul", "tensordot", "vdot", "vecdot"]
+
+cdist = public(distance.cdist)
+dot = public(products.dot)
+inner = public(products.inner)
+matmul = public(linalg.matmul)
+tensordot = public(products.tensordot)
+vdot = public(products.vdot)
+vecdot = public(products.vecdot)
+
+
+def cov(  # noqa: D103
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    correction: int | None = None,
+) -> Tensor:
+    if ddof is not None and correction is not None:
+        raise TypeError("cov: ddof and correction are two names for one thing: give one")
+    ddof = correction if ddof is None else ddof
+    c: Tensor = covariance.cov(tensor(m), y, fweights, aweights, rowvar=rowvar, bias=bias, ddof=ddof)
+    return c
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Tensor:  # noqa: D103
+    r: Tensor = covariance.corrcoef(tensor(x), y, rowvar=rowvar)
+    return r
+
+
+cov.__doc__, cov.__module__ = covariance.cov.__doc__, "minitensor"
+corrcoef.__doc__, corrcoef.__module__ = covariance.corrcoef.__doc__, "minitensor"
+
+
+def einsum(subscripts: str, *xs: Any) -> Tensor:
+    """y = Σ of the products of the operands' entries over all letters that are not in the result, Einstein's sum.
+
+    Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`, such as "ij,jk->ik". Raises ValueError if a
+    letter stands for two lengths, or the result names one that no operand has.
+    Differs from NumPy and PyTorch: axes of length 1 do not broadcast.
+
+    >>> import minitensor as mt
+    >>> mt.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+    Tensor float32 (2,): [3. 7.]
+    """
+    return linalg.einsum(*map(tensor, xs), subscripts=subscripts)  # type: ignore[no-any-return]
