@@ -70,7 +70,8 @@ def threshold(input: Array, *, threshold: float, value: float) -> Array:
 def hardtanh(input: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """y = x brought into [min_val, max_val]; the gradient is 0 beyond and, unlike clip's, at the bounds.
 
-    Any shape, the same out. Raises ValueError if min_val > max_val.
+    Any shape, the same out. Raises ValueError if min_val > max_val, TypeError for bools, and for unsigned integers with
+    a negative bound.
     Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
@@ -79,6 +80,8 @@ def hardtanh(input: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Ar
     """
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val is at most max_val; got {min_val} and {max_val}")
+    if input.dtype.kind == "b" or (input.dtype.kind == "u" and min_val < 0):
+        raise TypeError(f"hardtanh: an input of {input.dtype} has no entries from {min_val} to {max_val}")
     if input.dtype.kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
     return namespace(input).clip(input, min_val, max_val)

@@ -5,7 +5,9 @@ Where PyTorch has `inplace`, it is taken and changes nothing: the result is a ne
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 
 from minitensor.backend import default_generator
 from minitensor.functions.operands import public, tensor
+from minitensor.graph import describe
 from minitensor.ops import activation, elementwise, gated, piecewise
 from minitensor.ops import softmax as soft
 from minitensor.tensor import Tensor
@@ -22,6 +25,26 @@ __all__ = [
     "logsigmoid", "mish", "prelu", "relu", "relu6", "rrelu", "selu", "sigmoid", "silu", "softmax", "softmin",
     "softplus", "softshrink", "softsign", "swiglu", "tanh", "tanhshrink", "threshold",
 ]  # fmt: skip
+
+
+def _check_floats(name: str, x: Any) -> None:
+    """Refuse integers and bools, as PyTorch does: they are more often a mistake than meant."""
+    x = tensor(x)
+    if x.dtype.kind in "biu":
+        raise TypeError(f"{name} takes floats; got {describe(x)}: use .astype('float32')")
+
+
+def _of_floats(call: Any) -> Callable[..., Tensor]:
+    """Return the function, which takes floats only."""
+
+    @functools.wraps(call)
+    def checked(*args: Any, **settings: Any) -> Any:
+        operand = args[0] if args else settings.get("input")
+        if operand is not None:
+            _check_floats(call.__name__, operand)
+        return call(*args, **settings)
+
+    return checked
 
 
 def _or_in_place(function: Any) -> Callable[..., Tensor]:
@@ -40,25 +63,25 @@ def _or_in_place(function: Any) -> Callable[..., Tensor]:
     return either
 
 
-celu = _or_in_place(activation.celu)
-elu = _or_in_place(activation.elu)
-gelu = public(activation.gelu)
-glu = public(gated.glu)
-hardshrink = public(piecewise.hardshrink)
-hardsigmoid = _or_in_place(piecewise.hardsigmoid)
-hardswish = _or_in_place(piecewise.hardswish)
+celu = _of_floats(_or_in_place(activation.celu))
+elu = _of_floats(_or_in_place(activation.elu))
+gelu = _of_floats(public(activation.gelu))
+glu = _of_floats(public(gated.glu))
+hardshrink = _of_floats(public(piecewise.hardshrink))
+hardsigmoid = _of_floats(_or_in_place(piecewise.hardsigmoid))
+hardswish = _of_floats(_or_in_place(piecewise.hardswish))
 hardtanh = _or_in_place(piecewise.hardtanh)
-leaky_relu = _or_in_place(piecewise.leaky_relu)
-logsigmoid = public(activation.logsigmoid)
-mish = _or_in_place(activation.mish)
-prelu = public(piecewise.prelu)
+leaky_relu = _of_floats(_or_in_place(piecewise.leaky_relu))
+logsigmoid = _of_floats(public(activation.logsigmoid))
+mish = _of_floats(_or_in_place(activation.mish))
+prelu = _of_floats(public(piecewise.prelu))
 relu6 = _or_in_place(piecewise.relu6)
-selu = _or_in_place(activation.selu)
-silu = _or_in_place(activation.silu)
-softplus = public(activation.softplus)
-softshrink = public(piecewise.softshrink)
+selu = _of_floats(_or_in_place(activation.selu))
+silu = _of_floats(_or_in_place(activation.silu))
+softplus = _of_floats(public(activation.softplus))
+softshrink = _of_floats(public(piecewise.softshrink))
 softsign = public(activation.softsign)
-swiglu = public(gated.swiglu)
+swiglu = _of_floats(public(gated.swiglu))
 tanhshrink = public(activation.tanhshrink)
 threshold = _or_in_place(piecewise.threshold)
 
@@ -101,19 +124,21 @@ def tanh(input: Tensor) -> Tensor:
 
 def _axis(dim: int | None, x: Tensor) -> int:
     """Return the axis of a softmax; None picks what PyTorch picks."""
-    return dim if dim is not None else 0 if len(x.shape) in (0, 1, 3) else 1
+    return operator.index(dim) if dim is not None else 0 if len(x.shape) in (0, 1, 3) else 1
 
 
 def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """Return e^x / Σ e^x along `dim`, computed in `dtype` if one is given.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
+    Raises TypeError for integers, and for several axes.
     Differs from PyTorch: no warning if dim is None.
 
     >>> softmax(Tensor([0.0, 0.0, 1000.0]), dim=0)
     Tensor float32 (3,): [0. 0. 1.]
     """
     x = tensor(input) if dtype is None else tensor(input).astype(dtype)
+    _check_floats("softmax", x)
     if not x.shape:  # one number is a lane of its own
         return softmax(x.reshape(1), dim).reshape(())
     return soft.softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
@@ -123,12 +148,14 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     """Return x - ln Σ e^x along `dim`, computed in `dtype` if one is given.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
+    Raises TypeError for integers, and for several axes.
     Differs from PyTorch: no warning if dim is None.
 
     >>> log_softmax(Tensor([0.0, 0.0, 1000.0]), dim=0)
     Tensor float32 (3,): [-1000. -1000. 0.]
     """
     x = tensor(input) if dtype is None else tensor(input).astype(dtype)
+    _check_floats("log_softmax", x)
     if not x.shape:
         return log_softmax(x.reshape(1), dim).reshape(())
     return soft.log_softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
@@ -138,12 +165,15 @@ def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     """Return the softmax of -x along `dim`: the smallest entry gets the most.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1.
+    Raises TypeError for integers, and for several axes.
     Differs from PyTorch: no warning if dim is None.
 
     >>> softmin(Tensor([0.0, 0.0, 1000.0]), dim=0)
     Tensor float32 (3,): [0.5 0.5 0. ]
     """
-    return softmax(-tensor(input), dim, dtype=dtype)
+    x = tensor(input) if dtype is None else tensor(input).astype(dtype)
+    _check_floats("softmin", x)
+    return softmax(-x, dim)
 
 
 def rrelu(

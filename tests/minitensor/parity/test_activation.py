@@ -145,3 +145,35 @@ def test_in_place_is_taken_and_changes_nothing():
     x = mt.Tensor([-1.0, 2.0])
     assert F.relu(x, True).tolist() == F.relu(x, inplace=True).tolist() == [0, 2] and x.tolist() == [-1, 2]
     assert F.hardtanh(x, -0.5, 1.0, True).tolist() == [-0.5, 1] and F.elu(x, inplace=True).tolist()[1] == 2
+
+
+FLOATS_ONLY = "celu elu gelu hardsigmoid hardswish leaky_relu logsigmoid mish selu silu softplus softmax".split()
+    "celu elu gelu hardsigmoid hardswish leaky_relu logsigmoid mish selu silu softplus softmax softmin".split()
+)
+
+
+@pytest.mark.parametrize("name", [*FLOATS_ONLY, "softmin", "log_softmax", "hardshrink", "softshrink", "glu"])
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+def test_integers_are_refused_where_pytorch_refuses_them(name, dtype):
+    if (name, dtype) == ("hardshrink", "bool"):
+        return  # PyTorch takes them there, and gives bools
+    x = np.array([[1, 0, 1, 1]]).astype(dtype)
+    settings = {"dim": 1} if "softm" in name else {}
+    with pytest.raises(TypeError, match=rf"{name} takes floats; got Tensor {dtype} \(1, 4\) on cpu: use .astype"):
+        getattr(mt.nn.functional, name)(mt.Tensor(x), **settings)
+    with pytest.raises((RuntimeError, TypeError)):
+        getattr(torch.nn.functional, name)(torch.tensor(x), **settings)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "softmin"])
+def test_a_softmax_runs_over_one_axis(name):
+    with pytest.raises(TypeError, match="'tuple' object cannot be interpreted as an integer"):
+        getattr(mt.nn.functional, name)(mt.zeros((2, 3)), dim=(0, 1))
+
+
+def test_hardtanh_of_what_it_cannot_bound():
+    for x, settings in (([True], {}), (np.array([1], "uint8"), {})):
+        with pytest.raises(TypeError, match="hardtanh: an input of .* has no entries from -1.0 to 1.0"):
+            mt.nn.functional.hardtanh(mt.Tensor(x), **settings)
+        with pytest.raises(RuntimeError):
+            torch.nn.functional.hardtanh(torch.tensor(x), **settings)
