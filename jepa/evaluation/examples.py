@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.data.loader import Batch
 from jepa.evaluation.decoder import fit_decoder
+from jepa.evaluation.token_examples import token_examples
 from jepa.runs import pipeline
 from jepa.runs.run import Run
 
@@ -28,6 +29,8 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     estimates the true embedding best from the predicted one on training images: a contrastive loss asks a prediction
     to be *nearest* to its target, not to be equal to it.
     """
+    if run.config.method != "crops":
+        return token_examples(run, count)
     run.model.eval()
     images, held_out = run.dataset("train"), run.dataset("val")
     loader = pipeline.loader(run.config, images, seed=run.config.seed + 2, drop_last=False)

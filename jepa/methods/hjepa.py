@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.config import Config
 from jepa.data.masked import MaskedBatch
-from jepa.masks import to_binary
+from jepa.masks import Masks, from_binary, to_binary
 from jepa.methods.base import Method
-from jepa.methods.ijepa import kept_tokens, mean_token
+from jepa.methods.ijepa import Patches, kept_tokens, mean_token
 from jepa.models import HJEPA, Embeddings, token_encoder
 
 __all__ = ["HierarchicalJEPA"]
@@ -38,19 +39,33 @@ class HierarchicalJEPA(Method[MaskedBatch]):
 
     def levels(self, batch: MaskedBatch, misplaced: bool = False) -> list[Embeddings]:
         """Return the embeddings of each level, finest first, without their padding."""
-        images, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
-        masks = batch.masks
-        count = len(self.model.groups[0].members)
-        hidden = np.zeros((len(images), count), bool)
-        for k, target in enumerate(masks.target):
-            hidden |= to_binary(target, count, None if masks.target_valid is None else masks.target_valid[k])
-        context = masks.context[0], None if masks.context_valid is None else masks.context_valid[0]
-        z = self.model(images, hidden, context=context, target_images=true, misplaced=misplaced)
+        z = self._outputs(batch, misplaced)
         mean = mean_token(z["context"], z["context_valid"])
         return [
             Embeddings(mean, kept_tokens(p, valid), kept_tokens(t, valid))
             for p, t, valid in zip(z["predictions"], z["targets"], z["valid"], strict=True)
         ]
+
+    def hidden(self, masks: Masks) -> NDArray[np.bool_]:
+        """Return which patches lie in any target, (n, N)."""
+        count = len(self.model.groups[0].members)
+        flags: Any = masks.target_valid or [None] * len(masks.target)
+        sets = [to_binary(target, count, valid) for target, valid in zip(masks.target, flags, strict=True)]
+        return np.logical_or.reduce(sets)  # type: ignore[no-any-return]
+
+    def _outputs(self, batch: MaskedBatch, misplaced: bool = False) -> dict[str, Any]:
+        images, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
+        m = batch.masks
+        context = m.context[0], None if m.context_valid is None else m.context_valid[0]
+        return self.model(  # type: ignore[no-any-return]
+            images, self.hidden(m), context=context, target_images=true, misplaced=misplaced
+        )
+
+    def patches(self, batch: MaskedBatch) -> Patches:
+        """Return the predicted and true tokens of the finest level, patch by patch."""
+        z = self._outputs(batch)
+        indices, valid = from_binary(self.hidden(batch.masks))
+        return Patches(indices, valid, z["predictions"][0].numpy(), z["targets"][0].numpy())
 
     def embed(self, batch: MaskedBatch) -> Embeddings:
         """Return the embeddings of the finest level."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,20 @@ from jepa.masks import Masks
 from jepa.methods.base import Method
 from jepa.models import IJEPA, Embeddings, Tokens
 
-__all__ = ["MaskedJEPA", "kept_tokens", "mean_token"]
+__all__ = ["MaskedJEPA", "Patches", "kept_tokens", "mean_token"]
+
+
+class Patches(NamedTuple):
+    """What a model makes of the hidden patches of n images; a patch that lies in two targets stands here twice."""
+
+    indices: NDArray[np.int64]
+    """(n, K): where they are"""
+    valid: NDArray[np.bool_]
+    """(n, K): False where an entry is padding"""
+    prediction: NDArray[np.float32]
+    """(n, K, d)"""
+    target: NDArray[np.float32]
+    """(n, K, d), as the loss sees them"""
 
 
 class MaskedJEPA(Method[MaskedBatch]):
@@ -33,6 +48,20 @@ class MaskedJEPA(Method[MaskedBatch]):
     def _tokens(self, batch: MaskedBatch, asked: Masks | None = None) -> Tokens:
         seen, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
         return self.model(seen, batch.masks, true, asked)  # type: ignore[no-any-return]
+
+    def patches(self, batch: MaskedBatch) -> Patches:
+        """Return the predicted and true tokens of every target of the first context, patch by patch."""
+        m = batch.masks
+        n, targets = len(batch.images), len(m.target)
+        first = m._replace(context=m.context[:1], context_valid=m.context_valid and m.context_valid[:1])
+        z = self._tokens(batch._replace(masks=first))
+        indices = np.concatenate(m.target, axis=1)  # (n, M Kt)
+        valid = np.ones(indices.shape, bool) if m.target_valid is None else np.concatenate(m.target_valid, axis=1)
+
+        def joined(x: mt.Tensor) -> NDArray[np.float32]:
+            return x.numpy().reshape(targets, n, -1, x.shape[-1]).transpose(1, 0, 2, 3).reshape(n, -1, x.shape[-1])
+
+        return Patches(indices, valid, joined(z.prediction), joined(self.normalized(z.target)))
 
     def _embeddings(self, z: Tokens) -> Embeddings:
         prediction, target = z.prediction, self.normalized(z.target)

@@ -18,7 +18,7 @@ from jepa.runs.checkpoint import find_checkpoint, load_weights
 from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
 
-__all__ = ["Run", "features", "load_run", "random_twin"]
+__all__ = ["Run", "features", "load_run", "normalized", "random_twin"]
 
 Images = NDArray[np.float32]
 Split = Literal["train", "val"] | None
@@ -60,7 +60,7 @@ class Run:
 
     def normalized(self, images: Images) -> Images:
         """Return images in [0, 1] as the network sees them."""
-        return pipeline.normalize(self.config).apply(images, [None] * len(images))
+        return normalized(self.config, images)
 
     def validation_losses(self) -> dict[str, float]:
         """Return the held-out losses, with the true geometry and with another image's (see `Method.held_out`)."""
@@ -88,6 +88,11 @@ def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last")
     return Run(folder, config, method, device, step)
 
 
+def normalized(config: Config, images: Images) -> Images:
+    """Return images in [0, 1] as the network of this config sees them."""
+    return pipeline.normalize(config).apply(images, [None] * len(images))
+
+
 def features(model: Any, config: Config, images: Images) -> Images:
     """Return a model's features of normalised images: of evaluation.encoder, tokens pooled by evaluation.pool."""
     settings = config.evaluation
@@ -100,8 +105,11 @@ def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") 
 
     Without that calibration an untrained encoder with batch norm is weaker than it has to be, and a baseline too easy.
     """
+    generator = mt.default_generator().bit_generator
+    before = generator.state
     mt.manual_seed(seed)
     model = build(config, steps=1).model
+    mt.default_generator().bit_generator.state = before  # whoever is training draws on as if nothing had happened
     encoder = model.context_encoder
     norms: list[Any] = [layer for layer in encoder.layers() if isinstance(layer, mt.nn.BatchNorm2d)]
     encoder.train()

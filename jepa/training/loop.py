@@ -18,6 +18,7 @@ import numpy as np
 import minitensor as mt
 from jepa.config import Config, OptimConfig, TrainConfig, to_yaml
 from jepa.errors import RunError
+from jepa.evaluation.online import OnlineProbe
 from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
 from jepa.methods import Method, build
 from jepa.models import Embeddings
@@ -56,6 +57,9 @@ class Trainer:
         self.saved: int | None = None  # the step of the last checkpoint
         self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
         self.stopping = False
+        labelled = self.images.labels is not None and self.held_out.labels is not None
+        every = config.evaluation.every if labelled else 0
+        self.probe = OnlineProbe(config, self.images, self.held_out, device) if every else None
 
     # -- going on where it was left ----------------------------------------------------------------------------------
 
@@ -198,6 +202,14 @@ class Trainer:
         entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
         text = f"epoch {epoch + 1}/{-(-self.steps // self.per_epoch)} loss {e['loss']:.4f}"
         text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
+        last = self.step == self.steps
+        if self.probe is not None and (last or (epoch + 1) % self.config.evaluation.every == 0):
+            entry |= (probes := self.probe(self.method.model))
+            names = (("linear", "linear probe"), ("knn", "kNN"))
+            text += "".join(
+                f" {said} {100 * probes[f'probe/{name}']:.1f} % (untrained {100 * probes[f'probe/{name}_random']:.1f})"
+                for name, said in names
+            )
         text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['images_per_second']:.0f} img/s"
         log.epoch(entry, text)
         self.save(best=best)

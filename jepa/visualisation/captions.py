@@ -51,6 +51,28 @@ CAPTIONS = {
         free to stand apart from them). Blur is what is not in the embedding; a third row that is the same picture
         everywhere would mean that only the mean was predicted.""",
     ),
+    "predictions": (
+        "Masks, and what is predicted behind them",
+        """Second column: the patches that the context encoder sees; the predictor is told where the others lie. A
+        linear decoder, fitted on training images, turns tokens back into pixels: third column, from the true tokens of
+        the hidden patches, what a token keeps of its patch; fourth, from the predicted ones, what could be foreseen.
+        (Predictions are first brought among the true tokens by the best linear map.) Blur is what a token lacks.""",
+    ),
+    "attention": (
+        "Where it looks",
+        """Attention of one token in the last block, head by head, and its rollout: the share of each input patch in
+        that token after all blocks. All heads looking at one place, or evenly everywhere, would be a bad sign.""",
+    ),
+    "features": (
+        "Features as colours",
+        """Below each image its patches, coloured by the three directions in which the tokens of all these images differ
+        most. Alike colours are alike features; the parts of a thing should come apart from its ground.""",
+    ),
+    "neighbours": (
+        "What a prediction is taken for",
+        """The training images whose tokens, at the places that are hidden in the first column, are most like the
+        predicted ones (each less the mean of its place). They should continue what can be seen.""",
+    ),
     "embedding": (
         "Embeddings by class",
         """Held-out images, one point each, seen along the two directions of largest variance. No label was used in

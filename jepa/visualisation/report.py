@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
@@ -24,6 +25,7 @@ from jepa.visualisation.similarity import plot_similarity
 from jepa.visualisation.style import save
 from jepa.visualisation.summary import summary
 from jepa.visualisation.table import PROBES, ROWS, plot_probes
+from jepa.visualisation.tokens import plot_attention, plot_features, plot_neighbours, plot_predictions
 
 EXAMPLES = 64
 """Held-out images that the pictures of the model are made from."""
@@ -148,9 +150,26 @@ def _model_figures(
     if {"target", "decoded_target", "decoded_prediction"} <= found:
         shown = (examples[name][:8, 0] for name in ("target", "decoded_target", "decoded_prediction"))
         figures["reconstruction"] = plot_reconstruction(*shown)
+    if "grid" in found:
+        figures |= _token_figures(examples)
     if "embeddings" in found:
         figures["embedding"] = plot_embedding(examples["embeddings"], examples.get("labels"), examples.get("classes"))
     return figures
+
+
+def _token_figures(e: Mapping[str, Any]) -> dict[str, Figure]:
+    """Draw what a masked model shows (`jepa.evaluation.token_examples.token_examples`)."""
+    first, grid = 4, e["grid"]
+    few = {name: value[:first] for name, value in e.items() if isinstance(value, np.ndarray)}
+    images, hidden = few["images"], few["hidden"]
+    return {
+        "predictions": plot_predictions(
+            images, few["seen"], hidden, few["decoded_target"], few["decoded_prediction"], grid
+        ),
+        "attention": plot_attention(images, few["attention"], few["rollout"], grid, class_token=e["class_token"]),
+        "features": plot_features(e["images"][:16], e["tokens"][:16], grid),
+        "neighbours": plot_neighbours(images, hidden, few["neighbours"], few["neighbour_cosines"], grid),
+    }
 
 
 def _picture(run_dir: Path, name: str, figure: Figure) -> str:

@@ -1,0 +1,149 @@
+"""What a masked model makes of held-out images, as arrays: masks, tokens, attention, predictions, decoded patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.evaluation.attention import rollout
+from jepa.evaluation.retrieval import nearest
+from jepa.masks import to_binary
+from jepa.runs import pipeline
+from jepa.runs.run import Run
+
+__all__ = ["ridge", "token_examples"]
+
+Floats = NDArray[np.float32]
+BANK = 2000  # training images that predictions are looked up in, and that the decoder learns from
+EMBEDDED = 1000  # held-out images in the picture of the embedding space
+NEAREST = 5
+
+
+def token_examples(run: Run, count: int) -> dict[str, Any]:
+    """Return what `jepa.visualisation.report.draw` draws of a masked run, for `count` held-out images.
+
+    A patch decoder, the linear map from a target token to the patch's pixels that is best on training images, shows
+    what is in a token. Predictions are first brought among the true tokens by the best affine map on training images: a
+    contrastive loss asks a prediction to be nearest to its target, not to be equal to it.
+    """
+    run.model.eval()
+    method: Any = run.method
+    encoder = run.model.encoder(run.config.evaluation.encoder)
+    grid, side = encoder.grid, encoder.patch_size
+    train, held_out = run.dataset("train"), run.dataset("val")
+    order = np.random.default_rng(0).permutation(len(train))[:BANK]
+    loader = pipeline.loader(run.config, train, seed=run.config.seed + 2, drop_last=False)
+    with mt.no_grad():
+        batch, bank_images = loader.draw(order, progress=1.0)
+        batch = batch._replace(images=batch.target_images)  # without a change of colour in between
+        learnt = method.patches(batch)
+        tokens = run.model.encode_target(mt.Tensor(batch.target_images, device=run.device))
+        tokens = run.method.normalized(tokens).numpy()
+    shown = _shown(run, batch.target_images)
+    decode = ridge(tokens.reshape(-1, tokens.shape[2]), cut(shown, side).reshape(len(shown) * grid[0] * grid[1], -1))
+    estimate = ridge(learnt.prediction[learnt.valid], learnt.target[learnt.valid])
+
+    loader = pipeline.loader(run.config, held_out, seed=run.config.seed + 1, drop_last=False)
+    shuffled = np.random.default_rng(0).permutation(len(held_out))
+    with mt.no_grad():
+        batch, _ = loader.draw(shuffled[:count], progress=1.0)
+        batch = batch._replace(images=batch.target_images)
+        found = method.patches(batch)
+        images = mt.Tensor(batch.target_images, device=run.device)
+        own = encoder(images).numpy()[:, 0 if encoder.cls_token is None else 1 :]
+        maps = [m.numpy() for m in encoder.attention_maps(images)]
+    n, k, d = found.prediction.shape
+    aligned = estimate(found.prediction.reshape(n * k, d)).reshape(n, k, d)
+    patches = grid[0] * grid[1]
+    hidden = to_binary(found.indices, patches, found.valid)
+    seen = to_binary(batch.masks.context[0], patches, batch.masks.context_valid and batch.masks.context_valid[0])
+    predicted = _placed(aligned, found.indices, found.valid, patches)  # (n, N, d)
+    true = _placed(found.target, found.indices, found.valid, patches)
+    pictures = _shown(run, batch.target_images)
+    chosen = shuffled[:EMBEDDED]
+    return {
+        "images": pictures,
+        "grid": grid,
+        "seen": seen,
+        "hidden": hidden,
+        "decoded_prediction": paste(decode(predicted.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
+        "decoded_target": paste(decode(true.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
+        "prediction": found.prediction[:, :1],
+        "target_embedding": found.target[:, :1],
+        "tokens": own,
+        "attention": maps[-1],
+        "rollout": rollout(maps),
+        "class_token": encoder.cls_token is not None,
+        **_looked_up(predicted[:4], hidden[:4], tokens, shown),
+        "embeddings": run.features(run.normalized(held_out.images(chosen))),
+        "labels": None if held_out.labels is None else held_out.labels[chosen],
+        "classes": held_out.classes,
+    }
+
+
+def _looked_up(predicted: Floats, hidden: NDArray[np.bool_], tokens: Floats, images: Floats) -> dict[str, Any]:
+    """Return the training images whose true tokens, at the hidden places, are nearest to what is predicted there."""
+    indices, cosines = [], []
+    count = min(NEAREST, len(images))
+    for prediction, places in zip(predicted, hidden, strict=True):
+        query = (prediction[places] - tokens[:, places].mean(axis=0)).reshape(1, -1)  # what is special about this image
+        bank = (tokens[:, places] - tokens[:, places].mean(axis=0)).reshape(len(tokens), -1)
+        index, cosine = nearest(query, bank, count)
+        indices.append(index[0])
+        cosines.append(cosine[0])
+    return {"neighbours": images[np.array(indices)], "neighbour_cosines": np.array(cosines)}
+
+
+def ridge(x: Floats, y: Floats, damping: float = 1e-3) -> Any:
+    """Return the affine map (m, d) -> (m, e) that brings x nearest to y, slightly damped.
+
+    >>> f = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]]), damping=0)
+    >>> f(np.array([[10.0]])).round(6).tolist()
+    [[21.0]]
+    """
+    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+    centred = x - mean_x
+    gram = centred.T @ centred / len(x)  # (d, d)
+    held = gram + damping * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
+    weight = np.linalg.solve(held, centred.T @ (y - mean_y) / len(x))
+    return lambda z: (z - mean_x) @ weight + mean_y
+
+
+def cut(images: Floats, side: int) -> Floats:
+    """Return the patches of images (n, c, h, w), in raster order: (n, N, c · side · side).
+
+    >>> cut(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 1].tolist()
+    [2.0, 3.0, 6.0, 7.0]
+    """
+    n, c, h, w = images.shape
+    parts = images.reshape(n, c, h // side, side, w // side, side).transpose(0, 2, 4, 1, 3, 5)
+    return parts.reshape(n, (h // side) * (w // side), c * side * side)
+
+
+def paste(patches: Floats, grid: tuple[int, int], side: int) -> Floats:
+    """Return images (n, c, h, w) of which these are the patches (n, N, c · side · side), in [0, 1]: undoes `cut`."""
+    n, c = len(patches), patches.shape[2] // side**2
+    parts = patches.reshape(n, *grid, c, side, side).transpose(0, 3, 1, 4, 2, 5)
+    return np.clip(parts.reshape(n, c, grid[0] * side, grid[1] * side), 0, 1)
+
+
+def _placed(x: Floats, indices: NDArray[np.int64], valid: NDArray[np.bool_], count: int) -> Floats:
+    """Return tokens (n, K, d) at their places, (n, N, d); the mean of those that share one, 0 where there is none."""
+    placed = np.zeros((len(x), count, x.shape[2]), np.float32)
+    times = np.zeros((len(x), count, 1), np.float32)
+    rows = np.arange(len(x))[:, None]
+    np.add.at(placed, (rows, indices), x * valid[:, :, None])
+    np.add.at(times, (rows, indices), valid[:, :, None].astype(np.float32))
+    placed /= np.maximum(times, 1)
+    return placed
+
+
+def _shown(run: Run, x: Floats) -> Floats:
+    """Return images as they were before normalisation: (..., c, h, w) in [0, 1]."""
+    normalize = pipeline.normalize(run.config)
+    mean, std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (normalize.mean, normalize.std))
+    shown: Floats = np.clip(x * std + mean, 0, 1)
+    return shown
