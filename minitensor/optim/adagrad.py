@@ -19,6 +19,7 @@ class Adagrad(Optimizer):
         g ← g + weight_decay p
         v ← v + g²                       (v starts at initial_accumulator_value)
         p ← p - lr / (1 + (t - 1) lr_decay) · g / (√v + eps)
+
     Differs from PyTorch: no maximize, foreach, differentiable and fused.
 
     >>> from minitensor import Tensor

@@ -78,6 +78,7 @@ class LAMB(Optimizer):
         m ← β₁ m + (1 - β₁) g,   v ← β₂ v + (1 - β₂) g²
         r = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps) + weight_decay p
         p ← p - lr ‖p‖ / ‖r‖ r               (1 where a norm is 0)
+
     Differs from PyTorch: it has none.
 
     >>> from minitensor.nn import Linear

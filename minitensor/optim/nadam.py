@@ -49,6 +49,7 @@ class NAdam(_Corrected):
         μₜ = β₁ (1 - 0.96^(t · momentum_decay) / 2)
         m ← m + (1 - β₁)(g - m),   v ← v + (1 - β₂)(g² - v),   d = √(v / (1 - β₂ᵗ)) + eps
         p ← p - lr (1 - μₜ) / (1 - Πμ) · g / d - lr μₜ₊₁ / (1 - Πμ μₜ₊₁) · m / d        with Πμ = μ₁ ⋯ μₜ
+
     Differs from PyTorch: no maximize, foreach, capturable and differentiable.
 
     >>> from minitensor.nn import Linear
@@ -106,6 +107,7 @@ class RAdam(_Corrected):
         ρ∞ = 2 / (1 - β₂) - 1,   ρₜ = ρ∞ - 2 t β₂ᵗ / (1 - β₂ᵗ),   m̂ = m / (1 - β₁ᵗ)
         p ← p - lr m̂                                                          while ρₜ ≤ 5
         p ← p - lr m̂ √(1 - β₂ᵗ) / (√v + eps) · √((ρₜ-4)(ρₜ-2)ρ∞ / ((ρ∞-4)(ρ∞-2)ρₜ))   afterwards
+
     Differs from PyTorch: no maximize, foreach, capturable and differentiable.
 
     >>> from minitensor.nn import Linear

@@ -20,6 +20,7 @@ class RMSprop(Optimizer):
         v ← α v + (1 - α) g²            (centered: the variance v - a², with a ← α a + (1 - α) g)
         b ← momentum b + g / (√v + eps)
         p ← p - lr b
+
     Differs from PyTorch: no maximize, foreach, capturable and differentiable.
 
     >>> from minitensor import Tensor

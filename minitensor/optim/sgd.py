@@ -19,6 +19,7 @@ class SGD(Optimizer):
         g ← g + weight_decay p
         b ← momentum b + (1 - dampening) g        (b ← g at the first step)
         p ← p - lr b                              (nesterov: p - lr (g + momentum b))
+
     Raises ValueError for a negative setting, or nesterov without momentum or with dampening.
     Differs from PyTorch: no maximize, foreach, differentiable and fused.
 
