@@ -44,6 +44,22 @@ def power(a: Array, b: Array) -> Array:
     return a**b
 
 
+class _Power(type(power)):  # type: ignore[misc]
+    """The op, which looks at the exponent before it takes an unsigned base's dtype: there -1 would be 255."""
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        if len(args) == 2 and type(args[1]) is int and args[1] < 0:
+            if getattr(getattr(args[0], "dtype", None), "kind", "") == "u":
+                raise ValueError("power: an integer to a negative power is no integer: make one of them a float")
+        return super().__call__(*args, **settings)
+
+    def __repr__(self) -> str:
+        return f"op {self.name}({', '.join(self.arguments)})"
+
+
+power.__class__ = _Power
+
+
 def _power_base(g: Any, a: Any, b: Any) -> Any:
     if isinstance(b, (int, float, complex)):
         return g * (b * a ** (b - 1)) if b else nothing(g)

@@ -224,3 +224,10 @@ def test_swapaxes_and_transpose_refuse_what_numpy_refuses():
 def test_unknown_settings_are_named_at_the_door(call, text):
     with pytest.raises(TypeError, match=text):
         call()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int64"])
+def test_integers_have_no_negative_powers(dtype):
+    for call in (lambda x: x**-1, lambda x: mt.power(x, -2)):
+        with pytest.raises(ValueError, match="an integer to a negative power is no integer"):
+            call(mt.Tensor(np.array([1, 2], dtype)))

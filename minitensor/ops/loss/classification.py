@@ -57,7 +57,7 @@ def nll_loss(
     shape with "none". A place whose class is `ignore_index` counts neither in the sum nor in the mean; the mean of none
     is NaN. Raises IndexError for a class out of range, ValueError for shapes that do not fit, TypeError for a float
     target.
-    Differs from PyTorch: in nothing.
+    Differs from PyTorch: a target may be of any integer dtype.
 
     >>> import minitensor as mt
     >>> logp = mt.nn.functional.log_softmax(mt.Tensor([[0.0, 0.0], [0.0, 1.0]]), 1)
@@ -92,7 +92,7 @@ def cross_entropy(
     (1 - s) q + s / classes for s = label_smoothing (Szegedy et al. 2016). The mean is Σ L / Σ w_t over the classes t
     that count (NaN if none does), and over all places for float targets. Raises IndexError for a class out of range,
     ValueError for shapes that do not fit, a smoothing beyond [0, 1], or ignore_index >= 0 with float targets.
-    Differs from PyTorch: in nothing.
+    Differs from PyTorch: a target may be of any integer dtype.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.cross_entropy(mt.Tensor([[0.0, 0.0], [0.0, 1.0]]), mt.Tensor([0, 1]), reduction="none")
