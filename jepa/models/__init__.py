@@ -9,6 +9,7 @@ from jepa.models.jepa import Embeddings, JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.mlp_encoder import MLPEncoder
 from jepa.models.predictor import Predictor, encode_geometry
+from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
 from jepa.models.resnet import ResNet, resnet18, resnet34
 from jepa.models.vit import VisionTransformer, vit
 
@@ -32,8 +33,12 @@ __all__ = [
     "create_hjepa",
     "create_hjepa_from_config",
     "encode_geometry",
+    "from_pretrained",
+    "ijepa_encoder",
+    "load_ijepa_checkpoint",
     "resnet18",
     "resnet34",
+    "save_pretrained",
     "token_encoder",
     "vit",
 ]

@@ -1,0 +1,327 @@
+"""Models in folders; and checkpoints of I-JEPA's code, read without PyTorch and without running their pickle."""
+
+import json
+import os
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from jepa.config import JEPAConfig, ViTConfig
+from jepa.errors import RunError
+from jepa.models import (
+    HJEPA,
+    IJEPA,
+    ContextEncoder,
+    ConvNeXt,
+    EnergyTransformer,
+    JEPAModel,
+    MaskPredictor,
+    MLPEncoder,
+    ResNet,
+    VisionTransformer,
+)
+from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
+from jepa.models.settings import describe
+from jepa.models.torch_file import TorchFile
+
+MODELS: dict[str, Callable[[], mt.nn.Layer]] = {
+    "vit": lambda: VisionTransformer((16, 24), 4, 1, 12, 2, 3, 48 / 11, "learned", True, 0.1),
+    "energy": lambda: EnergyTransformer(16, 4, 3, 12, 5, 3, 2.0, hopfield="softmax", step=0.2),
+    "cnn": lambda: ContextEncoder(3, (4, 6), 5, norm="none", image_size=(8, 16)),
+    "resnet": lambda: ResNet((1, 2), width=4, channels=1, stem="imagenet"),
+    "convnext": lambda: ConvNeXt((1, 2), (4, 8), 4, scale="layer", drop_path=0.1),
+    "mlp": lambda: MLPEncoder((3, 4, 4), 6, width=5, depth=2),
+    "mlp without hidden layers": lambda: MLPEncoder(7, 6, depth=0),
+    "predictor": lambda: MaskPredictor((4, 6), 12, 8, 2, 2, 3.0, "learned", 0.1),
+    "crops": lambda: JEPAModel(JEPAConfig(widths=(4, 6), embedding_dim=5, target="stopgrad")),
+    "ijepa": lambda: IJEPA(
+        JEPAConfig(image_size=16, channels=1),
+        ViTConfig(dim=12, depth=2, heads=3, predictor_dim=8, predictor_depth=1, predictor_heads=2),
+    ),
+    "ijepa on energy": lambda: IJEPA(
+        JEPAConfig(image_size=16, target="stopgrad"),
+        ViTConfig(body="energy", dim=12, depth=2, heads=3, predictor_dim=8, predictor_depth=1, predictor_heads=2),
+    ),
+    "hjepa": lambda: HJEPA(EnergyTransformer(16, 4, 3, 12, 2, 3), 2, 8, 1, 2, 2.0, "learned", True, "shared"),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_come_back_as_they_were(name: str, tmp_path: Path) -> None:
+    mt.manual_seed(0)
+    model = MODELS[name]()
+    with mt.no_grad():
+        for p in model.parameters():
+            p[...] = mt.randn(p.shape)
+    mt.manual_seed(1)
+    again = from_pretrained(save_pretrained(model, tmp_path / "new" / "folder"))
+    assert type(again) is type(model) and repr(again) == repr(model) and not again.training
+    before, after = model.state_dict(), again.state_dict()
+    assert before.keys() == after.keys() and all(np.array_equal(before[k], after[k]) for k in before)
+    assert json.dumps(describe(again)) == json.dumps(describe(model))
+    own = [n for n, p in model.named_parameters() if p.requires_grad]
+    assert [n for n, p in again.named_parameters() if p.requires_grad] == own
+
+
+def test_a_frozen_encoder_in_float64_computes_the_same(tmp_path: Path) -> None:
+    mt.manual_seed(0)
+    encoder = VisionTransformer(8, 4, dim=8, depth=1, heads=2, positions="learned").to(dtype="float64")
+    encoder.requires_grad_(False)
+    images = mt.Tensor(np.random.default_rng(0).standard_normal((2, 3, 8, 8)))
+    assert np.array_equal(from_pretrained(save_pretrained(encoder, tmp_path))(images).numpy(), encoder(images).numpy())
+
+
+def test_a_class_of_ones_own_needs_a_model_to_put_the_weights_into(tmp_path: Path) -> None:
+    model = mt.nn.Sequential(mt.nn.Linear(2, 3))
+    save_pretrained(model, tmp_path)
+    with pytest.raises(RunError, match=r"is a Sequential, which is none of jepa.models: .* into=it"):
+        from_pretrained(tmp_path)
+    again = from_pretrained(tmp_path, into=mt.nn.Sequential(mt.nn.Linear(2, 3)))
+    assert np.array_equal(again[0].weight.numpy(), model[0].weight.numpy())
+
+
+def test_folders_that_hold_no_model(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="it needs config.json and model.safetensors"):
+        from_pretrained(tmp_path)
+    folder = save_pretrained(MLPEncoder(4, 2, depth=0), tmp_path)
+    config = (folder / "config.json").read_text()
+    for text, message in (
+        ("{", "cannot be read"),
+        (config.replace("MLPEncoder", "Unknown"), "describes no model"),
+        (config.replace('"dim": 2', '"dims": 2'), "describes no model"),
+        (config.replace('"dim": 2', '"dim": 3'), "do not fit"),
+    ):
+        (folder / "config.json").write_text(text)
+        with pytest.raises(RunError, match=message):
+            from_pretrained(folder)
+    (folder / "config.json").write_text(config)
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(RunError, match="is damaged"):
+        from_pretrained(folder)
+
+
+# -- PyTorch's files, written by hand ----------------------------------------------------------------------------------
+
+
+class TorchWriter:
+    """Writes a zip file as torch.save does: protocol 2, one storage for each array."""
+
+    kinds = {"f4": "Float", "f8": "Double", "f2": "Half", "i8": "Long", "u2": "BFloat16", "b1": "Bool"}
+
+    def __init__(self) -> None:
+        self.storages: list[bytes] = []
+
+    def text(self, s: str) -> bytes:
+        return b"X" + struct.pack("<I", len(s.encode())) + s.encode()
+
+    def value(self, x: Any) -> bytes:
+        if isinstance(x, bytes):
+            return x  # instructions, as they are
+        if isinstance(x, dict):
+            return b"ccollections\nOrderedDict\n)R(" + b"".join(self.value(v) for kv in x.items() for v in kv) + b"u"
+        if isinstance(x, str):
+            return self.text(x)
+        if isinstance(x, float):
+            return b"G" + struct.pack(">d", x)
+        if isinstance(x, int):
+            return b"J" + struct.pack("<i", x)
+        if isinstance(x, tuple):
+            return b"(" + b"".join(map(self.value, x)) + b"t"
+        return self.tensor(x)
+
+    def tensor(self, x: np.ndarray, numel: int | None = None, size: Any = None, stride: Any = None) -> bytes:
+        self.storages.append(x.tobytes())
+        kind = f"ctorch\n{self.kinds[x.dtype.str[1:]]}Storage\n".encode()
+        key, steps = str(len(self.storages) - 1), tuple(s // x.itemsize for s in x.strides)
+        storage = self.value(("storage", kind, key, "cuda:0", x.size if numel is None else numel)) + b"Q"
+        head = (storage, 0, x.shape if size is None else size, steps if stride is None else stride, b"\x89")
+        return b"ctorch._utils\n_rebuild_tensor_v2\n" + self.value((*head, b"ccollections\nOrderedDict\n)R")) + b"R"
+
+    def write(self, path: Path, x: Any, compression: int = zipfile.ZIP_STORED) -> Path:
+        with zipfile.ZipFile(path, "w", compression) as file:
+            file.writestr("archive/data.pkl", b"\x80\x02" + self.value(x) + b".")
+            for key, raw in enumerate(self.storages):
+                file.writestr(f"archive/data/{key}", raw)
+        return path
+
+
+def small(**settings: Any) -> VisionTransformer:
+    mt.manual_seed(3)
+    return VisionTransformer(**{"image_size": 12, "patch_size": 4, "dim": 192, "depth": 2, "heads": 3, **settings})
+
+
+def checkpoint(encoder: VisionTransformer) -> dict[str, Any]:
+    """What I-JEPA's code saves: parts with the prefix of distributed training, and the state of the training."""
+    state = {f"module.{name}": x for name, x in encoder.state_dict().items()}
+    target = {name: x * 2 for name, x in state.items()}
+    return {"encoder": state, "predictor": {}, "opt": {"lr": 0.1}, "target_encoder": target, "epoch": 3, "loss": 0.5}
+
+
+IMAGES = mt.Tensor(np.random.default_rng(0).standard_normal((2, 3, 12, 12)).astype(np.float32))
+
+
+def test_an_encoder_from_a_checkpoint(tmp_path: Path) -> None:
+    original = small(mlp_ratio=48 / 11)  # 837 hidden units: a ratio that has to come back exactly
+    path = TorchWriter().write(tmp_path / "a.pth.tar", checkpoint(original))
+    found = ijepa_encoder(path, "encoder")
+    assert found.extra_repr() == original.extra_repr()
+    assert np.array_equal(found(IMAGES).numpy(), original.eval()(IMAGES).numpy())
+    doubled = ijepa_encoder(path).state_dict()
+    assert all(np.array_equal(doubled[k], x * 2) for k, x in original.state_dict().items())
+    assert set(load_ijepa_checkpoint(path)) == {"encoder", "predictor", "target_encoder"}
+
+
+def test_the_same_checkpoint_written_by_pytorch(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    original = small()
+    content = checkpoint(original)
+    for part in ("encoder", "target_encoder"):
+        content[part] = {k: torch.from_numpy(x) for k, x in content[part].items()}
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.AdamW([weight])
+    weight.sum().backward()
+    optimizer.step()
+    torch.save({**content, "opt": optimizer.state_dict(), "scaler": None, "batch_size": 2048}, tmp_path / "a.pth.tar")
+    assert np.array_equal(ijepa_encoder(tmp_path / "a.pth.tar", "encoder")(IMAGES).numpy(), original(IMAGES).numpy())
+
+
+def test_every_dtype_and_layout_that_pytorch_writes(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    base = torch.arange(24.0).reshape(4, 6)
+    names = ("float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+    saved = {
+        "view": base[1:3, ::2],
+        "turned": base.T,
+        "number": torch.tensor(2.5),
+        "empty": torch.zeros(0, 3),
+        "parameter": torch.nn.Parameter(base),
+        **{name: torch.tensor([0, 1, 3]).to(getattr(torch, name)) for name in names},
+    }
+    torch.save({**saved, "bfloat16": torch.tensor([1.5, -3e38, 1e-40]).bfloat16()}, tmp_path / "a.pt")
+    with TorchFile(tmp_path / "a.pt") as file:
+        for name, tensor in saved.items():
+            found, expected = file.array(file.content[name]), tensor.detach().numpy()
+            assert found.dtype == expected.dtype and found.shape == expected.shape and np.array_equal(found, expected)
+        half = file.array(file.content["bfloat16"])
+    assert half.dtype == np.float32
+    assert np.array_equal(half, torch.tensor([1.5, -3e38, 1e-40]).bfloat16().float().numpy())
+    if hasattr(torch.serialization, "_legacy_save"):
+        torch.save(saved, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+        with pytest.raises(RunError, match=r"is no zip file of torch.save.*torch.load\('old.pt', map_location='cpu'\)"):
+            TorchFile(tmp_path / "old.pt")
+
+
+class Attack:
+    """An object whose pickle runs a command when it is read the usual way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_that_runs_something_is_refused_and_runs_nothing(protocol: int, tmp_path: Path) -> None:
+    program = pickle.dumps({"encoder": Attack(tmp_path / "made")}, protocol)
+    with zipfile.ZipFile(tmp_path / "bad.pth.tar", "w") as file:
+        file.writestr("archive/data.pkl", program)
+    with pytest.raises(RunError, match=r"is refused: its pickle .* which a file of weights does not need; nothing"):
+        load_ijepa_checkpoint(tmp_path / "bad.pth.tar")
+    assert not (tmp_path / "made").exists()
+    pickle.loads(program)  # and this is what it would have done
+    assert (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"cos\nsystem\n(X\x02\x00\x00\x00lstR", "names os.system"),
+        (b"cbuiltins\neval\n", "names builtins.eval"),
+        (b"ctorch\nload\n", "names torch.load"),
+        (b"ctorch.storage\nFloatStorage\n", "names torch.storage.FloatStorage"),
+        (b"ccollections\nOrderedDict\n(I1\ntR", "calls collections.OrderedDict"),
+        (b"ctorch\nFloatStorage\n)R", "calls torch.FloatStorage"),
+        (b"(ios\nsystem\n", "uses the instruction INST"),
+        (b"ccollections\nOrderedDict\n)\x81", "uses the instruction NEWOBJ"),
+        (b"X\x01\x00\x00\x00a}b", "uses the instruction BUILD"),
+        (b"(X\x01\x00\x00\x00aNNNNtQ", "has data that is no storage"),
+    ],
+)
+def test_what_a_pickle_may_not_say(content: bytes, text: str, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=text):
+        TorchFile(TorchWriter().write(tmp_path / "a.pt", content))
+
+
+@pytest.mark.parametrize("content", [b"", b"h\x05", b"t", b"(NQ", b"\xff", b"NNs", b"X\xff\x00\x00\x00a", b"NR"])
+def test_damaged_programs_are_one_error(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is damaged|is refused"):
+        TorchFile(TorchWriter().write(tmp_path / "a.pt", content))
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"size": (7,)},
+        {"size": (2**20, 2**20), "stride": (0, 0)},  # 2^40 numbers out of one
+        {"stride": (2,)},
+        {"stride": (-1,)},
+        {"numel": 9},
+    ],
+)
+def test_tensors_that_reach_beyond_their_numbers(layout: dict[str, Any], tmp_path: Path) -> None:
+    writer = TorchWriter()
+    path = writer.write(tmp_path / "a.pt", writer.tensor(np.ones(6, np.float32), **layout))
+    with TorchFile(path) as file, pytest.raises(RunError, match="is damaged: a tensor of shape"):
+        file.array(file.content)
+
+
+def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        ijepa_encoder(tmp_path / "none.pth.tar")
+    (tmp_path / "text.pth.tar").write_text("hello")
+    with pytest.raises(RunError, match="is no zip file of torch.save"):
+        ijepa_encoder(tmp_path / "text.pth.tar")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as file:
+        file.writestr("a.txt", "hello")
+    with pytest.raises(RunError, match="has 0 data.pkl, not one"):
+        ijepa_encoder(tmp_path / "other.zip")
+    content = {"model": {"a": np.ones(3, np.float32)}, "epoch": 1}
+    with pytest.raises(RunError, match="it has no 'target_encoder', but epoch, model"):
+        ijepa_encoder(TorchWriter().write(tmp_path / "b.pth.tar", content))
+    with pytest.raises(RunError, match="compressed, which torch.save never does"):
+        ijepa_encoder(TorchWriter().write(tmp_path / "c.pth.tar", content, zipfile.ZIP_DEFLATED))
+    whole = TorchWriter().write(tmp_path / "d.pth.tar", checkpoint(small())).read_bytes()
+    position = whole.index(b"archive/data/1") + 40
+    (tmp_path / "d.pth.tar").write_bytes(whole[:position] + bytes([whole[position] ^ 255]) + whole[position + 1 :])
+    with pytest.raises(RunError, match=r"is damaged: archive/data/\d+ in it cannot be read"):
+        load_ijepa_checkpoint(tmp_path / "d.pth.tar")
+
+
+def test_encoders_that_cannot_be_told(tmp_path: Path) -> None:
+    odd = small(dim=24)
+    path = TorchWriter().write(tmp_path / "odd.pth.tar", checkpoint(odd))
+    with pytest.raises(RunError, match="has dim 24, which no named size has: say how many heads"):
+        ijepa_encoder(path)
+    assert np.array_equal(ijepa_encoder(path, "encoder", heads=3)(IMAGES).numpy(), odd(IMAGES).numpy())
+    wide = small(image_size=(12, 16))
+    with pytest.raises(RunError, match="12 positions, which are no square grid"):
+        ijepa_encoder(TorchWriter().write(tmp_path / "wide.pth.tar", checkpoint(wide)))
+    content = checkpoint(small())
+    del content["target_encoder"]["module.norm.bias"]
+    with pytest.raises(RunError, match="is no I-JEPA encoder: .*missing: norm.bias"):
+        ijepa_encoder(TorchWriter().write(tmp_path / "less.pth.tar", content))
+    with pytest.raises(RunError, match="is no vision transformer"):
+        load = {**content, "target_encoder": {"a": np.ones(3, np.float32)}}
+        ijepa_encoder(TorchWriter().write(tmp_path / "none.pth.tar", load))
+    with pytest.raises(ValueError, match="which is 'target_encoder' or 'encoder'; got 'predictor'"):
+        ijepa_encoder(path, "predictor")
