@@ -9,10 +9,13 @@ from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.axes import Axis, reduced
 from minitensor.ops.elementwise import abs, astype, conj, equal, real, sqrt, where
+from minitensor.ops.matrices import matrices
 from minitensor.ops.reduce import max, min, sum
-from minitensor.promotion import default_float
+from minitensor.ops.shape import moveaxis, reshape
+from minitensor.ops.singular import svdvals
+from minitensor.promotion import default_float, refuse_complex
 
-__all__ = ["norm"]
+__all__ = ["matrix_norm", "norm", "vector_norm"]
 
 Array = Any
 
@@ -57,11 +60,24 @@ def _vector(x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
     return _power(x, order, axis, keepdims)
 
 
+def _of_singular_values(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if x.dtype.kind == "c":
+        refuse_complex(f"norm of order {order!r}", x.dtype)
+    values = svdvals(moveaxis(x, source=axes, destination=(-2, -1)))  # (..., k)
+    if order == "nuc" or (order == 2 and not values.shape[-1]):
+        y = sum(values, axis=-1)
+    else:
+        y = (max if order == 2 else min)(values, axis=-1)
+    return reshape(y, shape=[1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else y
+
+
 def _matrix(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if order in (None, "fro"):
         return _vector(x, 2, axes, keepdims)
+    if order in (2, -2, "nuc"):
+        return _of_singular_values(x, order, axes, keepdims)
     if order not in (1, -1, math.inf, -math.inf):
-        raise ValueError(f"norm: a matrix has norms 'fro', 1, -1, inf, -inf of its entries; got {order!r}")
+        raise ValueError(f"norm: a matrix has norms 'fro', 'nuc', 1, -1, 2, -2, inf and -inf; got {order!r}")
     row, column = axes
     sums = sum(abs(x), axis=row if order in (1, -1) else column, keepdims=True)
     return (max if order > 0 else min)(sums, axis=axes, keepdims=keepdims)  # one of the axes has length 1 by now
@@ -72,10 +88,10 @@ def norm(x: Array, *, ord: float | str | None = None, axis: Axis = None, keepdim
     """y = (Σ |x|ᵖ)^(1/p) for a vector and p = ord, √(Σ x²) if it is None.
 
     inf is the largest |x|, -inf the smallest, 0 how many are not 0. Of a matrix (two axes), "fro" is √(Σ x²), 1 the
-    largest sum of a column, inf of a row, -1 and -inf the smallest; norms of the singular values are in `linalg`. axis
-    None is all entries if ord is None, else the one or two axes of x. The gradient at 0 is 0; where several are largest
-    they share it. Integers give the default float. ValueError for another order or number of axes, and for the largest
-    of no entries.
+    largest sum of a column, inf of a row, -1 and -inf the smallest; "nuc" is the sum of the singular values, 2 the
+    largest, -2 the smallest. axis None is all entries if ord is None, else the one or two axes of x. The gradient at 0
+    is 0 (of singular values, U Vh); where several are largest they share it. Integers give the default float.
+    ValueError for another order or number of axes, and for the largest of no entries.
     Differs from NumPy: of no entries there is no inf norm. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
@@ -91,3 +107,34 @@ def norm(x: Array, *, ord: float | str | None = None, axis: Axis = None, keepdim
             f"norm: a norm runs over one axis or two; got {len(axes)} of shape {x.shape}: name them by axis"
         )
     return _matrix(x, ord, axes, keepdims) if len(axes) == 2 else _vector(x, ord, axes, keepdims)
+
+
+@composite(complex=True)
+def vector_norm(x: Array, *, axis: Axis = None, keepdims: bool = False, ord: float | None = 2) -> Array:
+    """y = (Σ |x|ᵖ)^(1/p), p = ord, of the vectors along an axis, or of all entries along several
+
+    axis None is all axes. Orders, edges and errors as in `norm`.
+    Differs from NumPy: of no entries there is no inf norm. Differs from PyTorch: in nothing.
+
+    >>> import minitensor as mt
+    >>> mt.linalg.vector_norm([[3.0, 4.0], [0.0, 0.0]], axis=1)
+    Tensor float32 (2,): [5. 0.]
+    """
+    x = astype(x, dtype=default_float) if x.dtype.kind in "biu" else x
+    return _vector(x, ord, axis, keepdims)
+
+
+@composite(complex=True)
+def matrix_norm(x: Array, *, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
+    """y = the norm of the matrices in the last two axes: "fro", "nuc", 1, -1, 2, -2, inf or -inf
+
+    (..., n, m) -> (...), or (..., 1, 1) with keepdims. Orders, edges and errors as in `norm`.
+    Differs from NumPy: of no entries there is no inf norm. Differs from PyTorch: it is always the last two axes.
+
+    >>> import minitensor as mt
+    >>> mt.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]], ord="nuc")
+    Tensor float32 (): 7.
+    """
+    matrices("matrix_norm", x)
+    x = astype(x, dtype=default_float) if x.dtype.kind in "biu" else x
+    return _matrix(x, ord, (len(x.shape) - 2, len(x.shape) - 1), keepdims)

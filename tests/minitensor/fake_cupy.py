@@ -209,9 +209,29 @@ FFT = """fft fft2 fftfreq fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft ir
     rfftn"""
 
 
+LINALG = "cholesky det eigh eigvalsh inv matrix_power matrix_rank norm pinv qr slogdet solve svd tensorinv tensorsolve"
+
+
+class _LinAlg(_Part):
+    """`cupy.linalg`: systems of one shape of stack only, as CuPy solves them, and nothing without entries."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = super().__getattr__(name)
+
+        def call(a: Any, *args: Any, **kwargs: Any) -> Any:
+            if name == "solve" and a.shape[:-2] != args[0].shape[:-2]:
+                raise ValueError("a must have (..., M, M) shape and b must have (..., M) or (..., M, K)")
+            if 0 in a.shape:
+                raise ValueError(f"cupy.linalg.{name}: an array of shape {a.shape} has no entries")
+            return function(a, *args, **kwargs)
+
+        return call
+
+
 class _Module(ModuleType):
     ndarray = FakeArray
     fft = _Part(np.fft, FFT)
+    linalg = _LinAlg(np.linalg, LINALG)
 
     def __getattr__(self, name: str) -> Any:
         if name in MISSING or not hasattr(np, name):

@@ -364,7 +364,7 @@ REFUSED: dict[str, tuple[Any, Any, Any, str]] = {
         lambda: mt.norm(mt.zeros((2, 2)), 3),
         lambda: torch.linalg.norm(u(2, 2), 3),
         ValueError,
-        "norm: a matrix has norms 'fro', 1, -1, inf, -inf",
+        "norm: a matrix has norms 'fro', 'nuc', 1, -1, 2, -2, inf and -inf",
     ),
 }
 
