@@ -12,7 +12,7 @@ from minitensor.graph import Variable, state, switch
 
 __all__ = ["FLOAT32", "HALF", "autocast", "cast"]
 
-HALF = frozenset({"bmm"})  # all products of matrices are made of it: linear, convolution, attention, einsum
+HALF = frozenset({"bmm", "linear"})  # of bmm all products of matrices are made: convolution, attention, einsum
 FLOAT32 = frozenset(
     """exp log log1p power square sum cumsum logsumexp softmax log_softmax masked_softmax mean var std layer_norm
     batch_norm cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
