@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from numpy.linalg import LinAlgError
 
 from minitensor.functions.operands import public, tensor
-from minitensor.functions.products import matmul, tensordot, vecdot
+from minitensor.functions.products import cross, matmul, tensordot, vecdot
 from minitensor.functions.reduce import norm
 from minitensor.functions.shape import outer
 from minitensor.ops import condition, determinant, least_squares, orthogonal, products, singular, solving, symmetric
@@ -25,7 +25,6 @@ __all__ = [
 
 cholesky = public(symmetric.cholesky)
 cond = public(condition.cond)
-cross = public(products.cross)
 det = public(determinant.det)
 eigvalsh = public(symmetric.eigvalsh)
 inv = public(solving.inv)

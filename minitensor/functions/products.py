@@ -6,9 +6,10 @@ from minitensor.functions.operands import public, tensor
 from minitensor.ops import covariance, distance, linalg, products
 from minitensor.tensor import Tensor
 
-__all__ = ["cdist", "corrcoef", "cov", "dot", "einsum", "inner", "matmul", "tensordot", "vdot", "vecdot"]
+__all__ = ["cdist", "corrcoef", "cov", "cross", "dot", "einsum", "inner", "matmul", "tensordot", "vdot", "vecdot"]
 
 cdist = public(distance.cdist)
+cross = public(products.cross)
 dot = public(products.dot)
 inner = public(products.inner)
 matmul = public(linalg.matmul)

@@ -24,7 +24,7 @@ def cond(x: Array, *, p: float | str | None = None) -> Array:
     """y = ‖x‖ ‖x⁻¹‖, by how much the relative error of b may grow in the solution of x y = b
 
     (..., n, m) -> (...) for p None or 2, the largest over the smallest singular value, and -2, the inverse of that;
-    (..., n, n) -> (...) for another norm of `matrix_norm`. A singular matrix has inf. Integers give the default float.
+    (..., n, n) -> (...) for another norm of `matrix_norm`. A matrix that is singular to the last bit has inf.
     Raises LinAlgError for no entries, other shapes, and NaN and inf; ValueError for another norm.
     Differs from NumPy: integers give float32; NaN is refused. Differs from PyTorch: for no entries there is none.
 

@@ -46,9 +46,10 @@ def det(a: Array) -> Array:
 
     (..., n, n) -> (...); of the (0, 0) matrix it is 1. The gradient is the matrix of cofactors, from the singular
     values without a division: right at singular matrices too, at the first and the second order (the third is NaN
-    there). Integers give the default float. Raises LinAlgError, a ValueError, for matrices that are not square.
-    Differs from NumPy: integers give float32. Differs from PyTorch: the second order at matrices of equal singular
-    values, the unit matrix for one, is right.
+    there). Integers give the default float; NaN gives NaN, with NumPy's warning. Raises LinAlgError, a ValueError, for
+    matrices that are not square.
+    Differs from NumPy: integers give float32. Differs from PyTorch: at some singular matrices its gradient is 0 unless
+    `create_graph`.
 
     Giles (2008), Collected matrix derivative results for forward and reverse mode algorithmic differentiation, 2.2.4.
 

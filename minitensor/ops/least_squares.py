@@ -134,5 +134,5 @@ def lstsq(a: Array, b: Array, *, rcond: float | None = None) -> tuple[Array, Arr
     if n > m and bool(all(equal(rank, m))):
         residuals = sum(square(bmm(a, x) - right), axis=-2)
     else:
-        residuals = ravel(right)[:0]
+        residuals = ravel(x)[:0]
     return x[..., 0] if vector else x, residuals, rank, svdvals(a)

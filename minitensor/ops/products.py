@@ -141,10 +141,10 @@ def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
     """y = a × b = (a₂ b₃ - a₃ b₂, a₃ b₁ - a₁ b₃, a₁ b₂ - a₂ b₁) along an axis of length 3 of both
 
     (..., 3), (..., 3) -> (..., 3); the other axes broadcast. Raises ValueError for another length.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: one axis for all, as in its linalg. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
-    >>> mt.linalg.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    >>> mt.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     Tensor float32 (3,): [0. 0. 1.]
     """
     a, b = _lanes("cross", a, b, axis)

@@ -145,7 +145,10 @@ def matrix_power(a: Array, *, n: int) -> Array:
     >>> mt.linalg.matrix_power([[1, 1], [0, 1]], 5)
     Tensor int64 (2, 2): [[1 5] [0 1]]
     """
-    k, n = square("matrix_power", a), integer(n)
+    k = square("matrix_power", a)
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"matrix_power: n is a whole number of factors; got {n!r}")
+    n = integer(n)
     if n < 0:
         a, n = inverse(a), -n
     y: Any = None

@@ -70,6 +70,8 @@ case(solving.solve_triangular, well(2, 2, 2), normal(2, 1), upper=True, note="up
      ref=lambda a, b: np.linalg.solve(np.triu(a), np.broadcast_to(b, (2, 2, 1))))  # fmt: skip
 case(solving.solve_triangular, normal(3, 3), normal(2, 3), left=False, unitriangular=True, note="right, unit",
      ref=lambda a, b: b @ np.linalg.inv(np.tril(a, -1) + np.eye(3)))  # fmt: skip
+case(solving.solve_triangular, plane(2, 2), plane(2, 1), note="complex",
+     ref=lambda a, b: np.linalg.solve(np.tril(a), b))  # fmt: skip
 for n_ in (-3, -1, 1, 2, 5):
     case(solving.matrix_power, well(2, 2), n=n_, ref=partial(np.linalg.matrix_power, n=n_), note=f"n {n_}")
     case(solving.matrix_power, plane(2, 2), n=n_, ref=partial(np.linalg.matrix_power, n=n_), note=f"complex n {n_}")
