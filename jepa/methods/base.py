@@ -54,7 +54,11 @@ class Method(ABC, Generic[B]):
     def loss(self, batch: B) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the named parts of the loss ("loss" is the one to minimise) and the embeddings they come from."""
         embeddings = self.embed(batch)
-        return self.objective(embeddings), embeddings
+        return self.compare(embeddings, batch), embeddings
+
+    def compare(self, embeddings: Embeddings, batch: B) -> dict[str, mt.Tensor]:
+        """Return the named parts of the loss of a batch's embeddings."""
+        return self.objective(embeddings)
 
     def groups(self, weight_decay: float) -> list[dict[str, Any]]:
         """Return the optimizer's groups: weights decay; biases and the scales of normalisation (vectors) do not."""
@@ -97,12 +101,12 @@ class Method(ABC, Generic[B]):
         with mt.no_grad():
             for batch in batches:
                 n = len(batch[0])
-                right += self._prediction_loss(self.embed(batch)) * n
-                wrong += self._prediction_loss(self.misled(batch)) * n
+                right += self._prediction_loss(self.embed(batch), batch) * n
+                wrong += self._prediction_loss(self.misled(batch), batch) * n
                 count += n
         self.model.train(training)
         return {"loss": right / count, "shuffled": wrong / count, "ratio": wrong / right} if count else {}
 
-    def _prediction_loss(self, embeddings: Embeddings) -> float:
-        parts = self.objective(embeddings)
+    def _prediction_loss(self, embeddings: Embeddings, batch: B) -> float:
+        parts = self.compare(embeddings, batch)
         return float(parts.get("invariance", parts["loss"]))

@@ -36,6 +36,7 @@ class MaskedJEPA(Method[MaskedBatch]):
     def __init__(self, config: Config, steps: int) -> None:
         super().__init__(config, steps)
         self.model = IJEPA(config.model, config.vit)
+        self.contrastive = config.loss.name == "infonce"
 
     def embed(self, batch: MaskedBatch) -> Embeddings:
         """Return mean context embeddings (E n, d), predicted and true tokens (M E n, Kt, d), as the loss sees them."""
@@ -48,6 +49,19 @@ class MaskedJEPA(Method[MaskedBatch]):
     def _tokens(self, batch: MaskedBatch, asked: Masks | None = None) -> Tokens:
         seen, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
         return self.model(seen, batch.masks, true, asked)  # type: ignore[no-any-return]
+
+    def compare(self, embeddings: Embeddings, batch: MaskedBatch) -> dict[str, mt.Tensor]:
+        """Return the loss; a contrastive one is the mean over the targets, each compared within the batch.
+
+        So a token is told from those at the same and at other places of the same target in all images: a quarter of
+        the pairs of four targets together, at a quarter of the cost.
+        """
+        count = len(batch.masks.target)
+        if not self.contrastive or batch.masks.target_valid is not None:
+            return self.objective(embeddings)
+        sides = (mt.split(x, count, axis=0) for x in (embeddings.prediction, embeddings.target))
+        found = [self.objective(embeddings._replace(prediction=p, target=t)) for p, t in zip(*sides, strict=True)]
+        return {name: mt.stack([parts[name] for parts in found]).mean() for name in found[0]}
 
     def patches(self, batch: MaskedBatch) -> Patches:
         """Return the predicted and true tokens of every target of the first context, patch by patch."""

@@ -131,7 +131,7 @@ def test_it_learns_and_uses_where_the_targets_are() -> None:
         optimizer.step()
         made.after_step(step)
         losses.append(float(loss))
-    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
+    assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:5])
     masks = MultiBlockMasks(min_keep=2).sample((4, 4), 32, np.random.default_rng(999))
     held_out = made.held_out([MaskedBatch(images, images, masks, np.arange(32))])
     assert held_out["ratio"] > 1.05  # told another image's places, it predicts worse
