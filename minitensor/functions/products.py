@@ -48,12 +48,14 @@ corrcoef.__doc__, corrcoef.__module__ = covariance.corrcoef.__doc__, "minitensor
 def einsum(subscripts: str, *xs: Any) -> Tensor:
     """y = Σ of the products of the operands' entries over all letters that are not in the result, Einstein's sum.
 
-    Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`, such as "ij,jk->ik". Raises ValueError if a
-    letter stands for two lengths, or the result names one that no operand has.
-    Differs from NumPy and PyTorch: axes of length 1 do not broadcast.
+    Letters, "..." and repeated letters (diagonals), such as "ij,jk->ik"; axes of length 1 broadcast. Raises ValueError
+    if a letter stands for two lengths, or the result names one that no operand has.
+    Differs from NumPy and PyTorch: no list of axes in place of the letters.
 
     >>> import minitensor as mt
     >>> mt.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
     Tensor float32 (2,): [3. 7.]
     """
-    return linalg.einsum(*map(tensor, xs), subscripts=subscripts)  # type: ignore[no-any-return]
+    operands, subscripts = linalg.without_ones([tensor(x) for x in xs], subscripts)
+    y: Tensor = linalg.einsum(*operands, subscripts=subscripts)
+    return y

@@ -12,10 +12,10 @@ from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
-from minitensor.ops.shape import common_shape
+from minitensor.ops.shape import common_shape, squeeze
 from minitensor.promotion import default_complex, default_float, settle
 
-__all__ = ["bmm", "einsum", "linear", "matmul", "operands"]
+__all__ = ["bmm", "einsum", "linear", "matmul", "operands", "without_ones"]
 
 Array = Any
 
@@ -121,6 +121,23 @@ def _check_lengths(terms: Sequence[str], shapes: Sequence[Sequence[int]], out: s
         raise ValueError(f"einsum: the letter {missing[0]!r} of the result is in no operand")
 
 
+def without_ones(xs: Sequence[Any], subscripts: str) -> tuple[list[Any], str]:
+    """Take off the axes of length 1 whose letter is longer elsewhere: an operand without the letter is broadcast.
+
+    >>> without_ones([np.ones((2, 1)), np.ones(3)], "ij,j->i")[1]
+    'i,j->i'
+    """
+    terms, out = _labels(subscripts, [len(x.shape) for x in xs])
+    longer = {c for t, x in zip(terms, xs, strict=True) for c, n in zip(t, x.shape, strict=True) if n != 1}
+    spelled, kept = [], []
+    for t, x in zip(terms, xs, strict=True):
+        ones = {c for c in t if c in longer and all(x.shape[i] == 1 for i, d in enumerate(t) if d == c)}
+        axes = tuple([i for i, c in enumerate(t) if c in ones])
+        kept.append(squeeze(x, axis=axes) if axes else x)
+        spelled.append("".join([c for c in t if c not in ones]))
+    return kept, f"{','.join(spelled)}->{out}"
+
+
 def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
     """Two operands without repeated letters, as one batched matrix product."""
     for_a = [c for c in la if c in lb or c in out]
@@ -143,7 +160,8 @@ def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
 def einsum(*xs: Array, subscripts: str) -> Array:
     """Einstein's sum, `einsum(a, b, subscripts="ij,jk->ik")`: products, summed over the letters not in the result
 
-    Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`; axes of length 1 do not broadcast.
+    Letters, "..." and repeated letters (diagonals) as in `numpy.einsum`; a letter has one length (`mt.einsum` takes the
+    axes of length 1 that are to be broadcast off first).
     """
     terms, out = _labels(subscripts, [x.ndim for x in xs])
     _check_lengths(terms, [x.shape for x in xs], out)

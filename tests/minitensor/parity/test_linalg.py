@@ -31,6 +31,22 @@ def test_einsum_random_subscripts():
         )
 
 
+def test_einsum_broadcasts_axes_of_length_1():
+    for subscripts, *shapes in (
+        ("...i,...i->...", (1, 3), (2, 3)),
+        ("...ij,...jk->...ik", (2, 1, 2, 3), (4, 3, 1)),
+        ("ij,j->i", (2, 1), (3,)),
+        ("ii,i->i", (1, 1), (3,)),
+        ("ij,jk,kl->il", (2, 3), (1, 2), (2, 1)),
+        ("i,i->i", (0,), (1,)),
+    ):
+        agree(
+            lambda *xs, s=subscripts: mt.einsum(s, *xs),
+            lambda *xs, s=subscripts: torch.einsum(s, *xs),
+            *(normal(*s) for s in shapes),
+        )
+
+
 @pytest.mark.parametrize(
     ("a", "b"), [((3,), (3,)), ((3,), (2, 3, 4)), ((2, 4, 3), (3,)), ((2, 1, 4, 3), (5, 3, 2)), ((4, 3), (3, 2))]
 )
