@@ -3,28 +3,35 @@
 from jepa.models.convnext import ConvNeXt, convnext
 from jepa.models.encoder import ContextEncoder, TargetEncoder
 from jepa.models.energy import EnergyTransformer
+from jepa.models.generic import JEPA
 from jepa.models.hjepa import HJEPA, create_hjepa, create_hjepa_from_config
 from jepa.models.ijepa import IJEPA, TokenModel, Tokens, token_encoder
 from jepa.models.jepa import Embeddings, JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.mlp_encoder import MLPEncoder
 from jepa.models.predictor import Predictor, encode_geometry
+from jepa.models.predictors import AttentionPredictor, MLPPredictor
 from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
 from jepa.models.resnet import ResNet, resnet18, resnet34
+from jepa.models.sequence import SequenceEncoder
 from jepa.models.vit import VisionTransformer, vit
 
 __all__ = [
     "HJEPA",
     "IJEPA",
+    "JEPA",
+    "AttentionPredictor",
     "ContextEncoder",
     "ConvNeXt",
     "Embeddings",
     "EnergyTransformer",
     "JEPAModel",
     "MLPEncoder",
+    "MLPPredictor",
     "MaskPredictor",
     "Predictor",
     "ResNet",
+    "SequenceEncoder",
     "TargetEncoder",
     "TokenModel",
     "Tokens",

@@ -25,8 +25,8 @@ PARTS = ("encoder", "predictor", "target_encoder")
 def save_pretrained(model: mt.nn.Layer, folder: str | Path) -> Path:
     """Write a model to a folder: config.json, its class and settings, and model.safetensors, its weights.
 
-    For every encoder, predictor and JEPA of `jepa.models`. A class of your own is written too; it comes back by
-    `from_pretrained(folder, into=YourClass(...))`.
+    For every encoder, predictor and JEPA of `jepa.models`. One of your own, or with a part or a loss of your own, is
+    written too; it comes back by `from_pretrained(folder, into=YourClass(...))`.
 
     >>> import tempfile
     >>> folder = save_pretrained(VisionTransformer(8, 4, dim=8, depth=1, heads=2), tempfile.mkdtemp())
@@ -59,8 +59,8 @@ def from_pretrained(folder: str | Path, into: mt.nn.Layer | None = None, device:
         if not isinstance(description, dict) or "settings" not in description:
             name = description.get("class", "?") if isinstance(description, dict) else "?"
             raise RunError(
-                f"the model in {folder} is a {name}, which is none of jepa.models: make one and call "
-                "from_pretrained(folder, into=it)"
+                f"the model in {folder} is a {name}, which is none of jepa.models or has parts that are none: make one "
+                "and call from_pretrained(folder, into=it)"
             )
         try:
             into = build(description)

@@ -12,12 +12,15 @@ from jepa.config import JEPAConfig, ViTConfig
 from jepa.models.convnext import ConvNeXt
 from jepa.models.encoder import ContextEncoder
 from jepa.models.energy import EnergyTransformer
+from jepa.models.generic import JEPA, LOSSES
 from jepa.models.hjepa import HJEPA
 from jepa.models.ijepa import IJEPA
 from jepa.models.jepa import JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.mlp_encoder import MLPEncoder
+from jepa.models.predictors import AttentionPredictor, MLPPredictor
 from jepa.models.resnet import ResNet
+from jepa.models.sequence import SequenceEncoder
 from jepa.models.vit import VisionTransformer
 
 __all__ = ["build", "describe"]
@@ -125,6 +128,48 @@ def _mask_predictor(m: Any) -> dict[str, Any]:
     }
 
 
+def _attention_predictor(m: Any) -> dict[str, Any]:
+    width, dim = m.embed.weight.shape
+    return {
+        "grid": m.grid,
+        "dim": dim,
+        "width": width,
+        "depth": len(m.blocks),
+        "heads": m.blocks[0].attn.heads,
+        "mlp_ratio": _ratio(m.blocks[0].mlp.fc1.weight.shape[0], width),
+        "positions": _positions(m.pos_embed),
+    }
+
+
+def _mlp_predictor(m: Any) -> dict[str, Any]:
+    linear = [part for part in m.mlp if isinstance(part, mt.nn.Linear)]
+    width = linear[0].weight.shape[0] if len(linear) > 1 else None
+    return {"hidden_dim": m.dim, "width": width, "depth": len(linear) - 1, "told": m.told}
+
+
+def _sequence_encoder(m: Any) -> dict[str, Any]:
+    return {
+        "hidden_dim": m.dim,
+        "input_dim": m.input_dim,
+        "vocab_size": None if m.table is None else m.table.weight.shape[0],
+        "depth": len(m.blocks),
+        "heads": m.blocks[0].attn.heads,
+        "mlp_ratio": _ratio(m.blocks[0].mlp.fc1.weight.shape[0], m.dim),
+        "batch_first": m.batch_first,
+    }
+
+
+def _pairs(m: Any) -> dict[str, Any]:
+    return {
+        "encoder": m.context_encoder,
+        "predictor": m.predictor,
+        "target": m.target,
+        "loss": m.loss_name,
+        "momentum": m.momentum,
+        "force": True,  # whoever made it has been asked
+    }
+
+
 def _jepa(m: Any) -> dict[str, Any]:
     return {"config": m.config}
 
@@ -170,6 +215,10 @@ KNOWN: dict[type, Callable[[Any], dict[str, Any]]] = {
     ConvNeXt: _convnext,
     MLPEncoder: _mlp,
     MaskPredictor: _mask_predictor,
+    AttentionPredictor: _attention_predictor,
+    MLPPredictor: _mlp_predictor,
+    SequenceEncoder: _sequence_encoder,
+    JEPA: _pairs,
     JEPAModel: _jepa,
     IJEPA: _ijepa,
     HJEPA: _hjepa,
@@ -179,6 +228,14 @@ KNOWN: dict[type, Callable[[Any], dict[str, Any]]] = {
 NAMES: dict[str, type] = {kind.__name__: kind for kind in KNOWN}
 
 
+def _all_ours(model: Any) -> bool:
+    """Return whether a JEPA of any parts has only parts of ours."""
+    if not isinstance(model, JEPA):
+        return True
+    ours = type(model.context_encoder) in KNOWN and type(model.predictor) in KNOWN
+    return ours and model.objective is LOSSES.get(model.loss_name)
+
+
 def describe(model: Any) -> dict[str, Any]:
     """Return {"class": its name, "settings": its arguments}; only the name for a class that is not one of ours.
 
@@ -186,7 +243,7 @@ def describe(model: Any) -> dict[str, Any]:
     {'input_shape': (6,), 'dim': 2, 'width': 4, 'depth': 1, 'norm': 'batch'}
     """
     found = KNOWN.get(type(model))
-    if found is None:
+    if found is None or not _all_ours(model):
         return {"class": type(model).__name__}
     settings = {key: describe(v) if type(v) in KNOWN else v for key, v in found(model).items()}
     return {"class": type(model).__name__, "settings": settings}

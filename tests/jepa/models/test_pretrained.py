@@ -18,13 +18,17 @@ from jepa.errors import RunError
 from jepa.models import (
     HJEPA,
     IJEPA,
+    JEPA,
+    AttentionPredictor,
     ContextEncoder,
     ConvNeXt,
     EnergyTransformer,
     JEPAModel,
     MaskPredictor,
     MLPEncoder,
+    MLPPredictor,
     ResNet,
+    SequenceEncoder,
     VisionTransformer,
 )
 from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
@@ -49,6 +53,10 @@ MODELS: dict[str, Callable[[], mt.nn.Layer]] = {
         JEPAConfig(image_size=16, target="stopgrad"),
         ViTConfig(body="energy", dim=12, depth=2, heads=3, predictor_dim=8, predictor_depth=1, predictor_heads=2),
     ),
+    "attention predictor": lambda: AttentionPredictor((4, 6), 12, 8, 2, 2, 3.0, "learned"),
+    "mlp predictor": lambda: MLPPredictor(6, 9, depth=2, told=4),
+    "sequences": lambda: SequenceEncoder(8, 3, vocab_size=20, depth=1, heads=2, mlp_ratio=2.0, batch_first=True),
+    "any": lambda: JEPA(MLPEncoder(7, 6, depth=0), MLPPredictor(6), "shared", "cosine", 0.9, force=True),
     "hjepa": lambda: HJEPA(EnergyTransformer(16, 4, 3, 12, 2, 3), 2, 8, 1, 2, 2.0, "learned", True, "shared"),
 }
 
@@ -81,10 +89,21 @@ def test_a_frozen_encoder_in_float64_computes_the_same(tmp_path: Path) -> None:
 def test_a_class_of_ones_own_needs_a_model_to_put_the_weights_into(tmp_path: Path) -> None:
     model = mt.nn.Sequential(mt.nn.Linear(2, 3))
     save_pretrained(model, tmp_path)
-    with pytest.raises(RunError, match=r"is a Sequential, which is none of jepa.models: .* into=it"):
+    with pytest.raises(RunError, match=r"is a Sequential, which is none of jepa.models .* into=it"):
         from_pretrained(tmp_path)
     again = from_pretrained(tmp_path, into=mt.nn.Sequential(mt.nn.Linear(2, 3)))
     assert np.array_equal(again[0].weight.numpy(), model[0].weight.numpy())
+
+
+def test_a_jepa_of_parts_of_ones_own_too(tmp_path: Path) -> None:
+    def model(loss: Any) -> JEPA:
+        return JEPA(MLPEncoder(7, 6, depth=0), MLPPredictor(6), loss=loss)
+
+    saved = model(lambda p, t: ((p - t) ** 4).mean())
+    with pytest.raises(RunError, match="is a JEPA, which is none of jepa.models"):
+        from_pretrained(save_pretrained(saved, tmp_path))
+    again = from_pretrained(tmp_path, into=model("mse"))
+    assert np.array_equal(again.context_encoder.mlp[0].weight.numpy(), saved.context_encoder.mlp[0].weight.numpy())
 
 
 def test_folders_that_hold_no_model(tmp_path: Path) -> None:
