@@ -104,19 +104,33 @@ def table(evaluation: Mapping[str, Any]) -> str:
     from jepa.visualisation.table import PROBES, ROWS
 
     probes = {name: text for name, text in PROBES.items() if evaluation.get(name)}
-    lines = [" " * 24 + "".join(f"{text:>14}" for text in probes.values())] if probes else []
+    widths = {name: max(14, len(text) + 2) for name, text in probes.items()}
+    lines = [" " * 24 + "".join(f"{text:>{widths[name]}}" for name, text in probes.items())] if probes else []
     for row, text in ROWS.items() if probes else ():
-        lines.append(f"{text:<24}" + "".join(f"{100 * evaluation[name][row]:>12.1f} %" for name in probes))
+        cells = (f"{100 * evaluation[name][row]:>{width - 2}.1f} %" for name, width in widths.items())
+        lines.append(f"{text:<24}" + "".join(cells))
     return "\n".join([*lines, "", *summary(evaluation)])
 
 
 def embed(words: Sequence[str]) -> int:
     """Write the embeddings of images."""
     parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_device()
-    parser.add_argument("run", type=place, help="folder of the run")
+    parser.add_argument("run", type=place, nargs="?", help="folder of the run")
+    parser.add_argument(
+        "--pretrained", type=place, metavar="FILE", help="instead of a run: a checkpoint of the official I-JEPA code"
+    )
     parser.add_argument("--data", type=place, metavar="FOLDER", help="images (default: those of the run)")
     parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
     args = parser.parse_intermixed_args(words)
+    if (args.run is None) == (args.pretrained is None):
+        parser.error("name a run, or weights with --pretrained FILE, and not both")
+    if args.pretrained is not None:
+        if args.data is None:
+            parser.error("--pretrained needs --data FOLDER: weights come without images")
+        from jepa.evaluation.embed import embed_pretrained
+
+        print(f"embeddings: {embed_pretrained(args.pretrained, args.data, args.out, device=args.device or 'auto')}")
+        return 0
     from jepa.evaluation.embed import embed as embed_run
 
     print(f"embeddings: {embed_run(args.run, args.data, args.out, device=args.device or 'auto')}")

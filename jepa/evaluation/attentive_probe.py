@@ -15,6 +15,8 @@ __all__ = ["AttentiveProbeResult", "AttentiveProber", "attentive_probe"]
 Tokens = NDArray[np.float32]
 Labels = NDArray[np.int64]
 DECAYS = (1e-4, 1e-1)  # weight decays that are chosen from
+RATE = 3e-3
+FEWEST = 20  # steps in an epoch: small sets are gone through more often
 
 
 class AttentiveProbeResult(NamedTuple):
@@ -57,7 +59,7 @@ def attentive_probe(
     """Fit an `AttentiveProber` on frozen tokens (n, N, d), and count its hits on those of other images.
 
     The weight decay is chosen on a tenth of the training images, kept back for it; then all of them are used. AdamW,
-    batches of 128, a learning rate that falls from 1e-3 along a cosine.
+    batches of 128, a learning rate that falls from 3e-3 along a cosine; at least 20 steps an epoch.
     """
     heads = max(h for h in (1, 2, 3, 4) if train.shape[2] % h == 0)
     classes = int(max(train_labels.max(), test_labels.max())) + 1
@@ -67,17 +69,17 @@ def attentive_probe(
     def fitted(chosen: NDArray[Any], decay: float, length: int) -> AttentiveProber:
         mt.manual_seed(seed)
         probe = AttentiveProber(train.shape[2], classes, heads)
-        optimizer = mt.optim.AdamW(mt.optim.decay_groups(probe, decay), lr=1e-3)
+        optimizer = mt.optim.AdamW(mt.optim.decay_groups(probe, decay), lr=RATE)
         generator = np.random.default_rng(seed)
         size = min(128, len(chosen))
-        steps = length * (len(chosen) // size)
+        steps = max(length * (len(chosen) // size), length * FEWEST)
         for step in range(steps):
             if step % (len(chosen) // size) == 0:
                 order = generator.permutation(chosen)
             at = step % (len(chosen) // size) * size
             batch = order[at : at + size]
             for group in optimizer.param_groups:
-                group["lr"] = float(mt.optim.schedule.cosine(step, start=1e-3, end=1e-6, steps=steps))
+                group["lr"] = float(mt.optim.schedule.cosine(step, start=RATE, end=1e-6, steps=steps))
             optimizer.zero_grad()
             mt.nn.functional.cross_entropy(probe(mt.Tensor(train[batch])), mt.Tensor(train_labels[batch])).backward()
             optimizer.step()

@@ -9,11 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from jepa.errors import DataError
+import minitensor as mt
+from jepa.errors import DataError, RunError
+from jepa.models.vit import VisionTransformer
 from jepa.runs.atomic import replacing
 
 SUFFIXES = (".npz", ".csv")
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels
+BATCH = 16  # images at once: few, for large transformers
 
 
 def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, device: str = "auto") -> Path:
@@ -47,6 +52,52 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
     images, labels, classes, paths = run.images(None, data)
     embeddings = run.features(images)  # (N, D)
     return write_embeddings(out, embeddings, labels, paths=[str(path) for path in paths], classes=classes)
+
+
+def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, device: str = "auto") -> Path:
+    """Embed every image of a folder with published weights, and write them to a file: the mean over all patches.
+
+    Parameters
+    ----------
+    weights : path
+        A checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder of
+        `jepa.models.save_pretrained` with a vision transformer.
+    data, out, device
+        As in `embed`; images are brought to the size of the weights and normalised by ImageNet's mean and deviation.
+
+    Raises
+    ------
+    JEPAError
+        If the weights or the data cannot be read, or the suffix is another one.
+    """
+    _checked(out)
+    from jepa.data.folder import ImageFolder
+    from jepa.models.ijepa import pooled
+    from jepa.models.pretrained import from_pretrained, ijepa_encoder
+    from jepa.runs.device import choose_device
+    from jepa.transforms import Normalize
+
+    weights, device = Path(weights), choose_device(device)
+    if not weights.exists():
+        raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
+    encoder = ijepa_encoder(weights) if weights.is_file() else from_pretrained(weights)
+    if not isinstance(encoder, VisionTransformer):
+        kind = type(encoder).__name__
+        raise RunError(f"{weights} holds a {kind}, not a vision transformer: `jepa embed RUN` is for runs")
+    encoder.to(device)
+    height, width = encoder.image_size
+    if height != width:
+        raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
+    found = ImageFolder(data, split=None, image_size=height, channels=3)
+    normalize = Normalize(*IMAGENET)
+    parts = []
+    with mt.no_grad():
+        for i in tqdm(range(0, len(found), BATCH), desc="embedding", disable=None):
+            chosen = list(range(i, min(i + BATCH, len(found))))
+            x = normalize.apply(found.images(chosen), [None] * len(chosen))
+            parts.append(pooled(encoder, mt.Tensor(x, device=device), "mean").numpy())
+    paths = [str(path) for path in found.paths]
+    return write_embeddings(out, np.concatenate(parts), found.labels, paths=paths, classes=found.classes)
 
 
 def write_embeddings(

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.evaluation.protocol import probe_table
+from jepa.evaluation.attentive_probe import attentive_probe
+from jepa.evaluation.dimension import correlation_dimension
+from jepa.evaluation.patches import cut
+from jepa.evaluation.protocol import chance, probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
 from jepa.runs import pipeline
@@ -19,6 +22,8 @@ from jepa.runs.atomic import write_text
 
 HEALTH_IMAGES = 4096
 """Held-out images that the health figures look at, at most."""
+ATTENTIVE_IMAGES = 4000
+"""Images of each split that the attentive probe uses, at most: it keeps every token of each."""
 
 
 def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
@@ -32,6 +37,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
       images; the median over `evaluation.random_seeds` initialisations;
     - ``pixels``: the images themselves, as the encoder sees them;
     - ``chance``: always the most frequent training class.
+
+    A masked method has a third probe, the attentive one, on the tokens of at most 4000 images of each split.
 
     Parameters
     ----------
@@ -49,8 +56,9 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     dict
         What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``step`` is the step that
         the weights are of; ``random_seeds`` lists the accuracy of each random encoder; ``effective_rank``,
-        ``feature_std`` and ``uniformity`` describe the held-out features; ``geometry`` has the held-out loss of the
-        predictions with the true target geometry (``loss``) and with another image's (``shuffled``), and their ratio.
+        ``feature_std``, ``correlation_dimension`` and ``uniformity`` describe the held-out features (``untrained``:
+        those of the first random encoder); ``geometry`` has the held-out loss of the predictions with the true target
+        geometry (``loss``) and with another image's (``shuffled``), and their ratio.
         Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises
@@ -75,6 +83,7 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     features = {split: run.features(array) for split, array in images.items()}  # (N, D)
 
     held_out = features["val"][:HEALTH_IMAGES]
+    health = _health(held_out)
     result: dict[str, Any] = {
         "data": root or pipeline.source(run.config),
         "step": run.step,
@@ -82,10 +91,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         "images": len(images["val"]),
         "train_images": len(images["train"]),
         "classes": len(classes),
-        "feature_std": feature_std(held_out),
-        "effective_rank": effective_rank(held_out),
         "feature_dim": held_out.shape[1],
-        "uniformity": uniformity(held_out) if len(held_out) > 1 else None,
+        **health,
     }
     unlabelled = [name for name, codes in labels.items() if codes is None]
     present = {split: set() if codes is None else set(codes.tolist()) for split, codes in labels.items()}
@@ -108,6 +115,17 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
 
     write_text(run_dir / _file_name(run_dir, data), json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _health(z: NDArray[np.float32]) -> dict[str, float | None]:
+    """Return the label-free figures of features (n, d); None where they cannot be told."""
+    dimension = correlation_dimension(z)
+    return {
+        "feature_std": feature_std(z),
+        "effective_rank": effective_rank(z),
+        "correlation_dimension": dimension if np.isfinite(dimension) else None,
+        "uniformity": uniformity(z) if len(z) > 1 else None,
+    }
 
 
 def _file_name(run_dir: Path, data: str | Path | None) -> str:
@@ -137,12 +155,17 @@ def _probes(
         "pixels": (images["train"].reshape(len(images["train"]), -1), images["val"].reshape(len(images["val"]), -1)),
     }
     twins = [f"random {seed}" for seed in range(settings.random_seeds)]
+    result: dict[str, Any] = {}
     for seed, name in enumerate(twins):
         twin = random_twin(run.config, seed, images["train"], device=run.device)
         train, test = (features_of(twin, run.config, images[split]) for split in ("train", "val"))
         rows[name] = train, test
+        if seed == 0:
+            result["untrained"] = _health(test[:HEALTH_IMAGES])
+            if run.config.method != "crops":
+                result["attentive"] = _attentive(run, twin, images, labels)
     table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=run.config.seed)
-    result: dict[str, Any] = {"random_seeds": {}, "k": min(settings.k, len(labels["train"])), "C": table.pop("C")}
+    result |= {"random_seeds": {}, "k": min(settings.k, len(labels["train"])), "C": table.pop("C")}
     for probe, row in table.items():
         accuracies = [row.pop(name) for name in twins]
         result["random_seeds"][probe] = accuracies
@@ -150,6 +173,23 @@ def _probes(
             row["random"] = float(np.median(accuracies))
         result[probe] = {name: row[name] for name in ("jepa", "random", "pixels", "chance") if name in row}
     return result
+
+
+def _attentive(run: Any, twin: Any, images: dict[str, NDArray[Any]], labels: dict[str, Any]) -> dict[str, float]:
+    """Return the attentive probe's accuracy on tokens: of the trained encoder, its twin, and the patches' pixels."""
+    seed = run.config.seed
+    chosen = {split: _limited(len(x), labels[split], ATTENTIVE_IMAGES, seed=seed) for split, x in images.items()}
+    codes = [labels[split][kept] for split, kept in chosen.items()]
+    x = [images[split][kept] for split, kept in chosen.items()]
+    side, encoder = run.config.vit.patch_size, run.config.evaluation.encoder
+    tokens: dict[str, Any] = {
+        "jepa": lambda a: run.model.tokens(a, encoder=encoder),
+        "random": lambda a: twin.tokens(a, encoder=encoder),
+        "pixels": lambda a: cut(a, side),
+    }
+    train, test = codes
+    row = {name: attentive_probe(f(x[0]), train, f(x[1]), test, seed=seed).accuracy for name, f in tokens.items()}
+    return row | {"chance": chance(train, test)}
 
 
 def _limited(count: int, labels: NDArray[Any] | None, limit: int, *, seed: int) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.evaluation.attention import rollout
+from jepa.evaluation.patches import cut, paste
 from jepa.evaluation.retrieval import nearest
 from jepa.masks import to_binary
 from jepa.runs import pipeline
@@ -69,8 +70,8 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
         "grid": grid,
         "seen": seen,
         "hidden": hidden,
-        "decoded_prediction": paste(decode(predicted.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
-        "decoded_target": paste(decode(true.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
+        "patches_predicted": paste(decode(predicted.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
+        "patches_true": paste(decode(true.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
         "prediction": found.prediction[:, :1],
         "target_embedding": found.target[:, :1],
         "tokens": own,
@@ -110,24 +111,6 @@ def ridge(x: Floats, y: Floats, damping: float = 1e-3) -> Any:
     held = gram + damping * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
     weight = np.linalg.solve(held, centred.T @ (y - mean_y) / len(x))
     return lambda z: (z - mean_x) @ weight + mean_y
-
-
-def cut(images: Floats, side: int) -> Floats:
-    """Return the patches of images (n, c, h, w), in raster order: (n, N, c · side · side).
-
-    >>> cut(np.arange(16.0).reshape(1, 1, 4, 4), 2)[0, 1].tolist()
-    [2.0, 3.0, 6.0, 7.0]
-    """
-    n, c, h, w = images.shape
-    parts = images.reshape(n, c, h // side, side, w // side, side).transpose(0, 2, 4, 1, 3, 5)
-    return parts.reshape(n, (h // side) * (w // side), c * side * side)
-
-
-def paste(patches: Floats, grid: tuple[int, int], side: int) -> Floats:
-    """Return images (n, c, h, w) of which these are the patches (n, N, c · side · side), in [0, 1]: undoes `cut`."""
-    n, c = len(patches), patches.shape[2] // side**2
-    parts = patches.reshape(n, *grid, c, side, side).transpose(0, 3, 1, 4, 2, 5)
-    return np.clip(parts.reshape(n, c, grid[0] * side, grid[1] * side), 0, 1)
 
 
 def _placed(x: Floats, indices: NDArray[np.int64], valid: NDArray[np.bool_], count: int) -> Floats:

@@ -86,7 +86,8 @@ class MaskedJEPA(Method[MaskedBatch]):
 
 def rolled(masks: Masks) -> Masks:
     """Return masks whose targets are those of the image before."""
-    return masks._replace(target=[np.roll(mask, 1, axis=0) for mask in masks.target])
+    flags = masks.target_valid and [np.roll(valid, 1, axis=0) for valid in masks.target_valid]
+    return masks._replace(target=[np.roll(mask, 1, axis=0) for mask in masks.target], target_valid=flags)
 
 
 def kept_tokens(x: mt.Tensor, valid: NDArray[np.bool_]) -> mt.Tensor:

@@ -157,7 +157,7 @@ class JEPA(mt.nn.Layer):
             s = self.context_encoder(images, masks.context, valid)[:, first:]
         else:
             s = context_tokens(self.context_encoder, images, masks.context, masks.context_valid)
-        prediction = self._predicted(s, masks.context, masks.target, valid)
+        prediction = self._predicted(s, masks.context, masks.target, valid, masks.target_valid)
         contexts, n = len(masks.context), len(images)
         target = gather_tokens(whole, masks.target)  # (M n, Kt, d)
         wanted = target.shape[1:]

@@ -194,7 +194,8 @@ class IJEPA(TokenModel):
         s = self.context_encoder(images, masks.context, context_valid)
         if self.context_encoder.cls_token is not None:
             s = s[:, 1:]
-        prediction = self.predictor(s, masks.context, (asked or masks).target, context_valid)
+        told = asked or masks
+        prediction = self.predictor(s, masks.context, told.target, context_valid, told.target_valid)
         valid = None if masks.target_valid is None else repeated(np.stack(masks.target_valid), len(masks.context))
         return Tokens(s, prediction, target, context_valid, valid)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.masks import from_binary
 from jepa.models.block import EPS, STD, Block, initialize
 from jepa.models.positions import position_parameter
 from jepa.models.vit import gather_tokens
@@ -30,8 +31,8 @@ class MaskPredictor(mt.nn.Layer):
 
     Shapes: tokens (E · n, Kc, dim), context_masks E index arrays (n, Kc), target_masks M of (n, Kt) ->
     (M · E · n, Kt, dim): first target block, first context, all images; and so on. Masks may also be bool (n, N), a
-    row's places of True being its tokens; rows of different sizes come padded then, and `context_valid` (E · n, Kc)
-    is what says which context tokens are none.
+    row's places of True being its tokens. Rows of different sizes come padded: `context_valid` (E · n, Kc) and
+    `target_valid`, M of (n, Kt), say which tokens are none, and nothing looks at those.
 
     >>> predictor = MaskPredictor(grid=(4, 4), dim=16, width=8, depth=1, heads=2)
     >>> context, targets = [np.array([[0, 1, 2]])], [np.array([[5, 6]]), np.array([[9, 10]])]
@@ -67,36 +68,37 @@ class MaskPredictor(mt.nn.Layer):
         context_masks: Sequence[Indices],
         target_masks: Sequence[Indices],
         context_valid: Valid | None = None,
+        target_valid: Sequence[Valid] | None = None,
     ) -> mt.Tensor:
         """Return the predicted tokens of every target block from every context."""
         contexts, targets = len(context_masks), len(target_masks)
         n, kept, _ = len(tokens) // contexts, tokens.shape[1], tokens.shape[2]
         positions = mt.broadcast_to(self.predictor_pos_embed, (n, *self.predictor_pos_embed.shape[1:]))
-        c = self.predictor_embed(tokens) + gather_tokens(positions, _indexed(context_masks))  # (E n, Kc, width)
-        q = self.mask_token + gather_tokens(positions, _indexed(target_masks))  # (M n, Kt, width)
+        c = self.predictor_embed(tokens) + gather_tokens(positions, indexed(context_masks))  # (E n, Kc, width)
+        q = self.mask_token + gather_tokens(positions, indexed(target_masks))  # (M n, Kt, width)
         wanted, width = q.shape[1:]
         shape = targets, contexts, n
         q = mt.broadcast_to(q.reshape(targets, 1, n, wanted, width), (*shape, wanted, width))
         c = mt.broadcast_to(c.reshape(1, contexts, n, kept, width), (*shape, kept, width))
         x = mt.concatenate([c, q], axis=3).reshape(targets * contexts * n, kept + wanted, width)
-        valid = None if context_valid is None else self._valid(context_valid, targets, wanted, x.device)
+        valid = None
+        if context_valid is not None or target_valid is not None:
+            seen = np.ones((contexts * n, kept), bool) if context_valid is None else context_valid
+            true = np.ones((targets, n, wanted), bool) if target_valid is None else np.stack(target_valid)
+            valid = mt.Tensor(_joined(seen.reshape(1, contexts, n, kept), true[:, None]), device=x.device)
         for block in self.predictor_blocks:
             x = block(x, valid)
         return self.predictor_proj(self.predictor_norm(x[:, kept:]))  # type: ignore[no-any-return]
 
-    def _valid(self, context_valid: Valid, targets: int, wanted: int, device: str) -> mt.Tensor:
-        """Return which tokens may be looked at: the true ones of the context, and all queries."""
-        queries = np.ones((len(context_valid), wanted), bool)
-        return mt.Tensor(np.tile(np.concatenate([context_valid, queries], axis=1), (targets, 1)), device=device)
+
+def _joined(seen: Valid, true: Valid) -> Valid:
+    """Return which tokens may be looked at, (M E n, Kc + Kt): context (1, E, n, Kc), then queries (M, 1, n, Kt)."""
+    shape = np.broadcast_shapes(seen.shape[:3], true.shape[:3])
+    sides = [np.broadcast_to(side, (*shape, side.shape[3])) for side in (seen, true)]
+    return np.concatenate(sides, axis=3).reshape(-1, seen.shape[3] + true.shape[3])
 
 
-def _indexed(masks: Sequence[Indices | Valid]) -> list[Indices]:
+def indexed(masks: Sequence[Indices | Valid]) -> list[Indices]:
     """Return masks as indices; of bool masks the places of True come first in each row, in order, then padding."""
-    indexed = []
-    for mask in map(np.asarray, masks):
-        if mask.dtype == bool:
-            longest = int(mask.sum(axis=1).max(initial=0))
-            order = np.argsort(np.logical_not(mask), axis=1, kind="stable")[:, :longest]
-            mask = np.where(np.take_along_axis(mask, order, axis=1), order, 0)
-        indexed.append(mask.astype(np.int64, copy=False))
-    return indexed
+    arrays = [np.asarray(mask) for mask in masks]
+    return [from_binary(mask)[0] if mask.dtype == bool else mask.astype(np.int64, copy=False) for mask in arrays]

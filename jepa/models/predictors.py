@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.models.block import EPS, MLP, STD
-from jepa.models.mask_predictor import _indexed as indexed
+from jepa.models.mask_predictor import indexed
 from jepa.models.positions import position_parameter
 from jepa.models.predictor import FREQUENCIES, encode_geometry
 from jepa.models.vit import gather_tokens
@@ -147,8 +147,12 @@ class AttentionPredictor(mt.nn.Layer):
         context_masks: Sequence[Indices],
         target_masks: Sequence[Indices],
         context_valid: Valid | None = None,
+        target_valid: Sequence[Valid] | None = None,
     ) -> mt.Tensor:
-        """Return the predicted tokens of every target block from every context."""
+        """Return the predicted tokens of every target block from every context.
+
+        target_valid changes nothing: a target does not look at others.
+        """
         contexts, targets = len(context_masks), len(target_masks)
         n, dim = len(tokens) // contexts, tokens.shape[2]
         positions = mt.broadcast_to(self.pos_embed, (n, *self.pos_embed.shape[1:]))

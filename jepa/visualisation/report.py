@@ -164,7 +164,7 @@ def _token_figures(e: Mapping[str, Any]) -> dict[str, Figure]:
     images, hidden = few["images"], few["hidden"]
     return {
         "predictions": plot_predictions(
-            images, few["seen"], hidden, few["decoded_target"], few["decoded_prediction"], grid
+            images, few["seen"], hidden, few["patches_true"], few["patches_predicted"], grid
         ),
         "attention": plot_attention(images, few["attention"], few["rollout"], grid, class_token=e["class_token"]),
         "features": plot_features(e["images"][:16], e["tokens"][:16], grid),
@@ -231,14 +231,18 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any]) -> list[st
         "feature_std": "feature standard deviation (1 = spread evenly, 0 = collapsed)",
         "effective_rank": "effective rank (directions in use)",
         "feature_dim": "size of the features",
+        "correlation_dimension": "correlation dimension (of the cloud that they fill)",
         "uniformity": "uniformity (lower = more evenly spread)",
         "seconds": "seconds that the evaluation took",
     }
+    untrained = evaluation.get("untrained") or {}
     rows = [
-        [text, f"{evaluation[key]:.4g}"] for key, text in facts.items() if isinstance(evaluation.get(key), int | float)
+        [text, *(f"{e[key]:.4g}" if isinstance(e.get(key), int | float) else "" for e in (evaluation, untrained))]
+        for key, text in facts.items()
+        if isinstance(evaluation.get(key), int | float)
     ]
     if rows:
-        pieces.append(page.table(["health of the held-out features", ""], rows))
+        pieces.append(page.table(["health of the held-out features", "trained", "untrained"], rows))
     return pieces
 
 

@@ -12,8 +12,8 @@ from jepa.visualisation.style import BLACK, BLUE, ORANGE, SKY, describe, legend,
 
 ROWS = {"jepa": "trained encoder", "random": "same encoder, untrained", "pixels": "raw pixels", "chance": "chance"}
 """Rows of the table in the order in which they are shown, and what they are called."""
-PROBES = {"linear": "linear probe", "knn": "kNN"}
-"""The two probes and what they are called."""
+PROBES = {"linear": "linear probe", "knn": "kNN", "attentive": "attentive probe"}
+"""The probes and what they are called."""
 
 _COLOURS = {"jepa": BLUE, "random": ORANGE, "pixels": SKY}
 

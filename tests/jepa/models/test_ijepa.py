@@ -100,6 +100,10 @@ def test_several_contexts_are_each_asked_for_every_target() -> None:
 
 def test_padded_masks_give_the_loss_of_each_image_alone() -> None:
     made = method()
+    with mt.no_grad():  # larger than at first, so that a look at what is padding shows
+        for p in made.model.parameters():
+            if p.requires_grad and p.ndim > 1:
+                p[...] = 20 * p
     padded = batch(collate="pad", sizes="sample")
     assert padded.masks.context_valid is not None and not padded.masks.context_valid[0].all()
     losses, weights = [], []

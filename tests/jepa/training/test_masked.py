@@ -51,7 +51,9 @@ def test_stopped_and_resumed_evaluated_and_drawn(shapes_folder: Path, tmp_path: 
     assert "Pictures of what the model does" not in report  # nothing is missing
 
 
-def test_a_run_that_collapses_warns_within_100_steps_and_its_report_says_so(shapes_folder: Path, tmp_path: Path) -> None:
+def test_a_run_that_collapses_warns_within_100_steps_and_its_report_says_so(
+    shapes_folder: Path, tmp_path: Path
+) -> None:
     c = masked(
         shapes_folder, "ijepa", "model.target=shared", "loss.force=true", "loss.normalize_targets=false",
         "loss.name=l2", "optim.lr=0.01", "train.epochs=12", "train.max_steps=100", "vit.drop_path=0",

@@ -1,0 +1,100 @@
+"""What is measured and shown of tokens, on cases with a known answer."""
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from jepa.evaluation.attention import rollout
+from jepa.evaluation.attentive_probe import attentive_probe
+from jepa.evaluation.dimension import correlation_dimension
+from jepa.evaluation.online import OnlineProbe
+from jepa.evaluation.patches import cut, paste
+from jepa.evaluation.protocol import probe_table
+from jepa.evaluation.retrieval import nearest
+from jepa.evaluation.token_examples import ridge
+from jepa.runs import pipeline
+from jepa.runs.run import random_twin
+from tests.jepa.tiny import config
+
+
+def test_rollout_of_looking_at_oneself_is_oneself() -> None:
+    eye = np.broadcast_to(np.eye(5), (2, 3, 5, 5))
+    assert np.allclose(rollout([eye, eye]), np.eye(5))
+
+
+def test_rollout_multiplies_from_the_last_block_to_the_first() -> None:
+    generator = np.random.default_rng(0)
+    maps = [generator.dirichlet(np.ones(4), size=(1, 2, 4)) for _ in range(3)]
+    by_hand = np.eye(4)
+    for a in maps:
+        mean = (a[0].mean(axis=0) + np.eye(4)) / 2
+        by_hand = (mean / mean.sum(axis=1, keepdims=True)) @ by_hand
+    assert np.allclose(rollout(maps)[0], by_hand) and np.allclose(rollout(maps).sum(axis=-1), 1)
+    with pytest.raises(ValueError, match="one block at least"):
+        rollout([])
+
+
+def test_planted_neighbours_are_found() -> None:
+    generator = np.random.default_rng(0)
+    bank = generator.standard_normal((50, 8))
+    queries = 3 * bank[[7, 31]] + 0.01 * generator.standard_normal((2, 8))
+    indices, cosines = nearest(queries, bank, 3)
+    assert indices[:, 0].tolist() == [7, 31] and (cosines[:, 0] > 0.999).all() and (np.diff(cosines) <= 0).all()
+    with pytest.raises(ValueError, match="the 51 nearest of a bank of 50"):
+        nearest(queries, bank, 51)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3, 5])
+def test_correlation_dimension_of_a_cube_in_a_larger_space(dimension: int) -> None:
+    generator = np.random.default_rng(dimension)
+    cube = generator.uniform(size=(2000, dimension)) @ np.linalg.qr(generator.standard_normal((20, 20)))[0][:dimension]
+    # the border takes some off: 4 % in three dimensions, 10 % in five, at these radii
+    assert 0.85 * dimension < correlation_dimension(cube) < 1.05 * dimension
+
+
+def test_correlation_dimension_of_a_curve_is_one_whatever_its_rank() -> None:
+    t = np.random.default_rng(0).uniform(0, 1, 2000)
+    curve = np.stack([f(2 * np.pi * k * t) for k in range(1, 6) for f in (np.sin, np.cos)], axis=1)  # rank 10
+    assert abs(correlation_dimension(curve) - 1) < 0.1
+    assert np.isnan(correlation_dimension(np.ones((100, 3)))) and np.isnan(correlation_dimension(np.eye(5)))
+
+
+def test_the_attentive_probe_finds_the_token_that_knows() -> None:
+    """The class stands in one token, at any place, marked; the others are noise that the mean drowns it in."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(900) % 3
+    tokens = generator.standard_normal((900, 16, 8)).astype(np.float32)
+    place = generator.integers(0, 16, 900)
+    tokens[np.arange(900), place, :3] = 3 * np.eye(3)[labels]
+    tokens[np.arange(900), place, 7] = 6  # the mark
+    found = attentive_probe(tokens[:600], labels[:600], tokens[600:], labels[600:], epochs=8)
+    again = attentive_probe(tokens[:600], labels[:600], tokens[600:], labels[600:], epochs=8)
+    means = tokens.mean(axis=1)
+    linear = probe_table({"mean": (means[:600], means[600:])}, labels[:600], labels[600:])["linear"]["mean"]
+    assert found == again  # nothing but the seed
+    assert found.accuracy > 0.8 and found.accuracy > linear + 0.2
+
+
+def test_probes_during_training_leave_the_generator_alone(shapes_folder) -> None:
+    c = config(shapes_folder, "method=ijepa", *"vit.dim=8 vit.depth=1 vit.heads=2 masks.min_keep=2".split())
+    parts = [pipeline.dataset(c, shapes_folder, split) for split in ("train", "val")]
+    mt.manual_seed(5)
+    probe = OnlineProbe(c, *parts, "cpu")
+    model = random_twin(c, 1, probe.images[0])
+    figures = probe(model)
+    assert set(figures) == {"probe/linear", "probe/knn", "probe/linear_random", "probe/knn_random"}
+    assert all(0 <= v <= 1 for v in figures.values())
+    after = mt.default_generator().random()
+    mt.manual_seed(5)
+    assert mt.default_generator().random() == after
+
+
+def test_ridge_undoes_an_affine_map_and_cut_and_paste_each_other() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((200, 5))
+    a, b = generator.standard_normal((5, 3)), generator.standard_normal(3)
+    assert np.allclose(ridge(x, x @ a + b, damping=0)(x), x @ a + b)
+    images = generator.uniform(size=(2, 3, 8, 12)).astype(np.float32)
+    patches = cut(images, 4)
+    assert patches.shape == (2, 6, 48) and np.array_equal(paste(patches, (2, 3), 4), images)
+    assert np.array_equal(patches[0, 4].reshape(3, 4, 4), images[0, :, 4:8, 4:8])
