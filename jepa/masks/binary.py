@@ -16,12 +16,15 @@ Flags = NDArray[np.bool_]
 def to_binary(indices: NDArray[Any], count: int, valid: Flags | None = None) -> Flags:
     """Return which of `count` patches each row of indices (B, K) names, (B, count); padding, not `valid`, names none.
 
+    Raises IndexError for a patch beyond `count`.
+
     >>> to_binary(np.array([[1, 3]]), 4).tolist()
     [[False, True, False, True]]
     """
-    named = np.zeros((len(indices), count + 1), bool)  # the last column takes the padding
-    np.put_along_axis(named, indices if valid is None else np.where(valid, indices, count), True, axis=1)
-    return named[:, :count]
+    named = np.zeros((len(indices), count), bool)
+    rows, columns = np.nonzero(np.ones(indices.shape, bool) if valid is None else valid)
+    named[rows, indices[rows, columns]] = True
+    return named
 
 
 def from_binary(mask: NDArray[Any]) -> tuple[Indices, Flags]:

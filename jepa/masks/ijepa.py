@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,12 @@ __all__ = ["official_blocks"]
 
 Indices = NDArray[np.int64]
 PATIENCE = 20  # places that are refused, before the last target is no longer kept out of the context
-CALLS = 100_000  # places that are refused, before it is taken for hopeless (the official code would go on for ever)
 
 
 def official_blocks(
-    settings: Any, grid: tuple[int, int], count: int, generator: Any
+    settings: Any, grid: tuple[int, int], images: int, generator: Any
 ) -> list[tuple[list[Indices], list[Indices]]]:
-    """Return the contexts and targets of `count` images, as the official collator draws them.
+    """Return the contexts and targets of so many images, as the official collator draws them.
 
     One number in [0, 1) decides both area and aspect of the targets' size, another the contexts'; both sizes are less
     than the grid. Then, for each image, each target's place, and each context's: top and left come from
@@ -33,7 +33,7 @@ def official_blocks(
     targets = _size(grid, settings.target_scale, settings.target_aspect, generator)
     contexts = _size(grid, settings.context_scale, settings.context_aspect, generator)
     drawn = []
-    for _ in range(count):
+    for _ in range(images):
         blocks = [_block(grid, targets, [], settings.min_keep, generator) for _ in range(settings.targets)]
         kept_out = [] if settings.overlap else [block for block, _ in blocks]
         seen = [_block(grid, contexts, kept_out, settings.min_keep, generator)[1] for _ in range(settings.contexts)]
@@ -55,7 +55,12 @@ def _block(
     grid: tuple[int, int], size: tuple[int, int], kept_out: list[NDArray[np.bool_]], min_keep: int, generator: Any
 ) -> tuple[NDArray[np.bool_], Indices]:
     """Return a block (rows, columns), and the indices of its patches outside the blocks that are kept out."""
-    for refused in range(CALLS):
+    if size[0] * size[1] <= min_keep:  # the official code would draw for ever; otherwise it comes to an end
+        raise ConfigError(
+            f"compat='ijepa': a block of {size[0]} x {size[1]} patches never has more than min_keep={min_keep} of "
+            "them: lower min_keep, or take a larger scale"
+        )
+    for refused in count():
         top = int(generator.integers(0, grid[0] - size[0]))
         left = int(generator.integers(0, grid[1] - size[1]))
         block = np.zeros(grid, bool)
@@ -66,7 +71,4 @@ def _block(
         indices = np.flatnonzero(left_over)
         if len(indices) > min_keep:
             return block, indices
-    raise ConfigError(
-        f"compat='ijepa': a block of {size[0]} x {size[1]} patches never has more than min_keep={min_keep} of them: "
-        "lower min_keep, or take a larger scale"
-    )
+    raise AssertionError  # `count` has no end

@@ -16,7 +16,7 @@ __all__ = ["MaskSampler", "Masks", "collate"]
 
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Grid = tuple[int, ...]
+COLLATE = ("subset", "raster", "pad")
 
 
 class Masks(NamedTuple):

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import ConfigError
-from jepa.masks.box import Box, Range, box_place, box_size
+from jepa.masks.box import Range, box_place, box_size
 from jepa.masks.ijepa import official_blocks
-from jepa.masks.masks import Masks, MaskSampler, collate
+from jepa.masks.masks import COLLATE, Masks, MaskSampler, collate
 
 __all__ = ["MultiBlockMasks"]
 
 Indices = NDArray[np.int64]
 TRIES = 20  # places of a context, before the targets are drawn again
-REDRAWS = 50  # of the targets
+REDRAWS = 1000  # of sizes, and of the places of the targets; a batch stops training only where chance is very thin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,8 @@ class MultiBlockMasks(MaskSampler):
 
     Assran et al. 2023, section 3, "Targets" and "Context". Unlike in its code, scale and aspect of a block are
     independent, a block may lie in the last row and column and be as large as the grid, and a context never contains a
-    patch of a target (unless `overlap`): if too little of it is left, its place is drawn again, then the targets are.
+    patch of a target (unless `overlap`): if too little of it is left, its place is drawn again, then the targets are;
+    sizes that leave too little wherever the blocks lie are drawn again as well.
 
     Attributes
     ----------
@@ -37,7 +38,7 @@ class MultiBlockMasks(MaskSampler):
     contexts, targets : int
         Blocks of an image; targets may overlap each other.
     min_keep : int
-        Patches that a context has at least.
+        Patches that a context has at least, 1 or more; with `compat`, blocks have more than that.
     overlap : bool
         Leave in the context what lies in targets too.
     sizes : "batch" or "sample"
@@ -45,9 +46,16 @@ class MultiBlockMasks(MaskSampler):
     collate : "subset", "raster" or "pad"
         How masks of different sizes come into one array (see `collate`).
     compat : "" or "ijepa"
-        "ijepa": draw as the official code does, with its defects (see `official_blocks`), and cut off in raster order.
+        "ijepa": draw as the official code does, with its defects (see `official_blocks`), and cut off in raster order,
+        whether `collate` says so or not. Only `generator.random()` and `generator.integers(low, high)` are called, so
+        that recorded draws can be replayed.
     context_scale_end, target_scale_end : (smallest, largest), optional
         The same at the end of training, reached linearly; None: constant.
+
+    Raises
+    ------
+    ConfigError
+        For settings that contradict each other; from `sample`, if a grid has no room for `min_keep` beside the targets.
 
     Examples
     --------
@@ -73,14 +81,20 @@ class MultiBlockMasks(MaskSampler):
     def __post_init__(self) -> None:
         self._check("context_scale", "target_scale", "context_scale_end", "target_scale_end", low=1e-4, high=1)
         self._check("context_aspect", "target_aspect", low=1e-3, high=np.inf)
-        if min(self.contexts, self.targets, self.min_keep) < 1:
+        fewest = 0 if self.compat else 1  # the official code wants more than min_keep
+        if min(self.contexts, self.targets) < 1 or self.min_keep < fewest:
             given = f"contexts={self.contexts}, targets={self.targets}, min_keep={self.min_keep}"
             raise ConfigError(f"MultiBlockMasks: {given}: each must be at least 1")
-        for name, known in (("sizes", ("batch", "sample")), ("collate", ("subset", "raster", "pad"))):
+        for name, known in (("sizes", ("batch", "sample")), ("collate", COLLATE)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"MultiBlockMasks: {name} is one of {known}; got {getattr(self, name)!r}")
         if self.compat not in ("", "ijepa"):
             raise ConfigError(f"MultiBlockMasks: compat is '' or 'ijepa'; got {self.compat!r}")
+        if self.compat and (self.sizes == "sample" or self.collate == "pad"):
+            raise ConfigError(
+                f"MultiBlockMasks: compat='ijepa' has one size in a batch and pads nothing; got sizes={self.sizes!r}, "
+                f"collate={self.collate!r}: leave these two out"
+            )
 
     def sample(self, grid: tuple[int, int], count: int, generator: np.random.Generator) -> Masks:
         """Draw the masks of `count` images of rows x columns patches."""
@@ -96,13 +110,17 @@ class MultiBlockMasks(MaskSampler):
         return Masks(context, target, context_valid, target_valid)
 
     def _sizes(self, grid: tuple[int, int], generator: np.random.Generator) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Draw the sizes of target and context blocks."""
-        found = []
-        for scale, aspect in ((self.target_scale, self.target_aspect), (self.context_scale, self.context_aspect)):
-            u, v = generator.random(), generator.random()
-            upright = 1 / aspect[1], 1 / aspect[0]  # `box_size` has width / height
-            found.append(box_size(*grid, u, v, scale=scale, aspect=upright))
-        return found[0], found[1]
+        """Draw the sizes of target and context blocks, such that `min_keep` is possible."""
+        for _ in range(REDRAWS):
+            target = _size(grid, self.target_scale, self.target_aspect, generator)
+            context = _size(grid, self.context_scale, self.context_aspect, generator)
+            if _most(grid, None if self.overlap else target, context) >= self.min_keep:
+                return target, context
+        raise ConfigError(
+            f"target_scale={self.target_scale} and context_scale={self.context_scale} leave less than "
+            f"min_keep={self.min_keep} patches of a grid of {grid[0]} x {grid[1]} to a context, wherever the blocks "
+            "lie: smaller targets, larger contexts or a smaller min_keep"
+        )
 
     def _image(
         self, grid: tuple[int, int], sizes: tuple[tuple[int, int], tuple[int, int]], generator: np.random.Generator
@@ -119,15 +137,31 @@ class MultiBlockMasks(MaskSampler):
                 if len(contexts) == self.contexts:
                     return contexts, [np.flatnonzero(block) for block in blocks]
         raise ConfigError(
-            f"{self.targets} targets of {sizes[0][0]} x {sizes[0][1]} patches leave less than min_keep={self.min_keep} "
-            f"of a grid of {grid[0]} x {grid[1]} to a context of {sizes[1][0]} x {sizes[1][1]}: fewer or smaller "
-            "targets, or a smaller min_keep"
+            f"{self.targets} targets of {sizes[0][0]} x {sizes[0][1]} patches left less than min_keep={self.min_keep} "
+            f"of a grid of {grid[0]} x {grid[1]} to a context of {sizes[1][0]} x {sizes[1][1]}, {REDRAWS} times: fewer "
+            "or smaller targets, or a smaller min_keep"
         )
+
+
+def _size(grid: tuple[int, int], scale: Range, aspect: Range, generator: np.random.Generator) -> tuple[int, int]:
+    """Draw the size of a block, its area and its aspect, height / width, by two numbers."""
+    u, v = generator.random(), generator.random()
+    upright = 1 / aspect[1], 1 / aspect[0]  # `box_size` has width / height
+    return box_size(*grid, u, v, scale=scale, aspect=upright)
+
+
+def _most(grid: tuple[int, int], target: tuple[int, int] | None, context: tuple[int, int]) -> int:
+    """Return how many patches a context can have at most: it in one corner, all targets in the opposite one."""
+    area = context[0] * context[1]
+    if target is None:
+        return area
+    rows, columns = (max(t + c - length, 0) for t, c, length in zip(target, context, grid, strict=True))
+    return area - rows * columns
 
 
 def _place(grid: tuple[int, int], size: tuple[int, int], generator: np.random.Generator) -> NDArray[np.bool_]:
     """Draw a place for a block, all equally likely; return which patches lie in it, (rows, columns)."""
-    box: Box = box_place(*grid, generator.random(), generator.random(), size)
+    box = box_place(*grid, generator.random(), generator.random(), size)
     block = np.zeros(grid, bool)
     block[box.top : box.top + box.height, box.left : box.left + box.width] = True
     return block

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from jepa.errors import ConfigError
 from jepa.masks.box import Range, box_place, box_size
 from jepa.masks.curriculum import Curriculum
-from jepa.masks.masks import Masks, collate
+from jepa.masks.masks import COLLATE, Flags, Masks, collate
 
 __all__ = ["TubeMasks"]
 
@@ -18,7 +19,9 @@ __all__ = ["TubeMasks"]
 class TubeMasks(Curriculum):
     """The target is the union of some blocks through all frames, the context everything else.
 
-    Bardes et al. 2024 (V-JEPA), section 3.2, with two of them at once: 8 blocks of 15 % of a frame, and 2 of 70 %.
+    Bardes et al. 2024 (V-JEPA), section 3.2. It trains with two such masks of each clip, "short-range" ones, 8 blocks
+    of 15 % of a frame, and "long-range" ones, 2 blocks of 70 %: two samplers, each of whose contexts predicts its own
+    targets.
 
     Attributes
     ----------
@@ -28,6 +31,8 @@ class TubeMasks(Curriculum):
         Area of a block, as a share of a frame, uniform in between.
     aspect : (smallest, largest)
         height / width of a block, log-uniform in between.
+    collate : "subset", "raster" or "pad"
+        How masks of different sizes come into one array (see `jepa.masks.collate`).
     scale_end : (smallest, largest), optional
         `scale` at the end of training, reached linearly; None: constant.
 
@@ -41,6 +46,7 @@ class TubeMasks(Curriculum):
     blocks: int = 8
     scale: Range = (0.15, 0.15)
     aspect: Range = (0.75, 1.5)
+    collate: Literal["subset", "raster", "pad"] = "subset"
     scale_end: Range | None = None
 
     def __post_init__(self) -> None:
@@ -48,19 +54,19 @@ class TubeMasks(Curriculum):
         self._check("aspect", low=1e-3, high=np.inf)
         if self.blocks < 1:
             raise ConfigError(f"TubeMasks: blocks={self.blocks} must be at least 1")
+        if self.collate not in COLLATE:
+            raise ConfigError(f"TubeMasks: collate is one of {COLLATE}; got {self.collate!r}")
 
     def sample(self, grid: tuple[int, int, int], count: int, generator: np.random.Generator) -> Masks:
         """Draw the masks of `count` clips of frames x rows x columns patches, indices frame by frame."""
         frames, rows, columns = grid
         drawn = [self._hidden(rows, columns, generator) for _ in range(count)]
         contexts, targets = ([[np.flatnonzero(np.tile(h, frames))] for h in side] for side in zip(*drawn, strict=True))
-        context, _ = collate(contexts, "subset", generator)
-        target, _ = collate(targets, "subset", generator)
-        return Masks(context, target)
+        context, context_valid = collate(contexts, self.collate, generator)
+        target, target_valid = collate(targets, self.collate, generator)
+        return Masks(context, target, context_valid, target_valid)
 
-    def _hidden(
-        self, rows: int, columns: int, generator: np.random.Generator
-    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    def _hidden(self, rows: int, columns: int, generator: np.random.Generator) -> tuple[Flags, Flags]:
         """Return which patches of a frame are seen and which are hidden, (rows · columns,) each."""
         upright = 1 / self.aspect[1], 1 / self.aspect[0]
         for _ in range(100):
