@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from jepa.errors import JEPAError as JEPAError
     from jepa.evaluation.embed import embed as embed
     from jepa.evaluation.evaluate import evaluate_run as evaluate
+    from jepa.models.generic import JEPA as JEPA
+    from jepa.models.hjepa import HJEPA as HJEPA
+    from jepa.models.hjepa import create_hjepa as create_hjepa
+    from jepa.models.hjepa import create_hjepa_from_config as create_hjepa_from_config
+    from jepa.models.ijepa import IJEPA as IJEPA
     from jepa.models.jepa import JEPAModel as JEPAModel
     from jepa.runs.run import load_run as load_run
     from jepa.training.run import train as train
@@ -29,11 +34,16 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "jepa.config:Config",
+    "HJEPA": "jepa.models.hjepa:HJEPA",
+    "IJEPA": "jepa.models.ijepa:IJEPA",
     "ImageFolder": "jepa.data.folder:ImageFolder",
+    "JEPA": "jepa.models.generic:JEPA",
     "JEPAConfig": "jepa.config:JEPAConfig",
     "JEPAError": "jepa.errors:JEPAError",
     "JEPAModel": "jepa.models.jepa:JEPAModel",
     "embed": "jepa.evaluation.embed:embed",
+    "create_hjepa": "jepa.models.hjepa:create_hjepa",
+    "create_hjepa_from_config": "jepa.models.hjepa:create_hjepa_from_config",
     "evaluate": "jepa.evaluation.evaluate:evaluate_run",
     "load_config": "jepa.config:load",
     "load_run": "jepa.runs.run:load_run",
@@ -42,11 +52,16 @@ _HOMES = {
 
 __all__ = [
     "Config",
+    "HJEPA",
+    "IJEPA",
     "ImageFolder",
+    "JEPA",
     "JEPAConfig",
     "JEPAError",
     "JEPAModel",
     "__version__",
+    "create_hjepa",
+    "create_hjepa_from_config",
     "embed",
     "evaluate",
     "load_config",

@@ -183,7 +183,7 @@ def test_there_and_back_again() -> None:
         (lambda: MultiBlockMasks(collate="cut"), "collate is one of .* got 'cut'"),  # type: ignore[arg-type]
         (
             lambda: MultiBlockMasks(target_scale=(1, 1)).sample((8, 8), 2, np.random.default_rng(0)),
-            "4 targets of 8 x 8 patches leave less than min_keep=4 of a grid of 8 x 8",
+            "leave less than min_keep=4 patches of a grid of 8 x 8 to a context, wherever the blocks lie",
         ),
         (lambda: RandomMasks().sample((1, 1), 2, np.random.default_rng(0)), "a grid of 1 x 1 patches has nothing"),
         (
