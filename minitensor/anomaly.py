@@ -73,7 +73,7 @@ def _has_nan(x: Any) -> bool:
     if isinstance(x, (tuple, list)):
         return any(_has_nan(v) for v in x)
     x = x.data if isinstance(x, Variable) else x
-    return is_array(x) and x.dtype.kind == "f" and bool((x != x).any())
+    return is_array(x) and x.dtype.kind in "fc" and bool((x != x).any())
 
 
 def _extent(x: Any) -> str:

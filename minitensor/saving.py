@@ -31,7 +31,8 @@ def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
     data = value.data if isinstance(value, Tensor) else value
     array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
     if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
-        raise TypeError(f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: only numbers can be saved")
+        advice = "save its .real and .imag" if array.dtype.kind == "c" else "only numbers can be saved"
+        raise TypeError(f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: {advice}")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

@@ -35,3 +35,11 @@ def test_files_and_pictures_exist() -> None:
         assert path.exists(), f"{name} of {folder} is in the README's tree and does not exist"
     for picture in re.findall(r"!\[.*?\]\((.*?)\)", TEXT):
         assert (ROOT / picture).is_file()
+
+
+def test_the_masked_example_prints_what_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
+    code, printed = re.search(
+        r"```python\n(import numpy as np\n\nimport jepa.*?)```\n+prints `(.*?)`", TEXT, re.S
+    ).groups()
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == printed

@@ -136,3 +136,8 @@ def test_layer_and_optimizer_through_a_file(tmp_path):
     other = mt.nn.Linear(3, 2)
     other.load_state_dict(mt.load(tmp_path / "x")[0])
     assert np.array_equal(other.weight.numpy(), layer.weight.numpy())
+
+
+def test_complex_numbers_are_told_what_to_do(tmp_path):
+    with pytest.raises(TypeError, match="'z' is a ndarray of dtype complex128: save its .real and .imag"):
+        mt.save(tmp_path / "z.safetensors", {"z": np.ones(2, complex)})
