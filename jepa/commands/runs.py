@@ -141,8 +141,11 @@ def plot(words: Sequence[str]) -> int:
     """Draw the pictures and the report of a run."""
     parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_device()
     parser.add_argument("run", type=place, help="folder of the run")
+    parser.add_argument(
+        "--projection", choices=("pca", "tsne", "umap"), default="pca", help="of the embeddings in the plane"
+    )
     args = parser.parse_intermixed_args(words)
     from jepa.visualisation.report import draw
 
-    print(f"report: {draw(args.run, device=args.device or 'auto')}")
+    print(f"report: {draw(args.run, device=args.device or 'auto', projection=args.projection)}")
     return 0

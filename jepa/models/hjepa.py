@@ -21,6 +21,7 @@ __all__ = ["HJEPA", "HierarchicalPredictor", "create_hjepa", "create_hjepa_from_
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
+Images = NDArray[np.float32]
 LEVELS = (2, 4)  # fewest and most
 
 
@@ -218,6 +219,18 @@ class HJEPA(TokenModel):
         tokens = encoder(images)[:, 0 if encoder.cls_token is None else 1 :]
         pool = mt.Tensor(self.groups[level].pool().astype(tokens.dtype), device=tokens.device)
         return pool @ tokens  # type: ignore[no-any-return]
+
+    def features(
+        self, images: Images, encoder: str = "target", pool: str = "mean", batch_size: int = 256, level: int = 0
+    ) -> Images:
+        """Return features as `TokenModel.features`; those of a coarser level are the mean over its groups."""
+        if level == 0:
+            return super().features(images, encoder, pool, batch_size)
+        if not 0 < level < len(self.groups) or pool != "mean":
+            raise ValueError(f"level is one of 0 to {len(self.groups) - 1}, with pool='mean'; got {level} and {pool!r}")
+        pooling = self.groups[level].pool().mean(axis=0)  # (N,): border groups count as much as whole ones
+        mean: Images = np.einsum("n,bnd->bd", pooling, self.tokens(images, encoder, batch_size))
+        return mean
 
     def update_target_encoder(self, current_step: int) -> float:
         """Move the target encoder after a step; return the momentum, end - (end - start) (1 + cos(π t / T)) / 2.

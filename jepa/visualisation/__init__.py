@@ -1,7 +1,8 @@
 """Pictures of a run: arrays in, a matplotlib Figure out; `draw` gathers them in a report."""
 
 from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
-from jepa.visualisation.embedding import pca, plot_embedding
+from jepa.visualisation.embedding import plot_embedding
+from jepa.visualisation.projection import pca, project
 from jepa.visualisation.reconstruction import plot_reconstruction
 from jepa.visualisation.regions import plot_regions
 from jepa.visualisation.report import draw, read_metrics
@@ -26,4 +27,5 @@ __all__ = [
     "read_metrics",
     "save",
     "summary",
+    "project",
 ]

@@ -75,9 +75,10 @@ CAPTIONS = {
     ),
     "embedding": (
         "Embeddings by class",
-        """Held-out images, one point each, seen along the two directions of largest variance. No label was used in
-        training: classes that come apart here were found without one. Two dimensions show only the stated share of
-        the variance, so classes that overlap here may still be apart.""",
+        """Held-out images, one point each, seen along the two directions of largest variance (or placed by t-SNE or
+        UMAP, which keep neighbours together, while distances between groups mean nothing). No label was used in
+        training: classes that come apart here were found without one, and classes that overlap in two dimensions may
+        still be apart.""",
     ),
 }
 """File name in ``plots/`` without suffix, to (title, caption)."""

@@ -31,7 +31,9 @@ EXAMPLES = 64
 """Held-out images that the pictures of the model are made from."""
 
 
-def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, device: str = "auto") -> Path:
+def draw(
+    run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, device: str = "auto", projection: str = "pca"
+) -> Path:
     """Draw every picture of a run into ``plots/`` and write ``report.html``; what is missing is named in the report.
 
     Parameters
@@ -55,6 +57,8 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
         A missing key leaves out the pictures that need it.
     device : str
         Where the model runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    projection : str
+        Of the embeddings in the plane: ``pca``, ``tsne`` or ``umap`` (`jepa.visualisation.projection.project`).
 
     Returns
     -------
@@ -71,7 +75,7 @@ def draw(run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, devi
         raise RunError(f"there is no run folder {run_dir}: give the folder that training wrote, such as runs/demo")
     missing: list[str] = []
     evaluations = _evaluations(run_dir, missing)
-    figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing)
+    figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing, projection)
     pictures = {name: _picture(run_dir, name, figure) for name, figure in figures.items()}
 
     body: list[str] = []
@@ -128,7 +132,7 @@ def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
 
 
 def _model_figures(
-    run_dir: Path, examples: Mapping[str, Any] | None, device: str, missing: list[str]
+    run_dir: Path, examples: Mapping[str, Any] | None, device: str, missing: list[str], projection: str
 ) -> dict[str, Figure]:
     if examples is None:
         try:
@@ -153,7 +157,9 @@ def _model_figures(
     if "grid" in found:
         figures |= _token_figures(examples)
     if "embeddings" in found:
-        figures["embedding"] = plot_embedding(examples["embeddings"], examples.get("labels"), examples.get("classes"))
+        figures["embedding"] = plot_embedding(
+            examples["embeddings"], examples.get("labels"), examples.get("classes"), method=projection
+        )
     return figures
 
 
