@@ -60,7 +60,7 @@ def test_targets_are_outlined_and_numbered_where_they_begin():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_outline_goes_round_what_is_kept(seed):
-    """Green's theorem: the signed upright edges, times their x, add up to the area; all edges to the border's length."""
+    """Green's theorem: the signed upright edges, times their x, add up to the area; and no edge is missing."""
     kept = np.random.default_rng(seed).random((5, 7)) < 0.5
     edges = outline(kept)
     assert np.allclose(np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1), 1)
