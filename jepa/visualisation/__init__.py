@@ -2,6 +2,7 @@
 
 from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
 from jepa.visualisation.embedding import plot_embedding
+from jepa.visualisation.masks import plot_masks
 from jepa.visualisation.projection import pca, project
 from jepa.visualisation.reconstruction import plot_reconstruction
 from jepa.visualisation.regions import plot_regions
@@ -19,6 +20,7 @@ __all__ = [
     "plot_embedding",
     "plot_health",
     "plot_loss",
+    "plot_masks",
     "plot_probes",
     "plot_reconstruction",
     "plot_regions",
