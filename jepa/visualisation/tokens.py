@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jepa.visualisation.projection import pca
 from jepa.visualisation.style import BLUE, GREEN, VERMILION, new_figure, show_image
 
-__all__ = ["plot_attention", "plot_features", "plot_masks", "plot_neighbours", "plot_predictions"]
+__all__ = ["plot_attention", "plot_features", "plot_neighbours", "plot_predictions"]
 
 Array = NDArray[Any]
 FADED = 0.8  # how far towards white what is not seen goes
@@ -165,33 +165,3 @@ def _pixels(patches: Array, grid: tuple[int, int], size: tuple[int, ...]) -> NDA
 def _faded(image: Array, kept: Array, grid: tuple[int, int]) -> Array:
     """Return an image whose other patches have gone to white."""
     return np.where(_pixels(kept, grid, image.shape[1:]), image, (1 - FADED) * image + FADED)
-
-
-def plot_masks(images: Array, masks: Any, grid: tuple[int, int]) -> Figure:
-    """Each row is an image: as it is, each context and each target, the rest faded.
-
-    Parameters
-    ----------
-    images : float array (n, C, H, W) in [0, 1]
-    masks : jepa.masks.Masks
-        Of the same n images.
-    grid : (rows, columns)
-    """
-    n, patches = len(images), grid[0] * grid[1]
-    named = []
-    for name, indices, valid, colour in (
-        ("context", masks.context, masks.context_valid, BLUE),
-        ("target", masks.target, masks.target_valid, VERMILION),
-    ):
-        flags = valid or [np.ones(index.shape, bool) for index in indices]
-        for k, (index, true) in enumerate(zip(indices, flags, strict=True)):
-            kept = np.zeros((n, patches + 1), bool)  # the last column takes the padding
-            np.put_along_axis(kept, np.where(true, index, patches), True, axis=1)
-            named.append((name if len(indices) == 1 else f"{name} {k + 1}", kept[:, :patches], colour))
-    figure, axes = _rows(n, ("image", *(name for name, _, _ in named)))
-    for row, image in enumerate(images):
-        _show(axes[row, 0], image)
-        for column, (_, kept, colour) in enumerate(named, start=1):
-            _show(axes[row, column], _faded(image, kept[row], grid), colour)
-            axes[row, column].set_xlabel(f"{kept[row].sum()} of {patches} patches", fontsize=8)
-    return figure

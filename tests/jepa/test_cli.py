@@ -173,7 +173,7 @@ def test_eval_embed_plot(api: Calls, capsys: pytest.CaptureFixture[str]) -> None
     assert api == [
         ("evaluate", {"run": run, "data": Path("other"), "device": "cpu"}),
         ("embed", {"run": run, "data": None, "out": Path("a.csv"), "device": "auto"}),
-        ("draw", {"run": run, "device": "auto"}),
+        ("draw", {"run": run, "device": "auto", "projection": "pca"}),
     ]
     printed = capsys.readouterr().out
     assert "a.csv" in printed and str(run / "report.html") in printed

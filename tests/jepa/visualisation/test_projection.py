@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from jepa.errors import JEPAError
-from jepa.masks import Masks
 from jepa.visualisation.embedding import plot_embedding
 from jepa.visualisation.projection import project
-from jepa.visualisation.tokens import plot_masks
 
 Z = np.concatenate([np.random.default_rng(k).normal(6 * k, 1, (30, 5)) for k in range(3)])
 LABELS = np.repeat(np.arange(3), 30)
@@ -37,11 +35,3 @@ def test_axes_say_what_they_are():
     assert "% of the variance" in plot_embedding(Z, LABELS).axes[0].get_xlabel()
     pytest.importorskip("sklearn")
     assert plot_embedding(Z, LABELS, method="tsne").axes[0].get_xlabel() == "t-SNE 1"
-
-
-def test_masks_are_drawn_with_their_sizes():
-    images = np.random.default_rng(0).uniform(size=(2, 3, 8, 8))
-    masks = Masks([np.array([[0, 1], [2, 0]])], [np.array([[3], [3]])], [np.array([[1, 1], [1, 0]], bool)], None)
-    figure = plot_masks(images, masks, (2, 2))
-    assert [a.get_title() for a in figure.axes[:3]] == ["image", "context", "target"]
-    assert figure.axes[1].get_xlabel() == "2 of 4 patches" and figure.axes[4].get_xlabel() == "1 of 4 patches"
