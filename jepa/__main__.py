@@ -1,7 +1,7 @@
 """The command line: `python -m jepa VERB ...`. It sets the number of threads, finds the verb, and says what went wrong.
 
-OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads NumPy before `set_threads` has run; what a
-verb needs is imported by the verb.
+OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads NumPy before `choose_kernels` and
+`set_threads` have run; what a verb needs is imported by the verb.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from jepa import __version__
 from jepa.errors import JEPAError
+from jepa.openblas import choose_kernels
 
 __all__ = ["main", "set_threads"]
 
@@ -29,6 +30,7 @@ VERBS = {
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }
 
+MOST = 4  # threads, unless more are asked for
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -42,12 +44,13 @@ def usage() -> str:
 def set_threads(argv: Sequence[str]) -> None:
     """Obey `--threads N` in `argv`: through the environment before NumPy is loaded, else through threadpoolctl.
 
-    Without the flag it is one thread, and NumPy's own variables are respected where they are set: the products of small
-    models gain little from a second one, and wait for it whenever something else runs on its core. The second core
-    prepares the images. Idle OpenBLAS threads spin for 2^4 cycles instead of 2^26, for the same reason.
+    Without the flag they are as many as there are cores, at most 4, unless NumPy's own variables are set: each computes
+    a part of every batch (`mt.data_parallel`), and parts of a few images are not worth it. Idle OpenBLAS threads spin
+    for 2^4 cycles instead of 2^26: they would spin on the cores of those that compute.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    count = None if os.environ.keys() & {*THREAD_VARIABLES} else "1"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = None if os.environ.keys() & {*THREAD_VARIABLES} else str(min(cores, MOST))
     for word, following in zip(argv, [*argv[1:], ""], strict=False):
         flag, equals, value = word.partition("=")
         if flag == "--threads":
@@ -101,6 +104,7 @@ def _sentence(error: Exception) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code: 0, 2 for a mistake the user can mend, 130 after Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
+    choose_kernels()
     set_threads(argv)
     try:
         code = _run(argv)

@@ -109,7 +109,10 @@ def _origin() -> list[str]:
 
 
 def _threads() -> list[str]:
-    pools = [f"{p['internal_api']} {p['version']}, {p['num_threads']} threads" for p in threadpool_info()]
+    pools = [
+        f"{p['internal_api']} {p['version']} for {p.get('architecture', 'any')}, {p['num_threads']} threads"
+        for p in threadpool_info()
+    ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [f"matrix products: {'; '.join(pools) or 'unknown library'}; {cores} cores (--threads N sets the threads)"]
 

@@ -39,13 +39,16 @@ from minitensor.functions.windows import *  # noqa: F403
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.interop.dlpack import from_dlpack
+from minitensor.kernels.cpu import set_conv_algorithm
 from minitensor.memory import keep_freed_memory
 from minitensor.op import op
+from minitensor.parallel import data_parallel
 from minitensor.precision import autocast
 from minitensor.profiler import profile
 from minitensor.recompute import checkpoint
 from minitensor.saving import load, save
 from minitensor.tensor import Tensor
+from minitensor.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "GradcheckError",
@@ -60,10 +63,12 @@ __all__ = [
     "Tensor",
     "autocast",
     "composite",
+    "data_parallel",
     "default_generator",
     "enable_grad",
     "fft",
     "from_dlpack",
+    "get_num_threads",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -80,6 +85,8 @@ __all__ = [
     "op",
     "optim",
     "save",
+    "set_conv_algorithm",
+    "set_num_threads",
     "unfused",
     "viz",
 ]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +29,7 @@ __all__ = [
     "move",
     "names_device",
     "namespace",
+    "own_generator",
     "register",
     "synchronize",
     "to_numpy",
@@ -178,6 +181,13 @@ def is_complex(x: Any) -> bool:
 _generator = np.random.default_rng(0)
 
 
+class _Own(threading.local):
+    generator: np.random.Generator | None = None  # of a thread that works on a part of a batch
+
+
+_own = _Own()
+
+
 def manual_seed(seed: int) -> None:
     """Seed the default generator, which draws on the host so that both backends start alike.
 
@@ -198,4 +208,14 @@ def default_generator() -> np.random.Generator:
     >>> default_generator().random() < 1
     True
     """
-    return _generator
+    return _own.generator or _generator
+
+
+@contextmanager
+def own_generator(generator: np.random.Generator) -> Iterator[None]:
+    """Make a generator the default one of this thread for a while, so that no other thread draws from it."""
+    before, _own.generator = _own.generator, generator
+    try:
+        yield
+    finally:
+        _own.generator = before

@@ -23,9 +23,9 @@ from typing import Any
 from minitensor import hooks
 from minitensor.backend import is_complex, namespace
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, outward, place, state, switch, wrap
+from minitensor.graph import Node, Output, Variable, describe, key_of, outward, place, state, switch, wrap
 
-__all__ = ["backward", "grad", "key_of", "run_backward"]
+__all__ = ["backward", "grad", "run_backward"]
 
 Array = Any
 
@@ -49,11 +49,6 @@ def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
     if g.dtype == parent.dtype:
         return g
     return (g.real if g.dtype.kind == "c" and parent.dtype.kind != "c" else g).astype(parent.dtype)
-
-
-def key_of(source: Any) -> Any:
-    """What a place in the graph is known by: (id of its node or leaf, index of the result)."""
-    return (id(source.node), source.index) if type(source) is Output else (id(source), None)
 
 
 def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:

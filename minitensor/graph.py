@@ -18,8 +18,8 @@ import numpy as np
 from minitensor.backend import device_of, is_array
 
 __all__ = [
-    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "no_grad", "outward", "parents", "place",
-    "results", "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
+    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "key_of", "no_grad", "outward", "parents",
+    "place", "reached", "results", "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
 ]  # fmt: skip
 
 Array = Any
@@ -247,6 +247,11 @@ def place(x: Variable) -> Any:
     return x if x.source is None else x.source
 
 
+def key_of(source: Any) -> Any:
+    """What a place in the graph is known by: (id of its node or leaf, index of the result)."""
+    return (id(source.node), source.index) if type(source) is Output else (id(source), None)
+
+
 def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, ...] | None:
     """Return where each argument's gradient goes (None where none flows), or None if none flows anywhere."""
     edges = [
@@ -257,6 +262,23 @@ def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, .
         if e is not None:
             return tuple(edges)
     return None
+
+
+def reached(outputs: Sequence[Variable], before: int, inputs: set[int]) -> list[Any]:
+    """Return the places outside the function (leaves, and nodes older than it) that its results depend on."""
+    found: dict[Any, Any] = {}
+    stack = [place(y) for y in outputs if y.requires_grad]
+    seen: set[int] = set()
+    while stack:
+        p = stack.pop()
+        node = p.node if type(p) is Output else p
+        if type(node) is not Node or node.serial < before:
+            if id(node) not in inputs:
+                found[key_of(p)] = p
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.extend(q for q in node.parents if q is not None)
+    return list(found.values())
 
 
 def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:

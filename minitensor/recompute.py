@@ -8,15 +8,16 @@ from typing import Any
 
 from minitensor.backend import default_generator
 from minitensor.composite import identity
-from minitensor.engine import key_of, run_backward
+from minitensor.engine import run_backward
 from minitensor.graph import (
     Node,
-    Output,
     Variable,
     describe,
     enable_grad,
     is_recording,
+    key_of,
     place,
+    reached,
     results,
     serial,
     switch,
@@ -55,7 +56,7 @@ def checkpoint(f: Callable[..., Any], *args: Any, **settings: Any) -> Any:
     for y in outputs:
         if not isinstance(y, Variable):
             raise TypeError(f"checkpoint: the function must return Tensors; it returned {describe(y)}")
-    outside = _reached(outputs, before, {id(x) for x in inputs})
+    outside = reached(outputs, before, {id(x) for x in inputs})
     edges = (*[place(a) if _wants(a) else None for a in args], *outside)
     if not any(e is not None for e in edges):
         return ys
@@ -111,23 +112,6 @@ def _input(a: Any, p: Any, create_graph: bool) -> Any:
     if not create_graph:
         return _leaf(a)
     return identity(p if isinstance(p, Variable) else wrap(a, p))
-
-
-def _reached(outputs: Sequence[Variable], before: int, inputs: set[int]) -> list[Any]:
-    """Return the places outside the function (leaves, and nodes older than it) that its results depend on."""
-    found: dict[Any, Any] = {}
-    stack = [place(y) for y in outputs if y.requires_grad]
-    seen: set[int] = set()
-    while stack:
-        p = stack.pop()
-        node = p.node if type(p) is Output else p
-        if type(node) is not Node or node.serial < before:
-            if id(node) not in inputs:
-                found[key_of(p)] = p
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.extend(q for q in node.parents if q is not None)
-    return list(found.values())
 
 
 @contextmanager

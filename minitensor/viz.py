@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minitensor.backend import is_array, to_numpy
-from minitensor.engine import key_of, run_backward
+from minitensor.engine import run_backward
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Output, Variable, describe, place, switch
+from minitensor.graph import Node, Output, Variable, describe, key_of, place, switch
 
 __all__ = ["Graph", "Vertex", "graph"]
 

@@ -10,7 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("minitensor", "jepa")
 LONGEST = 320  # lines of a file
 LISTS = {"minitensor/tensor.py": 600}  # one line for each operator and method
-LISTS = {"minitensor/tensor.py": 600}  # one line for each operator and method
 ONLY_BACKEND = {"cupy", "cupyx"}
 NEVER = {"torch", "tensorflow", "jax", "pickle", "tests", "benchmarks", "examples"}
 
@@ -27,10 +26,12 @@ PLAN: dict[str, dict[str, str]] = {
         "precision": "errors backend graph",
         "op": "errors backend graph declaration precision promotion engine",
         "composite": "errors backend graph declaration precision promotion engine op",
-        "ops": "errors backend graph promotion engine op composite",
+        "threads": "",
+        "ops": "errors backend graph promotion engine op composite threads",
         "tensor": "errors backend graph hooks promotion engine op composite ops",
         "functions": "errors backend graph promotion engine op composite ops tensor",
         "kernels": "errors backend graph promotion engine op composite ops",
+        "parallel": "errors backend graph promotion engine threads",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
         "nn": "errors backend graph hooks promotion engine op composite ops tensor functions",
         "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
@@ -58,6 +59,7 @@ PLAN: dict[str, dict[str, str]] = {
         "training": "errors config masks transforms data models losses methods runs evaluation",
         "visualisation": "errors evaluation runs",
         "doctor": "errors",
+        "openblas": "",
     },
 }
 TOP = {"__init__", "__main__", "commands"}  # these see every room

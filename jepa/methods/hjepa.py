@@ -39,12 +39,15 @@ class HierarchicalJEPA(Method[MaskedBatch]):
 
     def levels(self, batch: MaskedBatch, misplaced: bool = False) -> list[Embeddings]:
         """Return the embeddings of each level, finest first, without their padding."""
-        z = self._outputs(batch, misplaced)
-        mean = mean_token(z["context"], z["context_valid"])
-        return [
-            Embeddings(mean, kept_tokens(p, valid), kept_tokens(t, valid))
-            for p, t, valid in zip(z["predictions"], z["targets"], z["valid"], strict=True)
-        ]
+
+        def part(batch: MaskedBatch) -> tuple[mt.Tensor, list[tuple[mt.Tensor, mt.Tensor]]]:
+            z = self._outputs(batch, misplaced)
+            sides = zip(z["predictions"], z["targets"], z["valid"], strict=True)
+            kept = [(kept_tokens(p, valid), kept_tokens(t, valid)) for p, t, valid in sides]
+            return mean_token(z["context"], z["context_valid"]), kept
+
+        mean, levels = mt.data_parallel(part, batch)
+        return [Embeddings(mean, p[None], t[None]) for p, t in levels]
 
     def hidden(self, masks: Masks) -> NDArray[np.bool_]:
         """Return which patches lie in any target, (n, N)."""

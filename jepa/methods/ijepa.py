@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.config import Config
+from jepa.data.batches import Array
 from jepa.data.masked import MaskedBatch
 from jepa.masks import Masks
 from jepa.methods.base import Method
@@ -47,8 +48,19 @@ class MaskedJEPA(Method[MaskedBatch]):
         return self._embeddings(self._tokens(batch, rolled(batch.masks)))
 
     def _tokens(self, batch: MaskedBatch, asked: Masks | None = None) -> Tokens:
-        seen, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
-        return self.model(seen, batch.masks, true, asked)  # type: ignore[no-any-return]
+        """Return the tokens of a batch, of which threads compute a part each."""
+        sides = mt.data_parallel(self._part, batch.images, batch.target_images, batch.masks, asked)
+        joined = (side and (mt if isinstance(side[0], mt.Tensor) else np).concatenate(side) for side in sides)
+        return Tokens(*joined)
+
+    def _part(
+        self, images: Array, target_images: Array, masks: Masks, asked: Masks | None
+    ) -> list[list[mt.Tensor] | None]:
+        """Return each side of the tokens cut by context and target, so that the images are the first axis."""
+        seen, true = (mt.Tensor(x, device=self.device) for x in (images, target_images))
+        z = self.model(seen, masks, true, asked)
+        n = len(images)
+        return [x if x is None else [x[i : i + n] for i in range(0, len(x), n)] for x in z]
 
     def compare(self, embeddings: Embeddings, batch: MaskedBatch) -> dict[str, mt.Tensor]:
         """Return the loss; a contrastive one is the mean over the targets, each compared within the batch.
@@ -80,7 +92,7 @@ class MaskedJEPA(Method[MaskedBatch]):
     def _embeddings(self, z: Tokens) -> Embeddings:
         prediction, target = z.prediction, self.normalized(z.target)
         if z.target_valid is not None:
-            prediction, target = (kept_tokens(x, z.target_valid) for x in (prediction, target))
+            prediction, target = (kept_tokens(x, z.target_valid)[None] for x in (prediction, target))
         return Embeddings(mean_token(z.context, z.context_valid), prediction, target)
 
 
@@ -91,9 +103,9 @@ def rolled(masks: Masks) -> Masks:
 
 
 def kept_tokens(x: mt.Tensor, valid: NDArray[np.bool_]) -> mt.Tensor:
-    """Return the tokens that are no padding, as those of one image: (n, K, d) -> (1, kept, d)."""
+    """Return the tokens that are no padding: (n, K, d) -> (kept, d)."""
     rows = mt.Tensor(np.flatnonzero(valid), device=x.device)
-    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)[None]
+    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)
 
 
 def mean_token(x: mt.Tensor, valid: NDArray[np.bool_] | None) -> mt.Tensor:

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from threadpoolctl import threadpool_info
-
 import minitensor as mt
 from jepa.config import Config, check
 from jepa.errors import ConfigError, JEPAError, RunError
@@ -100,7 +98,7 @@ def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
 def _run(trainer: Trainer, start: Path | None, stop_after: int | None, clock: float) -> RunResult:
     """Write the folder and train."""
     folder, config, device = trainer.folder, trainer.config, trainer.device
-    threads = max((pool["num_threads"] for pool in threadpool_info()), default=1)
+    threads = mt.get_num_threads()
     write_settings(folder, config, environment(device, threads))
     log = RunLog(folder, step=trainer.step, steps=trainer.steps)
     try:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from minitensor.composite import composite
+from minitensor.ops.collective import all_sum
 from minitensor.ops.distance import vector_norm
 from minitensor.ops.elementwise import power, sqrt, square
 from minitensor.ops.padding import pad
 from minitensor.ops.reduce import mean
+from minitensor.threads import member
 
 __all__ = ["batch_norm", "global_response_norm", "group_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
@@ -46,18 +48,26 @@ def rms_norm(x: Array, weight: Array | None = None, *, axes: int = 1, eps: float
     return y if weight is None else y * weight
 
 
+def _batch_mean(x: Array) -> Array:
+    """Return the mean of each channel over the batch, of which x may be a part (`data_parallel`), and all places."""
+    y = mean(x, axis=(0, *range(2, len(x.shape))), keepdims=True)
+    if member.team is None:
+        return y
+    return all_sum(y * (x.shape[0] / float(all_sum(np.asarray(float(x.shape[0]))))))
+
+
 @composite
 def batch_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """y = (x - mean) / √(var + eps) · w + b per channel, over the batch and all places (Ioffe & Szegedy 2015)
 
-    x (n, c, ...), weight and bias (c,). Returns (y, mean, var), the biased statistics (c,) that a layer averages.
+    x (n, c, ...), weight and bias (c,). Returns (y, mean, var), the biased statistics (c,) that a layer averages. In a
+    part of a batch (`data_parallel`) they are those of the whole.
     """
-    over = (0, *range(2, len(x.shape)))
-    centre = mean(x, axis=over, keepdims=True)
+    centre = _batch_mean(x)
     d = x - centre
-    spread = mean(d * d, axis=over, keepdims=True)
+    spread = _batch_mean(d * d)
     y = _affine(d / sqrt(spread + eps), weight, bias)
     return y, centre.reshape((-1,)), spread.reshape((-1,))
 

@@ -343,17 +343,20 @@ def test_no_verb_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {verb} " in printed for verb in VERBS)
 
 
+DEFAULT = str(min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4))
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [
         (["train", "--threads", "3"], "3"),
         (["train", "--threads=3"], "3"),
         (["train", "--threads", "2", "--threads", "3"], "3"),
-        (["train"], "1"),
+        (["train"], DEFAULT),
         (["train", "--threads"], None),
         (["train", "--threads", "-1"], None),
         (["train", "--threads", "0"], None),
-        ([], "1"),
+        ([], DEFAULT),
     ],
 )
 def test_threads_are_read_from_the_words(monkeypatch: pytest.MonkeyPatch, words: list[str], count: str | None) -> None:

@@ -2,99 +2,179 @@
 
 With the windows of some images as rows, U (windows, kh·kw·c), and the weight as W (kh·kw·c, o):
 
-    y  = U W + b        dW = Uᵀ g        db = Σ g        dU = g Wᵀ
+    y  = U W + b        dW = Uᵀ g        db = Σ g
 
 U is kh·kw times as large as the images, so it is built, used and forgotten for a few images at a time, in forward and
-again in backward, instead of being kept. With stride 1 the images' gradient needs no scattering of dU: it is itself a
-convolution, of g with the weight turned by half a turn and its channels exchanged.
+again in backward, instead of being kept. The images' gradient needs no scattering either: with stride s, the pixels of
+each remainder modulo s are reached by every s-th tap alone, so that they are a convolution of g with those taps, turned
+by half a turn, of stride 1. Kernels of 3x3 with stride 1 and 32 channels or more go Winograd's way, in `winograd.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minitensor.kernels.cpu import winograd
 from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
 from minitensor.ops.convolution import conv2d
 from minitensor.ops.windows import each, window_count
 
+__all__ = ["Windows", "set_conv_algorithm"]
+
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 CHUNK = 150_000  # entries of U at a time: about half of a 1 MB level-2 cache, the rest is for W and y
+FEW = 4  # channels
+ALGORITHMS = ("auto", "winograd", "im2col")
+
+_algorithm = "auto"
 
 
-def _counts(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Pair:
-    h, w = (
-        window_count(n + 2 * p, k, s, d)
-        for n, k, s, p, d in zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
-    )
-    return h, w
+def set_conv_algorithm(name: str) -> None:
+    """Choose how `conv2d` computes 3x3 kernels with stride 1 in float32 on the CPU.
+
+    "winograd": F(4x4, 3x3), a quarter of the multiplications, with errors of some 1e-6 of the largest result;
+    "im2col": sums of products, with errors of some 1e-7; "auto", the default: Winograd's with 32 channels or more on
+    both sides. All other kernels, and float64, are sums of products anyway. Raises ValueError for another name.
+    Differs from PyTorch: there the library under it chooses.
+
+    >>> set_conv_algorithm("im2col"); set_conv_algorithm("auto")
+    """
+    global _algorithm
+    if name not in ALGORITHMS:
+        raise ValueError(f"the algorithm is one of {', '.join(ALGORITHMS)}; got {name!r}")
+    _algorithm = name
 
 
-def _chunks(x: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Iterator[tuple[slice, slice, Array]]:
-    """Yield (images, rows of the result, U), U (images · rows · w', kh · kw · c); its memory is reused."""
-    n, h, w, c = x.shape
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = size, stride, padding, dilation
-    out_h, out_w = _counts(x, size, stride, padding, dilation)
-    entries = out_w * kh * kw * c
-    images = max(1, min(n, CHUNK // (out_h * entries)))
-    rows = out_h if images > 1 else max(1, min(out_h, CHUNK // entries))
-    padded = np.zeros((images, h + 2 * ph, w + 2 * pw, c), x.dtype) if ph or pw else None
-    buffer = np.empty((images * rows, out_w, kh, kw, c), x.dtype)
-    for i in range(0, n, images):
-        m = min(images, n - i)
-        source = x[i : i + m]
-        if padded is not None:
-            padded[:m, ph : ph + h, pw : pw + w] = source
-            source = padded[:m]
-        a, b, e, f = source.strides
-        for r in range(0, out_h, rows):
-            k = min(rows, out_h - r)
-            view = as_strided(source[:, r * sh :], (m, k, out_w, kh, kw, c), (a, b * sh, e * sw, b * dh, e * dw, f))
-            u = buffer[: m * k].reshape(m, k, out_w, kh, kw, c)
-            np.copyto(u, view)
-            yield slice(i, i + m), slice(r, r + k), u.reshape(m * k * out_w, kh * kw * c)
+class Windows(NamedTuple):
+    """Where windows lie: the i-th along an axis reads start + i · stride + k · dilation, k = 0 .. size - 1."""
+
+    size: Pair
+    stride: Pair
+    dilation: Pair
+    start: Pair
+    counts: Pair
+
+    def extents(self) -> Pair:
+        """Return how many pixels lie between the first that is read and the last, both counted."""
+        h, w = (
+            (n - 1) * s + d * (k - 1) + 1
+            for n, s, d, k in zip(self.counts, self.stride, self.dilation, self.size, strict=True)
+        )
+        return h, w
+
+    def chunks(self, x: Array) -> Iterator[tuple[slice, slice, Array]]:
+        """Yield (images, rows of the result, U (parts, windows, kh · kw · c)); its memory is reused.
+
+        With few channels a pixel is a short run of memory. Then U lies transposed: all windows' first entry, all
+        windows' second entry, ..., image by image, so that a row of an image is the run.
+        """
+        n, h, w, c = x.shape
+        (kh, kw), (sh, sw), (dh, dw), (top, left), (out_h, out_w) = self
+        extent_h, extent_w = self.extents()
+        entries = out_w * kh * kw * c
+        images = max(1, min(n, CHUNK // (out_h * entries)))
+        rows = out_h if images > 1 else max(1, min(out_h, CHUNK // entries))
+        few = c <= FEW and sw == 1
+        inside = top >= 0 and left >= 0 and top + extent_h <= h and left + extent_w <= w
+        y0, y1, x0, x1 = max(top, 0), min(top + extent_h, h), max(left, 0), min(left + extent_w, w)
+        padded = None
+        if few:
+            padded = np.zeros((images, c, extent_h, extent_w), x.dtype).transpose(0, 2, 3, 1)
+        elif not inside:
+            padded = np.zeros((images, extent_h, extent_w, c), x.dtype)
+        buffer = np.empty(images * rows * entries, x.dtype)
+        for i in range(0, n, images):
+            m = min(images, n - i)
+            source = x[i : i + m, y0:y1, x0:x1]
+            if padded is not None:
+                padded[:m, y0 - top : y1 - top, x0 - left : x1 - left] = source
+                source = padded[:m]
+            a, b, e, f = source.strides
+            for r in range(0, out_h, rows):
+                k = min(rows, out_h - r)
+                u = buffer[: m * k * entries]
+                first = source[:, r * sh :]
+                if few:
+                    shape, strides = (m, kh, kw, c, k, out_w), (a, b * dh, e * dw, f, b * sh, e)
+                    np.copyto(u.reshape(shape), as_strided(first, shape, strides))
+                    u = u.reshape(m, kh * kw * c, k * out_w).swapaxes(1, 2)
+                else:
+                    shape, strides = (m, k, out_w, kh, kw, c), (a, b * sh, e * sw, b * dh, e * dw, f)
+                    np.copyto(u.reshape(shape), as_strided(first, shape, strides))
+                    u = u.reshape(1, m * k * out_w, kh * kw * c)
+                yield slice(i, i + m), slice(r, r + k), u
+
+    def single(self, x: Array) -> Array | None:
+        """Return the pixels that windows of one pixel read, as rows, if they read no padding."""
+        last = (a + (n - 1) * s for a, n, s in zip(self.start, self.counts, self.stride, strict=True))
+        if self.size != (1, 1) or min(self.start) < 0 or any(e >= n for e, n in zip(last, x.shape[1:3], strict=True)):
+            return None
+        (top, left), (sh, sw), (h, w) = self.start, self.stride, self.counts
+        return x[:, top : top + (h - 1) * sh + 1 : sh, left : left + (w - 1) * sw + 1 : sw].reshape(-1, x.shape[3])
+
+    def correlate(self, x: Array, w: Array) -> Array:
+        """(n, h, w, c) with the weight (kh · kw · c, o) -> (n, h', w', o)"""
+        shape = x.shape[0], *self.counts, w.shape[1]
+        if (rows := self.single(x)) is not None:
+            return (rows @ w).reshape(shape)
+        y = np.empty(shape, x.dtype)
+        for images, rows_, u in self.chunks(x):
+            part = y[images, rows_].reshape(len(u), -1, w.shape[1])  # a view: whole images, or rows of one
+            np.matmul(u, w, out=part)
+        return y
+
+    def weight_gradient(self, x: Array, g: Array) -> Array:
+        """Uᵀ g, summed over the chunks: (kh · kw · c, o)"""
+        o = g.shape[-1]
+        if (pixels := self.single(x)) is not None:
+            return pixels.T @ g.reshape(-1, o)
+        total = np.zeros((self.size[0] * self.size[1] * x.shape[3], o), x.dtype)
+        for images, rows, u in self.chunks(x):
+            total += (u.swapaxes(1, 2) @ g[images, rows].reshape(len(u), -1, o)).sum(axis=0)
+        return total
 
 
-def _correlate(x: Array, w: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
-    """(n, h, w, c) with the weight (kh · kw · c, o) -> (n, h', w', o)"""
-    if size == (1, 1) and stride == (1, 1) and padding == (0, 0):
-        return x @ w
-    y = np.empty((x.shape[0], *_counts(x, size, stride, padding, dilation), w.shape[1]), x.dtype)
-    for images, rows, u in _chunks(x, size, stride, padding, dilation):
-        np.matmul(u, w, out=y[images, rows].reshape(-1, w.shape[1]))  # a view: whole images, or rows of one image
-    return y
+class _Taps(NamedTuple):
+    """Along one axis, the pixels first, first + stride, ...: how many, and the windows of g that they are sums over."""
+
+    first: int
+    pixels: int
+    taps: slice  # of the kernel, last to first
+    start: int
+    dilation: int
 
 
-def _weight_gradient(x: Array, g: Array, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Array:
-    """Uᵀ g, summed over the chunks: (kh · kw · c, o)"""
-    o = g.shape[-1]
-    total = np.zeros((size[0] * size[1] * x.shape[3], o), x.dtype)
-    for images, rows, u in _chunks(x, size, stride, padding, dilation):
-        total += u.T @ g[images, rows].reshape(-1, o)
-    return total
+def _classes(length: int, k: int, stride: int, padding: int, dilation: int) -> Iterator[_Taps]:
+    """Yield the pixels of an axis by their remainder modulo the stride; those that no tap reaches are left out."""
+    for first in range(min(stride, length)):
+        taps = [t for t in range(k) if (first + padding - t * dilation) % stride == 0]
+        if taps:
+            step = taps[1] - taps[0] if len(taps) > 1 else 1
+            start = (first + padding - taps[-1] * dilation) // stride
+            chosen = slice(taps[-1], taps[0] - 1 if taps[0] else None, -step)
+            yield _Taps(first, -(-(length - first) // stride), chosen, start, max(1, step * dilation // stride))
 
 
-def _scatter(
-    g: Array, w: Array, shape: tuple[int, ...], size: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> Array:
-    """Add dU = g Wᵀ back where the windows were read, a few images at a time: the gradient for any stride"""
-    n, h, width, c = shape
-    (kh, kw), (sh, sw), (ph, pw), (dh, dw) = size, stride, padding, dilation
-    _, out_h, out_w, o = g.shape
-    dx = np.zeros((n, h + 2 * ph, width + 2 * pw, c), g.dtype)
-    images = max(1, CHUNK // (out_h * out_w * kh * kw * c))
-    for i in range(0, n, images):
-        du = (g[i : i + images].reshape(-1, o) @ w.T).reshape(-1, out_h, out_w, kh, kw, c)
-        for p in range(kh):
-            for q in range(kw):
-                rows = slice(p * dh, p * dh + sh * (out_h - 1) + 1, sh)
-                columns = slice(q * dw, q * dw + sw * (out_w - 1) + 1, sw)
-                dx[i : i + images, rows, columns] += du[:, :, :, p, q]
-    return dx[:, ph : ph + h, pw : pw + width]
+def image_gradient(g: Array, weight: Array, shape: tuple[int, ...], stride: Pair, padding: Pair, dilation: Pair) -> Any:
+    """Return the gradient of images (n, h, w, c): a convolution of g with the turned taps for each remainder."""
+    dx = np.zeros(shape, g.dtype) if max(stride) > 1 else None
+    turned = weight.transpose(2, 3, 0, 1)  # (kh, kw, o, c)
+    sides = [list(_classes(*a)) for a in zip(shape[1:3], weight.shape[2:], stride, padding, dilation, strict=True)]
+    for a in sides[0]:
+        for b in sides[1]:
+            matrix = turned[a.taps, b.taps]
+            size = matrix.shape[:2]
+            windows = Windows(size, (1, 1), (a.dilation, b.dilation), (a.start, b.start), (a.pixels, b.pixels))
+            part = windows.correlate(g, np.ascontiguousarray(matrix).reshape(-1, shape[3]))
+            if dx is None:
+                return part
+            dx[:, a.first :: stride[0], b.first :: stride[1]] = part
+    return dx
 
 
 @conv2d.fused("cpu")
@@ -118,28 +198,30 @@ def conv2d_cpu(
     size = (kh, kw)
     stride, dilation = each("conv2d", "stride", stride, 2), each("conv2d", "dilation", dilation, 2)
     padding = each("conv2d", "padding", padding, 2, least=0)
-    if min(_counts(x.transpose(0, 2, 3, 1), size, stride, padding, dilation)) < 1:
-        return NotImplemented
     last = to_last(x)
-    matrix = weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o)
-    y = _correlate(last, matrix, size, stride, padding, dilation)
+    lengths = zip(last.shape[1:3], size, stride, padding, dilation, strict=True)
+    counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in lengths)
+    if min(counts) < 1:
+        return NotImplemented
+    windows = Windows(size, stride, dilation, (-padding[0], -padding[1]), counts)
+    fits = (size, stride, dilation, x.dtype) == ((3, 3), (1, 1), (1, 1), np.float32)
+    fast = fits and (_algorithm == "winograd" or (_algorithm == "auto" and min(c, o) >= winograd.CHANNELS))
+    if fast:
+        y = winograd.correlate(last, weight, padding)
+    else:
+        y = windows.correlate(last, weight.transpose(2, 3, 1, 0).reshape(kh * kw * c, o))
     if bias is not None:
         y += bias
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         g = to_last(g)
-        dx = dw = db = None
-        if needs[0]:
-            back = (dilation[0] * (kh - 1) - padding[0], dilation[1] * (kw - 1) - padding[1])
-            if stride == (1, 1) and min(back) >= 0:
-                turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1).reshape(kh * kw * o, c)
-                dx = to_first(_correlate(g, turned, size, (1, 1), back, dilation))
-            else:
-                dx = to_first(_scatter(g, matrix, last.shape, size, stride, padding, dilation))
-        if needs[1]:
-            dw = _weight_gradient(last, g, size, stride, padding, dilation).reshape(kh, kw, c, o).transpose(3, 2, 0, 1)
-        if bias is not None and needs[2]:
-            db = channel_sum(g.reshape(-1, o))
-        return dx, dw, db
+        dx = dw = None
+        if fast and (needs[0] or needs[1]):
+            dx, dw = winograd.gradients(last, weight, g, padding, needs[:2])
+        elif not fast:
+            dx = image_gradient(g, weight, last.shape, stride, padding, dilation) if needs[0] else None
+            dw = windows.weight_gradient(last, g).reshape(kh, kw, c, o).transpose(3, 2, 0, 1) if needs[1] else None
+        db = channel_sum(g.reshape(-1, o)) if bias is not None and needs[2] else None
+        return None if dx is None else to_first(dx), dw, db
 
     return to_first(y), pullback

@@ -5,7 +5,8 @@ With x̂ = (x - mean)/σ, σ = √(var + eps), and h = g w the gradient of x̂ (
     y = x w/σ + (b - mean w/σ)      dw = Σ g x̂      db = Σ g      dx = (h - Σh/r - x̂ Σ(h x̂)/r) / σ
 
 so that both passes over the images are a multiplication and an addition with one number per channel. The statistics
-that are returned beside y have gradients of their own: x̂-free for the mean, 2 (x - mean)/r for the variance.
+that are returned beside y have gradients of their own: x̂-free for the mean, 2 (x - mean)/r for the variance. Where x
+is a part of a batch (`data_parallel`), r and all sums but those of dw and db are the whole batch's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
+from minitensor.ops.collective import all_sum
 from minitensor.ops.normalisation import batch_norm
 
 Array = np.ndarray[Any, Any]
@@ -30,10 +32,10 @@ def batch_norm_cpu(
     last = to_last(x)
     c = last.shape[3]
     rows = last.reshape(-1, c)  # (r, c)
-    r = rows.shape[0]
-    mean = channel_sum(rows) / r
+    r = float(all_sum(np.asarray(float(len(rows)))))
+    mean = all_sum(channel_sum(rows)) / x.dtype.type(r)
     y = rows - mean
-    var = channel_sum(y * y) / r
+    var = all_sum(channel_sum(y * y)) / x.dtype.type(r)
     inverse = 1 / np.sqrt(var + np.asarray(eps, x.dtype))
     scale = inverse if weight is None else weight * inverse
     y *= scale
@@ -46,10 +48,12 @@ def batch_norm_cpu(
         centred = rows - mean
         total = channel_sum(g)
         along = channel_sum(g * centred) * inverse  # Σ g x̂
-        dx = None
+        zero, dx = np.zeros_like(mean), None
         if needs[0]:
-            slope = along * inverse * (scale / r) - (0 if g_var is None else g_var * (2 / r))
-            level = total * (scale / r) - (0 if g_mean is None else g_mean / r)
+            sums = (along, total, zero if g_var is None else g_var, zero if g_mean is None else g_mean)
+            all_along, all_total, all_var, all_mean = all_sum(np.stack(sums)) / x.dtype.type(r)
+            slope = all_along * inverse * scale - all_var * 2
+            level = all_total * scale - all_mean
             centred *= slope
             centred += level
             dx = np.subtract(g * scale, centred, out=centred)

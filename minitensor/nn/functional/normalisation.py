@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from minitensor.functions.operands import public
 from minitensor.graph import describe, state
 from minitensor.ops import elementwise, normalisation
+from minitensor.ops.collective import all_sum
 from minitensor.tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
@@ -64,7 +67,7 @@ def batch_norm(
         "batch_norm", input, c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if training:
-        count = math.prod(input.shape) // max(1, c)
+        count = int(all_sum(np.asarray(math.prod(input.shape) // max(1, c))))  # of the whole batch
         if count == 1:
             raise ValueError(
                 f"batch_norm in training needs more than one value per channel; got "

@@ -1,0 +1,255 @@
+"""Whole training steps beside PyTorch: forward, backward, AdamW, moving average; batch 64, images of 32x32, float32.
+
+The two sides start from the same weights and are given the same images. Before anything is timed their losses and the
+gradients of all parameters are compared.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import minitensor as mt
+from benchmarks import twins
+from benchmarks.timing import Timing, interleaved
+from jepa import models
+from jepa.losses.vicreg import covariance_penalty, variance_hinge
+from jepa.models.block import Block
+from jepa.models.vit import gather_tokens
+
+BATCH = 64
+MOMENTUM = 0.996
+LR = 1e-3
+TOLERANCE = 2e-3  # of a gradient's largest entry, float32 through a whole network
+
+
+class Step(NamedTuple):
+    """One training step on both sides."""
+
+    name: str
+    modules: tuple[mt.nn.Layer, ...]  # whose parameters learn
+    embed: Callable[..., Any]  # a batch, or a part of one -> what the loss compares
+    loss: Callable[..., Any]
+    batch: tuple[Any, ...]
+    average: Callable[[], None]  # moves the target encoder
+    twin_modules: tuple[Any, ...]
+    twin_loss: Callable[[], Any]
+    twin_average: Callable[[], None]
+
+
+def images(count: int = BATCH, size: int = 32) -> np.ndarray[Any, Any]:
+    """Return images of noise."""
+    return np.random.default_rng(0).standard_normal((count, 3, size, size)).astype(np.float32)
+
+
+def twin_of(ours: mt.nn.Layer, theirs: Any) -> Any:
+    """Give PyTorch's module our weights."""
+    state = {k: torch.tensor(np.asarray(v)) for k, v in ours.state_dict().items()}
+    missing, unexpected = theirs.load_state_dict(state, strict=False)
+    assert not unexpected and all(k.endswith(("num_batches_tracked",)) for k in missing), (missing, unexpected)
+    return theirs
+
+
+def torch_average(target: Any, source: Any) -> Callable[[], None]:
+    """Return what moves a PyTorch module after another, by its function for many tensors at once."""
+    mine, theirs = list(target.parameters()), [p.detach() for p in source.parameters()]
+    return lambda: torch._foreach_lerp_(mine, theirs, 1 - MOMENTUM)
+
+
+class ConvEncoder(mt.nn.Layer):
+    """The same network as `twins.ConvEncoder`."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        pairs = zip((3, *widths[:-1]), widths, strict=True)
+        parts = [p for a, b in pairs for p in (mt.nn.Conv2d(a, b, 3, padding=1), mt.nn.ReLU(), mt.nn.MaxPool2d(2))]
+        self.stages = mt.nn.Sequential(*parts)
+        self.head = mt.nn.Linear(widths[-1], widths[-1])
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return one embedding per image."""
+        return self.head(self.stages(x).mean(axis=(2, 3)))
+
+
+def cnn(channels_last: bool, batch: int = BATCH, size: int = 32, width: int = 32) -> Step:
+    """CNN-JEPA: four convolution stages, an MLP predictor, the mean squared error to an averaged target encoder."""
+    mt.manual_seed(0)
+    widths = (width, 2 * width, 4 * width, 4 * width)
+    d = widths[-1]
+    encoder = ConvEncoder(widths)
+    target = mt.optim.EMA(copy.deepcopy(encoder), encoder)
+    predictor = mt.nn.Sequential(mt.nn.Linear(d, 2 * d), mt.nn.ReLU(), mt.nn.Linear(2 * d, d))
+    seen, true = images(batch, size), images(batch, size)[::-1].copy()
+
+    def embed(seen: Any, true: Any) -> tuple[mt.Tensor, mt.Tensor]:
+        with mt.no_grad():
+            y = target.target(mt.Tensor(true))
+        return predictor(encoder(mt.Tensor(seen))), y
+
+    def placed(x: Any) -> Any:
+        return x.to(memory_format=torch.channels_last) if channels_last else x
+
+    e, p = placed(twin_of(encoder, twins.ConvEncoder(widths))), torch.nn.Sequential()
+    p = twin_of(predictor, torch.nn.Sequential(torch.nn.Linear(d, 2 * d), torch.nn.ReLU(), torch.nn.Linear(2 * d, d)))
+    t = copy.deepcopy(e).requires_grad_(False)
+    x1, x2 = placed(torch.tensor(seen)), placed(torch.tensor(true))
+    return Step(
+        "CNN-JEPA",
+        (encoder, predictor),
+        embed,
+        mt.nn.functional.mse_loss,
+        (seen, true),
+        lambda: target.update(MOMENTUM),
+        (e, p),
+        lambda: torch.nn.functional.mse_loss(p(e(x1)), t(x2)),
+        torch_average(t, e),
+    )
+
+
+def vit(
+    channels_last: bool, batch: int = BATCH, size: int = 32, dim: int = 192, depth: int = 6, recompute: bool = False
+) -> Step:
+    """I-JEPA: a ViT on patches of 4x4, a predictor of 96 dimensions and 3 blocks; context 40, 4 targets of 10."""
+    mt.manual_seed(0)
+    count = (size // 4) ** 2
+    settings = {"image_size": size, "patch_size": 4, "dim": dim, "depth": depth, "heads": 3}
+    encoder = models.VisionTransformer(**settings)
+    target = mt.optim.EMA(copy.deepcopy(encoder), encoder)
+    predictor = models.MaskPredictor((size // 4, size // 4), dim, 96, 3, 3)
+    if recompute:
+        for layer in (*encoder.layers(), *predictor.layers()):
+            if isinstance(layer, Block):
+                layer.forward = lambda *xs, f=layer.forward: mt.checkpoint(f, *xs)
+    rng = np.random.default_rng(0)
+    kept, hidden = count * 40 // 64, count * 10 // 64
+    drawn = lambda k: np.sort(np.stack([rng.permutation(count)[:k] for _ in range(batch)]))  # noqa: E731
+    context, targets = drawn(kept), [drawn(hidden) for _ in range(4)]
+    x = images(batch, size)
+
+    def embed(x: Any, context: Any, *targets: Any) -> tuple[mt.Tensor, mt.Tensor]:
+        seen = mt.Tensor(x)
+        with mt.no_grad():
+            y = mt.nn.functional.layer_norm(target.target(seen), (dim,))
+            y = gather_tokens(y, targets)
+        return predictor(encoder(seen, [context]), [context], list(targets)), y
+
+    e = twin_of(encoder, twins.ViT(size, 4, dim, depth, 3))
+    p = twin_of(predictor, twins.Predictor(count, dim, 96, 3, 3))
+    t = copy.deepcopy(e).requires_grad_(False)
+    images_, c, ms = torch.tensor(x), torch.tensor(context), [torch.tensor(m) for m in targets]
+
+    def twin_loss() -> Any:
+        y = torch.nn.functional.layer_norm(t(images_), (dim,))
+        y = torch.cat([twins.gather(y, m) for m in ms])
+        return torch.nn.functional.mse_loss(p(e(images_, c), c, ms), y)
+
+    return Step(
+        "I-JEPA ViT",
+        (encoder, predictor),
+        embed,
+        mt.nn.functional.mse_loss,
+        (x, context, *targets),
+        lambda: target.update(MOMENTUM),
+        (e, p),
+        twin_loss,
+        torch_average(t, e),
+    )
+
+
+def resnet(channels_last: bool, batch: int = BATCH) -> Step:
+    """VICReg: two views through one ResNet-18, batch norm included, and a Linear of 512 to 512."""
+    mt.manual_seed(0)
+    encoder, head = models.resnet18(), mt.nn.Linear(512, 512)
+    x = images(2 * batch)
+    views = x[:batch], x[batch:]
+
+    def embed(a: Any, b: Any) -> tuple[mt.Tensor, mt.Tensor]:
+        return head(encoder(mt.Tensor(a))), head(encoder(mt.Tensor(b)))
+
+    def loss(a: mt.Tensor, b: mt.Tensor) -> mt.Tensor:
+        terms = mt.nn.functional.mse_loss(a, b) * 25
+        for z in (a, b):
+            terms = terms + variance_hinge(z) * 25 + covariance_penalty(z)
+        return terms
+
+    def placed(v: Any) -> Any:
+        return v.to(memory_format=torch.channels_last) if channels_last else v
+
+    e, h = placed(twin_of(encoder, twins.ResNet18())), twin_of(head, torch.nn.Linear(512, 512))
+    a, b = (placed(torch.tensor(v)) for v in views)
+    return Step(
+        "ResNet-18 VICReg",
+        (encoder, head),
+        embed,
+        loss,
+        views,
+        lambda: None,
+        (e, h),
+        lambda: twins.vicreg(h(e(a)), h(e(b))),
+        lambda: None,
+    )
+
+
+def ours(step: Step) -> Callable[[], float]:
+    """Return our training step."""
+    optimizer = mt.optim.AdamW([p for m in step.modules for p in m.parameters() if p.requires_grad], lr=LR)
+
+    def run() -> float:
+        optimizer.zero_grad()
+        loss = step.loss(*mt.data_parallel(step.embed, *step.batch))
+        loss.backward()
+        optimizer.step()
+        step.average()
+        return float(loss)
+
+    return run
+
+
+def theirs(step: Step, fused: bool) -> Callable[[], float]:
+    """Return PyTorch's training step."""
+    parameters = [p for m in step.twin_modules for p in m.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=LR, fused=fused)
+
+    def run() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        loss = step.twin_loss()
+        loss.backward()
+        optimizer.step()
+        step.twin_average()
+        return float(loss.detach())
+
+    return run
+
+
+def check(step: Step) -> None:
+    """Compare the losses and all gradients of the first step."""
+    loss = step.loss(*mt.data_parallel(step.embed, *step.batch))
+    loss.backward()
+    twin = step.twin_loss()
+    twin.backward()
+    assert abs(float(loss) - float(twin.detach())) <= 1e-4 * abs(float(loss)), (float(loss), float(twin))
+    for module, other in zip(step.modules, step.twin_modules, strict=True):
+        gradients = {k: p.grad for k, p in other.named_parameters() if p.grad is not None}
+        named = dict(module.named_parameters())
+        assert gradients.keys() == {k for k, p in named.items() if p.grad is not None}
+        largest = max(float(g.abs().max()) for g in gradients.values())
+        for k, g in gradients.items():
+            error = np.abs(named[k].grad.numpy() - g.numpy()).max()
+            # a gradient that is zero but for rounding (the key biases) is compared with the largest of all
+            assert error <= TOLERANCE * max(float(g.abs().max()), 1e-3 * largest), (step.name, k, error)
+            named[k].grad = None
+    for other in step.twin_modules:
+        other.zero_grad(set_to_none=True)
+
+
+def timings(make: Callable[..., Step], rounds: int = 9, seconds: float = 0.5) -> dict[str, Timing]:
+    """Time our step, PyTorch's with its defaults, and PyTorch's channels-last with the fused AdamW."""
+    first = make(False)
+    check(first)
+    tuned = make(True)
+    return interleaved(
+        {"ours": ours(first), "torch": theirs(first, False), "tuned": theirs(tuned, True)}, rounds, seconds
+    )

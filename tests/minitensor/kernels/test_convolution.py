@@ -1,0 +1,96 @@
+"""The ways to convolve on the CPU against each other, over kernels, strides, paddings, dilations, sizes of chunks."""
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor.kernels.cpu import convolution, winograd
+
+rng = np.random.default_rng(0)
+F = mt.nn.functional
+
+
+@pytest.fixture(autouse=True)
+def algorithm():
+    yield
+    convolution.set_conv_algorithm("auto")
+
+
+def gradients(x, w, b, **settings):
+    """Return value and gradients of a convolution, with an uneven incoming gradient."""
+    tensors = [mt.Tensor(a, requires_grad=True) for a in (x, w, b)]
+    y = F.conv2d(*tensors, **settings)
+    g = np.random.default_rng(1).standard_normal(y.shape).astype(x.dtype)
+    return [y.numpy(), *(d.numpy() for d in mt.grad(y, tensors, mt.Tensor(g)))]
+
+
+GEOMETRIES = [
+    {"stride": s, "padding": p, "dilation": d}
+    for s, p, d in (
+        (1, 0, 1), (1, 1, 1), (2, 1, 1), (2, 0, 1), (3, 2, 1), ((2, 3), (1, 0), 1), (2, 2, 3), (1, 4, 2), (3, 1, 2),
+        (2, 3, (1, 2)), (5, 0, 1),
+    )
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("channels", [3, 5])  # few lie transposed
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 3)])
+@pytest.mark.parametrize("chunk", [1, 300, 150_000])
+def test_chunks_of_windows_are_the_composite(monkeypatch, settings, channels, size, chunk):
+    monkeypatch.setattr(convolution, "CHUNK", chunk)
+    arrays = rng.standard_normal((3, channels, 9, 11)), rng.standard_normal((4, channels, *size)), np.ones(4)
+    with mt.unfused():
+        expected = gradients(*arrays, **settings)
+    for a, e in zip(gradients(*arrays, **settings), expected, strict=True):
+        np.testing.assert_allclose(a, e, rtol=0, atol=1e-12 * np.abs(e).max())
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, (0, 3)])
+@pytest.mark.parametrize("shape", [(5, 8, 8), (2, 3, 5), (1, 17, 6), (3, 4, 4)])
+@pytest.mark.parametrize("entries", [1, 300_000])  # image by image, and together
+def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries):
+    monkeypatch.setattr(winograd, "ENTRIES", entries)
+    monkeypatch.setattr(winograd, "ROWS", 1)
+    n, h, w = shape
+    x = rng.standard_normal((n, 6, h, w)).astype(np.float32)
+    arrays = x, rng.standard_normal((7, 6, 3, 3)).astype(np.float32), np.ones(7, np.float32)
+    convolution.set_conv_algorithm("im2col")
+    expected = gradients(*(a.astype(np.float64) for a in arrays), padding=padding)
+    plain = gradients(*arrays, padding=padding)
+    convolution.set_conv_algorithm("winograd")
+    found = gradients(*arrays, padding=padding)
+    assert not np.array_equal(found[0], plain[0])  # it went the other way
+    for a, e in zip(found, expected, strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * np.abs(e).max())  # rounding of float32 in the transforms
+
+
+def test_winograd_is_exact_but_for_rounding():
+    """In float64 its own functions give what sums of products give, to 1e-13."""
+    x, w = rng.standard_normal((2, 9, 6, 4)), rng.standard_normal((5, 4, 3, 3))
+    g = rng.standard_normal((2, 9, 6, 5))
+    windows = convolution.Windows((3, 3), (1, 1), (1, 1), (-1, -1), (9, 6))
+    y = windows.correlate(x, w.transpose(2, 3, 1, 0).reshape(-1, 5))
+    np.testing.assert_allclose(winograd.correlate(x, w, (1, 1)), y, atol=1e-12)
+    dx, dw = winograd.gradients(x, w, g, (1, 1), (True, True))
+    expected = convolution.image_gradient(g, w, x.shape, (1, 1), (1, 1), (1, 1))
+    np.testing.assert_allclose(dx, expected, atol=1e-12)
+    expected = windows.weight_gradient(x, g).reshape(3, 3, 4, 5).transpose(3, 2, 0, 1)
+    np.testing.assert_allclose(dw, expected, atol=1e-12)
+    assert winograd.gradients(x, w, g, (1, 1), (True, False))[1] is None
+    assert winograd.gradients(x, w, g, (1, 1), (False, True))[0] is None
+
+
+@pytest.mark.parametrize(("channels", "fast"), [(31, False), (32, True)])
+def test_auto_takes_winograd_with_enough_channels(channels, fast):
+    arrays = rng.standard_normal((1, 32, 6, 6)), rng.standard_normal((channels, 32, 3, 3)), np.zeros(channels)
+    arrays = tuple(a.astype(np.float32) for a in arrays)
+    auto = gradients(*arrays, padding=1)
+    convolution.set_conv_algorithm("im2col")
+    assert np.array_equal(auto[0], gradients(*arrays, padding=1)[0]) is not fast
+
+
+def test_another_algorithm_is_refused():
+    with pytest.raises(ValueError, match="one of auto, winograd, im2col; got 'fft'"):
+        mt.set_conv_algorithm("fft")
