@@ -82,6 +82,14 @@ def cases() -> Iterator[Case]:
         lambda q, k, v: f.scaled_dot_product_attention(q, k, v),
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v),
     )
+    classes = rng.integers(0, 1000, 512)
+    for smoothing in (0.0, 0.1):
+        yield Case(
+            f"cross_entropy 512x1000, smoothing {smoothing}",
+            (normal(512, 1000),),
+            lambda x, s=smoothing: f.cross_entropy(x, mt.Tensor(classes), label_smoothing=s),
+            lambda x, s=smoothing: torch.nn.functional.cross_entropy(x, torch.tensor(classes), label_smoothing=s),
+        )
     yield from recurrent_cases(normal)
 
 

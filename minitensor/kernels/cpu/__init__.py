@@ -1,5 +1,25 @@
 """Kernels for NumPy. Inside, images are channels-last, (n, h, w, c): a window's row of pixels is one run of memory."""
 
-from minitensor.kernels.cpu import attention, convolution, gelu, layer_norm, linear, normalisation, pooling, recurrent
+from minitensor.kernels.cpu import (
+    attention,
+    convolution,
+    cross_entropy,
+    gelu,
+    layer_norm,
+    linear,
+    normalisation,
+    pooling,
+    recurrent,
+)
 
-__all__ = ["attention", "convolution", "gelu", "layer_norm", "linear", "normalisation", "pooling", "recurrent"]
+__all__ = [
+    "attention",
+    "convolution",
+    "cross_entropy",
+    "gelu",
+    "layer_norm",
+    "linear",
+    "normalisation",
+    "pooling",
+    "recurrent",
+]
