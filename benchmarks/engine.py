@@ -82,6 +82,44 @@ def cases() -> Iterator[Case]:
         lambda q, k, v: f.scaled_dot_product_attention(q, k, v),
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v),
     )
+    classes = rng.integers(0, 1000, 512)
+    for smoothing in (0.0, 0.1):
+        yield Case(
+            f"cross_entropy 512x1000, smoothing {smoothing}",
+            (normal(512, 1000),),
+            lambda x, s=smoothing: f.cross_entropy(x, mt.Tensor(classes), label_smoothing=s),
+            lambda x, s=smoothing: torch.nn.functional.cross_entropy(x, torch.tensor(classes), label_smoothing=s),
+        )
+    yield from recurrent_cases(normal)
+
+
+def recurrent_cases(normal: Callable[..., np.ndarray[Any, Any]]) -> Iterator[Case]:
+    """One recurrent layer: 64 steps, batch 32, 256 -> 256."""
+    linear, walks = mt.nn.functional.linear, mt.ops.recurrent
+
+    def lstm(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        zeros = mt.zeros((32, 256))
+        return walks.lstm_walk(linear(x, w_ih, b_ih + b_hh), w_hh, zeros, zeros)[0]
+
+    def gru(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        return walks.gru_walk(linear(x, w_ih, b_ih), w_hh, mt.zeros((32, 256)), b_hh)[0]
+
+    def rnn_tanh(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        return walks.rnn_walk(linear(x, w_ih, b_ih + b_hh), w_hh, mt.zeros((32, 256)))[0]
+
+    def theirs(x: Any, *weights: Any, name: str) -> Any:
+        h = torch.zeros(1, 32, 256)
+        first = (h, h) if name == "lstm" else h
+        return getattr(torch, name)(x, first, weights, True, 1, 0.0, True, False, False)[0]
+
+    for ours, gates in ((lstm, 4), (gru, 3), (rnn_tanh, 1)):
+        rows, name = gates * 256, ours.__name__
+        yield Case(
+            f"{name} 64 steps, 32x256 -> 256",
+            (normal(64, 32, 256), *(normal(*s) / 16 for s in ((rows, 256), (rows, 256), (rows,), (rows,)))),
+            ours,
+            lambda *arrays, n=name: theirs(*arrays, name=n),
+        )
 
 
 def forward_backward(case: Case) -> dict[str, Callable[[], list[Any]]]:

@@ -12,13 +12,10 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.ops.elementwise import relu, tanh
-from minitensor.ops.recurrent import gru_step, lstm_step
+from minitensor.ops.recurrent import NONLINEARITIES, gru_step, lstm_step
 from minitensor.tensor import Tensor
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell"]
-
-NONLINEARITIES = {"tanh": tanh, "relu": relu}
 
 
 class _Cell(Layer):

@@ -28,7 +28,8 @@ State = tuple[Tensor, ...]  # (h,), or (h, c) for an LSTM
 class Recurrence(Layer):
     """What the layers share: parameters, shapes, directions, lengths, and the walk along time.
 
-    The inputs of all steps are multiplied at once; a step multiplies the state, and does the rest in one op.
+    The inputs of all steps are multiplied at once. Where every step counts for every sequence, the rest of a layer and
+    direction is one composite; else a step multiplies the state, and does the rest in one op.
     """
 
     gates = 1
@@ -163,8 +164,12 @@ class Recurrence(Layer):
         weight: Tensor = getattr(self, f"weight_ih{suffix}")
         b_ih, b_hh, projection = (getattr(self, key + suffix, None) for key in ("bias_ih", "bias_hh", "weight_hr"))
         joined = b_ih if self.gates == 3 or b_ih is None else b_ih + b_hh  # a GRU's b_hh is inside r hₙ
-        inputs = separate(F.linear(x, weight, joined))  # per step (batch, gates)
-        w, p = getattr(self, f"weight_hh{suffix}").mT, None if projection is None else projection.mT
+        x, recurrent = F.linear(x, weight, joined), getattr(self, f"weight_hh{suffix}")
+        if there is None and projection is None:
+            y, *end = self._whole(x, recurrent, b_hh, state, reverse)
+            return y, tuple(end)
+        inputs = separate(x)  # per step (batch, gates)
+        w, p = recurrent.mT, None if projection is None else projection.mT
         hs: list[Any] = [None] * len(inputs)
         for t in reversed(range(len(inputs))) if reverse else range(len(inputs)):
             product = bmm(state[0], w)  # (batch, gates)
@@ -178,6 +183,12 @@ class Recurrence(Layer):
         return concatenate(*hs, axis=0).reshape(len(hs), *hs[0].shape), state
 
     def _step(self, x: Tensor, hidden: Tensor, state: State) -> State:
+        raise NotImplementedError
+
+    def _whole(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
+    ) -> tuple[Tensor, *State]:
+        """Walk where every step counts for every sequence: the outputs, then the last state."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:

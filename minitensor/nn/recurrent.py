@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.nn.cells import NONLINEARITIES
 from minitensor.nn.recurrence import Recurrence, State
-from minitensor.ops.recurrent import gru_step, lstm_step
+from minitensor.ops.recurrent import NONLINEARITIES, gru_step, gru_walk, lstm_step, lstm_walk, rnn_walk
 from minitensor.tensor import Tensor
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -50,6 +49,11 @@ class RNN(Recurrence):
     def _step(self, x: Tensor, hidden: Tensor, state: State) -> State:
         return (NONLINEARITIES[self.nonlinearity](x + hidden),)
 
+    def _whole(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
+    ) -> tuple[Tensor, *State]:
+        return rnn_walk(x, weight, *state, nonlinearity=self.nonlinearity, reverse=reverse)  # type: ignore[no-any-return]
+
 
 class LSTM(Recurrence):
     """cₜ = σ(f) cₜ₋₁ + σ(i) tanh(z), hₜ = σ(o) tanh(cₜ), with [i, f, z, o] = W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh.
@@ -89,6 +93,11 @@ class LSTM(Recurrence):
     def _step(self, x: Tensor, hidden: Tensor, state: State) -> State:
         return lstm_step(x + hidden, state[1])  # type: ignore[no-any-return]
 
+    def _whole(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
+    ) -> tuple[Tensor, *State]:
+        return lstm_walk(x, weight, *state, reverse=reverse)  # type: ignore[no-any-return]
+
 
 class GRU(Recurrence):
     """hₜ = (1 - u) n + u hₜ₋₁ with r = σ(xᵣ + hᵣ), u = σ(xᵤ + hᵤ), n = tanh(xₙ + r hₙ).
@@ -122,3 +131,8 @@ class GRU(Recurrence):
 
     def _step(self, x: Tensor, hidden: Tensor, state: State) -> State:
         return (gru_step(x, hidden, state[0]),)
+
+    def _whole(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
+    ) -> tuple[Tensor, *State]:
+        return gru_walk(x, weight, *state, bias, reverse=reverse)  # type: ignore[no-any-return]

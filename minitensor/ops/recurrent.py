@@ -1,18 +1,22 @@
-"""What recurrent layers compute at one step of time, and a sequence taken apart into its steps."""
+"""What recurrent layers compute at one step of time, a sequence taken apart into its steps, and the walk along them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from minitensor.backend import namespace
+from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
-from minitensor.ops.elementwise import sigmoid, tanh
+from minitensor.ops.elementwise import relu, sigmoid, tanh
 from minitensor.ops.join import concatenate, stack
+from minitensor.ops.linalg import bmm
 
-__all__ = ["gru_step", "lstm_step", "separate"]
+__all__ = ["NONLINEARITIES", "gru_step", "gru_walk", "lstm_step", "lstm_walk", "rnn_walk", "separate"]
 
 Array = Any
+NONLINEARITIES = {"tanh": tanh, "relu": relu}
 
 
 def _zeros_like(x: Any) -> Array:
@@ -110,3 +114,72 @@ def _gru_rule(g: Any, x: Any, hidden: Any, state: Any) -> tuple[Any, Any, Any]:
 
 
 gru_step.vjp(("x", "hidden", "state"), _gru_rule)
+
+
+def _walk(x: Array, step: Callable[..., tuple[Array, ...]], *state: Array, reverse: bool) -> tuple[Array, ...]:
+    """Carry the state through the steps of x; return the first part of it after each step, and all of the last."""
+    xs = separate(x)
+    hs: list[Any] = [None] * len(xs)
+    for t in reversed(range(len(xs))) if reverse else range(len(xs)):
+        state = step(xs[t], *state)
+        hs[t] = state[0]
+    return concatenate(*hs, axis=0).reshape((len(hs), *hs[0].shape)), *state
+
+
+@composite
+def rnn_walk(
+    x: Array, weight: Array, h: Array, *, nonlinearity: str = "tanh", reverse: bool = False
+) -> tuple[Array, Array]:
+    """hₜ = f(xₜ + W hₜ₋₁), f = tanh or relu; returns (all hₜ, the last one)
+
+    x (steps, batch, n) with W_ih and the biases in it, weight (n, n), h (batch, n) -> (steps, batch, n) and (batch, n).
+    `reverse` walks from the last step to the first. Reference: Elman 1990. Differs from PyTorch: it has no public one;
+    it is one layer and direction of its RNN, behind the product with the input.
+
+    >>> import numpy as np
+    >>> rnn_walk(np.ones((3, 1, 1)), np.ones((1, 1)), np.zeros((1, 1)), nonlinearity="relu")[0].ravel().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    f, w = NONLINEARITIES[nonlinearity], weight.mT
+    return _walk(x, lambda xt, h: (f(xt + bmm(h, w)),), h, reverse=reverse)
+
+
+@composite
+def lstm_walk(x: Array, weight: Array, h: Array, c: Array, *, reverse: bool = False) -> tuple[Array, Array, Array]:
+    """hₜ, cₜ = lstm_step(xₜ + W hₜ₋₁, cₜ₋₁); returns (all hₜ, the last h, the last c)
+
+    x (steps, batch, 4 n) with W_ih and the biases in it, weight (4 n, n), h and c (batch, n) -> (steps, batch, n) and
+    two of (batch, n). `reverse` walks from the last step to the first. Reference: Hochreiter & Schmidhuber 1997, Gers
+    et al. 2000. Differs from PyTorch: it has no public one; it is one layer and direction of its LSTM, behind the
+    product with the input.
+
+    >>> import numpy as np
+    >>> y, h, c = lstm_walk(np.zeros((2, 1, 4)), np.zeros((4, 1)), np.zeros((1, 1)), np.ones((1, 1)))
+    >>> y.round(4).tolist(), c.tolist()
+    ([[[0.2311]], [[0.1225]]], [[0.25]])
+    """
+    w = weight.mT
+    return _walk(x, lambda xt, h, c: lstm_step(xt + bmm(h, w), c), h, c, reverse=reverse)
+
+
+@composite
+def gru_walk(
+    x: Array, weight: Array, h: Array, bias: Array | None = None, *, reverse: bool = False
+) -> tuple[Array, Array]:
+    """hₜ = gru_step(xₜ, W hₜ₋₁ + b, hₜ₋₁); returns (all hₜ, the last one)
+
+    x (steps, batch, 3 n) with W_ih and its bias in it, weight (3 n, n), h (batch, n), bias (3 n,) -> (steps, batch, n)
+    and (batch, n). `reverse` walks from the last step to the first. Reference: Cho et al. 2014. Differs from PyTorch:
+    it has no public one; it is one layer and direction of its GRU, behind the product with the input.
+
+    >>> import numpy as np
+    >>> gru_walk(np.zeros((2, 1, 3)), np.zeros((3, 1)), np.ones((1, 1)))[0].tolist()
+    [[[0.5]], [[0.25]]]
+    """
+    w = weight.mT
+
+    def step(xt: Array, h: Array) -> tuple[Array]:
+        product = bmm(h, w)
+        return (gru_step(xt, product if bias is None else product + bias, h),)
+
+    return _walk(x, step, h, reverse=reverse)

@@ -1,6 +1,19 @@
 """Kernels for NumPy. Inside, images are channels-last, (n, h, w, c): a window's row of pixels is one run of memory."""
 
-from minitensor.kernels.cpu import attention, convolution, gelu, layer_norm, linear, normalisation, pooling
+from minitensor.kernels.cpu import (
+    attention,
+    convolution,
+    cross_entropy,
+    gelu,
+    layer_norm,
+    linear,
+    normalisation,
+    pooling,
+    recurrent,
+)
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
-__all__ = ["attention", "convolution", "gelu", "layer_norm", "linear", "normalisation", "pooling", "set_conv_algorithm"]
+__all__ = [
+    "attention", "convolution", "cross_entropy", "gelu", "layer_norm", "linear", "normalisation", "pooling",
+    "recurrent", "set_conv_algorithm",
+]  # fmt: skip

@@ -7,6 +7,7 @@ import minitensor as mt
 import tests.minitensor.fake_cupy  # noqa: F401  registers the device "fake"
 from minitensor import nn
 from minitensor.graph import Node, Output
+from minitensor.ops import recurrent
 
 KINDS = [nn.RNN, nn.LSTM, nn.GRU]
 
@@ -80,8 +81,75 @@ def nodes(y):
 @pytest.mark.parametrize("kind, count", [(nn.RNN, 3), (nn.LSTM, 3), (nn.GRU, 3)])
 def test_a_step_is_few_ops(kind, count):
     layer = kind(3, 4)
-    few, many = (len(nodes(layer(mt.Tensor(random(n, 2, 3)))[0])) for n in (10, 30))
+    with mt.unfused():
+        few, many = (len(nodes(layer(mt.Tensor(random(n, 2, 3)))[0])) for n in (10, 30))
     assert many - few == count * 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_walk_where_all_steps_count_is_one_node(kind):
+    layer = kind(3, 4, 2, bidirectional=True)
+    few, many = (nodes(layer(mt.Tensor(random(n, 2, 3)))[0]) for n in (10, 30))
+    assert few == many and sum(name.endswith("_walk") for name in few) == 4
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    "walk, arrays",
+    [
+        (recurrent.rnn_walk, [(5, 2, 3), (3, 3), (2, 3)]),
+        (recurrent.gru_walk, [(5, 2, 9), (9, 3), (2, 3), (9,)]),
+        (recurrent.lstm_walk, [(5, 2, 12), (12, 3), (2, 3), (2, 3)]),
+    ],
+)
+def test_the_kernel_is_its_composite_whatever_is_used_and_wanted(walk, arrays, reverse):
+    """Each result alone, and all; gradients of all arguments, and of each alone; twice."""
+    xs = [mt.Tensor(random(*s, seed=i).astype("float64"), requires_grad=True) for i, s in enumerate(arrays)]
+    results = 3 if walk is recurrent.lstm_walk else 2
+    for used in [*([i] for i in range(results)), range(results)]:
+        for wanted in [*([i] for i in range(len(xs))), range(len(xs))]:
+            args = [x if i in wanted else x.detach() for i, x in enumerate(xs)]
+            found = []
+            for context in (mt.enable_grad(), mt.unfused()):
+                with context:
+                    ys = [walk(*args, reverse=reverse)[i] for i in used]
+                vs = [mt.Tensor(random(*y.shape, seed=9).astype("float64")) for y in ys]
+                leaves = [args[i] for i in wanted]
+                first = mt.grad(ys, leaves, vs, allow_unused=True, retain_graph=True)
+                again = mt.grad(ys, leaves, vs, allow_unused=True)
+                np.testing.assert_array_equal(first[0].numpy(), again[0].numpy())
+                found.append([*ys, *first])
+            for a, b in zip(*found, strict=True):
+                np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_written_over_leaves_the_gradient_alone(kind):
+    layer, x = kind(3, 4), mt.Tensor(random(5, 2, 3))
+    found = []
+    for spoil in (False, True):
+        y, last = layer(x)
+        total = y.sum()
+        if spoil:
+            for v in (y, *states(last)):
+                v.data[...] = 7.0
+        found.append([g.numpy() for g in mt.grad(total, list(layer.parameters()))])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_graph_the_numbers_are_the_same(kind):
+    layer, x = kind(3, 4, bidirectional=True), mt.Tensor(random(5, 2, 3))
+    y = layer(x)[0].numpy()
+    with mt.no_grad():
+        np.testing.assert_array_equal(layer(x)[0].numpy(), y)
+
+
+def test_an_unknown_nonlinearity_is_refused_by_the_walk():
+    x = mt.Tensor(random(2, 1, 3))
+    with pytest.raises(KeyError):
+        recurrent.rnn_walk(x, mt.ones((3, 3)), mt.zeros((1, 3)), nonlinearity="sin")
 
 
 def test_dropout_between_layers_only_and_in_training_only():
