@@ -1,38 +1,59 @@
-"""`python -m benchmarks`: the engine. `python -m benchmarks results`: the README's result table."""
+"""`python -m benchmarks [WHAT]`: what the engine costs, beside PyTorch.
+
+    kernels   each kernel beside its composite and PyTorch, forward and backward; small ops
+    steps     whole training steps beside PyTorch's, with its defaults and tuned
+    memory    the peak memory of the two training steps
+    scaling   the step's cost against batch size, image size, depth and width, as a plot
+    peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
+    results   the README's tables of what training reaches
+
+Without a word: kernels, steps and memory, with one thread and with two. What is measured goes into benchmarks/results.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
-import numpy as np
-from threadpoolctl import threadpool_limits
+from jepa.openblas import choose_kernels
+
+PARTS = ("kernels", "steps", "memory")
 
 
 def main() -> None:
     """Run what is asked for."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", default="engine", choices=["engine", "results"])
-    parser.add_argument("--threads", type=int, default=1)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", default="", choices=["", *PARTS, "scaling", "peers", "results"])
+    parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
+    parser.add_argument("--only", default="", help="one case, or one experiment of `results`")
     parser.add_argument("--seeds", type=int, default=3, help="training seeds of `results`")
-    parser.add_argument("--only", default="", help="one experiment of `results`")
     parser.add_argument(
         "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`"
     )
     args = parser.parse_args()
+    choose_kernels()  # as the command line of jepa does, before NumPy is loaded
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     if args.what == "results":
         from benchmarks import results
 
-        results.run(args.seeds, args.only, args.cifar10, args.threads)
+        results.run(args.seeds, args.only, args.cifar10, args.threads or 1)
         return
-    from benchmarks import engine
+    try:
+        import torch
+    except ImportError:
+        sys.exit("the benchmarks compare with PyTorch: make bench, or pip install --group parity")
+    import minitensor as mt
+    from benchmarks import record
 
-    if engine.torch is not None:
-        engine.torch.set_num_threads(args.threads)
-        print(f"torch {engine.torch.__version__}, ", end="")
-    print(f"NumPy {np.__version__}, {args.threads} threads\n")
-    with threadpool_limits(args.threads):
-        engine.kernels()
-        engine.overhead()
+    mt.keep_freed_memory()  # for both sides: they share the process
+    for threads in [args.threads] if args.threads else (1, 2):
+        mt.set_num_threads(threads)
+        torch.set_num_threads(threads)
+        for what in [args.what] if args.what else PARTS:
+            record.run(what, threads, args.only)
 
 
 main()

@@ -6,8 +6,9 @@ degrees 3 and 2, one may multiply their values at six points and interpolate; tr
     y = Aᵀ ((G g) ∘ (Bᵀ d)),   A (6, 4) and G (6, 3) the powers of the points,   B (6, 6) the inverse of all six powers
 
 and in two dimensions each transform is applied along both axes: one matrix product with its Kronecker square. What is
-left, for each of the 36 places of a tile, is the product over the channels, (tiles, c) @ (c, o). Backward is the
-transpose of every step; the transformed images are computed again instead of being kept.
+left, for each of the 36 places of a tile, is the product over the channels, (tiles, c) @ (c, o). The images' gradient
+is such a convolution again, with the weight turned by half a turn; the weight's is the transpose of every step, with
+the transformed images computed again instead of being kept.
 
 The price is rounding, which grows with the entries of the transforms. With the points 0, ±2/3, ±3/2 and infinity a
 result in float32 is off by about 1e-6 of the largest, five times as much as a plain sum of products
@@ -133,34 +134,26 @@ def correlate(x: Array, weight: Array, padding: Pair) -> Array:
     return y
 
 
-def gradients(x: Array, weight: Array, g: Array, padding: Pair, needs: tuple[bool, ...]) -> Any:
-    """Return dx (n, h, w, c) and dw (o, c, 3, 3) of g (n, h', w', o), None for what is not needed."""
-    o, c = weight.shape[:2]
+def image_gradient(weight: Array, g: Array, padding: Pair) -> Array:
+    """Return the gradient of images (n, h, w, c): the convolution of g (n, h', w', o) with the turned weight."""
+    turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1)  # (c, o, 3, 3)
+    return correlate(g, turned, (TAPS - 1 - padding[0], TAPS - 1 - padding[1]))
+
+
+def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
+    """Return the gradient of the weight (o, c, 3, 3), of images (n, h, w, c) and g (n, h', w', o)."""
+    c, o = x.shape[3], g.shape[3]
     tiling = _Tiling(x, padding, o)
-    out, into, taps = transforms(x.dtype)
-    u = _weights(weight).swapaxes(1, 2)  # (36, o, c)
-    dx = np.empty_like(x) if needs[0] else None
+    out, _, taps = transforms(x.dtype)
     du = np.zeros((TILE * TILE, c, o), x.dtype)
     rows, columns = (OUT * count for count in tiling.tiles)
     whole = g.shape[1:3] == (rows, columns)
     full = g[:0] if whole else np.zeros((tiling.images, rows, columns, o), g.dtype)
-    spread = tiling.padded()
-    tiles = tiling.overlapping(spread)
     for images, r, d in tiling.transformed():
-        m = images.stop - images.start
         part = g[images]
         if not whole:
-            full[:m, : g.shape[1], : g.shape[2]] = part
-            part = full[:m]
+            full[: len(part), : g.shape[1], : g.shape[2]] = part
+            part = full[: len(part)]
         z = np.ascontiguousarray(tiling.placed(part)).reshape(OUT * OUT, r * o)
-        dm = (out.T @ z).reshape(TILE * TILE, r, o)
-        if needs[1]:
-            du += d.swapaxes(1, 2) @ dm
-        if dx is not None:
-            dp = (into.T @ (dm @ u).reshape(TILE * TILE, r * c)).reshape(TILE, TILE, m, *tiling.tiles, c)
-            spread[...] = 0
-            for i, j in ((0, 0), (0, 1), (1, 0), (1, 1)):  # every other tile: these do not overlap
-                tiles[:, :, :m, i::2, j::2] += dp[:, :, :, i::2, j::2]
-            dx[images] = tiling.inside(spread)[:m]
-    dw = (taps.T @ du.reshape(TILE * TILE, c * o)).reshape(TAPS, TAPS, c, o).transpose(3, 2, 0, 1)
-    return dx, dw if needs[1] else None
+        du += d.swapaxes(1, 2) @ (out.T @ z).reshape(TILE * TILE, r, o)
+    return (taps.T @ du.reshape(TILE * TILE, c * o)).reshape(TAPS, TAPS, c, o).transpose(3, 2, 0, 1)

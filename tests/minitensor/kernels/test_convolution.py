@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.kernels.cpu import convolution, winograd
+from minitensor.kernels.cpu import convolution, depthwise, winograd
 
 rng = np.random.default_rng(0)
 F = mt.nn.functional
@@ -46,7 +46,21 @@ def test_chunks_of_windows_are_the_composite(monkeypatch, settings, channels, si
         np.testing.assert_allclose(a, e, rtol=0, atol=1e-12 * np.abs(e).max())
 
 
-@pytest.mark.parametrize("padding", [0, 1, 2, (0, 3)])
+@pytest.mark.parametrize(("padding", "dilation"), [(0, 1), (1, 1), ((0, 3), (2, 1)), (4, 2), (7, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 5)])
+@pytest.mark.parametrize("entries", [1, 100, 65_536])
+def test_depthwise_rows_are_the_composite(monkeypatch, padding, dilation, size, entries):
+    monkeypatch.setattr(depthwise, "ENTRIES", entries)
+    arrays = rng.standard_normal((3, 4, 9, 11)), rng.standard_normal((4, 1, *size)), np.ones(4)
+    settings = {"padding": padding, "dilation": dilation, "groups": 4}
+    assert convolution.conv2d_cpu(*arrays, needs=(True,) * 3, **settings) is not NotImplemented
+    with mt.unfused():
+        expected = gradients(*arrays, **settings)
+    for a, e in zip(gradients(*arrays, **settings), expected, strict=True):
+        np.testing.assert_allclose(a, e, rtol=0, atol=1e-12 * np.abs(e).max())
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, (0, 2)])
 @pytest.mark.parametrize("shape", [(5, 8, 8), (2, 3, 5), (1, 17, 6), (3, 4, 4)])
 @pytest.mark.parametrize("entries", [1, 300_000])  # image by image, and together
 def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries):
@@ -73,13 +87,10 @@ def test_winograd_is_exact_but_for_rounding():
     windows = convolution.Windows((3, 3), (1, 1), (1, 1), (-1, -1), (9, 6))
     y = windows.correlate(x, w.transpose(2, 3, 1, 0).reshape(-1, 5))
     np.testing.assert_allclose(winograd.correlate(x, w, (1, 1)), y, atol=1e-12)
-    dx, dw = winograd.gradients(x, w, g, (1, 1), (True, True))
     expected = convolution.image_gradient(g, w, x.shape, (1, 1), (1, 1), (1, 1))
-    np.testing.assert_allclose(dx, expected, atol=1e-12)
+    np.testing.assert_allclose(winograd.image_gradient(w, g, (1, 1)), expected, atol=1e-12)
     expected = windows.weight_gradient(x, g).reshape(3, 3, 4, 5).transpose(3, 2, 0, 1)
-    np.testing.assert_allclose(dw, expected, atol=1e-12)
-    assert winograd.gradients(x, w, g, (1, 1), (True, False))[1] is None
-    assert winograd.gradients(x, w, g, (1, 1), (False, True))[0] is None
+    np.testing.assert_allclose(winograd.weight_gradient(x, g, (1, 1)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("channels", "fast"), [(31, False), (32, True)])

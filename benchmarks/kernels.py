@@ -1,0 +1,243 @@
+"""Forward and backward of single functions: each kernel beside its composite and beside PyTorch in both its layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+import minitensor as mt
+from benchmarks.timing import Timing, interleaved
+from minitensor.engine import run_backward
+from minitensor.graph import key_of, place
+
+F, T = mt.nn.functional, torch.nn.functional
+TOLERANCE = 2e-4  # of the largest entry, in float32
+Array = np.ndarray[Any, Any]
+
+
+class Case(NamedTuple):
+    """One function of arrays in both engines; `goal` is the ratio to PyTorch's best that is aimed at."""
+
+    name: str
+    arrays: tuple[Array, ...]
+    ours: Callable[..., Any]
+    theirs: Callable[..., Any]
+    goal: float
+    needs: tuple[int, ...] = ()  # arguments whose gradients are taken; empty: of all
+
+
+def cases() -> Iterator[Case]:
+    """Batch 64; convolutions and norms of 32x32 pixels where nothing else is said."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape: int) -> Array:
+        return rng.standard_normal(shape).astype(np.float32)
+
+    for c, o, size, kernel, stride, groups, goal in (
+        (64, 64, 32, 3, 1, 1, 1.0),
+        (128, 128, 16, 3, 1, 1, 1.0),
+        (512, 512, 4, 3, 1, 1, 1.0),
+        (32, 64, 16, 3, 1, 1, 1.4),
+        (3, 64, 32, 3, 1, 1, 1.4),
+        (64, 128, 32, 3, 2, 1, 1.4),
+        (64, 64, 32, 1, 1, 1, 1.4),
+        (64, 64, 32, 7, 1, 64, 6.0),
+    ):
+        kind = "depthwise " if groups > 1 else ""
+        settings = {"stride": stride, "padding": kernel // 2, "groups": groups}
+        yield Case(
+            f"{kind}conv {kernel}x{kernel} {c}->{o} @{size}" + (f" stride {stride}" if stride > 1 else ""),
+            (normal(64, c, size, size), normal(o, c // groups, kernel, kernel), normal(o)),
+            lambda x, w, b, s=settings: F.conv2d(x, w, b, **s),
+            lambda x, w, b, s=settings: T.conv2d(x, w, b, **s),
+            goal,
+            (1, 2) if c == 3 else (),  # nobody asks for the gradient of images
+        )
+    images = normal(64, 64, 32, 32)
+    yield Case("max_pool2d 2x2 64 @32", (images,), lambda x: F.max_pool2d(x, 2), lambda x: T.max_pool2d(x, 2), 2.0)
+    yield Case("avg_pool2d 2x2 64 @32", (images,), lambda x: F.avg_pool2d(x, 2), lambda x: T.avg_pool2d(x, 2), 2.0)
+    yield Case(
+        "batch_norm 64 @32",
+        (images, normal(64), normal(64)),
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+        lambda x, w, b: T.batch_norm(x, None, None, w, b, training=True),
+        2.0,
+    )
+    yield Case("relu 64 @32", (images,), mt.relu, torch.relu, 2.0)
+    matrices = normal(8192, 192), normal(768, 192), normal(768)
+    yield Case("linear 8192x192 -> 768", matrices, F.linear, T.linear, 1.0)
+    yield Case("matmul 1024^3", (normal(1024, 1024), normal(1024, 1024)), mt.matmul, torch.matmul, 1.0)
+    heads = tuple(normal(64, 3, 64, 64) for _ in range(3))
+    attention = F.scaled_dot_product_attention, T.scaled_dot_product_attention
+    yield Case("attention 64x3, 64 tokens of 64", heads, *attention, 1.0)
+    yield Case("gelu 4096x768", (normal(4096, 768),), F.gelu, T.gelu, 2.0)
+    yield Case("softmax 12288x64", (normal(12288, 64),), lambda x: F.softmax(x, -1), lambda x: T.softmax(x, -1), 2.0)
+    yield Case(
+        "layer_norm 4096x192",
+        (normal(4096, 192), normal(192), normal(192)),
+        lambda x, w, b: F.layer_norm(x, (192,), w, b),
+        lambda x, w, b: T.layer_norm(x, (192,), w, b),
+        2.0,
+    )
+    classes = rng.integers(0, 1000, 512)
+    yield Case(
+        "cross_entropy 512x1000",
+        (normal(512, 1000),),
+        lambda x: F.cross_entropy(x, mt.Tensor(classes)),
+        lambda x: T.cross_entropy(x, torch.tensor(classes)),
+        2.0,
+    )
+    yield from recurrent_cases(normal)
+
+
+def recurrent_cases(normal: Callable[..., Array]) -> Iterator[Case]:
+    """One recurrent layer: 64 steps, batch 32, 256 -> 256."""
+    walks = mt.ops.recurrent
+
+    def lstm(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        zeros = mt.zeros((32, 256))
+        return walks.lstm_walk(F.linear(x, w_ih, b_ih + b_hh), w_hh, zeros, zeros)[0]
+
+    def gru(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        return walks.gru_walk(F.linear(x, w_ih, b_ih), w_hh, mt.zeros((32, 256)), b_hh)[0]
+
+    def rnn_tanh(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+        return walks.rnn_walk(F.linear(x, w_ih, b_ih + b_hh), w_hh, mt.zeros((32, 256)))[0]
+
+    def theirs(x: Any, *weights: Any, name: str) -> Any:
+        h = torch.zeros(1, 32, 256)
+        first = (h, h) if name == "lstm" else h
+        return getattr(torch, name)(x, first, weights, True, 1, 0.0, True, False, False)[0]
+
+    for ours, gates in ((lstm, 4), (gru, 3), (rnn_tanh, 1)):
+        rows, name = gates * 256, ours.__name__
+        yield Case(
+            f"{name} 64 steps, 32x256 -> 256",
+            (normal(64, 32, 256), *(normal(*s) / 16 for s in ((rows, 256), (rows, 256), (rows,), (rows,)))),
+            ours,
+            lambda *arrays, n=name: theirs(*arrays, name=n),
+            1.5,
+        )
+
+
+def last(x: Array) -> Array:
+    """Return the array with its channels last in memory, as convolutions here hand images on."""
+    return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if x.ndim == 4 else x
+
+
+def calls(case: Case) -> dict[str, Callable[[], list[Any]]]:
+    """Return for each side a call that computes the value and the gradients, and gives them back as arrays."""
+    needs = case.needs or tuple(range(len(case.arrays)))
+    images = case.arrays[0].ndim == 4 and "attention" not in case.name
+    given = [last(a) if images and k == 0 and 0 in needs else a for k, a in enumerate(case.arrays)]
+    ours = [mt.Tensor(a, requires_grad=k in needs) for k, a in enumerate(given)]
+    like = case.ours(*ours).numpy()
+    seed = np.random.default_rng(1).standard_normal(like.shape).astype(like.dtype)
+    g = last(seed) if images else seed
+    keys = [key_of(ours[k]) for k in needs]
+
+    def kernel() -> list[Any]:
+        y = case.ours(*ours)
+        found = run_backward([(place(y), g)], False, False, set(keys))  # without the copies for users, as PyTorch
+        return [y.numpy(), *(found[key] for key in keys)]
+
+    def composite() -> list[Any]:
+        with mt.unfused():
+            return kernel()
+
+    sides = {"ours": kernel, "composite": composite}
+    formats = {"torch": torch.contiguous_format} | ({"torch, channels-last": torch.channels_last} if images else {})
+    for name, layout in formats.items():
+
+        def placed(a: Array, learns: bool, layout: Any = layout) -> Any:
+            t = torch.tensor(np.ascontiguousarray(a))
+            return (t.to(memory_format=layout) if t.ndim == 4 else t).requires_grad_(learns)
+
+        theirs, upstream = [placed(a, k in needs) for k, a in enumerate(case.arrays)], placed(seed, False)
+
+        def reference(theirs: Any = theirs, upstream: Any = upstream) -> list[Any]:
+            y = case.theirs(*theirs)
+            found = torch.autograd.grad(y, [theirs[k] for k in needs], upstream)
+            return [y.detach().numpy(), *(d.numpy() for d in found)]
+
+        sides[name] = reference
+    return sides
+
+
+def measured(case: Case, composite: bool) -> dict[str, Timing]:
+    """Time a case, after checking that all sides computed the same numbers."""
+    sides = calls(case)
+    results = {name: call() for name, call in sides.items()}
+    for name, other in results.items():
+        for a, b in zip(results["ours"], other, strict=True):
+            assert np.abs(a - b).max() <= TOLERANCE * np.abs(b).max(), f"{case.name}: ours and {name} disagree"
+    if not composite:
+        del sides["composite"]
+    return interleaved(sides)
+
+
+def optimizer() -> dict[str, Timing]:
+    """Time AdamW and a moving average of 5 M parameters in 150 tensors, after checking that both did the same."""
+    rng = np.random.default_rng(0)
+    sizes = [(192, 192)] * 140 + [(192,)] * 10
+    start = [rng.standard_normal(s).astype(np.float32) for s in sizes]
+    gradients = [rng.standard_normal(s).astype(np.float32) for s in sizes]
+
+    class Weights(mt.nn.Layer):
+        def __init__(self) -> None:
+            for k, a in enumerate(start):
+                setattr(self, f"w{k}", mt.nn.Parameter(a.copy()))
+
+    source, target = Weights(), Weights()
+    average, step = mt.optim.EMA(target, source), mt.optim.AdamW(source.parameters(), lr=1e-3)
+    for p, g in zip(source.parameters(), gradients, strict=True):
+        p.grad = mt.Tensor(g)
+
+    def ours() -> None:
+        step.step()
+        average.update(0.996)
+
+    ours()
+    sides: dict[str, Callable[[], None]] = {"ours": ours}
+    for name, fused in (("torch", None), ("torch, fused", True)):
+        theirs = [torch.tensor(a, requires_grad=True) for a in start]
+        followers = [p.detach().clone() for p in theirs]
+        adam = torch.optim.AdamW(theirs, lr=1e-3, fused=fused)
+        for p, g in zip(theirs, gradients, strict=True):
+            p.grad = torch.tensor(g)
+
+        def both(adam: Any = adam, followers: Any = followers, theirs: Any = theirs) -> None:
+            adam.step()
+            torch._foreach_lerp_(followers, [p.detach() for p in theirs], 0.004)
+
+        both()
+        for mine, p in ((source, theirs), (target, followers)):
+            for a, b in zip(mine.parameters(), p, strict=True):
+                np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=0, atol=1e-6)
+        sides[name] = both
+    return interleaved(sides)
+
+
+def overhead() -> dict[str, Timing]:
+    """Time 100 chained additions of 8 elements, where the arithmetic is nothing and the call is all."""
+    x, z = mt.Tensor(np.ones(8, np.float32), requires_grad=True), mt.Tensor(np.ones(8, np.float32))
+    p, q = torch.ones(8, requires_grad=True), torch.ones(8)
+    a = np.ones(8, np.float32)
+
+    def chain(x: Any, z: Any) -> Any:
+        for _ in range(100):
+            x = x + z
+        return x
+
+    return interleaved(
+        {
+            "numpy": lambda: chain(a, a),
+            "ours": lambda: chain(x, z),
+            "ours, backward too": lambda: chain(x, z).sum().backward(),
+            "torch": lambda: chain(p, q),
+            "torch, backward too": lambda: chain(p, q).sum().backward(),
+        }
+    )
