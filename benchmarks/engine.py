@@ -82,6 +82,13 @@ def cases() -> Iterator[Case]:
         lambda q, k, v: f.scaled_dot_product_attention(q, k, v),
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v),
     )
+    for name in ("softmax", "log_softmax"):
+        yield Case(
+            f"{name} 12288x64",
+            (normal(12288, 64),),
+            lambda x, n=name: getattr(f, n)(x, -1) ** 2,
+            lambda x, n=name: getattr(torch.nn.functional, n)(x, -1) ** 2,
+        )
     classes = rng.integers(0, 1000, 512)
     for smoothing in (0.0, 0.1):
         yield Case(

@@ -10,16 +10,10 @@ from minitensor.kernels.cpu import (
     normalisation,
     pooling,
     recurrent,
+    softmax,
 )
 
 __all__ = [
-    "attention",
-    "convolution",
-    "cross_entropy",
-    "gelu",
-    "layer_norm",
-    "linear",
-    "normalisation",
-    "pooling",
-    "recurrent",
-]
+    "attention", "convolution", "cross_entropy", "gelu", "layer_norm", "linear", "normalisation", "pooling",
+    "recurrent", "softmax",
+]  # fmt: skip
