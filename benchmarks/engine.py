@@ -84,7 +84,7 @@ def cases() -> Iterator[Case]:
     )
     for name in ("softmax", "log_softmax"):
         yield Case(
-            f"{name} 12288x64",
+            f"{name} 12288x64, squared",
             (normal(12288, 64),),
             lambda x, n=name: getattr(f, n)(x, -1) ** 2,
             lambda x, n=name: getattr(torch.nn.functional, n)(x, -1) ** 2,
