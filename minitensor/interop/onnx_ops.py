@@ -173,7 +173,7 @@ OPS: dict[str, Write] = {
             "logsumexp": "ReduceLogSumExp",
         }.items()
     },
-    "softmax": _along("Softmax"), "log_softmax": _along("LogSoftmax"),
+    "normalised_exp": _along("Softmax"), "log_normalised_exp": _along("LogSoftmax"),
     "argmax": _argument("ArgMax"), "argmin": _argument("ArgMin"),
     "reshape": _reshape, "transpose": _transpose, "broadcast_to": _expand, "concatenate": _concatenate,
     "getitem": _getitem, "frame": _frame, "clip": _clip, "astype": _astype, "square": _square,

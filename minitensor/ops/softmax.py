@@ -13,7 +13,7 @@ from minitensor.ops.elementwise import exp
 from minitensor.ops.reduce import sum
 from minitensor.ops.shape import reshape
 
-__all__ = ["log_softmax", "logsumexp", "softmax", "softmin"]
+__all__ = ["log_normalised_exp", "log_softmax", "logsumexp", "normalised_exp", "softmax", "softmin"]
 
 Array = Any
 
@@ -62,6 +62,42 @@ def _shifted(name: str, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:
 
 
 @op(floating=True)
+def normalised_exp(x: Array, *, axis: Axis = -1) -> Array:
+    """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes: the op of `softmax`, which says more.
+
+    Differs from PyTorch: it has no public one; `softmax` is the same, and may run a kernel in its place.
+
+    >>> import numpy as np
+    >>> normalised_exp(np.zeros(2)).tolist()
+    [0.5, 0.5]
+    """
+    d, axes = _shifted("softmax", x, axis)
+    e = namespace(x).exp(d)
+    return (e / e.sum(axis=axes, keepdims=True)).astype(x.dtype, copy=False)
+
+
+normalised_exp.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+
+
+@op(floating=True)
+def log_normalised_exp(x: Array, *, axis: Axis = -1) -> Array:
+    """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes: the op of `log_softmax`, which says more.
+
+    Differs from PyTorch: it has no public one; `log_softmax` is the same, and may run a kernel in its place.
+
+    >>> import numpy as np
+    >>> log_normalised_exp(np.array([1000.0, 0.0])).tolist()
+    [0.0, -1000.0]
+    """
+    xp = namespace(x)
+    d, axes = _shifted("log_softmax", x, axis)
+    return (d - xp.log(xp.exp(d).sum(axis=axes, keepdims=True))).astype(x.dtype, copy=False)
+
+
+log_normalised_exp.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+
+
+@composite
 def softmax(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes.
 
@@ -73,15 +109,10 @@ def softmax(x: Array, *, axis: Axis = -1) -> Array:
     >>> mt.softmax([0.0, 0.0, 1000.0])
     Tensor float32 (3,): [0. 0. 1.]
     """
-    d, axes = _shifted("softmax", x, axis)
-    e = namespace(x).exp(d)
-    return (e / e.sum(axis=axes, keepdims=True)).astype(x.dtype, copy=False)
+    return normalised_exp(x, axis=axis)
 
 
-softmax.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
-
-
-@op(floating=True)
+@composite
 def log_softmax(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes.
 
@@ -93,12 +124,7 @@ def log_softmax(x: Array, *, axis: Axis = -1) -> Array:
     >>> mt.log_softmax([0.0, 0.0, 1000.0])
     Tensor float32 (3,): [-1000. -1000. 0.]
     """
-    xp = namespace(x)
-    d, axes = _shifted("log_softmax", x, axis)
-    return (d - xp.log(xp.exp(d).sum(axis=axes, keepdims=True))).astype(x.dtype, copy=False)
-
-
-log_softmax.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+    return log_normalised_exp(x, axis=axis)
 
 
 @composite

@@ -13,7 +13,7 @@ import minitensor as mt
 from minitensor import backend
 from minitensor.composite import Composite
 from minitensor.declaration import registry
-from minitensor.ops import attention, convolution, elementwise, pooling, softmax
+from minitensor.ops import attention, convolution, elementwise, loss, pooling, softmax
 from tests.minitensor.cases import CASES, Case
 from tests.minitensor.fake_cupy import FakeArray
 
@@ -295,6 +295,52 @@ def test_softmax_and_sigmoid_do_not_overflow():
         np.testing.assert_allclose(softmax.logsumexp(x).numpy(), 1e4)
         np.testing.assert_allclose(elementwise.sigmoid(x).numpy(), [1, 0, 0.5])
         assert np.isfinite(softmax.log_softmax(x).numpy()).all()
+
+
+INFINITE = np.array(
+    [
+        [0.0, 1.0, 2.0],
+        [-np.inf, 1.0, 2.0],
+        [-np.inf, -np.inf, -np.inf],
+        [np.inf, 0.0, 1.0],
+        [np.nan, 0.0, 1.0],
+        [1e30, -1e30, 0.0],
+    ]
+)
+
+
+@pytest.mark.parametrize("rows", [[0, 1], [0, 2], [0, 3], [0, 4], [0, 5], [1, 2, 3, 4, 5]], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        softmax.softmax,
+        softmax.log_softmax,
+        lambda x: loss.cross_entropy(x, mt.Tensor(np.full(len(x), 1)), reduction="none"),
+        lambda x: loss.cross_entropy(x, mt.Tensor(np.array([1, -100, 1, 1, 1][: len(x)])), label_smoothing=0.2),
+    ],
+    ids=["softmax", "log_softmax", "cross_entropy", "smoothed"],
+)
+def test_kernels_of_exponentials_meet_infinities_as_their_composites_do(f, dtype, rows):
+    found = []
+    for context in (mt.enable_grad(), mt.unfused()):
+        x = mt.Tensor(INFINITE[rows].astype(dtype), requires_grad=True)
+        with context, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y = f(x)
+            (g,) = mt.grad(y, [x], mt.ones_like(y))
+        found.append((y.numpy(), g.numpy()))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_softmax_of_rows_that_share_no_scale_is_as_exact_as_of_one():
+    x = np.random.default_rng(0).standard_normal((64, 5)).astype("float32")
+    x += np.linspace(-40, 40, 64, dtype="float32")[:, None]
+    for f in (softmax.softmax, softmax.log_softmax):
+        exact = f(x.astype("float64"))
+        np.testing.assert_allclose(f(mt.Tensor(x)).numpy(), exact, rtol=4e-6, atol=1e-6)
+        np.testing.assert_array_equal(f(mt.Tensor(x[:, :1])).numpy(), f(x[:, :1]))
 
 
 def test_erf_far_out_and_in_float32():

@@ -10,10 +10,11 @@ from minitensor.kernels.cpu import (
     normalisation,
     pooling,
     recurrent,
+    softmax,
 )
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
 __all__ = [
     "attention", "convolution", "cross_entropy", "gelu", "layer_norm", "linear", "normalisation", "pooling",
-    "recurrent", "set_conv_algorithm",
+    "recurrent", "set_conv_algorithm", "softmax",
 ]  # fmt: skip

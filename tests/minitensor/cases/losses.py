@@ -84,6 +84,8 @@ for op_ in (loss.nll_loss, loss.cross_entropy):
     _classes(op_, normal(4), np.array(2), note="one")
     _classes(op_, normal(2, 3, 2), np.array([[0, 2], [1, 1]]), positive(3), note="places")
 _classes(loss.cross_entropy, normal(3, 4), np.array([0, -100, 1]), label_smoothing=0.1, note="smoothed")
+_apart = normal(3, 4) + [[0.0], [300.0], [-200.0]]  # rows that share no scale
+_classes(loss.cross_entropy, _apart, np.array([3, 1, 0]), label_smoothing=0.3, note="apart")
 _classes(loss.cross_entropy, normal(2, 3, 2), np.array([[0, 2], [1, 1]]), positive(3), label_smoothing=0.2, note="both")
 
 

@@ -93,6 +93,12 @@ for axis_ in (-1, 0, 1, (0, 2), None, ()):
             ref=lambda x, a=axis_, k=kept_: np.log(np.exp(x).sum(axis=a, keepdims=k)),
             note=f"axis{axis_}{kept_}",
         )
+_apart = normal(3, 4) + [[0.0], [300.0], [-200.0]]  # rows that share no scale
+for op_, ref_ in ((soft.softmax, softmax), (soft.log_softmax, lambda x: np.log(softmax(x)))):
+    case(op_, _apart, ref=ref_, note="apart")
+    case(op_, normal(5), ref=ref_, note="vector")
+case(soft.normalised_exp, normal(2, 3), ref=softmax)
+case(soft.log_normalised_exp, normal(2, 3), ref=lambda x: np.log(softmax(x)))
 for op_ in (soft.softmax, soft.log_softmax, soft.softmin):
     case(op_, normal(2, 0), ref=lambda x: x.copy(), note="empty lanes")
     case(op_, normal(0, 2), ref=lambda x: x.copy(), note="no lanes")
