@@ -135,7 +135,7 @@ def calls(case: Case) -> dict[str, Callable[[], list[Any]]]:
     given = [last(a) if images and k == 0 and 0 in needs else a for k, a in enumerate(case.arrays)]
     ours = [mt.Tensor(a, requires_grad=k in needs) for k, a in enumerate(given)]
     like = case.ours(*ours).numpy()
-    seed = np.random.default_rng(1).standard_normal(like.shape).astype(like.dtype)
+    seed = np.random.default_rng(1).standard_normal(like.shape or 1).astype(like.dtype).reshape(like.shape)
     g = last(seed) if images else seed
     keys = [key_of(ours[k]) for k in needs]
 
@@ -153,7 +153,7 @@ def calls(case: Case) -> dict[str, Callable[[], list[Any]]]:
     for name, layout in formats.items():
 
         def placed(a: Array, learns: bool, layout: Any = layout) -> Any:
-            t = torch.tensor(np.ascontiguousarray(a))
+            t = torch.tensor(np.array(a, order="C"))
             return (t.to(memory_format=layout) if t.ndim == 4 else t).requires_grad_(learns)
 
         theirs, upstream = [placed(a, k in needs) for k, a in enumerate(case.arrays)], placed(seed, False)

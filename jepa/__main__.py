@@ -1,7 +1,7 @@
 """The command line: `python -m jepa VERB ...`. It sets the number of threads, finds the verb, and says what went wrong.
 
-OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads NumPy before `choose_kernels` and
-`set_threads` have run; what a verb needs is imported by the verb.
+OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads NumPy before `set_threads` has run; what a
+verb needs is imported by the verb.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 from jepa import __version__
 from jepa.errors import JEPAError
-from jepa.openblas import choose_kernels
 
 __all__ = ["main", "set_threads"]
 
@@ -104,7 +103,6 @@ def _sentence(error: Exception) -> str | None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return the exit code: 0, 2 for a mistake the user can mend, 130 after Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv
-    choose_kernels()
     set_threads(argv)
     try:
         code = _run(argv)

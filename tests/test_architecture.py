@@ -59,7 +59,6 @@ PLAN: dict[str, dict[str, str]] = {
         "training": "errors config masks transforms data models losses methods runs evaluation",
         "visualisation": "errors evaluation runs",
         "doctor": "errors",
-        "openblas": "",
     },
 }
 TOP = {"__init__", "__main__", "commands"}  # these see every room
