@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.config import patch_size
 from jepa.evaluation.attention import rollout
 from jepa.evaluation.patches import cut, paste
 from jepa.evaluation.retrieval import nearest
 from jepa.masks import to_binary
+from jepa.models import VisionTransformer
 from jepa.runs import pipeline
 from jepa.runs.run import Run
 
@@ -33,7 +35,7 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
     run.model.eval()
     method: Any = run.method
     encoder = run.model.encoder(run.config.evaluation.encoder)
-    grid, side = encoder.grid, encoder.patch_size
+    grid, side = encoder.grid, patch_size(run.config)
     train, held_out = run.dataset("train"), run.dataset("val")
     order = np.random.default_rng(0).permutation(len(train))[:BANK]
     loader = pipeline.loader(run.config, train, seed=run.config.seed + 2, drop_last=False)
@@ -55,7 +57,7 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
         found = method.patches(batch)
         images = mt.Tensor(batch.target_images, device=run.device)
         own = encoder(images).numpy()[:, 0 if encoder.cls_token is None else 1 :]
-        maps = [m.numpy() for m in encoder.attention_maps(images)]
+        maps = [m.numpy() for m in encoder.attention_maps(images)] if isinstance(encoder, VisionTransformer) else []
     n, k, d = found.prediction.shape
     aligned = estimate(found.prediction.reshape(n * k, d)).reshape(n, k, d)
     patches = grid[0] * grid[1]
@@ -75,8 +77,7 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
         "prediction": found.prediction[:, :1],
         "target_embedding": found.target[:, :1],
         "tokens": own,
-        "attention": maps[-1],
-        "rollout": rollout(maps),
+        **({"attention": maps[-1], "rollout": rollout(maps)} if maps else {}),
         "class_token": encoder.cls_token is not None,
         **_looked_up(predicted[:4], hidden[:4], tokens, shown),
         "embeddings": run.features(run.normalized(held_out.images(chosen))),

@@ -168,11 +168,15 @@ def _token_figures(e: Mapping[str, Any]) -> dict[str, Figure]:
     first, grid = 4, e["grid"]
     few = {name: value[:first] for name, value in e.items() if isinstance(value, np.ndarray)}
     images, hidden = few["images"], few["hidden"]
+    attention = {}
+    if "attention" in few:  # an encoder of another kind has none
+        class_token = e["class_token"]
+        attention["attention"] = plot_attention(images, few["attention"], few["rollout"], grid, class_token=class_token)
     return {
         "predictions": plot_predictions(
             images, few["seen"], hidden, few["patches_true"], few["patches_predicted"], grid
         ),
-        "attention": plot_attention(images, few["attention"], few["rollout"], grid, class_token=e["class_token"]),
+        **attention,
         "features": plot_features(e["images"][:16], e["tokens"][:16], grid),
         "neighbours": plot_neighbours(images, hidden, few["neighbours"], few["neighbour_cosines"], grid),
     }
