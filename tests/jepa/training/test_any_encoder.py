@@ -110,7 +110,8 @@ def test_a_masked_run_with_a_convolutional_encoder_has_every_picture_but_attenti
     assert set(evaluate_run(tmp_path / "run")["attentive"]) == {"jepa", "random", "pixels", "chance"}
     draw(tmp_path / "run")
     drawn = {path.stem for path in (tmp_path / "run" / "plots").iterdir()}
-    assert {"predictions", "features", "neighbours", "embedding"} < drawn and "attention" not in drawn
+    assert {"masks", "predictions", "features", "neighbours", "embedding"} < drawn
+    assert not {"attention", "blocks", "levels"} & drawn
 
 
 @pytest.mark.parametrize("encoder", CROPS)
