@@ -1,5 +1,6 @@
 """The settings of a run: typed, documented, layered from defaults, preset, file and command line."""
 
+from jepa.config.encoders import encoder_name, patch_size
 from jepa.config.fields import fields, value_of
 from jepa.config.load import differences, from_yaml, load, presets, to_yaml
 from jepa.config.masked import HierarchyConfig, MaskConfig, ViTConfig
@@ -31,9 +32,11 @@ __all__ = [
     "ViTConfig",
     "check",
     "differences",
+    "encoder_name",
     "fields",
     "from_yaml",
     "load",
+    "patch_size",
     "presets",
     "to_yaml",
     "value_of",

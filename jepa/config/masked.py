@@ -10,12 +10,12 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class ViTConfig:
-    """The vision transformer, and its predictor (ijepa, hjepa); image_size and channels are those of the model."""
+    """The vision transformer (encoder=vit), and the predictor of ijepa and hjepa; image_size is that of the model."""
 
     body: Literal["transformer", "energy"] = "transformer"
     """blocks of attention and MLP, or steps down the energy of one energy transformer block"""
     patch_size: int = 4
-    """side of a patch, in pixels; divides model.image_size"""
+    """side of a patch, in pixels; divides model.image_size, and for crops model.target_size"""
     dim: int = 192
     """numbers in a token"""
     depth: int = 6

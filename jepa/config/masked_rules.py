@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jepa.config.encoders import encoder_name, patch_size
 from jepa.config.schema import Config
 
 __all__ = ["masked_problems"]
@@ -11,23 +12,15 @@ __all__ = ["masked_problems"]
 
 def masked_problems(config: Config) -> Iterator[str]:
     """Yield one sentence for each rule of ijepa and hjepa that is broken."""
-    size, vit, masks = config.model.image_size, config.vit, config.masks
-    for key in ("", "predictor_"):
-        dim, heads = getattr(vit, f"{key}dim"), getattr(vit, f"{key}heads")
-        if heads > 0 and dim % heads:
-            yield f"vit.{key}heads={heads} must divide vit.{key}dim={dim}: each head gets its share of the numbers"
-        if dim % 4 and vit.positions == "sincos":
-            yield f"vit.{key}dim={dim}: sine-cosine positions need a multiple of 4 (or set vit.positions=learned)"
-    if vit.patch_size > 0 and size % vit.patch_size:
-        yield f"vit.patch_size={vit.patch_size} must divide model.image_size={size}: the image is cut into whole ones"
-        return
-    patches = (size // max(vit.patch_size, 1)) ** 2
-    if patches <= masks.min_keep + 1:
-        yield (
-            f"masks.min_keep={masks.min_keep} of {patches} patches leaves nothing to predict: lower it, or "
-            "vit.patch_size"
-        )
-    if vit.class_token is False and config.evaluation.pool == "cls":
+    masks, name, pool = config.masks, encoder_name(config), config.evaluation.pool
+    side = max(patch_size(config), 1)
+    patches = (config.model.image_size // side) ** 2
+    if name != "mlp" and config.model.image_size % side == 0 and patches <= masks.min_keep + 1:
+        smaller = "vit.patch_size" if name == "vit" else "take larger images"
+        yield f"masks.min_keep={masks.min_keep} of {patches} patches leaves nothing to predict: lower it, or {smaller}"
+    if name != "vit" and pool != "mean":
+        yield f"evaluation.pool={pool} needs model.encoder=vit; tokens of model.encoder={name} have a mean and no more"
+    elif config.vit.class_token is False and pool == "cls":
         yield "evaluation.pool=cls needs vit.class_token=true"
     if config.method == "hjepa" and len(config.hierarchy.weights) != config.hierarchy.levels:
         yield (

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from jepa.config.encoder_rules import encoder_problems
 from jepa.config.fields import value_of
 from jepa.config.masked_rules import masked_problems
 from jepa.config.schema import Config, RegionConfig
@@ -141,14 +142,9 @@ def _problems(config: Config) -> Iterator[str]:
         given = getattr(data, key)
         if len(given) not in (1, data.channels) and len(set(given)) > 1:  # one number stands for every channel
             yield f"data.{key}={_show(given)}: needs one number, or one for each of data.channels={data.channels}"
+    yield from encoder_problems(config)
     if config.method != "crops":
         yield from masked_problems(config)
-    smallest = min(model.image_size, model.target_size)
-    if config.method == "crops" and 2 ** len(model.widths) > smallest >= 4:
-        yield (
-            f"model.widths={_show(model.widths)}: {len(model.widths)} stages, each halving the image, leave nothing of "
-            f"{smallest} pixels; use at most {int(math.log2(max(smallest, 1)))}, or larger images"
-        )
     yield from _region_problems(config.regions)
     spreads = loss.name == "infonce" or (loss.name == "vicreg" and loss.variance > 0)
     if model.target == "shared" and not spreads and not loss.force:

@@ -98,12 +98,14 @@ class JEPAConfig:
     """channels of an image; the same as data.channels"""
     target_size: int = 32
     """side of the square target images, in pixels"""
+    encoder: Literal["auto", "cnn", "resnet18", "convnext", "mlp", "vit"] = "auto"
+    """what encodes images; auto: cnn for crops, vit for ijepa and hjepa"""
     widths: tuple[int, ...] = (32, 64, 128)
-    """channels of each convolution stage; each stage halves the image"""
+    """channels of each convolution stage; each stage halves the image (encoder=cnn)"""
     norm: Literal["batch", "none"] = "batch"
-    """normalisation after each convolution"""
+    """normalisation after each convolution or hidden layer (encoder=cnn, mlp)"""
     embedding_dim: int = 128
-    """size of the embedding"""
+    """size of the embedding (crops)"""
     predictor_width: int = 256
     """hidden units of the predictor"""
     predictor_depth: int = 2
@@ -219,7 +221,7 @@ class Config:
     name: str = "run"
     """name of the run; its folder is runs/NAME unless --out says otherwise"""
     method: Literal["crops", "ijepa", "hjepa"] = "crops"
-    """what is predicted: crops, by a convolutional network; masked patches, by a vision transformer; a hierarchy"""
+    """what is predicted: crops of an image; masked patches of it; these and groups of them, a hierarchy"""
     seed: int = 0
     """seed of the weights, the order of the images and their regions"""
     device: str = "auto"

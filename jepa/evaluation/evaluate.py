@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jepa.config import patch_size
 from jepa.evaluation.attentive_probe import attentive_probe
 from jepa.evaluation.dimension import correlation_dimension
 from jepa.evaluation.patches import cut
@@ -181,7 +182,7 @@ def _attentive(run: Any, twin: Any, images: dict[str, NDArray[Any]], labels: dic
     chosen = {split: _limited(len(x), labels[split], ATTENTIVE_IMAGES, seed=seed) for split, x in images.items()}
     codes = [labels[split][kept] for split, kept in chosen.items()]
     x = [images[split][kept] for split, kept in chosen.items()]
-    side, encoder = run.config.vit.patch_size, run.config.evaluation.encoder
+    side, encoder = patch_size(run.config), run.config.evaluation.encoder
     tokens: dict[str, Any] = {
         "jepa": lambda a: run.model.tokens(a, encoder=encoder),
         "random": lambda a: twin.tokens(a, encoder=encoder),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.data.loader import Batch
 from jepa.evaluation.decoder import fit_decoder
+from jepa.evaluation.ridge import ridge
 from jepa.evaluation.token_examples import token_examples
 from jepa.runs import pipeline
 from jepa.runs.run import Run
@@ -38,7 +38,7 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     pairs = [_embedded(run, batch) for batch, _ in zip(loader.batches(0, progress=1.0), range(wanted), strict=False)]
     predicted, true, x = (np.concatenate([p[k] for p in pairs]) for k in range(3))  # (m, d), (m, d), (m, c, h, w)
     decode = fit_decoder(true, x, device=run.device)
-    estimate = _least_squares(predicted, true)
+    estimate = ridge(predicted, true)
 
     loader = pipeline.loader(run.config, held_out, seed=run.config.seed + 1, drop_last=False)
     shuffled = np.random.default_rng(0).permutation(len(held_out))
@@ -69,16 +69,6 @@ def _embedded(run: Run, batch: Batch) -> tuple[Vectors, Vectors, Vectors]:
     d = e.target.shape[-1]
     predicted, true = (_direction(z.numpy().reshape(-1, d)) for z in (e.prediction, e.target))
     return predicted, true, _shown(run, batch.target).reshape(-1, *batch.target.shape[2:])
-
-
-def _least_squares(x: Vectors, y: Vectors) -> Callable[[Vectors], Vectors]:
-    """Return the affine map (m, d) -> (m, d) that brings x nearest to y, slightly damped."""
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    centred = x - mean_x
-    gram = centred.T @ centred / len(x)  # (d, d)
-    damping = 1e-3 * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
-    weight = np.linalg.solve(gram + damping, centred.T @ (y - mean_y) / len(x))
-    return lambda z: (z - mean_x) @ weight + mean_y
 
 
 def _direction(z: Vectors) -> Vectors:

@@ -8,19 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.config import patch_size
 from jepa.evaluation.attention import rollout
+from jepa.evaluation.level_examples import decoded_groups, placed
 from jepa.evaluation.patches import cut, paste
 from jepa.evaluation.retrieval import nearest
+from jepa.evaluation.ridge import ridge
 from jepa.masks import to_binary
+from jepa.models import VisionTransformer
 from jepa.runs import pipeline
 from jepa.runs.run import Run
 
-__all__ = ["ridge", "token_examples"]
+__all__ = ["token_examples"]
 
 Floats = NDArray[np.float32]
 BANK = 2000  # training images that predictions are looked up in, and that the decoder learns from
 EMBEDDED = 1000  # held-out images in the picture of the embedding space
 NEAREST = 5
+ATTENDED = 4  # held-out images whose attention is drawn
 
 
 def token_examples(run: Run, count: int) -> dict[str, Any]:
@@ -33,14 +38,14 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
     run.model.eval()
     method: Any = run.method
     encoder = run.model.encoder(run.config.evaluation.encoder)
-    grid, side = encoder.grid, encoder.patch_size
+    grid, side = encoder.grid, patch_size(run.config)
     train, held_out = run.dataset("train"), run.dataset("val")
     order = np.random.default_rng(0).permutation(len(train))[:BANK]
     loader = pipeline.loader(run.config, train, seed=run.config.seed + 2, drop_last=False)
     with mt.no_grad():
         batch, bank_images = loader.draw(order, progress=1.0)
         batch = batch._replace(images=batch.target_images)  # without a change of colour in between
-        learnt = method.patches(batch)
+        learnt, *learnt_above = method.patches(batch)
         tokens = run.model.encode_target(mt.Tensor(batch.target_images, device=run.device))
         tokens = run.method.normalized(tokens).numpy()
     shown = _shown(run, batch.target_images)
@@ -52,22 +57,27 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
     with mt.no_grad():
         batch, _ = loader.draw(shuffled[:count], progress=1.0)
         batch = batch._replace(images=batch.target_images)
-        found = method.patches(batch)
+        found, *found_above = method.patches(batch)
         images = mt.Tensor(batch.target_images, device=run.device)
         own = encoder(images).numpy()[:, 0 if encoder.cls_token is None else 1 :]
-        maps = [m.numpy() for m in encoder.attention_maps(images)]
+        looks = isinstance(encoder, VisionTransformer)
+        maps = [m.numpy() for m in encoder.attention_maps(images[:ATTENDED])] if looks else []
     n, k, d = found.prediction.shape
     aligned = estimate(found.prediction.reshape(n * k, d)).reshape(n, k, d)
     patches = grid[0] * grid[1]
     hidden = to_binary(found.indices, patches, found.valid)
     seen = to_binary(batch.masks.context[0], patches, batch.masks.context_valid and batch.masks.context_valid[0])
-    predicted = _placed(aligned, found.indices, found.valid, patches)  # (n, N, d)
-    true = _placed(found.target, found.indices, found.valid, patches)
+    predicted, true = placed(aligned, found, patches), placed(found.target, found, patches)  # (n, N, d)
     pictures = _shown(run, batch.target_images)
+    levels = [
+        decoded_groups(a, b, shown, pictures, method.model.groups[level].grid, side * 2**level)
+        for level, (a, b) in enumerate(zip(learnt_above, found_above, strict=True), start=1)
+    ]
     chosen = shuffled[:EMBEDDED]
     return {
         "images": pictures,
         "grid": grid,
+        "masks": batch.masks,
         "seen": seen,
         "hidden": hidden,
         "patches_predicted": paste(decode(predicted.reshape(n * patches, d)).reshape(n, patches, -1), grid, side),
@@ -75,8 +85,8 @@ def token_examples(run: Run, count: int) -> dict[str, Any]:
         "prediction": found.prediction[:, :1],
         "target_embedding": found.target[:, :1],
         "tokens": own,
-        "attention": maps[-1],
-        "rollout": rollout(maps),
+        "levels": levels or None,
+        **({"attention": np.stack(maps, axis=1), "rollout": rollout(maps)} if maps else {}),
         "class_token": encoder.cls_token is not None,
         **_looked_up(predicted[:4], hidden[:4], tokens, shown),
         "embeddings": run.features(run.normalized(held_out.images(chosen))),
@@ -96,32 +106,6 @@ def _looked_up(predicted: Floats, hidden: NDArray[np.bool_], tokens: Floats, ima
         indices.append(index[0])
         cosines.append(cosine[0])
     return {"neighbours": images[np.array(indices)], "neighbour_cosines": np.array(cosines)}
-
-
-def ridge(x: Floats, y: Floats, damping: float = 1e-3) -> Any:
-    """Return the affine map (m, d) -> (m, e) that brings x nearest to y, slightly damped.
-
-    >>> f = ridge(np.array([[0.0], [1.0], [2.0]]), np.array([[1.0], [3.0], [5.0]]), damping=0)
-    >>> f(np.array([[10.0]])).round(6).tolist()
-    [[21.0]]
-    """
-    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
-    centred = x - mean_x
-    gram = centred.T @ centred / len(x)  # (d, d)
-    held = gram + damping * np.trace(gram) / len(gram) * np.eye(len(gram), dtype=gram.dtype)
-    weight = np.linalg.solve(held, centred.T @ (y - mean_y) / len(x))
-    return lambda z: (z - mean_x) @ weight + mean_y
-
-
-def _placed(x: Floats, indices: NDArray[np.int64], valid: NDArray[np.bool_], count: int) -> Floats:
-    """Return tokens (n, K, d) at their places, (n, N, d); the mean of those that share one, 0 where there is none."""
-    placed = np.zeros((len(x), count, x.shape[2]), np.float32)
-    times = np.zeros((len(x), count, 1), np.float32)
-    rows = np.arange(len(x))[:, None]
-    np.add.at(placed, (rows, indices), x * valid[:, :, None])
-    np.add.at(times, (rows, indices), valid[:, :, None].astype(np.float32))
-    placed /= np.maximum(times, 1)
-    return placed
 
 
 def _shown(run: Run, x: Floats) -> Floats:

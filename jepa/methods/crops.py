@@ -19,7 +19,7 @@ class CropJEPA(Method[Batch]):
 
     def __init__(self, config: Config, steps: int) -> None:
         super().__init__(config, steps)
-        self.model = JEPAModel(config.model)
+        self.model = JEPAModel(config.model, config.vit)
 
     def embed(self, batch: Batch) -> Embeddings:
         """Return the embeddings of a batch, in the space of the loss."""

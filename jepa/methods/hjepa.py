@@ -64,11 +64,12 @@ class HierarchicalJEPA(Method[MaskedBatch]):
             images, self.hidden(m), context=context, target_images=true, misplaced=misplaced
         )
 
-    def patches(self, batch: MaskedBatch) -> Patches:
-        """Return the predicted and true tokens of the finest level, patch by patch."""
-        z = self._outputs(batch)
-        indices, valid = from_binary(self.hidden(batch.masks))
-        return Patches(indices, valid, z["predictions"][0].numpy(), z["targets"][0].numpy())
+    def patches(self, batch: MaskedBatch) -> list[Patches]:
+        """Return the predicted and true tokens of each level, finest first, group by group."""
+        z, hidden = self._outputs(batch), self.hidden(batch.masks)
+        sets = [from_binary(level.hidden(hidden)) for level in self.model.groups]
+        pairs = zip(sets, z["predictions"], z["targets"], strict=True)
+        return [Patches(*where, prediction.numpy(), target.numpy()) for where, prediction, target in pairs]
 
     def embed(self, batch: MaskedBatch) -> Embeddings:
         """Return the embeddings of the finest level."""

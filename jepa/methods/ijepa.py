@@ -75,8 +75,8 @@ class MaskedJEPA(Method[MaskedBatch]):
         found = [self.objective(embeddings._replace(prediction=p, target=t)) for p, t in zip(*sides, strict=True)]
         return {name: mt.stack([parts[name] for parts in found]).mean() for name in found[0]}
 
-    def patches(self, batch: MaskedBatch) -> Patches:
-        """Return the predicted and true tokens of every target of the first context, patch by patch."""
+    def patches(self, batch: MaskedBatch) -> list[Patches]:
+        """Return the predicted and true tokens of every target of the first context, patch by patch: one level."""
         m = batch.masks
         n, targets = len(batch.images), len(m.target)
         first = m._replace(context=m.context[:1], context_valid=m.context_valid and m.context_valid[:1])
@@ -87,7 +87,7 @@ class MaskedJEPA(Method[MaskedBatch]):
         def joined(x: mt.Tensor) -> NDArray[np.float32]:
             return x.numpy().reshape(targets, n, -1, x.shape[-1]).transpose(1, 0, 2, 3).reshape(n, -1, x.shape[-1])
 
-        return Patches(indices, valid, joined(z.prediction), joined(self.normalized(z.target)))
+        return [Patches(indices, valid, joined(z.prediction), joined(self.normalized(z.target)))]
 
     def _embeddings(self, z: Tokens) -> Embeddings:
         prediction, target = z.prediction, self.normalized(z.target)

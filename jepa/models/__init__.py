@@ -1,14 +1,17 @@
 """The parts of a JEPA: context encoder, target encoder, predictor, and what they are together."""
 
+from jepa.models.configured import image_encoder, token_encoder
 from jepa.models.convnext import ConvNeXt, convnext
 from jepa.models.encoder import ContextEncoder, TargetEncoder
 from jepa.models.energy import EnergyTransformer
 from jepa.models.generic import JEPA
+from jepa.models.hiding import TokenEncoder
 from jepa.models.hjepa import HJEPA, create_hjepa, create_hjepa_from_config
-from jepa.models.ijepa import IJEPA, TokenModel, Tokens, token_encoder
+from jepa.models.ijepa import IJEPA, TokenModel, Tokens
 from jepa.models.jepa import Embeddings, JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.mlp_encoder import MLPEncoder
+from jepa.models.pooling import PooledEncoder
 from jepa.models.predictor import Predictor, encode_geometry
 from jepa.models.predictors import AttentionPredictor, MLPPredictor
 from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
@@ -29,10 +32,12 @@ __all__ = [
     "MLPEncoder",
     "MLPPredictor",
     "MaskPredictor",
+    "PooledEncoder",
     "Predictor",
     "ResNet",
     "SequenceEncoder",
     "TargetEncoder",
+    "TokenEncoder",
     "TokenModel",
     "Tokens",
     "VisionTransformer",
@@ -42,6 +47,7 @@ __all__ = [
     "encode_geometry",
     "from_pretrained",
     "ijepa_encoder",
+    "image_encoder",
     "load_ijepa_checkpoint",
     "resnet18",
     "resnet34",

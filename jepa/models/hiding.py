@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.models.vit import gather_tokens
 
-__all__ = ["context_tokens", "hide"]
+__all__ = ["TokenEncoder", "context_tokens", "hide"]
 
 Indices = NDArray[np.int64]
 Valid = NDArray[np.bool_]
@@ -52,3 +53,40 @@ def context_tokens(
     shown = [hide(images, grid, mask, None if valid is None else valid[e]) for e, mask in enumerate(masks)]
     tokens = encoder.tokens(mt.concatenate(shown))  # type: ignore[attr-defined]
     return gather_tokens(tokens, [np.concatenate(masks)])
+
+
+class TokenEncoder(mt.nn.Layer):
+    """An encoder of whole images, to be called as a vision transformer is: images to tokens, some of them left out.
+
+    body: with `tokens(images)`, `grid` and `dim`, such as `ResNet`, `ConvNeXt` and `ContextEncoder`. It sees blanked
+    (`hide`) what the masks leave out; batch norm in it has the statistics of such images, too.
+
+    Shapes: (n, c, h, w) -> (n, N, dim); with E masks, index arrays (n, K), of which `valid` (E · n, K) says which are
+    no padding, -> (E · n, K, dim), list-major.
+
+    >>> from jepa.models import ResNet
+    >>> encoder = TokenEncoder(ResNet((1, 1), width=4, image_size=8))  # 4 x 4 places
+    >>> encoder(mt.ones((2, 3, 8, 8))).shape, encoder(mt.ones((2, 3, 8, 8)), [np.array([[0, 1], [5, 6]])]).shape
+    ((2, 16, 8), (2, 2, 8))
+    """
+
+    cls_token = None
+    """no token but those of the patches"""
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+        self.dim = int(self.body.dim)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of the places."""
+        return self.body.grid  # type: ignore[no-any-return]
+
+    def forward(
+        self, images: mt.Tensor, masks: Sequence[Indices] | None = None, valid: Valid | None = None
+    ) -> mt.Tensor:
+        """Return the tokens of the places that the masks keep (None: of all)."""
+        if masks is None:
+            return self.body.tokens(images)  # type: ignore[no-any-return]
+        flags = None if valid is None else np.split(valid, len(masks))
+        return context_tokens(self.body, images, masks, flags)

@@ -12,6 +12,7 @@ import minitensor as mt
 from jepa.masks import from_binary
 from jepa.models.block import EPS, STD, Block, initialize
 from jepa.models.encoder import TargetEncoder
+from jepa.models.hiding import TokenEncoder
 from jepa.models.hierarchy import Groups, groups
 from jepa.models.ijepa import TokenModel
 from jepa.models.positions import position_parameter, sincos
@@ -122,10 +123,10 @@ class HJEPA(TokenModel):
     A group is a target if at least half of its patches are hidden; at the border groups may be partial. LN has no
     parameters. The target encoder sees the whole image and follows the context encoder as a moving average.
 
-    encoder: a vision transformer; levels: 2 to 4; predictor_dim, predictor_depth, predictor_heads, mlp_ratio,
-    positions, fusion: see `HierarchicalPredictor`; target: "ema", "stopgrad" or "shared"; momentum: at the start and
-    at the end of `momentum_steps`, rising along a cosine. Raises ValueError for levels outside 2 to 4, or more than the
-    grid has.
+    encoder: a vision transformer, or another in a `TokenEncoder`; levels: 2 to 4; predictor_dim, predictor_depth,
+    predictor_heads, mlp_ratio, positions, fusion: see `HierarchicalPredictor`; target: "ema", "stopgrad" or "shared";
+    momentum: at the start and at the end of `momentum_steps`, rising along a cosine. Raises ValueError for levels
+    outside 2 to 4, or more than the grid has.
 
     >>> model = create_hjepa("vit_tiny_patch4_32", depth=1, predictor_depth=1, num_hierarchies=2)
     >>> mask = np.zeros((2, 64), bool); mask[:, :32] = True
@@ -136,7 +137,7 @@ class HJEPA(TokenModel):
 
     def __init__(
         self,
-        encoder: VisionTransformer,
+        encoder: VisionTransformer | TokenEncoder,
         levels: int = 3,
         predictor_dim: int = 384,
         predictor_depth: int = 6,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.config import JEPAConfig, ViTConfig
 from jepa.masks import Masks
+from jepa.models.configured import token_encoder
 from jepa.models.encoder import TargetEncoder
+from jepa.models.hiding import TokenEncoder
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.vit import VisionTransformer, gather_tokens
 
-__all__ = ["IJEPA", "TokenModel", "Tokens", "token_encoder"]
+__all__ = ["IJEPA", "TokenModel", "Tokens"]
 
 Images = NDArray[np.float32]
 
@@ -35,49 +37,15 @@ class Tokens(NamedTuple):
     """(M E n, Kt): which target tokens are not padding; None: all"""
 
 
-def token_encoder(model: JEPAConfig, vit: ViTConfig) -> VisionTransformer:
-    """Return the encoder that the settings describe.
-
-    >>> token_encoder(JEPAConfig(), ViTConfig(depth=2)).extra_repr()
-    '32 x 32, patch 4, dim 192, depth 2, heads 3'
-    """
-    if vit.body == "energy":
-        from jepa.models.energy import EnergyTransformer
-
-        return EnergyTransformer(
-            model.image_size,
-            vit.patch_size,
-            model.channels,
-            vit.dim,
-            vit.depth,
-            vit.heads,
-            mlp_ratio=vit.mlp_ratio,
-            positions=vit.positions,
-            class_token=vit.class_token,
-        )
-    return VisionTransformer(
-        model.image_size,
-        vit.patch_size,
-        model.channels,
-        vit.dim,
-        vit.depth,
-        vit.heads,
-        mlp_ratio=vit.mlp_ratio,
-        positions=vit.positions,
-        class_token=vit.class_token,
-        drop_path=vit.drop_path,
-    )
-
-
 class TokenModel(mt.nn.Layer):
     """What the masked models share: context encoder, target encoder, and features of whole images."""
 
-    context_encoder: VisionTransformer
+    context_encoder: VisionTransformer | TokenEncoder
     target_encoder: TargetEncoder | None
     shared: bool = False
     """the target encoder is the context encoder, gradient and all"""
 
-    def encoder(self, which: str = "target") -> VisionTransformer:
+    def encoder(self, which: str = "target") -> VisionTransformer | TokenEncoder:
         """Return one of the two encoders; where the target has none of its own, they are the same."""
         if which not in ("target", "context"):
             raise ValueError(f"encoder is 'target' or 'context'; got {which!r}")
@@ -92,7 +60,7 @@ class TokenModel(mt.nn.Layer):
         elif self.shared:
             tokens = self.context_encoder(images)
         else:
-            with mt.no_grad():
+            with mt.no_grad(), mt.nn.frozen_statistics(self.context_encoder):
                 tokens = self.context_encoder(images)
         return tokens if self.context_encoder.cls_token is None else tokens[:, 1:]  # type: ignore[no-any-return]
 
@@ -111,7 +79,7 @@ class TokenModel(mt.nn.Layer):
         return self._frozen(images, encoder, batch_size, lambda e, x: pooled(e, x, pool))
 
     def _frozen(
-        self, images: Images, encoder: str, batch_size: int, f: Callable[[VisionTransformer, mt.Tensor], mt.Tensor]
+        self, images: Images, encoder: str, batch_size: int, f: Callable[[mt.nn.Layer, mt.Tensor], mt.Tensor]
     ) -> Images:
         chosen = self.encoder(encoder)
         training, device = chosen.training, next(iter(chosen.parameters())).device
@@ -125,7 +93,7 @@ class TokenModel(mt.nn.Layer):
         return np.concatenate(parts)
 
 
-def pooled(encoder: VisionTransformer, images: mt.Tensor, pool: str) -> mt.Tensor:
+def pooled(encoder: Any, images: mt.Tensor, pool: str) -> mt.Tensor:
     """Return one vector for each image: (n, c, h, w) -> (n, d), or (n, 4 d) with pool="last4".
 
     >>> encoder = VisionTransformer(image_size=8, patch_size=4, dim=8, depth=4, heads=2)
@@ -139,6 +107,8 @@ def pooled(encoder: VisionTransformer, images: mt.Tensor, pool: str) -> mt.Tenso
         if not first:
             raise ValueError("pool='cls' needs an encoder with a class token: VisionTransformer(class_token=True)")
         return encoder(images)[:, 0]  # type: ignore[no-any-return]
+    if pool in ("last4", "attentive") and not isinstance(encoder, VisionTransformer):
+        raise ValueError(f"pool={pool!r} needs the blocks of a vision transformer; got {type(encoder).__name__}")
     if pool == "last4":
         last = encoder.tokens(images)[-4:]
         means = [mt.nn.functional.layer_norm(x, (encoder.dim,))[:, first:].mean(axis=1) for x in last]
@@ -168,10 +138,11 @@ class IJEPA(TokenModel):
     """
 
     def __init__(self, model: JEPAConfig, vit: ViTConfig) -> None:
+        self.model, self.vit = model, vit
         self.context_encoder = token_encoder(model, vit)
         self.predictor = MaskPredictor(
             self.context_encoder.grid,
-            vit.dim,
+            self.context_encoder.dim,
             vit.predictor_dim,
             vit.predictor_depth,
             vit.predictor_heads,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
-from jepa.config import JEPAConfig
-from jepa.models.encoder import ContextEncoder, TargetEncoder
+from jepa.config import JEPAConfig, ViTConfig
+from jepa.models.configured import image_encoder
+from jepa.models.encoder import TargetEncoder
 from jepa.models.predictor import Predictor
 
 
@@ -31,7 +32,8 @@ class JEPAModel(mt.nn.Layer):
 
     and a loss draws ŝ towards s*. `config.target` decides what keeps s* from following: "ema", a moving average of the
     context encoder; "stopgrad", the context encoder itself without gradient; "shared", itself with gradient, which
-    needs a loss that forbids constant embeddings.
+    needs a loss that forbids constant embeddings. `config.encoder` names the encoder; a vision transformer's size is in
+    `vit`.
 
     >>> model = JEPAModel(JEPAConfig(widths=(8, 16), embedding_dim=32))
     >>> images = mt.zeros((5, 3, 32, 32))
@@ -39,9 +41,9 @@ class JEPAModel(mt.nn.Layer):
     (5, 1, 32)
     """
 
-    def __init__(self, config: JEPAConfig) -> None:
-        self.config = config
-        self.context_encoder = ContextEncoder(config.channels, config.widths, config.embedding_dim, config.norm)
+    def __init__(self, config: JEPAConfig, vit: ViTConfig | None = None) -> None:
+        self.config, self.vit = config, vit or ViTConfig()
+        self.context_encoder: Any = image_encoder(config, self.vit)
         self.predictor = Predictor(
             config.embedding_dim, config.predictor_width, config.predictor_depth, config.geometry
         )
@@ -63,7 +65,7 @@ class JEPAModel(mt.nn.Layer):
         with mt.no_grad(), mt.nn.frozen_statistics(self.context_encoder):
             return self.context_encoder(x)  # type: ignore[no-any-return]
 
-    def encoder(self, which: str = "target") -> ContextEncoder:
+    def encoder(self, which: str = "target") -> Any:
         """Return one of the two encoders; where the target has none of its own, they are the same."""
         if which not in ("target", "context"):
             raise ValueError(f"encoder is 'target' or 'context'; got {which!r}")
@@ -76,7 +78,8 @@ class JEPAModel(mt.nn.Layer):
     ) -> NDArray[np.float32]:
         """Return the frozen encoder's features of whole images, normalised as in training: (n, c, h, w) -> (n, d).
 
-        The mean over all places of the last stage, d = widths[-1], before the Linear: what a probe reads best.
+        What comes before the encoder's last Linear, for all but the MLP the mean over all places: what a probe reads
+        best; d is widths[-1] for the CNN, 512 for the ResNet and the MLP, 160 for the ConvNeXt, vit.dim for the ViT.
         """
         chosen = self.encoder(encoder)
         training, device = chosen.training, next(iter(chosen.parameters())).device

@@ -38,11 +38,15 @@ class MLPEncoder(mt.nn.Layer):
             inputs = width
         self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, dim))
 
-    def forward(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the embeddings: (n, *input_shape) -> (n, dim)."""
+    def pooled(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the last hidden layer, all that there is before the last Linear: (n, *input_shape) -> (n, width)."""
         if x.shape[1:] != self.input_shape:
             raise ValueError(f"this encoder takes inputs of shape {self.input_shape}; got {x.shape[1:]}")
-        return self.mlp(x.reshape(len(x), -1))  # type: ignore[no-any-return]
+        return self.mlp[:-1](x.reshape(len(x), -1))  # type: ignore[no-any-return]
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the embeddings: (n, *input_shape) -> (n, dim)."""
+        return self.mlp[-1](self.pooled(x))  # type: ignore[no-any-return]
 
     def tokens(self, x: mt.Tensor) -> mt.Tensor:
         """Return the embedding as the one token that there is: (n, *input_shape) -> (n, 1, dim)."""

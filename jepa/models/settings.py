@@ -13,11 +13,13 @@ from jepa.models.convnext import ConvNeXt
 from jepa.models.encoder import ContextEncoder
 from jepa.models.energy import EnergyTransformer
 from jepa.models.generic import JEPA, LOSSES
+from jepa.models.hiding import TokenEncoder
 from jepa.models.hjepa import HJEPA
 from jepa.models.ijepa import IJEPA
 from jepa.models.jepa import JEPAModel
 from jepa.models.mask_predictor import MaskPredictor
 from jepa.models.mlp_encoder import MLPEncoder
+from jepa.models.pooling import PooledEncoder
 from jepa.models.predictors import AttentionPredictor, MLPPredictor
 from jepa.models.resnet import ResNet
 from jepa.models.sequence import SequenceEncoder
@@ -171,23 +173,19 @@ def _pairs(m: Any) -> dict[str, Any]:
 
 
 def _jepa(m: Any) -> dict[str, Any]:
-    return {"config": m.config}
+    return {"config": m.config, "vit": m.vit}
 
 
 def _ijepa(m: Any) -> dict[str, Any]:
-    encoder, predictor = describe(m.context_encoder)["settings"], _mask_predictor(m.predictor)
-    size, target = encoder.pop("image_size"), "stopgrad" if m.target_encoder is None else "ema"
-    names = {field.name for field in dataclasses.fields(ViTConfig)}
-    return {
-        "model": JEPAConfig(image_size=size[0], channels=encoder["channels"], target=target),  # type: ignore[arg-type]
-        "vit": ViTConfig(
-            body="energy" if isinstance(m.context_encoder, EnergyTransformer) else "transformer",
-            predictor_dim=predictor["width"],
-            predictor_depth=predictor["depth"],
-            predictor_heads=predictor["heads"],
-            **{name: value for name, value in encoder.items() if name in names},
-        ),
-    }
+    return {"model": m.model, "vit": m.vit}
+
+
+def _body(m: Any) -> dict[str, Any]:
+    return {"body": m.body}
+
+
+def _pooled(m: Any) -> dict[str, Any]:
+    return {"body": m.body, "embedding_dim": m.dim}
 
 
 def _hjepa(m: Any) -> dict[str, Any]:
@@ -214,6 +212,8 @@ KNOWN: dict[type, Callable[[Any], dict[str, Any]]] = {
     ResNet: _resnet,
     ConvNeXt: _convnext,
     MLPEncoder: _mlp,
+    TokenEncoder: _body,
+    PooledEncoder: _pooled,
     MaskPredictor: _mask_predictor,
     AttentionPredictor: _attention_predictor,
     MLPPredictor: _mlp_predictor,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jepa import masks, transforms
-from jepa.config import Config
+from jepa.config import Config, patch_size
 from jepa.data import digits, shapes
 from jepa.data.folder import ImageFolder
 from jepa.data.loader import Loader
@@ -157,7 +157,7 @@ def loader(config: Config, images: ImageFolder, *, seed: int, drop_last: bool = 
             prefetch=data.prefetch,
             threads=data.threads,
         )
-    side = size // config.vit.patch_size
+    side = size // patch_size(config)
     return MaskedLoader(
         images,
         masks=token_masks(config),

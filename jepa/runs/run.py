@@ -111,7 +111,7 @@ def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") 
     model = build(config, steps=1).model
     mt.default_generator().bit_generator.state = before  # whoever is training draws on as if nothing had happened
     encoder = model.context_encoder
-    norms: list[Any] = [layer for layer in encoder.layers() if isinstance(layer, mt.nn.BatchNorm2d)]
+    norms: list[Any] = [x for x in encoder.layers() if isinstance(x, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
     encoder.train()
     with mt.no_grad():
         for k, i in enumerate(range(0, min(len(images), CALIBRATION) if norms else 0, 256)):

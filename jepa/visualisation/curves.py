@@ -36,7 +36,7 @@ def plot_loss(records: Sequence[Record]) -> Figure:
     records : sequence of mappings
         Lines of ``metrics.jsonl``: ``kind`` "step" with ``step``, ``loss`` and ``loss/PART``; ``kind`` "epoch" with
         ``step``, ``validation_loss`` and
-        ``validation_loss_shuffled`` (with another image's geometry). What is missing is left out.
+        ``validation_loss_shuffled`` (with a wrong geometry). What is missing is left out.
 
     Returns
     -------
@@ -51,15 +51,15 @@ def plot_loss(records: Sequence[Record]) -> Figure:
     _noisy(panels[0], *_series(records, "loss"), "each logged step", "running mean", BLUE)
     parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
     if len(parts) >= 2:
-        for name, colour in zip(parts, PALETTE[1:] * 4, strict=False):
+        for name, colour, style in zip(parts, PALETTE[1:] * 4, ("--", "-.", ":") * 12, strict=False):
             x, y = _series(records, name)
-            panels[0].plot(x, _smooth(y), "--", color=colour, linewidth=1.6, label=name.removeprefix("loss/"))
+            panels[0].plot(x, _smooth(y), style, color=colour, linewidth=1.6, label=_part(name.removeprefix("loss/")))
     describe(panels[0], "Training loss", x=_STEPS, y="loss")
     _maybe_log(panels[0])
     if held_out:
         for name, label, colour, style in (
             ("validation_loss", "told the true geometry", BLUE, "-"),
-            ("validation_loss_shuffled", "told another image's geometry", VERMILION, "--"),
+            ("validation_loss_shuffled", "told a wrong geometry", VERMILION, "--"),
         ):
             x, y = _series(records, name, kind="epoch")
             panels[1].plot(x, y, style, color=colour, marker="o", markersize=4, linewidth=2, label=label)
@@ -158,6 +158,15 @@ def plot_curriculum(records: Sequence[Record]) -> Figure:
 def _names(records: Sequence[Record], prefix: str) -> list[str]:
     """Keys with this prefix, in the order in which they appear."""
     return list(dict.fromkeys(name for record in records for name in record if name.startswith(prefix)))
+
+
+def _part(name: str) -> str:
+    """Return what a part of the loss is called: a level of H-JEPA by the patches of its groups."""
+    level = name.removeprefix("level ")
+    if level == name or not level.isdigit():
+        return name
+    side = 2 ** int(level)
+    return f"{name}: {side} x {side} patches" if int(level) else f"{name}: patches"
 
 
 def _series(records: Sequence[Record], name: str, *, kind: str = "step") -> tuple[NDArray[Any], NDArray[Any]]:

@@ -16,16 +16,18 @@ from jepa.errors import JEPAError, RunError
 from jepa.runs.atomic import write_text
 from jepa.runs.checkpoint import list_checkpoints, numbered
 from jepa.visualisation import page
+from jepa.visualisation.attention import plot_attention, plot_attention_blocks
 from jepa.visualisation.captions import CAPTIONS
 from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
 from jepa.visualisation.embedding import plot_embedding
+from jepa.visualisation.masks import plot_masks
 from jepa.visualisation.reconstruction import plot_reconstruction
 from jepa.visualisation.regions import plot_regions
 from jepa.visualisation.similarity import plot_similarity
 from jepa.visualisation.style import save
 from jepa.visualisation.summary import summary
 from jepa.visualisation.table import PROBES, ROWS, plot_probes
-from jepa.visualisation.tokens import plot_attention, plot_features, plot_neighbours, plot_predictions
+from jepa.visualisation.tokens import plot_features, plot_levels, plot_neighbours, plot_predictions
 
 EXAMPLES = 64
 """Held-out images that the pictures of the model are made from."""
@@ -168,11 +170,19 @@ def _token_figures(e: Mapping[str, Any]) -> dict[str, Figure]:
     first, grid = 4, e["grid"]
     few = {name: value[:first] for name, value in e.items() if isinstance(value, np.ndarray)}
     images, hidden = few["images"], few["hidden"]
-    return {
+    figures = {
+        "masks": plot_masks(images, e["masks"], grid, show_coverage=True),
         "predictions": plot_predictions(
             images, few["seen"], hidden, few["patches_true"], few["patches_predicted"], grid
         ),
-        "attention": plot_attention(images, few["attention"], few["rollout"], grid, class_token=e["class_token"]),
+    }
+    if e.get("levels"):
+        figures["levels"] = plot_levels(images, e["levels"])
+    if "attention" in few:  # a convolutional encoder has none
+        maps, rollout, first_is_class = few["attention"], few["rollout"], e["class_token"]
+        figures["attention"] = plot_attention(images, maps[:, -1], rollout, grid, class_token=first_is_class)
+        figures["blocks"] = plot_attention_blocks(images[0], maps[0], grid, class_token=first_is_class)
+    return figures | {
         "features": plot_features(e["images"][:16], e["tokens"][:16], grid),
         "neighbours": plot_neighbours(images, hidden, few["neighbours"], few["neighbour_cosines"], grid),
     }

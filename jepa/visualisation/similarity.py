@@ -60,11 +60,12 @@ def plot_similarity(prediction: NDArray[Any], target: NDArray[Any]) -> Figure:
     hits = float(np.mean(np.argmax(matrix, axis=1) == np.arange(count)))
 
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1.0])
-    picture = left.imshow(matrix, cmap="cividis", vmin=float(matrix.min()), vmax=1.0, interpolation="nearest")
+    low, high = min(0.0, float(matrix.min())), max(0.5, float(matrix.max()))  # all alike: evenly bright
+    picture = left.imshow(matrix, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
     describe(left, "Cosine similarity", x="true target embedding of example", y="predicted embedding of example")
     left.grid(False)
     bar = figure.colorbar(picture, ax=left, shrink=0.9)
-    bar.set_label("cosine", fontsize=10)
+    bar.ax.set_title("cosine", fontsize=9)
     bar.ax.tick_params(labelsize=9)
 
     edges = np.linspace(float(matrix.min()), 1.0, 41) if matrix.min() < 1 else np.linspace(0.99, 1.0, 41)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,19 @@ def show_image(axes: Axes, image: NDArray[Any], title: str = "", *, colour: str 
     for spine in axes.spines.values():
         spine.set_color(colour or "#B0B0B0")
         spine.set_linewidth(2.5 if colour else 0.8)
+
+
+def panels(count: int, titles: Sequence[str]) -> tuple[Figure, NDArray[Any]]:
+    """A figure of `count` rows of square panels, with titles above the first: the axes are (count, len(titles))."""
+    side = min(WIDTH / len(titles), 2.0)
+    figure = new_figure(count * (side + 0.25) + 0.5, width=max(side * len(titles), 6.0))
+    axes = figure.subplots(count, len(titles), squeeze=False)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+    for axis in axes.reshape(-1):
+        axis.set_xticks([])
+        axis.set_yticks([])
+    return figure, axes
 
 
 def message(figure: Figure, text: str) -> Figure:

@@ -63,8 +63,8 @@ def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
             )
         level = 100 * row["chance"]
         label = ROWS["chance"] if place == 0 else None
-        axes.plot([place - 0.42, place + 0.42], [level, level], "--", color=BLACK, linewidth=1.4, label=label)
-        axes.annotate(f"{level:.1f}", (place + 0.43, level), fontsize=9, va="center")
+        axes.plot([place - 0.4, place + 0.4], [level, level], "--", color=BLACK, linewidth=1.4, label=label)
+        axes.annotate(f"{level:.1f}", (place + 0.41, level), fontsize=8, va="center")
     describe(axes, "Accuracy on held-out images", y="correct (%)")
     axes.set_xticks(range(len(shown)), [PROBES[probe] for probe in shown], fontsize=11)
     axes.set_xlim(-0.6, len(shown) - 0.4)

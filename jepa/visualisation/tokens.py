@@ -1,19 +1,19 @@
-"""Pictures of a masked model: masks and what is predicted behind them, attention, features as colours, neighbours."""
+"""Pictures of a masked model: what is predicted behind its masks, features as colours, neighbours of a prediction."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from jepa.visualisation.projection import pca
-from jepa.visualisation.style import BLUE, GREEN, VERMILION, new_figure, show_image
+from jepa.visualisation.style import BLUE, GREEN, VERMILION, new_figure, panels, show_image
 
-__all__ = ["plot_attention", "plot_features", "plot_neighbours", "plot_predictions"]
+__all__ = ["plot_features", "plot_levels", "plot_neighbours", "plot_predictions"]
 
 Array = NDArray[Any]
 FADED = 0.8  # how far towards white what is not seen goes
@@ -38,51 +38,38 @@ def plot_predictions(
         "hidden patches, from\ntrue tokens",
         "hidden patches,\npredicted",
     )
-    figure, axes = _rows(len(images), titles)
+    figure, axes = panels(len(images), titles)
     for n, row in enumerate(axes):
         _show(row[0], images[n])
         _show(row[1], _faded(images[n], seen[n], grid), BLUE)
         for axis, decoded, colour in ((row[2], decoded_target, GREEN), (row[3], decoded_prediction, VERMILION)):
             where = _pixels(hidden[n], grid, images.shape[2:])
             shown = np.where(where, decoded[n], _faded(images[n], seen[n], grid))
-            error = 100 * float(np.abs(decoded[n] - images[n])[:, where].mean()) if where.any() else 0.0
             _show(axis, shown, colour)
-            axis.set_xlabel(f"error {error:.1f} %", fontsize=9)
+            _say_error(axis, decoded[n], images[n], where)
     return figure
 
 
-def plot_attention(
-    images: Array, attention: Array, rollout: Array, grid: tuple[int, int], *, class_token: bool = False
-) -> Figure:
-    """Where the patch in the middle of each image looks, head by head, and where all that is in it comes from.
+def plot_levels(images: Array, levels: Sequence[Mapping[str, Array]]) -> Figure:
+    """What true and predicted tokens say of hidden groups of patches: two columns for each coarser level of H-JEPA.
 
     Parameters
     ----------
     images : float array (n, C, H, W) in [0, 1]
-    attention : float array (n, heads, N, N)
-        Of the last block.
-    rollout : float array (n, N, N)
-        Through all blocks (`jepa.evaluation.attention.rollout`).
-    grid : (rows, columns)
-    class_token : bool
-        The first token is no patch; it is the one that is asked, then.
+    levels : sequence of mappings
+        From 2 x 2 patches on: ``hidden`` bool (n, H, W), the pixels of the groups that are predicted; ``true`` and
+        ``predicted`` float (n, C, H, W), which hold there alone.
     """
-    heads, first = attention.shape[1], int(class_token)
-    query = 0 if class_token else grid[0] // 2 * grid[1] + grid[1] // 2
-    asked = "the class token" if class_token else "the marked patch"
-    titles = (f"{asked}\nis asked", *(f"head {h + 1}" for h in range(heads)), "rollout")
-    figure, axes = _rows(len(images), titles)
+    sides = [2**level for level in range(1, len(levels) + 1)]
+    titles = ("image", *(f"{k} x {k} patches,\n{which}" for k in sides for which in ("from true tokens", "predicted")))
+    figure, axes = panels(len(images), titles)
     for n, row in enumerate(axes):
         _show(row[0], images[n])
-        height, width = images.shape[2] / grid[0], images.shape[3] / grid[1]
-        if not class_token:
-            corner = query % grid[1] * width, query // grid[1] * height
-            row[0].add_patch(Rectangle(corner, width, height, fill=False, edgecolor=VERMILION, linewidth=2))
-        for axis, weights in zip(row[1:], [*attention[n, :, query, first:], rollout[n, query, first:]], strict=True):
-            axis.imshow(weights.reshape(grid), cmap="viridis", vmin=0, interpolation="nearest")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            axis.set_xlabel(f"highest {100 * weights.max():.0f} %", fontsize=8)
+        shown = [(level, which) for level in levels for which in ("true", "predicted")]
+        for axis, (level, which) in zip(row[1:], shown, strict=True):
+            where, decoded = level["hidden"][n], level[which][n]
+            _show(axis, np.where(where, decoded, _pale(images[n])), GREEN if which == "true" else VERMILION)
+            _say_error(axis, decoded, images[n], where)
     return figure
 
 
@@ -130,26 +117,14 @@ def plot_neighbours(images: Array, hidden: Array, neighbours: Array, cosines: Ar
     cosines : float array (n, k)
     grid : (rows, columns)
     """
-    titles = ("image (not seen: the\nfaded patches)", *(f"nearest {k + 1}" for k in range(neighbours.shape[1])))
-    figure, axes = _rows(len(images), titles)
+    titles = ("image (pale: the\npredicted patches)", *(f"nearest {k + 1}" for k in range(neighbours.shape[1])))
+    figure, axes = panels(len(images), titles)
     for n, row in enumerate(axes):
         _show(row[0], _faded(images[n], ~hidden[n], grid), BLUE)
         for k, axis in enumerate(row[1:]):
             _show(axis, neighbours[n, k], VERMILION)
             axis.set_xlabel(f"cosine {cosines[n, k]:.2f}", fontsize=9)
     return figure
-
-
-def _rows(count: int, titles: tuple[str, ...]) -> tuple[Figure, NDArray[Any]]:
-    side = min(9.0 / len(titles), 2.0)
-    figure = new_figure(count * (side + 0.25) + 0.5, width=max(side * len(titles), 6.0))
-    axes = figure.subplots(count, len(titles), squeeze=False)
-    for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title, fontsize=9)
-    for axis in axes.reshape(-1):
-        axis.set_xticks([])
-        axis.set_yticks([])
-    return figure, axes
 
 
 def _show(axis: Axes, image: Array, colour: str | None = None) -> None:
@@ -164,4 +139,14 @@ def _pixels(patches: Array, grid: tuple[int, int], size: tuple[int, ...]) -> NDA
 
 def _faded(image: Array, kept: Array, grid: tuple[int, int]) -> Array:
     """Return an image whose other patches have gone to white."""
-    return np.where(_pixels(kept, grid, image.shape[1:]), image, (1 - FADED) * image + FADED)
+    return np.where(_pixels(kept, grid, image.shape[1:]), image, _pale(image))
+
+
+def _pale(image: Array) -> Array:
+    return (1 - FADED) * image + FADED
+
+
+def _say_error(axis: Axes, decoded: Array, image: Array, where: Array) -> None:
+    """Write below a picture (C, H, W) how far its pixels `where` (H, W) are off, in % of the range of the pixels."""
+    error = 100 * float(np.abs(decoded - image)[:, where].mean()) if where.any() else 0.0
+    axis.set_xlabel(f"error {error:.1f} %", fontsize=9)

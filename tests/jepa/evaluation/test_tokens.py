@@ -7,11 +7,13 @@ import minitensor as mt
 from jepa.evaluation.attention import rollout
 from jepa.evaluation.attentive_probe import attentive_probe
 from jepa.evaluation.dimension import correlation_dimension
+from jepa.evaluation.level_examples import decoded_groups
 from jepa.evaluation.online import OnlineProbe
 from jepa.evaluation.patches import cut, paste
 from jepa.evaluation.protocol import probe_table
 from jepa.evaluation.retrieval import nearest
-from jepa.evaluation.token_examples import ridge
+from jepa.evaluation.ridge import ridge
+from jepa.methods.ijepa import Patches
 from jepa.runs import pipeline
 from jepa.runs.run import random_twin
 from tests.jepa.tiny import config
@@ -98,3 +100,21 @@ def test_ridge_undoes_an_affine_map_and_cut_and_paste_each_other() -> None:
     patches = cut(images, 4)
     assert patches.shape == (2, 6, 48) and np.array_equal(paste(patches, (2, 3), 4), images)
     assert np.array_equal(patches[0, 4].reshape(3, 4, 4), images[0, :, 4:8, 4:8])
+
+
+def test_groups_are_decoded_where_they_lie_also_those_that_the_border_cuts() -> None:
+    generator = np.random.default_rng(0)
+    bank = generator.uniform(size=(40, 1, 6, 6)).astype(np.float32)  # 2 x 2 groups of 4 pixels: three are cut off
+    whole = np.pad(bank, [(0, 0), (0, 0), (0, 2), (0, 2)], mode="edge")
+    own = cut(whole, 4)[:, [0, 3]]  # (40, 2, 16): a token that is its pixels, and a prediction that is a map of it
+    a = generator.standard_normal((16, 16)).astype(np.float32) + 4 * np.eye(16, dtype=np.float32)
+    where, valid = np.tile([0, 3], (40, 1)), np.ones((40, 2), bool)
+    valid[1, 1] = False  # padding
+    patches = Patches(where, valid, own @ a, own)
+    found = decoded_groups(patches, patches, bank, bank, (2, 2), 4)
+    assert found["hidden"].shape == (40, 6, 6)
+    assert found["hidden"][0].tolist() == [[(r < 4) == (c < 4) for c in range(6)] for r in range(6)]
+    assert not found["hidden"][1, 4:].any()
+    for name in ("true", "predicted"):
+        off = np.abs(found[name] - bank)[0, 0][found["hidden"][0]]
+        assert off.max() < 0.1, name  # the regression is slightly damped

@@ -29,6 +29,7 @@ from jepa.models import (
     MLPPredictor,
     ResNet,
     SequenceEncoder,
+    TokenEncoder,
     VisionTransformer,
 )
 from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
@@ -52,6 +53,14 @@ MODELS: dict[str, Callable[[], mt.nn.Layer]] = {
     "ijepa on energy": lambda: IJEPA(
         JEPAConfig(image_size=16, target="stopgrad"),
         ViTConfig(body="energy", dim=12, depth=2, heads=3, predictor_dim=8, predictor_depth=1, predictor_heads=2),
+    ),
+    "ijepa on a cnn": lambda: IJEPA(
+        JEPAConfig(image_size=16, encoder="cnn", widths=(4, 6), embedding_dim=8, target="shared"),
+        ViTConfig(predictor_dim=8, predictor_depth=1, predictor_heads=2),
+    ),
+    "hjepa on a resnet": lambda: HJEPA(TokenEncoder(ResNet((1, 1), width=4, image_size=8)), 2, 8, 1, 2),
+    "crops on a vit": lambda: JEPAModel(
+        JEPAConfig(image_size=8, encoder="vit", embedding_dim=5), ViTConfig(dim=12, depth=1, heads=3, class_token=True)
     ),
     "attention predictor": lambda: AttentionPredictor((4, 6), 12, 8, 2, 2, 3.0, "learned"),
     "mlp predictor": lambda: MLPPredictor(6, 9, depth=2, told=4),

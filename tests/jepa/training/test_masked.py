@@ -49,6 +49,9 @@ def test_stopped_and_resumed_evaluated_and_drawn(shapes_folder: Path, tmp_path: 
     draw(tmp_path / "run")
     report = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "Pictures of what the model does" not in report  # nothing is missing
+    drawn = {path.stem for path in (tmp_path / "run" / "plots").iterdir()}
+    shared = {"loss", "health", "schedules", "probes", "masks", "predictions", "attention", "blocks", "features"}
+    assert drawn == shared | {"neighbours", "similarity", "embedding"} | ({"levels"} if name == "hjepa" else set())
 
 
 def test_a_run_that_collapses_warns_within_100_steps_and_its_report_says_so(

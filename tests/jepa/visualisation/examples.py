@@ -63,7 +63,20 @@ def examples(count=6, targets=1, *, hidden=False, channels=3):
         "patches_true": generator.uniform(size=(count, channels, 16, 16)),
         "patches_predicted": generator.uniform(size=(count, channels, 16, 16)),
         "tokens": generator.normal(size=(count, 16, 8)),
-        "attention": generator.dirichlet(np.ones(16), size=(count, 2, 16)),
+        "masks": SimpleNamespace(
+            context=[np.tile(np.arange(6), (count, 1))],
+            target=[np.tile(np.arange(10, 13), (count, 1)), np.tile(np.arange(12, 16), (count, 1))],
+            context_valid=None,
+            target_valid=None,
+        ),
+        "levels": [
+            {
+                "hidden": np.ones((count, 16, 16), bool),
+                "true": generator.uniform(size=(count, channels, 16, 16)),
+                "predicted": generator.uniform(size=(count, channels, 16, 16)),
+            }
+        ],
+        "attention": generator.dirichlet(np.ones(16), size=(count, 2, 2, 16)),
         "rollout": generator.dirichlet(np.ones(16), size=(count, 16)),
         "class_token": False,
         "neighbours": generator.uniform(size=(count, 3, channels, 16, 16)),

@@ -58,7 +58,7 @@ def test_model_pictures_draw(settings, tmp_path, monkeypatch):
     [
         (
             plot_loss,
-            ["Training loss", "told the true geometry", "told another image's geometry", "invariance", "training step"],
+            ["Training loss", "told the true geometry", "told a wrong geometry", "invariance", "training step"],
         ),
         (plot_health, ["Feature standard deviation", "Effective rank", "encoder", "predictor", "directions in use"]),
         (plot_schedules, ["Learning rate", "EMA momentum", "images / s"]),
@@ -118,8 +118,18 @@ def test_similarity_tells_the_diagonal_from_the_rest():
     assert "Own target is the nearest: 0 %\n(by chance 20.0 %)" in shifted
 
 
-def test_similarity_of_collapsed_embeddings_draws(tmp_path):
+def test_similarity_of_collapsed_embeddings_is_evenly_bright(tmp_path):
+    almost = np.ones((4, 3)) + 1e-3 * np.eye(4, 3)
+    figure = plot_similarity(almost, np.ones((4, 3)))
+    low, high = figure.axes[0].images[0].get_clim()
+    assert low == 0 and 1 - 1e-6 < high <= 1.0 + 1e-6  # not stretched over the little that they differ by
+    save(figure, tmp_path / "same.png")
     save(plot_similarity(np.ones((4, 3)), np.ones((4, 3))), tmp_path / "same.png")
+
+
+def test_the_levels_of_a_hierarchy_are_named_by_their_groups():
+    records = [{"kind": "step", "step": s, "loss": 3.0, "loss/level 0": 2.0, "loss/level 1": 1.0} for s in range(3)]
+    assert {"level 0: patches", "level 1: 2 x 2 patches"} <= set(texts(plot_loss(records)))
 
 
 def test_pca_finds_the_axes_and_their_variance():

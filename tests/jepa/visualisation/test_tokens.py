@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from jepa.visualisation.tokens import plot_attention, plot_features, plot_neighbours, plot_predictions
+from jepa.visualisation.attention import plot_attention, plot_attention_blocks
+from jepa.visualisation.tokens import plot_features, plot_levels, plot_neighbours, plot_predictions
 
 G = np.random.default_rng(0)
 IMAGES = G.uniform(size=(3, 3, 16, 16))
@@ -36,6 +37,35 @@ def test_attention_has_a_map_for_each_head(class_token):
     query = 0 if class_token else 10
     shown = figure.axes[1].images[0].get_array()
     assert np.allclose(shown.reshape(-1), attention[0, 0, query, int(class_token) :])
+
+
+@pytest.mark.parametrize("class_token", [False, True])
+def test_attention_has_a_row_for_each_block_and_a_column_for_each_head(class_token):
+    n = 16 + class_token
+    attention = G.dirichlet(np.ones(n), size=(4, 2, n))
+    figure = plot_attention_blocks(IMAGES[0], attention, GRID, class_token=class_token)
+    image, *panels = figure.axes
+    assert bool(image.patches) == (not class_token)  # the frame around the patch that is asked
+    assert [panel.get_ylabel() for panel in panels[::2]] == [f"block {k}" for k in (1, 2, 3, 4)]
+    assert [panel.get_title() for panel in panels[:2]] == ["head 1", "head 2"] and len(panels) == 8
+    weights = attention[3, 1, 0 if class_token else 10, int(class_token) :]
+    assert np.allclose(panels[7].images[0].get_array().reshape(-1), weights)
+    assert panels[7].get_xlabel() == f"highest {100 * weights.max():.0f} %"
+
+
+def test_levels_show_what_is_predicted_of_each_and_leave_the_rest_pale():
+    hidden = np.zeros((3, 16, 16), bool)
+    hidden[:, :8, :8] = True
+    levels = [{"hidden": hidden, "true": IMAGES, "predicted": np.zeros_like(IMAGES)}] * 2
+    figure = plot_levels(IMAGES, levels)
+    assert titles(figure)[1:] == [
+        f"{k} x {k} patches,\n{which}" for k in (2, 4) for which in ("from true tokens", "predicted")
+    ]
+    predicted = figure.axes[4].images[0].get_array()
+    assert predicted[:8, :8].max() == 0 and predicted[8:].min() >= 0.8
+    assert figure.axes[3].get_xlabel() == "error 0.0 %"
+    off = 100 * IMAGES[0, :, :8, :8].mean()
+    assert figure.axes[4].get_xlabel() == f"error {off:.1f} %"
 
 
 def test_planted_components_become_colours():
