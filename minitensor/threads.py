@@ -6,6 +6,7 @@ itself, it uses one, and they do not fight for cores.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -102,6 +103,20 @@ def exclusive() -> Iterator[bool]:
             _busy.release()
 
 
+@contextmanager
+def _apart(rank: int, count: int) -> Iterator[None]:
+    """Keep this thread on a share of the cores: left alone, the system lets two that wake each other sit on one."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(cores) < count:
+        yield
+        return
+    os.sched_setaffinity(0, cores[rank::count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def together(work: Callable[[int], Any], count: int) -> list[Any]:
     """Return [work(0), ..., work(count - 1)], each in a thread of its own, the first in this one.
 
@@ -115,7 +130,8 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
     def run(rank: int) -> Any:
         member.team, member.rank = team, rank
         try:
-            return work(rank)
+            with _apart(rank, count):
+                return work(rank)
         except BaseException:
             team.barrier.abort()
             raise
