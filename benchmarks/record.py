@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from benchmarks import kernels, memory, steps
+from benchmarks import kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
 HERE = Path(__file__).parent / "results"
@@ -73,6 +73,8 @@ RUNS: dict[str, Callable[[int, str], dict[str, Any]]] = {
     "kernels": run_kernels,
     "steps": run_steps,
     "memory": memory.run,
+    "peers": peers.run,
+    "scaling": scaling.run,
 }
 
 

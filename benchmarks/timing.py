@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
 class Timing(NamedTuple):
@@ -20,8 +22,8 @@ class Timing(NamedTuple):
 
 
 def interleaved(
-    candidates: dict[str, Callable[[], object]], rounds: int = 9, seconds: float = 0.05
-) -> dict[str, Timing]:
+    candidates: Mapping[K, Callable[[], object]], rounds: int = 9, seconds: float = 0.05
+) -> dict[K, Timing]:
     """Time the candidates in turn, `rounds` times each after a warm-up, a round being about `seconds` long."""
     repeats = {}
     for name, f in candidates.items():
@@ -29,7 +31,7 @@ def interleaved(
         start = time.perf_counter()
         f()
         repeats[name] = max(1, int(seconds / max(time.perf_counter() - start, 1e-7)))
-    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    taken: dict[K, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, f in candidates.items():
             start = time.perf_counter()
