@@ -75,11 +75,11 @@ class Adam(Optimizer):
         v += s
         if largest:
             v = xp.maximum(largest[0], v, out=largest[0])
+        root = math.sqrt(1 - beta2**step)  # taken out of the fraction: a pass less
         xp.sqrt(v, out=s)
-        s *= 1 / math.sqrt(1 - beta2**step)
-        s += float(group["eps"])
+        s += float(group["eps"]) * root
         xp.divide(m, s, out=s)
-        s *= lr / (1 - beta1**step)
+        s *= lr * root / (1 - beta1**step)
         p -= s
 
     @staticmethod

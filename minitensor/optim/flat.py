@@ -13,7 +13,7 @@ from minitensor.tensor import Tensor
 __all__ = ["Flat", "block_length", "blocks", "gradient_runs", "join"]
 
 Array = Any
-BLOCK = 1 << 17  # entries that are worked on at a time on the CPU: what the operands take fits in its cache
+BLOCK = 1 << 16  # entries that are worked on at a time on the CPU: what the operands take fits in its cache
 
 
 class Flat:

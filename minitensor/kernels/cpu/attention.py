@@ -3,7 +3,7 @@
     dv = Pᵀ g      dP = g vᵀ      dS = P (dP - Σ P dP)      dq = s dS k      dk = s dSᵀ q
 
 The scores are made, shifted by their largest, raised and divided in place, so that P is the one large array, and kept.
-Powers are of 2: log₂ e goes into the scale. Heads that are slices of one array are taken as they lie in memory.
+Heads that are slices of one array are taken as they lie in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 from minitensor.ops.attention import scaled_dot_product_attention
 
 Array = np.ndarray[Any, Any]
-LOG2E = 1 / math.log(2)
 
 
 @scaled_dot_product_attention.fused("cpu")
@@ -35,7 +34,7 @@ def attention_cpu(
     if not fits or (mask is not None and (mask.dtype.kind != "b" or needs[3])) or 0 in (*q.shape, *k.shape, *v.shape):
         return NotImplemented
     factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    p = np.matmul(q * np.asarray(factor * LOG2E, q.dtype), k.swapaxes(-1, -2))  # (..., n, m)
+    p = np.matmul(q * np.asarray(factor, q.dtype), k.swapaxes(-1, -2))  # (..., n, m)
     if mask is not None:
         if np.broadcast_shapes(mask.shape, p.shape) != p.shape:
             return NotImplemented
@@ -44,7 +43,7 @@ def attention_cpu(
     if mask is not None:
         top[top == -math.inf] = 0  # a row that may look nowhere
     p -= top
-    np.exp2(p, out=p)
+    np.exp(p, out=p)
     total = np.matmul(p, np.ones(p.shape[-1], p.dtype))[..., None]
     if mask is not None:
         total[total == 0] = 1

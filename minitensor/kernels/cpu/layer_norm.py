@@ -20,6 +20,7 @@ from minitensor.ops.normalisation import layer_norm
 Array = np.ndarray[Any, Any]
 
 BLOCK = 65_536  # entries
+NOTHING = 1e-14  # share of the variance: less changes no digit of float32
 
 
 @layer_norm.fused("cpu")
@@ -47,8 +48,11 @@ def layer_norm_cpu(
     for start in range(0, r, step):
         part = slice(start, start + step)
         centred = np.subtract(rows[part], (rows[part] @ average)[:, None], out=hat[part])
-        centred -= (centred @ average)[:, None]  # again: what rounding left of a large mean
+        rest = centred @ average  # what rounding left of a large mean
         variance = np.vecdot(centred, centred) / d
+        if np.any(rest * rest > NOTHING * variance):
+            centred -= rest[:, None]
+            variance = np.vecdot(centred, centred) / d
         inverse[part, 0] = 1 / np.sqrt(variance + np.asarray(eps, x.dtype))
         centred *= inverse[part]
         if w is None:
@@ -60,19 +64,22 @@ def layer_norm_cpu(
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         gradient = np.ascontiguousarray(g).reshape(r, d)
-        dx = np.empty_like(rows) if needs[0] else None
+        scale = np.ones(d, x.dtype) if w is None else w
+        mean = scale * average  # Σ of g times it is the mean of h
+        dx, buffer = np.empty_like(rows) if needs[0] else None, np.empty((min(step, r), d), x.dtype)
         dw = np.zeros(d, x.dtype) if w is not None and needs[1] else None
         for start in range(0, r, step):
             part = slice(start, start + step)
             gp, xp = gradient[part], hat[part]
+            along = np.multiply(gp, xp, out=buffer[: len(gp)])
             if dw is not None:
-                dw += channel_sum(gp * xp)
+                dw += channel_sum(along)
             if dx is not None:
-                h = np.multiply(gp, 1 if w is None else w, out=dx[part])
-                level = (h @ average)[:, None]
-                slope = (np.vecdot(h, xp) / d)[:, None]
-                h -= level
-                h -= xp * slope
+                slope = along @ mean  # of h x̂
+                np.multiply(xp, slope[:, None], out=along)
+                along += (gp @ mean)[:, None]
+                h = np.multiply(gp, scale, out=dx[part])
+                h -= along
                 h *= inverse[part]
         db = channel_sum(gradient).reshape(bias.shape) if bias is not None and needs[2] else None
         return (
