@@ -56,7 +56,7 @@ class Trainer:
         self.step, self.best = 0, math.inf
         self.saved: int | None = None  # the step of the last checkpoint
         self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
-        self.stopping = False
+        self.stopping, self.waited = False, 0.0  # waited: seconds for images, since the last line of metrics
         labelled = self.images.labels is not None and self.held_out.labels is not None
         every = config.evaluation.every if labelled else 0
         self.probe = OnlineProbe(config, self.images, self.held_out, device) if every else None
@@ -140,8 +140,11 @@ class Trainer:
         self.optimizer.zero_grad()
         total: dict[str, Any] = {}
         for _ in range(accumulate):
+            self.waited -= time.monotonic()
+            batch = next(batches)
+            self.waited += time.monotonic()
             with self.autocast:
-                parts, embeddings = self.method.loss(next(batches))
+                parts, embeddings = self.method.loss(batch)
             self.scaler.scale(parts["loss"] / accumulate).backward()
             for name, value in parts.items():
                 total[name] = total.get(name, 0.0) + value.detach() / accumulate
@@ -184,7 +187,9 @@ class Trainer:
             **{f"curriculum/{k}": v for k, v in self.loader.sampler.values(progress).items()},
             "images_per_second": steps * t.accumulate * self.loader.batch_size / seconds,
             "seconds": seconds,
+            "waiting": self.waited / seconds,  # for images, as a share
         }
+        self.waited = 0.0
         log.step(entry)
         dim = last["embeddings"].context.shape[-1]
         if self.step > 50 and is_collapsed(entry["feature_std"], entry["effective_rank"]):

@@ -14,7 +14,7 @@ from tests.jepa.tiny import config
 
 LOGGED = set(
     "step epoch loss lr ema grad_norm/encoder grad_norm/predictor images_per_second feature_std effective_rank "
-    "prediction_cosine seconds".split()
+    "prediction_cosine seconds waiting".split()
 )
 PLAIN = """
 augment.flip=0 augment.vertical_flip=0 augment.jitter_p=0 augment.grayscale=0 regions.context_scale=[1,1]

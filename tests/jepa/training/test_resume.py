@@ -20,7 +20,7 @@ from jepa.training.run import train
 from tests.jepa.tiny import config
 
 KILLS = int(os.environ.get("KILLS", "10"))
-WALL_CLOCK = {"images_per_second", "seconds"}
+WALL_CLOCK = {"images_per_second", "seconds", "waiting"}
 
 
 def contents(folder):
