@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity bench results clean
+.PHONY: help demo test lint parity bench bench-peers results clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(BASE)  ## write the default images, train, evaluate, draw: runs/demo/report.html (ARGS=--quick: one minute)
 	$(BIN)/python -m jepa demo $(ARGS)
@@ -29,8 +29,11 @@ lint: $(VENV)/.lint  ## check style and types
 parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
 	$(BIN)/python -m pytest -q -m parity $(ARGS)
 
-bench: $(BASE)  ## measure the engine and the training step
+bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyTorch (installs it into .venv)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/.peers  ## measure the CNN step beside MyGrad, HIPS autograd and JAX (installs them into .venv)
+	$(BIN)/python -m benchmarks peers --threads 1 $(ARGS)
 
 results: $(BASE)  ## rerun the experiments behind the README's tables (hours)
 	$(BIN)/python -m benchmarks results $(ARGS)
@@ -54,4 +57,8 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
 
 $(VENV)/.parity: $(VENV)/.test
 	$(BIN)/python -m pip install -q --group parity
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.parity
+	$(BIN)/python -m pip install -q --group peers
 	@touch $@

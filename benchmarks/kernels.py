@@ -12,20 +12,23 @@ import minitensor as mt
 from benchmarks.timing import Timing, interleaved
 from minitensor.engine import run_backward
 from minitensor.graph import key_of, place
+from minitensor.threads import together
 
 F, T = mt.nn.functional, torch.nn.functional
 TOLERANCE = 2e-4  # of the largest entry, in float32
+PRODUCT, CHEAP = (1.0, 1.0), (2.0, 3.0)  # goals where the products are the work, and where memory is
 Array = np.ndarray[Any, Any]
 
 
 class Case(NamedTuple):
-    """One function of arrays in both engines; `goal` is the ratio to PyTorch's best that is aimed at."""
+    """One function of arrays in both engines; `goals` are the ratios to PyTorch's best that are aimed at."""
 
     name: str
     arrays: tuple[Array, ...]
     ours: Callable[..., Any]
     theirs: Callable[..., Any]
-    goal: float
+    goals: tuple[float, float]  # with one thread and with two
+    batched: int = 1  # so many arguments are cut along their first axis where several threads take a part each
     needs: tuple[int, ...] = ()  # arguments whose gradients are taken; empty: of all
 
 
@@ -53,34 +56,34 @@ def cases() -> Iterator[Case]:
             (normal(64, c, size, size), normal(o, c // groups, kernel, kernel), normal(o)),
             lambda x, w, b, s=settings: F.conv2d(x, w, b, **s),
             lambda x, w, b, s=settings: T.conv2d(x, w, b, **s),
-            goal,
-            (1, 2) if c == 3 else (),  # nobody asks for the gradient of images
+            (goal, goal),
+            needs=(1, 2) if c == 3 else (),  # nobody asks for the gradient of images
         )
     images = normal(64, 64, 32, 32)
-    yield Case("max_pool2d 2x2 64 @32", (images,), lambda x: F.max_pool2d(x, 2), lambda x: T.max_pool2d(x, 2), 2.0)
-    yield Case("avg_pool2d 2x2 64 @32", (images,), lambda x: F.avg_pool2d(x, 2), lambda x: T.avg_pool2d(x, 2), 2.0)
+    yield Case("max_pool2d 2x2 64 @32", (images,), lambda x: F.max_pool2d(x, 2), lambda x: T.max_pool2d(x, 2), CHEAP)
+    yield Case("avg_pool2d 2x2 64 @32", (images,), lambda x: F.avg_pool2d(x, 2), lambda x: T.avg_pool2d(x, 2), CHEAP)
     yield Case(
         "batch_norm 64 @32",
         (images, normal(64), normal(64)),
         lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
         lambda x, w, b: T.batch_norm(x, None, None, w, b, training=True),
-        2.0,
+        CHEAP,
     )
-    yield Case("relu 64 @32", (images,), mt.relu, torch.relu, 2.0)
+    yield Case("relu 64 @32", (images,), mt.relu, torch.relu, CHEAP)
     matrices = normal(8192, 192), normal(768, 192), normal(768)
-    yield Case("linear 8192x192 -> 768", matrices, F.linear, T.linear, 1.0)
-    yield Case("matmul 1024^3", (normal(1024, 1024), normal(1024, 1024)), mt.matmul, torch.matmul, 1.0)
+    yield Case("linear 8192x192 -> 768", matrices, F.linear, T.linear, PRODUCT)
+    yield Case("matmul 1024^3", (normal(1024, 1024), normal(1024, 1024)), mt.matmul, torch.matmul, PRODUCT, 0)
     heads = tuple(normal(64, 3, 64, 64) for _ in range(3))
     attention = F.scaled_dot_product_attention, T.scaled_dot_product_attention
-    yield Case("attention 64x3, 64 tokens of 64", heads, *attention, 1.0)
-    yield Case("gelu 4096x768", (normal(4096, 768),), F.gelu, T.gelu, 2.0)
-    yield Case("softmax 12288x64", (normal(12288, 64),), lambda x: F.softmax(x, -1), lambda x: T.softmax(x, -1), 2.0)
+    yield Case("attention 64x3, 64 tokens of 64", heads, *attention, PRODUCT, 3)
+    yield Case("gelu 4096x768", (normal(4096, 768),), F.gelu, T.gelu, CHEAP)
+    yield Case("softmax 12288x64", (normal(12288, 64),), lambda x: F.softmax(x, -1), lambda x: T.softmax(x, -1), CHEAP)
     yield Case(
         "layer_norm 4096x192",
         (normal(4096, 192), normal(192), normal(192)),
         lambda x, w, b: F.layer_norm(x, (192,), w, b),
         lambda x, w, b: T.layer_norm(x, (192,), w, b),
-        2.0,
+        CHEAP,
     )
     classes = rng.integers(0, 1000, 512)
     yield Case(
@@ -88,7 +91,8 @@ def cases() -> Iterator[Case]:
         (normal(512, 1000),),
         lambda x: F.cross_entropy(x, mt.Tensor(classes)),
         lambda x: T.cross_entropy(x, torch.tensor(classes)),
-        2.0,
+        CHEAP,
+        0,
     )
     yield from recurrent_cases(normal)
 
@@ -119,7 +123,8 @@ def recurrent_cases(normal: Callable[..., Array]) -> Iterator[Case]:
             (normal(64, 32, 256), *(normal(*s) / 16 for s in ((rows, 256), (rows, 256), (rows,), (rows,)))),
             ours,
             lambda *arrays, n=name: theirs(*arrays, name=n),
-            1.5,
+            (1.5, 1.5),
+            0,
         )
 
 
@@ -128,25 +133,51 @@ def last(x: Array) -> Array:
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2) if x.ndim == 4 else x
 
 
-def calls(case: Case) -> dict[str, Callable[[], list[Any]]]:
-    """Return for each side a call that computes the value and the gradients, and gives them back as arrays."""
+def half(case: Case, given: list[Array], needs: tuple[int, ...], g: Array) -> list[Any]:
+    """Return the value and the gradients of a batch, or of a part of one, as a training step computes them."""
+    tensors = [mt.Tensor(a, requires_grad=k in needs) for k, a in enumerate(given)]
+    y = case.ours(*tensors)
+    keys = [key_of(tensors[k]) for k in needs]
+    found = run_backward([(place(y), g)], False, False, set(keys))  # without the copies for users, as PyTorch
+    return [y.numpy(), *(found[key] for key in keys)]
+
+
+def joined(case: Case, needs: tuple[int, ...], parts: list[list[Any]]) -> list[Any]:
+    """Return value and gradients of the whole from those of the parts."""
+    sums = [k >= case.batched for k in needs]
+    return [
+        sum(each[1:], each[0]) if add else np.concatenate(each)
+        for add, each in zip([False, *sums], zip(*parts, strict=True), strict=True)
+    ]
+
+
+def calls(case: Case, threads: int) -> dict[str, Callable[[], list[Any]]]:
+    """Return for each side a call that computes the value and the gradients, and gives them back as arrays.
+
+    With several threads each takes a part of the batch, as in a training step; BLAS threads take what has no batch.
+    """
     needs = case.needs or tuple(range(len(case.arrays)))
     images = case.arrays[0].ndim == 4 and "attention" not in case.name
     given = [last(a) if images and k == 0 and 0 in needs else a for k, a in enumerate(case.arrays)]
-    ours = [mt.Tensor(a, requires_grad=k in needs) for k, a in enumerate(given)]
-    like = case.ours(*ours).numpy()
+    like = case.ours(*[mt.Tensor(a) for a in given]).numpy()
     seed = np.random.default_rng(1).standard_normal(like.shape or 1).astype(like.dtype).reshape(like.shape)
     g = last(seed) if images else seed
-    keys = [key_of(ours[k]) for k in needs]
+    n, count = len(given[0]), threads if case.batched else 1
+    cuts = [slice(n * r // count, n * (r + 1) // count) for r in range(count)]
+    parts = (
+        [([a[cut] if k < case.batched else a for k, a in enumerate(given)], g[cut]) for cut in cuts]
+        if count > 1
+        else []
+    )
 
     def kernel() -> list[Any]:
-        y = case.ours(*ours)
-        found = run_backward([(place(y), g)], False, False, set(keys))  # without the copies for users, as PyTorch
-        return [y.numpy(), *(found[key] for key in keys)]
+        if not parts:
+            return half(case, given, needs, g)
+        return together(lambda rank: half(case, parts[rank][0], needs, parts[rank][1]), count)
 
     def composite() -> list[Any]:
         with mt.unfused():
-            return kernel()
+            return half(case, given, needs, g)
 
     sides = {"ours": kernel, "composite": composite}
     formats = {"torch": torch.contiguous_format} | ({"torch, channels-last": torch.channels_last} if images else {})
@@ -167,14 +198,16 @@ def calls(case: Case) -> dict[str, Callable[[], list[Any]]]:
     return sides
 
 
-def measured(case: Case, composite: bool) -> dict[str, Timing]:
-    """Time a case, after checking that all sides computed the same numbers."""
-    sides = calls(case)
+def measured(case: Case, threads: int) -> dict[str, Timing]:
+    """Time a case, after checking that all sides computed the same numbers; the composite with one thread alone."""
+    sides = calls(case, threads)
     results = {name: call() for name, call in sides.items()}
+    if threads > 1 and case.batched:
+        results["ours"] = joined(case, case.needs or tuple(range(len(case.arrays))), results["ours"])
     for name, other in results.items():
         for a, b in zip(results["ours"], other, strict=True):
             assert np.abs(a - b).max() <= TOLERANCE * np.abs(b).max(), f"{case.name}: ours and {name} disagree"
-    if not composite:
+    if threads > 1:
         del sides["composite"]
     return interleaved(sides)
 
