@@ -69,6 +69,13 @@ def cases() -> Iterator[Case]:
         lambda x, w, b: T.batch_norm(x, None, None, w, b, training=True),
         CHEAP,
     )
+    yield Case(
+        "group_norm 64 @32, 8 groups",
+        (images, normal(64), normal(64)),
+        lambda x, w, b: F.group_norm(x, 8, w, b),
+        lambda x, w, b: T.group_norm(x, 8, w, b),
+        CHEAP,
+    )
     yield Case("relu 64 @32", (images,), mt.relu, torch.relu, CHEAP)
     matrices = normal(8192, 192), normal(768, 192), normal(768)
     yield Case("linear 8192x192 -> 768", matrices, F.linear, T.linear, PRODUCT)

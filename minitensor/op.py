@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, overload
 from minitensor.backend import is_array
 from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
+from minitensor.graph import Node, Variable, describe, parents, place, results, state, watch, wrap
 from minitensor.precision import cast
-from minitensor.promotion import settle, widen
+from minitensor.promotion import alike, settle, widen
 
 __all__ = ["Op", "op"]
 
@@ -25,6 +25,7 @@ class _Plan(NamedTuple):
     shapes: tuple[int, ...]  # arguments of which only the shape is kept
     settings: tuple[str, ...]
     rules: tuple[tuple[Any, Any, tuple[int, ...]], ...]  # (argument or arguments, rule, positions in (g, *saved))
+    kept: bool  # is there anything to save?
 
 
 class Op(Declaration):
@@ -47,6 +48,7 @@ class Op(Declaration):
         self._plans: dict[tuple[Any, ...], _Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
         self.complete = False  # do all?
+        self.plain = False  # may `_quick` run it?
         self.promoted = [
             n not in constant for n in self.arguments
         ]  # which meet in one dtype: those, once there are any
@@ -75,18 +77,37 @@ class Op(Declaration):
             self._rules.append((positions, is_joint, rule, needs))
         self.complete = all(self.differentiable)
         self.promoted = self.differentiable
+        self.plain = self.complete and not (self.variadic or self.verbatim) and type(self)._trace is Op._trace
         self._plans.clear()
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Compute on arrays; record on Tensors."""
         if len(args) != len(self.arguments) or self.variadic:
             args, settings = self.bind(args, settings)
+        elif self.plain and not settings and state.observer is None and state.autocast is None:
+            arrays = alike(args)
+            if arrays is not None:
+                return self._quick(args, arrays)
         for a in args:
             if isinstance(a, Variable):
                 return self._trace(args, settings)
         if settings:
             self._check_settings(settings)
         return self.forward(*args, **settings)
+
+    def _quick(self, args: tuple[Any, ...], arrays: list[Any]) -> Any:
+        """Do what `_trace` does, for Tensors of one float dtype: there is nothing to bring together or to look at."""
+        try:
+            y = self.forward(*arrays)
+        except Exception as error:
+            self.explain(error, args, {})
+            raise
+        if state.recording:
+            for a in args:
+                if a.requires_grad:
+                    edges = tuple([place(a) if a.requires_grad else None for a in args])
+                    return self._record(args, arrays, {}, edges, y, None)
+        return results(y, None)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
         for name, value in settings.items():
@@ -163,6 +184,9 @@ class Op(Declaration):
         if plan is None:
             plan = self._plans[mask] = self._make_plan(mask)
         n = len(self.arguments)
+        shown = y if narrow is None else narrow(y)
+        if not plan.kept:
+            return results(shown, Node(self, edges, plan, (), (), shown))
         saved = [arrays[i] if i < n else y for i in plan.slots]
         watched: list[Any] = []
         for k, i in enumerate(plan.slots):
@@ -182,7 +206,6 @@ class Op(Declaration):
         if plan.settings:
             full = {**self.defaults, **settings}
             saved += [full[name] for name in plan.settings]
-        shown = y if narrow is None else narrow(y)
         node = Node(self, edges, plan, tuple(saved), watch(watched) if watched else (), shown)
         result = results(shown, node)
         if n in plan.slots:
@@ -202,6 +225,7 @@ class Op(Declaration):
             tuple(self.arguments.index(n[:-6]) for n in shapes),
             tuple(settings),
             tuple((r[0] if r[1] else r[0][0], r[2], tuple(order[n] for n in r[3])) for r in wanted),
+            bool(slots or shapes or settings),
         )
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:

@@ -183,9 +183,10 @@ def _patch(kept: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.float64
 def _draw_coverage(axes: Axes, share: NDArray[np.float64], title: str) -> None:
     picture = axes.imshow(share, cmap="viridis", vmin=0, vmax=max(float(share.max()), 1e-9), interpolation="nearest")
     axes.set_title(title, fontsize=10)
-    axes.set_xlabel(f"mean {share.mean():.0%}, least {share.min():.0%}, most {share.max():.0%}", fontsize=9)
+    mean, least, most = 100 * share.mean(), 100 * share.min(), 100 * share.max()
+    axes.set_xlabel(f"mean {mean:.0f} %, least {least:.0f} %, most {most:.0f} %", fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
     assert axes.figure is not None
-    bar = axes.figure.colorbar(picture, ax=axes, format=lambda value, _: f"{value:.0%}")
+    bar = axes.figure.colorbar(picture, ax=axes, format=lambda value, _: f"{100 * value:.0f} %")
     bar.ax.tick_params(labelsize=8)

@@ -45,7 +45,7 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         use = "uses" if ratio > 1.05 else "hardly uses"
         sentences.append(
             f"The held-out loss of the predictions is {geometry['loss']:.3g}, and {geometry['shuffled']:.3g} when the "
-            f"predictor is told another image's geometry, {ratio:.2f} times as much: it {use} what it is told."
+            f"predictor is told wrong places, {ratio:.2f} times as much: it {use} what it is told."
         )
     return sentences
 
