@@ -39,7 +39,11 @@ def get_num_threads() -> int:
     >>> get_num_threads() >= 1
     True
     """
-    return _count or max((c.num_threads for c in _controllers()), default=1)
+    counts = [c.num_threads for c in _controllers()]
+    if _count or counts:
+        return _count or max(counts)
+    asked = os.environ.get("OMP_NUM_THREADS", "")  # a BLAS that cannot be asked, as Apple's
+    return int(asked) if asked.isdecimal() and int(asked) else os.cpu_count() or 1
 
 
 def set_num_threads(count: int) -> None:

@@ -1,11 +1,13 @@
 """A batch in parts gives what it gives whole: values, gradients, running statistics; and always the same bits."""
 
+import os
 import threading
 
 import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor import threads as threads_module
 from minitensor.errors import GradientError
 from minitensor.threads import member
 
@@ -140,3 +142,11 @@ def test_refusals():
     for count in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="number of threads"):
             mt.set_num_threads(count)
+
+
+@pytest.mark.parametrize(("value", "count"), [("3", 3), ("", None), ("0", None), ("2,2", None)])
+def test_a_blas_that_cannot_be_asked(monkeypatch, value, count):
+    monkeypatch.setattr(threads_module, "_controllers", list)
+    monkeypatch.setattr(threads_module, "_count", None)
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert mt.get_num_threads() == (count or os.cpu_count())
