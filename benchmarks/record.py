@@ -22,11 +22,10 @@ GOALS = {"I-JEPA ViT": (1.0, 0.9), "CNN-JEPA": (0.8, 0.85), "ResNet-18 VICReg": 
 
 def machine(threads: int) -> dict[str, Any]:
     """Return what the figures depend on."""
-    blas = [
-        f"{p['internal_api']} {p['version']} ({p.get('architecture')})" for p in threadpool_info() if "version" in p
-    ]
+    blas = [p for p in threadpool_info() if p["user_api"] == "blas"]  # OpenMP's pool is PyTorch's
+    names = [f"{p['internal_api']} {p['version']} for {p.get('architecture')}" for p in blas]
     versions = {"numpy": np.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    return {"threads": threads, "cores": os.cpu_count(), **versions, "blas": blas[0]}
+    return {"threads": threads, "cores": os.cpu_count(), **versions, "blas": ", ".join(names)}
 
 
 def row(name: str, timings: dict[str, Timing], goal: float, unit: float = 1.0) -> dict[str, Any]:
