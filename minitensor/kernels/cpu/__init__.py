@@ -5,7 +5,6 @@ from minitensor.kernels.cpu import (
     convolution,
     cross_entropy,
     gelu,
-    group_norm,
     layer_norm,
     linear,
     normalisation,
@@ -16,6 +15,6 @@ from minitensor.kernels.cpu import (
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
 __all__ = [
-    "attention", "convolution", "cross_entropy", "gelu", "group_norm", "layer_norm", "linear", "normalisation",
+    "attention", "convolution", "cross_entropy", "gelu", "layer_norm", "linear", "normalisation",
     "pooling", "recurrent", "set_conv_algorithm", "softmax",
 ]  # fmt: skip

@@ -1,9 +1,9 @@
 """Softmax and its logarithm along the last axis, in blocks of rows (r, n) that stay in the processor's cache.
 
 e^(x - m) / Z is the same for every m, and overflows for none that is the largest entry of its row or above. So all rows
-of a block share their largest entry, for which nothing is looked up row by row, as long as no Z = Σ e^(x - m) gets
-small; then each takes its own. Z is a product with ones, for which BLAS is faster than a reduction, and powers are of
-2, times log₂ e. With p = e^(x - m) / Z the gradients are
+of a block share their largest entry, or 0 where that is small, for which nothing is looked up row by row, as long as no
+Z = Σ e^(x - m) gets small; then each takes its own. Z is a product with ones, for which BLAS is faster than a
+reduction. With p = e^(x - m) / Z the gradients are
 
     softmax    dx = p (g - Σ g p)        log_softmax    dx = g - p Σ g
 """
@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.kernels.cpu.layout import outer
 from minitensor.ops.softmax import log_softmax, softmax
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 131_072  # entries
-LOG2E = 1 / math.log(2)
+BLOCK = 65_536  # entries
+FAR = 8.0  # up to here ln Z, that is not shifted, is rounded by less than 5e-7
 SMALL = 1e-3  # so no row lies more than ln(n/SMALL) below m: rounding x - m costs e^(x - m) few units
 
 
@@ -28,6 +29,8 @@ def powers(rows: Array, out: Array, ones: Array) -> tuple[Array, Array]:
     """Write e^(x - m) into `out`; returns Z (r,), and m as it broadcasts against the rows: NaN beside an infinity."""
     m = rows.max()
     if np.isfinite(m):
+        if abs(m) <= FAR:
+            m *= 0
         z = raised(rows, m, out, ones)
         if z.min() >= SMALL:
             return z, m
@@ -38,9 +41,7 @@ def powers(rows: Array, out: Array, ones: Array) -> tuple[Array, Array]:
 
 def raised(rows: Array, m: Array, out: Array, ones: Array) -> Array:
     """Write e^(x - m) into `out` and return its sum over each row."""
-    np.subtract(rows, m, out=out)
-    out *= LOG2E
-    np.exp2(out, out=out)
+    np.exp(np.subtract(rows, m, out=out) if np.ndim(m) or m else rows, out=out)
     return out @ ones
 
 
@@ -61,17 +62,23 @@ def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Any:
     ones, step = np.ones(n, x.dtype), max(1, BLOCK // n)
     parts = [slice(start, start + step) for start in range(0, len(rows), step)]
     for part in parts:
-        z, _ = powers(rows[part], y[part], ones)
-        y[part] /= z[:, None]
+        p = kept[part]
+        z, _ = powers(rows[part], p, ones)
         if needs[0]:
-            kept[part] = y[part]
+            p *= outer(1 / z, ones, out=y[part])
+            y[part] = p
+        else:
+            p /= z[:, None]
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         gradient, dx = np.ascontiguousarray(g).reshape(-1, n), np.empty_like(rows)
+        buffer = np.empty((min(step, len(rows)), n), x.dtype)
         for part in parts:
-            gp, p = gradient[part], kept[part]
-            np.subtract(gp, np.vecdot(gp, p)[:, None], out=dx[part])
-            dx[part] *= p
+            p = kept[part]
+            along = np.multiply(gradient[part], p, out=dx[part])
+            level = outer(along @ ones, ones, out=buffer[: len(p)])
+            level *= p
+            along -= level
         return (dx.reshape(x.shape),)
 
     return y.reshape(x.shape), pullback
@@ -90,15 +97,16 @@ def log_softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Any
     parts = [slice(start, start + step) for start in range(0, len(rows), step)]
     for part in parts:
         z[part, 0], m = powers(rows[part], kept[part], ones)
-        np.subtract(rows[part], m, out=y[part])
-        y[part] -= np.log(z[part])
+        outer(-np.log(z[part, 0]), ones, out=y[part])
+        y[part] += rows[part] - m if np.ndim(m) or m else rows[part]
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         gradient, dx = np.ascontiguousarray(g).reshape(-1, n), np.empty_like(rows)
         for part in parts:
             gp = gradient[part]
-            np.multiply(kept[part], (gp @ ones)[:, None] / z[part], out=dx[part])
-            np.subtract(gp, dx[part], out=dx[part])
+            share = outer(gp @ ones / z[part, 0], ones, out=dx[part])
+            share *= kept[part]
+            np.subtract(gp, share, out=share)
         return (dx.reshape(x.shape),)
 
     return y.reshape(x.shape), pullback
