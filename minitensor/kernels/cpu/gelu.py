@@ -21,7 +21,7 @@ from minitensor.ops.error_function import erf
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 65_536  # entries: fewer calls, and the buffers are still near the cores
+BLOCK = 65_536  # entries
 COEFFICIENTS = (  # of P, from t⁶ down
     1.8056234147026716e-09, -1.3344672382603242e-07, 3.9691145831219565e-06, -5.524019621353626e-05,
     -3.312986692680028e-05, 0.036334283344896676, 0.7978842161705206,

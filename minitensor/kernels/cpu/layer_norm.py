@@ -26,7 +26,7 @@ from minitensor.ops.normalisation import layer_norm
 
 Array = np.ndarray[Any, Any]
 
-BLOCK = 65_536  # entries
+BLOCK = 262_144  # entries
 
 
 @layer_norm.fused("cpu")

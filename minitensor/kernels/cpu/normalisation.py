@@ -26,7 +26,7 @@ from minitensor.ops.normalisation import batch_norm, group_norm
 
 Array = np.ndarray[Any, Any]
 Chunk = tuple[slice, slice]  # of samples, and of their places
-BLOCK = 65_536  # entries: what is computed at a time stays in the processor's cache
+BLOCK = 262_144  # entries: what is computed at a time stays in the processor's cache
 
 
 class _Chunks:
@@ -84,7 +84,6 @@ def normalise(
     """Return y, mean, var (s, groups) and the pullback, for images (s, places, c); `whole` adds up a team's sums."""
     chunks = _Chunks(x)
     size = chunks.c // groups
-    count = float(whole(np.asarray(float(chunks.length * size))))
 
     def grouped(values: Array) -> Array:
         return values.reshape(*values.shape[:-1], groups, size).sum(axis=-1)  # type: ignore[no-any-return]
@@ -92,16 +91,18 @@ def normalise(
     def channels(values: Array) -> Array:
         return np.repeat(values, size, axis=-1)  # type: ignore[no-any-return]
 
-    def moments(x: Array) -> tuple[Array, Array]:
-        mean, square = whole(grouped(chunks.sums(x, x))) / count
-        return mean, np.maximum(square - mean * mean, 0)
+    def moments(x: Array) -> tuple[Array, Array, Array]:
+        total, square = grouped(chunks.sums(x, x))
+        total, square, count = whole(np.stack([total, square, np.full_like(total, chunks.length * size)]))
+        mean = total / count
+        return mean, np.maximum(square / count - mean * mean, 0), count
 
-    mean, var = moments(x)
+    mean, var, count = moments(x)
     moved = np.zeros_like(mean)
     if np.any(mean * mean > LARGE * (var + eps)):
         moved = mean
         x = x - channels(mean).astype(x.dtype)[:, None]
-        mean, var = moments(x)
+        mean, var, _ = moments(x)
     inverse = 1 / np.sqrt(var + eps)
     w = np.ones(chunks.c) if weight is None else weight
     scale, middle = channels(inverse) * w, channels(mean)
