@@ -16,8 +16,9 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "together"]
+__all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
 
+LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
 SWITCH = 1e-4  # seconds until a thread that computes in Python lets another one; 5 ms by default, as long as a step
 
 _count: int | None = None  # what was asked for
@@ -161,3 +162,16 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
     finally:
         sys.setswitchinterval(interval)
         _set_blas(threads)
+
+
+def shared(work: Callable[[Sequence[Any]], None], pieces: Sequence[Any], entries: int) -> None:
+    """Do work(pieces), several threads each with some of them; `entries` says how much it is in all.
+
+    The pieces have nothing to do with each other: the result does not depend on who does which.
+    """
+    count = min(get_num_threads(), entries // LEAST, len(pieces))
+    with exclusive() as free:
+        if count < 2 or not free:
+            work(pieces)
+        else:
+            together(lambda rank: work(pieces[rank::count]), count)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 from minitensor.backend import namespace
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
 from minitensor.optim.flat import blocks, join
+from minitensor.threads import shared
 
 __all__ = ["EMA"]
 
@@ -107,7 +109,11 @@ def _line(p: Parameter) -> Array:
 def _lerp(target: Array, source: Array, momentum: float) -> None:
     """Target ← m target + (1 - m) source, of 1-D arrays; with m = 0 exactly the source."""
     xp = namespace(target)
-    for b in blocks(0, len(target), target):
-        step = xp.multiply(source[b], 1 - momentum)
-        target[b] *= momentum
-        target[b] += step.astype(target.dtype)
+
+    def work(pieces: Sequence[slice]) -> None:
+        for b in pieces:
+            step = xp.multiply(source[b], 1 - momentum)
+            target[b] *= momentum
+            target[b] += step.astype(target.dtype)
+
+    shared(work, list(blocks(0, len(target), target)), len(target))

@@ -16,6 +16,7 @@ from minitensor.errors import StateDictError
 from minitensor.graph import enable_grad
 from minitensor.optim.flat import Flat, block_length, blocks, join
 from minitensor.tensor import Tensor
+from minitensor.threads import shared
 
 __all__ = ["Optimizer"]
 
@@ -31,7 +32,6 @@ class _Section:
         data = self.flat.data
         self.half = is_half(data.dtype)
         self.dtype = np.dtype(np.float32) if self.half else data.dtype  # of the computation, and of the moments
-        self.scratch = [namespace(data).empty(block_length(data), self.dtype) for _ in range(2)]
         self.steps = [state.get(id(p), (0, {}))[0] for p in parameters]
         self.moments: dict[str, Array] = {}
         self.views: dict[str, list[Array]] = {}
@@ -173,6 +173,7 @@ class Optimizer:
         """Change entries `p` along the gradient `g`, and their moments, in place; `g` stays as it is.
 
         Both are 1-D stretches over many parameters, or one parameter in its shape if `layerwise`. step: counts from 1.
+        Several threads may each be at a stretch of their own.
         scratch: two arrays of p's shape (none if `layerwise`).
         """
         raise NotImplementedError
@@ -212,15 +213,21 @@ class Optimizer:
         steps = {flat.bounds[i][0]: s.steps[i] for i in reached}
         counts = [s.steps[i] for i in reached]
         runs = join([flat.bounds[i] for i in reached], lambda k: counts[k] == counts[k - 1])
-        for start, stop in runs:
-            for b in blocks(start, stop, flat.data):
+        pieces = [(b, steps[start]) for start, stop in runs for b in blocks(start, stop, flat.data)]
+        xp, length = namespace(flat.data), block_length(flat.data)
+
+        def work(pieces: Sequence[tuple[slice, int]]) -> None:
+            scratch = [xp.empty(length, s.dtype) for _ in range(2)]
+            for b, step in pieces:
                 p, g = flat.data[b], flat.grad[b]
                 if s.half:  # storage: computed in float32
                     p, g = p.astype(np.float32), g.astype(np.float32)
                 n = b.stop - b.start
-                self.update(p, g, [m[b] for m in moments], s.group, steps[start], [x[:n] for x in s.scratch])
+                self.update(p, g, [m[b] for m in moments], s.group, step, [x[:n] for x in scratch])
                 if s.half:
                     flat.data[b] = p.astype(flat.data.dtype)
+
+        shared(work, pieces, sum(stop - start for start, stop in runs))
 
     def zero_grad(self) -> None:
         """Forget the gradients: `.grad` is None until the next backward."""

@@ -1,6 +1,6 @@
 """Recurrent layers: the walk along all steps in arrays made once, a step being one matrix product and work in place.
 
-All gates of a step are one block (batch, gates), which stays in the processor's cache. Of them σ and tanh are taken in
+The product of a step is W hᵀ: BLAS takes half as long for few columns as for few rows. All gates of a step are one block (batch, gates), which stays in the processor's cache. Of them σ and tanh are taken in
 one go, and so is their derivative, from the values a alone (e is 0 where a = σ(v), 1 where a = tanh(v)):
 
     σ(v) = (1 + tanh(v/2))/2      da/dv = (1 - a) (a + e)
@@ -104,13 +104,13 @@ def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, 
     walk = Walk(steps, reverse)
     half, e = blocks(batch, n, "ssts", x.dtype)
     rest = 1 - half
-    gates = np.empty((steps if any(needs) else 1, batch, 4 * n), x.dtype)
+    gates, v = np.empty((steps if any(needs) else 1, batch, 4 * n), x.dtype), np.empty((4 * n, batch), x.dtype)
     cells, y = walk.begun(c), np.empty((steps, batch, n), x.dtype)
     state = h
     for t in walk.order:
         a = gates[t % len(gates)]
-        np.matmul(state, weight.T, out=a)
-        a += x[t]
+        np.matmul(weight, state.T, out=v)
+        np.add(x[t], v.T, out=a)
         activate(a, half, rest)
         new = np.multiply(a[:, n : 2 * n], cells[t + walk.before], out=cells[t + walk.after])
         new += a[:, :n] * a[:, 2 * n : 3 * n]
@@ -158,12 +158,14 @@ def gru_cpu(
     _, e = blocks(batch, n, "sst", x.dtype)
     kept = steps if any(needs) else 1
     gates, hidden = np.empty((kept, batch, 3 * n), x.dtype), np.empty((kept, batch, n), x.dtype)
-    states, v = walk.begun(h), np.empty((batch, 3 * n), x.dtype)
+    states, turned, v = walk.begun(h), np.empty((3 * n, batch), x.dtype), np.empty((batch, 3 * n), x.dtype)
     for t in walk.order:
         state, a, hn = states[t + walk.before], gates[t % kept], hidden[t % kept]
-        np.matmul(state, weight.T, out=v)
-        if bias is not None:
-            v += bias
+        np.matmul(weight, state.T, out=turned)
+        if bias is None:
+            v[...] = turned.T
+        else:
+            np.add(turned.T, bias, out=v)
         hn[...] = v[:, 2 * n :]
         ru = np.add(x[t, :, : 2 * n], v[:, : 2 * n], out=a[:, : 2 * n])
         ru *= 0.5
@@ -215,10 +217,10 @@ def rnn_cpu(
     if not fits(x, weight, (h,), 1) or nonlinearity not in ("tanh", "relu"):
         return NotImplemented
     walk = Walk(len(x), reverse)
-    states, zeros = walk.begun(h), np.zeros_like(h)
+    states, zeros, v = walk.begun(h), np.zeros_like(h), np.empty(h.T.shape, x.dtype)
     for t in walk.order:
-        a = np.matmul(states[t + walk.before], weight.T, out=states[t + walk.after])
-        a += x[t]
+        np.matmul(weight, states[t + walk.before].T, out=v)
+        a = np.add(x[t], v.T, out=states[t + walk.after])
         if nonlinearity == "tanh":
             np.tanh(a, out=a)
         else:
