@@ -60,11 +60,11 @@ def transforms(dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     return tuple(np.kron(m, m).astype(dtype) for m in (a.T, b.T, g))  # type: ignore[return-value]
 
 
-def _weights(weight: Array) -> Array:
-    """(o, c, 3, 3) -> (36, c, o)"""
+def _weights(weight: Array, turned: bool = False) -> Array:
+    """(o, c, 3, 3) -> (36, o, c), of the taps first to last, or last to first."""
     o, c = weight.shape[:2]
-    taps = weight.transpose(2, 3, 1, 0).reshape(TAPS * TAPS, c * o)
-    return (transforms(weight.dtype)[2] @ taps).reshape(TILE * TILE, c, o)
+    matrix = transforms(weight.dtype)[2][:, :: -1 if turned else 1]
+    return (matrix @ weight.reshape(o * c, TAPS * TAPS).T).reshape(TILE * TILE, o, c)
 
 
 class _Tiling:
@@ -117,10 +117,12 @@ class _Tiling:
         return y.reshape(len(y), rows, OUT, columns, OUT, -1).transpose(2, 4, 0, 1, 3, 5)
 
 
-def correlate(x: Array, weight: Array, padding: Pair) -> Array:
-    """(n, h, w, c) with the weight (o, c, 3, 3) -> (n, h', w', o)"""
-    o = len(weight)
-    tiling, u = _Tiling(x, padding, o), _weights(weight)
+def _correlate(x: Array, u: Array, padding: Pair) -> Array:
+    """(n, h, w, c) with the transformed weight (36, c, o) -> (n, h', w', o)"""
+    o = u.shape[2]
+    tiling = _Tiling(x, padding, o)
+    if tiling.images < len(x):
+        u = np.ascontiguousarray(u)  # it is read for each chunk
     matrix = transforms(x.dtype)[0]
     rows, columns = (OUT * count for count in tiling.tiles)
     y = np.empty((len(x), *tiling.counts, o), x.dtype)
@@ -134,10 +136,14 @@ def correlate(x: Array, weight: Array, padding: Pair) -> Array:
     return y
 
 
+def correlate(x: Array, weight: Array, padding: Pair) -> Array:
+    """(n, h, w, c) with the weight (o, c, 3, 3) -> (n, h', w', o)"""
+    return _correlate(x, _weights(weight).swapaxes(1, 2), padding)
+
+
 def image_gradient(weight: Array, g: Array, padding: Pair) -> Array:
     """Return the gradient of images (n, h, w, c): the convolution of g (n, h', w', o) with the turned weight."""
-    turned = weight[:, :, ::-1, ::-1].swapaxes(0, 1)  # (c, o, 3, 3)
-    return correlate(g, turned, (TAPS - 1 - padding[0], TAPS - 1 - padding[1]))
+    return _correlate(g, _weights(weight, turned=True), (TAPS - 1 - padding[0], TAPS - 1 - padding[1]))
 
 
 def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
@@ -145,7 +151,7 @@ def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
     c, o = x.shape[3], g.shape[3]
     tiling = _Tiling(x, padding, o)
     out, _, taps = transforms(x.dtype)
-    du = np.zeros((TILE * TILE, c, o), x.dtype)
+    du = None
     rows, columns = (OUT * count for count in tiling.tiles)
     whole = g.shape[1:3] == (rows, columns)
     full = g[:0] if whole else np.zeros((tiling.images, rows, columns, o), g.dtype)
@@ -155,5 +161,7 @@ def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
             full[: len(part), : g.shape[1], : g.shape[2]] = part
             part = full[: len(part)]
         z = np.ascontiguousarray(tiling.placed(part)).reshape(OUT * OUT, r * o)
-        du += d.swapaxes(1, 2) @ (out.T @ z).reshape(TILE * TILE, r, o)
-    return (taps.T @ du.reshape(TILE * TILE, c * o)).reshape(TAPS, TAPS, c, o).transpose(3, 2, 0, 1)
+        part = (out.T @ z).reshape(TILE * TILE, r, o).swapaxes(1, 2) @ d
+        du = part if du is None else np.add(du, part, out=du)
+    assert du is not None
+    return (du.reshape(TILE * TILE, o * c).T @ taps).reshape(o, c, TAPS, TAPS)  # type: ignore[no-any-return]
