@@ -81,7 +81,7 @@ class Team:
 
     def total(self, rank: int, value: Any) -> Any:
         """Return the sum of all members' values, in the order of the members: the same bits for each."""
-        parts = self.parts[self.turns[rank] % 2]  # two take turns: who writes again has seen all others come to the next
+        parts = self.parts[self.turns[rank] % 2]  # by turns, so that nobody writes where another still reads
         self.turns[rank] += 1
         parts[rank] = value
         self.barrier.wait()

@@ -9,6 +9,7 @@ from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, erf, exp, sigmoid, tanh, where
+from minitensor.ops.selection import select
 
 __all__ = [
     "celu", "elu", "exponential_linear", "gelu", "logsigmoid", "mish", "selu", "silu", "softplus", "softsign",
@@ -65,7 +66,7 @@ def softplus(input: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Arr
     """
     xp = namespace(input)
     z = beta * input
-    return xp.where(z > threshold, input, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
+    return select(z > threshold, input, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
 
 
 def _softplus_rule(g: Any, input: Any, beta: float, threshold: float) -> Any:
@@ -115,7 +116,7 @@ def exponential_linear(input: Array, *, alpha: float = 1.0, rate: float = 1.0, s
     The gradient at 0 is the left one, alpha · rate, and the second gradient there is 0.
     """
     xp = namespace(input)
-    return xp.where(input > 0, slope * input, alpha * xp.expm1(rate * xp.minimum(input, 0)))
+    return select(input > 0, slope * input, alpha * xp.expm1(rate * xp.minimum(input, 0)))
 
 
 exponential_linear.vjp(

@@ -46,6 +46,7 @@ from minitensor.ops.error_function import erf, erfc, erfinv
 from minitensor.ops.hyperbolic import acosh, asinh, atanh, cosh, sinh, tanh
 from minitensor.ops.powers import hypot, power, reciprocal, rsqrt, sqrt, square
 from minitensor.ops.rounding import ceil, floor, floor_divide, fmod, nothing, remainder, round, sign, trunc
+from minitensor.ops.selection import select
 from minitensor.ops.transcendental import (
     exp,
     exp2,
@@ -259,7 +260,7 @@ def lerp(a: Array, b: Array, weight: Array) -> Array:
     Tensor float32 (2,): [ 0.5 15. ]
     """
     xp = namespace(a, b, weight)
-    return xp.where(xp.abs(weight) < 0.5, a + weight * (b - a), b - (b - a) * (1 - weight))
+    return select(xp.abs(weight) < 0.5, a + weight * (b - a), b - (b - a) * (1 - weight))
 
 
 lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight, weight=lambda g, a, b: g * (b - a))

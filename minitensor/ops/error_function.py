@@ -9,6 +9,7 @@ import numpy as np
 
 from minitensor.backend import namespace
 from minitensor.op import op
+from minitensor.ops.selection import select
 from minitensor.ops.transcendental import exp
 
 __all__ = ["erf", "erfc", "erfinv"]
@@ -59,7 +60,7 @@ def erf(x: Array) -> Array:
     inner = _series(xp, xp.minimum(t, edge), terms)
     large = xp.maximum(t, edge)
     outer = 1 - xp.exp(-large * large) * _fraction(xp, large, fractions)
-    return xp.where(xp.isnan(x), x, xp.sign(x) * xp.where(t < edge, inner, outer))
+    return select(xp.isnan(x), x, xp.sign(x) * select(t < edge, inner, outer))
 
 
 erf.vjp(x=lambda g, x: g * (TWO_OVER_SQRT_PI * exp(-(x * x))))
@@ -72,8 +73,8 @@ def _complement(xp: Any, x: Array) -> Array:
     inner = _series(xp, xp.minimum(t, edge), 40)
     large = xp.maximum(t, edge)
     outer = _gauss(xp, large) * _fraction(xp, large, 130)
-    y = xp.where(t < edge, 1 - xp.sign(x) * inner, xp.where(x > 0, outer, 2 - outer))
-    return xp.where(xp.isnan(x), x, y)
+    y = select(t < edge, 1 - xp.sign(x) * inner, select(x > 0, outer, 2 - outer))
+    return select(xp.isnan(x), x, y)
 
 
 @op(floating=True)

@@ -22,6 +22,8 @@ __all__ = [
 ]  # fmt: skip
 
 Array = Any
+LONG = 32  # entries of a row
+FEW = 16  # runs, that are summed one by one
 
 
 def integers(name: str, indices: Any, x: Any) -> Any:
@@ -89,13 +91,30 @@ def add_rows(x: Array, index: Array, *, axis: int, length: int) -> Array:
     y = xp.zeros((*x.shape[: len(before)], length, *x.shape[len(before) + 1 :]), x.dtype)
     if xp is not np:
         return add_into(y, (*before, index), x)
-    if x.size:  # equal places brought together, each run summed at once
+    if x.size:  # equal places brought together
         index = index.astype(np.int64) % length
         order = index.argsort(kind="stable")
         ordered = index[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        y[(*before, ordered[starts])] = np.add.reduceat(x.take(order, axis=axis), starts, axis=axis)
+        total = _run_sums(np.moveaxis(x, axis, 0).take(order, axis=0), starts)
+        y[(*before, ordered[starts])] = np.moveaxis(total, 0, axis)
     return y
+
+
+def _run_sums(rows: Array, starts: Array) -> Array:
+    """Return the sums of runs of rows, as np.add.reduceat, which is slow for long rows: all second ones at once, ..."""
+    if rows[0].size < LONG:
+        return np.add.reduceat(rows, starts, axis=0)
+    ends = np.append(starts[1:], len(rows))
+    total, lengths, k = rows[starts], ends - starts, 1
+    left = np.flatnonzero(lengths > 1)
+    while len(left) > FEW:
+        total[left] += rows[starts[left] + k]
+        k += 1
+        left = left[lengths[left] > k]
+    for i in left:
+        total[i] += rows[starts[i] + k : ends[i]].sum(axis=0)
+    return total
 
 
 read_rows.vjp(x=lambda g, index, axis, x_shape: add_rows(g, index, axis=axis, length=x_shape[axis]))

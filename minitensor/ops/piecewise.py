@@ -8,6 +8,7 @@ from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, logical_and, logical_or, where
+from minitensor.ops.selection import select
 
 __all__ = [
     "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "prelu", "relu6", "softshrink", "threshold",
@@ -156,7 +157,7 @@ def softshrink(input: Array, *, lambd: float = 0.5) -> Array:
     if lambd < 0:
         raise ValueError(f"softshrink: lambd is at least 0; got {lambd}")
     xp = namespace(input)
-    return xp.where(xp.abs(input) <= lambd, 0, input - lambd * xp.sign(input))
+    return select(xp.abs(input) <= lambd, 0, input - lambd * xp.sign(input))
 
 
 softshrink.vjp(input=lambda g, input, lambd: where(abs(input) <= lambd, 0.0, g))

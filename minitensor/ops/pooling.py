@@ -10,6 +10,7 @@ from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.op import op
 from minitensor.ops.gather import read_along
+from minitensor.ops.selection import select
 from minitensor.ops.windows import Ints, each
 
 __all__ = ["geometry", "largest", "max_pool1d", "max_pool2d", "max_pool3d", "spatial", "window_argmax"]
@@ -77,7 +78,7 @@ def window_argmax(x: Array, *, places: tuple[Places, ...]) -> Array:
                 best, where = here, there
             else:
                 better = (here > best) | (here != here)
-                best, where = xp.where(better, here, best), xp.where(better, there, where)
+                best, where = select(better, here, best), select(better, there, where)
         x, at, step = best, where, step * length
     return at
 

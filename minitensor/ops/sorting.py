@@ -5,8 +5,11 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
 from minitensor.composite import composite
+from minitensor.graph import Variable, wrap
 from minitensor.op import op
 from minitensor.ops.axes import along
 from minitensor.ops.index import take_along_axis
@@ -56,14 +59,32 @@ def sort(x: Array, *, axis: int | None = -1, descending: bool = False, stable: b
     return reshape(take_along_axis(lanes, order, axis=at), shape=out)
 
 
+def _leading(x: Any, axis: int, descending: bool, k: int) -> Any:
+    """Return the places of the first k in sorted order, without sorting the rest; None where ties or NaN need that."""
+    array = x.data if isinstance(x, Variable) else x
+    n = array.shape[axis]
+    if namespace(array) is not np or not 0 < 4 * k < n or not array.size or array.dtype.kind != "f":
+        return None
+    last = np.moveaxis(-array if descending else array, axis, -1)
+    chosen = last <= np.partition(last, k - 1, axis=-1)[..., k - 1, None]
+    if np.any(np.count_nonzero(chosen, axis=-1) != k) or np.isnan(array).any():
+        return None
+    places = np.nonzero(chosen)[-1].reshape((*last.shape[:-1], k))
+    order = np.argsort(np.take_along_axis(last, places, axis=-1), axis=-1, kind="stable")
+    index = np.moveaxis(np.take_along_axis(places, order, axis=-1), -1, axis)
+    return wrap(index) if isinstance(x, Variable) else index
+
+
 def _first(name: str, x: Any, axis: int, descending: bool, start: int, stop: int) -> tuple[Any, Any, Any]:
     """Return entries from `start` to `stop` in sorted order, their places, and the shape of a number that came in."""
     if axis is None:
         raise TypeError(f"{name}: axis is one integer; reshape(-1) lays out all entries in a row")
     shape, at, out = along(name, axis, x.shape)
     lanes = reshape(x, shape=shape)
-    order = argsort(lanes, axis=at, descending=descending)
-    index = order[(slice(None),) * at + (slice(start, stop),)]
+    index = None if start else _leading(lanes, at, descending, stop)
+    if index is None:
+        order = argsort(lanes, axis=at, descending=descending)
+        index = order[(slice(None),) * at + (slice(start, stop),)]
     return take_along_axis(lanes, index, axis=at), index, at if out else None
 
 

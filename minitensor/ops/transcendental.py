@@ -153,7 +153,10 @@ def sigmoid(x: Array) -> Array:
     """
     xp = namespace(x)
     t = xp.exp(-xp.abs(x))
-    return xp.where(x < 0, t, 1) / (1 + t)
+    y = xp.maximum(t, (x >= 0).astype(x.dtype))  # 1, or t where x < 0
+    t += 1
+    y /= t
+    return y
 
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))

@@ -11,6 +11,7 @@ from minitensor.op import op
 from minitensor.ops.activation import logsigmoid
 from minitensor.ops.elementwise import clip, where
 from minitensor.ops.loss.reduction import check_same_shape, reduced
+from minitensor.ops.selection import select
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "multilabel_soft_margin_loss",
@@ -27,8 +28,8 @@ def log_likelihood(input: Array, target: Array) -> Array:
     The gradient in x is (t - x) / max(x (1 - x), 1e-12), the one in t is the difference of the two logarithms.
     """
     xp = namespace(input, target)
-    yes = xp.where(input > 0, xp.maximum(xp.log(xp.where(input > 0, input, 1)), -100), -100)
-    no = xp.where(input < 1, xp.maximum(xp.log1p(-xp.where(input < 1, input, 0)), -100), -100)
+    yes = select(input > 0, xp.maximum(xp.log(select(input > 0, input, 1)), -100), -100)
+    no = select(input < 1, xp.maximum(xp.log1p(-select(input < 1, input, 0)), -100), -100)
     return target * yes + (1 - target) * no
 
 

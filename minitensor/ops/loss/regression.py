@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.composite import composite
-from minitensor.ops.elementwise import abs, less, square, where
+from minitensor.ops.elementwise import abs, clip, square
 from minitensor.ops.loss.reduction import check_reduction, check_same_shape, reduced
 from minitensor.ops.reduce import sum
 
@@ -26,9 +26,10 @@ def _weighted(name: str, loss: Array, weight: Array | None, reduction: str, by_w
     return reduced(loss * weight, reduction)
 
 
-def _half_square(d: Array, edge: float) -> Array:
-    """Return d² / 2 where |d| < edge, 0 elsewhere: so that an infinite d leaves the gradient alone"""
-    return square(where(less(abs(d), edge), d, 0.0)) * 0.5
+def _huber(d: Array, edge: float) -> Array:
+    """Return d²/2 where |d| < edge, else edge (|d| - edge/2): with c = d brought into ±edge it is c (d - c/2)."""
+    c = clip(d, -edge, edge)
+    return c * (d - 0.5 * c)
 
 
 @composite
@@ -81,7 +82,7 @@ def smooth_l1_loss(input: Array, target: Array, *, reduction: str = "mean", beta
     d = input - target
     if beta == 0:
         return reduced(abs(d), reduction)
-    return reduced(where(less(abs(d), beta), _half_square(d, beta) / beta, abs(d) - 0.5 * beta), reduction)
+    return reduced(_huber(d, beta) / beta, reduction)
 
 
 @composite
@@ -101,6 +102,4 @@ def huber_loss(
     check_same_shape("huber_loss", input, target)
     if delta <= 0:
         raise ValueError(f"huber_loss: delta is above 0; got {delta}")
-    d = input - target
-    loss = where(less(abs(d), delta), _half_square(d, delta), (abs(d) - 0.5 * delta) * delta)
-    return _weighted("huber_loss", loss, weight, reduction, by_weight=False)
+    return _weighted("huber_loss", _huber(input - target, delta), weight, reduction, by_weight=False)

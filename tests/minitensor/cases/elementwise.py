@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from minitensor.composite import identity
-from minitensor.ops import activation, choice, collective, elementwise
+from minitensor.ops import activation, collective, elementwise
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 for op_, ref_ in (
@@ -86,7 +86,4 @@ case(elementwise.astype, normal(2, 3), dtype="float64", ref=np.copy)
 case(elementwise.astype, normal(2, 3), dtype="float32", ref=lambda x: x.astype("float32"), smooth=False, note="32")
 case(elementwise.astype, normal(2, 3) * 9, dtype="int64", ref=lambda x: x.astype("int64"), smooth=False, note="int")
 
-KEEP = np.array([[True, False, True], [False, False, True]])
-case(choice.blanked, normal(2, 3), KEEP, ref=lambda x, mask: np.where(mask, 0, x))
-case(choice.blanked, normal(3, 2), KEEP.T, ref=lambda x, mask: np.where(mask, 0, x), note="other-layout")
 case(collective.all_sum, normal(2, 3), ref=lambda x: x)
