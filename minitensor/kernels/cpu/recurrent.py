@@ -1,7 +1,8 @@
 """Recurrent layers: the walk along all steps in arrays made once, a step being one matrix product and work in place.
 
-The product of a step is W hᵀ: BLAS takes half as long for few columns as for few rows. All gates of a step are one block (batch, gates), which stays in the processor's cache. Of them σ and tanh are taken in
-one go, and so is their derivative, from the values a alone (e is 0 where a = σ(v), 1 where a = tanh(v)):
+The product of a step is W hᵀ: BLAS takes half as long for few columns as for few rows. All gates of a step are one
+block (batch, gates), which stays in the processor's cache. Of them σ and tanh are taken in one go, and so is their
+derivative, from the values a alone (e is 0 where a = σ(v), 1 where a = tanh(v)):
 
     σ(v) = (1 + tanh(v/2))/2      da/dv = (1 - a) (a + e)
 
