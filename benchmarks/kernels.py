@@ -14,6 +14,7 @@ from minitensor.engine import run_backward
 from minitensor.graph import key_of, place
 from minitensor.threads import together
 
+walks = mt.ops.recurrent
 F, T = mt.nn.functional, torch.nn.functional
 TOLERANCE = 2e-4  # of the largest entry, in float32
 TIMES = 5  # calls that a team of threads is started for: in a training step, hundreds
@@ -102,12 +103,29 @@ def cases() -> Iterator[Case]:
         CHEAP,
         0,
     )
+    tokens = normal(4096, 192), normal(768, 192), normal(768)
+    for name, f, t in (("relu", F.relu, T.relu), ("gelu", F.gelu, T.gelu)):  # bias and activation have no common kernel
+        yield Case(
+            f"linear and {name} 4096x192 -> 768",
+            tokens,
+            lambda x, w, b, f=f: f(F.linear(x, w, b)),
+            lambda x, w, b, f=t: f(T.linear(x, w, b)),
+            PRODUCT,
+        )
+    yield Case(
+        "smooth_l1 2560x192",
+        (normal(2560, 192), normal(2560, 192)),
+        F.smooth_l1_loss,  # I-JEPA's
+        T.smooth_l1_loss,
+        CHEAP,
+        0,
+        (0,),
+    )
     yield from recurrent_cases(normal)
 
 
 def recurrent_cases(normal: Callable[..., Array]) -> Iterator[Case]:
     """One recurrent layer: 64 steps, batch 32, 256 -> 256."""
-    walks = mt.ops.recurrent
 
     def lstm(x: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
         zeros = mt.zeros((32, 256))
@@ -124,6 +142,16 @@ def recurrent_cases(normal: Callable[..., Array]) -> Iterator[Case]:
         first = (h, h) if name == "lstm" else h
         return getattr(torch, name)(x, first, weights, True, 1, 0.0, True, False, False)[0]
 
+    for name, gates in (("LSTMCell", 4), ("GRUCell", 3)):
+        shapes = (32, 256), (32, 256), (gates * 256, 256), (gates * 256, 256), (gates * 256,), (gates * 256,)
+        yield Case(
+            f"{name} 32x256 -> 256",
+            tuple(normal(*s) / 16 for s in shapes),
+            lambda x, h, *weights, name=name: cell(mt, name, x, h, weights),
+            lambda x, h, *weights, name=name: cell(torch, name, x, h, weights),
+            (1.5, 1.5),
+            0,
+        )
     for ours, gates in ((lstm, 4), (gru, 3), (rnn_tanh, 1)):
         rows, name = gates * 256, ours.__name__
         yield Case(
@@ -141,6 +169,15 @@ def again(f: Callable[[], list[Any]], times: int) -> list[Any]:
     for _ in range(times - 1):
         f()
     return f()
+
+
+def cell(library: Any, name: str, x: Any, h: Any, weights: Any) -> Any:
+    """Run one step of a recurrent cell, the state also being the LSTM's c, and return h."""
+    if library is torch:
+        return torch.lstm_cell(x, (h, h), *weights)[0] if name == "LSTMCell" else torch.gru_cell(x, h, *weights)
+    w_ih, w_hh, b_ih, b_hh = weights
+    ours, theirs = F.linear(x, w_ih, b_ih), F.linear(h, w_hh, b_hh)
+    return walks.lstm_step(ours + theirs, h)[0] if name == "LSTMCell" else walks.gru_step(ours, theirs, h)
 
 
 def last(x: Array) -> Array:
@@ -227,67 +264,3 @@ def measured(case: Case, threads: int) -> dict[str, Timing]:
     sides = calls(case, threads, TIMES)
     del sides["composite"]
     return {name: Timing(*(v / TIMES for v in t)) for name, t in interleaved(sides).items()}
-
-
-def optimizer() -> dict[str, Timing]:
-    """Time AdamW and a moving average of 5 M parameters in 150 tensors, after checking that both did the same."""
-    rng = np.random.default_rng(0)
-    sizes = [(192, 192)] * 140 + [(192,)] * 10
-    start = [rng.standard_normal(s).astype(np.float32) for s in sizes]
-    gradients = [rng.standard_normal(s).astype(np.float32) for s in sizes]
-
-    class Weights(mt.nn.Layer):
-        def __init__(self) -> None:
-            for k, a in enumerate(start):
-                setattr(self, f"w{k}", mt.nn.Parameter(a.copy()))
-
-    source, target = Weights(), Weights()
-    average, step = mt.optim.EMA(target, source), mt.optim.AdamW(source.parameters(), lr=1e-3)
-    for p, g in zip(source.parameters(), gradients, strict=True):
-        p.grad = mt.Tensor(g)
-
-    def ours() -> None:
-        step.step()
-        average.update(0.996)
-
-    ours()
-    sides: dict[str, Callable[[], None]] = {"ours": ours}
-    for name, fused in (("torch", None), ("torch, fused", True)):
-        theirs = [torch.tensor(a, requires_grad=True) for a in start]
-        followers = [p.detach().clone() for p in theirs]
-        adam = torch.optim.AdamW(theirs, lr=1e-3, fused=fused)
-        for p, g in zip(theirs, gradients, strict=True):
-            p.grad = torch.tensor(g)
-
-        def both(adam: Any = adam, followers: Any = followers, theirs: Any = theirs) -> None:
-            adam.step()
-            torch._foreach_lerp_(followers, [p.detach() for p in theirs], 0.004)
-
-        both()
-        for mine, p in ((source, theirs), (target, followers)):
-            for a, b in zip(mine.parameters(), p, strict=True):
-                np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=0, atol=1e-6)
-        sides[name] = both
-    return interleaved(sides)
-
-
-def overhead() -> dict[str, Timing]:
-    """Time 100 chained additions of 8 elements, where the arithmetic is nothing and the call is all."""
-    x, z = mt.Tensor(np.ones(8, np.float32), requires_grad=True), mt.Tensor(np.ones(8, np.float32))
-    p, q = torch.ones(8, requires_grad=True), torch.ones(8)
-    a = np.ones(8, np.float32)
-
-    def chain(x: Any, z: Any) -> Any:
-        for _ in range(100):
-            x = x + z
-        return x
-
-    return interleaved(
-        {
-            "numpy": lambda: chain(a, a),
-            "ours": lambda: chain(x, z),
-            "ours, backward too": lambda: chain(x, z).sum().backward(),
-            "torch": lambda: chain(p, q),
-            "torch, backward too": lambda: chain(p, q).sum().backward(),
-        }
-    )

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from benchmarks import kernels, memory, peers, scaling, steps
+from benchmarks import calls, kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
 HERE = Path(__file__).parent / "results"
@@ -44,11 +44,13 @@ def run_kernels(threads: int, only: str) -> dict[str, Any]:
         if only in case.name:
             found[case.name] = row(case.name, kernels.measured(case, threads), case.goals[threads > 1])
     if only in "AdamW + EMA":
-        timings = kernels.optimizer()
+        timings = calls.optimizer()
         found["AdamW + EMA"] = row("AdamW + EMA, to torch's default", {k: timings[k] for k in ("ours", "torch")}, 0.75)
         found["AdamW + EMA"]["torch, fused"] = list(timings["torch, fused"])
+    if only in "dropout 4096x768":
+        found["dropout 4096x768"] = row("dropout 4096x768", calls.dropout(), 2.0)
     if only in "small op" and threads == 1:
-        timings = kernels.overhead()
+        timings = calls.overhead()
         for name, suffix, goal in (("small op, µs", "", 0.6), ("and backward, µs", ", backward too", 0.5)):
             sides = {k: timings[k + suffix] for k in ("ours", "torch")} | {"numpy": timings["numpy"]}
             found[name] = row(name, sides, goal, unit=10)  # of 100 in milliseconds, one in microseconds

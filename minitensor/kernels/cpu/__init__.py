@@ -5,6 +5,7 @@ from minitensor.kernels.cpu import (
     convolution,
     cross_entropy,
     gelu,
+    huber,
     layer_norm,
     linear,
     normalisation,
@@ -15,6 +16,6 @@ from minitensor.kernels.cpu import (
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
 __all__ = [
-    "attention", "convolution", "cross_entropy", "gelu", "layer_norm", "linear", "normalisation",
+    "attention", "convolution", "cross_entropy", "gelu", "huber", "layer_norm", "linear", "normalisation",
     "pooling", "recurrent", "set_conv_algorithm", "softmax",
 ]  # fmt: skip
