@@ -1,7 +1,8 @@
-"""What is not a function of arrays alone: the optimizer's step, dropout with its draws, and the price of a small call."""
+"""What is no function of arrays alone: the optimizer's step, dropout with its draws, the price of a small call."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
