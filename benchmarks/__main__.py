@@ -1,6 +1,7 @@
 """`python -m benchmarks [WHAT]`: what the engine costs, beside PyTorch.
 
     kernels   each kernel beside its composite and PyTorch, forward and backward; small ops
+    functions many other functions beside PyTorch's, the slowest first
     steps     whole training steps beside PyTorch's, with its defaults and tuned
     memory    the peak memory of the two training steps
     scaling   the step's cost against batch size, image size, depth and width, as a plot
@@ -24,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="", choices=["", *PARTS, "scaling", "peers", "results"])
+    parser.add_argument("what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "results"])
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--only", default="", help="one case, or one experiment of `results`")
     parser.add_argument("--seeds", type=int, default=3, help="training seeds of `results`")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
-from benchmarks import calls, kernels, memory, peers, scaling, steps
+from benchmarks import calls, functions, kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
 HERE = Path(__file__).parent / "results"
@@ -72,6 +72,7 @@ def run_steps(threads: int, only: str) -> dict[str, Any]:
 
 RUNS: dict[str, Callable[[int, str], dict[str, Any]]] = {
     "kernels": run_kernels,
+    "functions": functions.run,
     "steps": run_steps,
     "memory": memory.run,
     "peers": peers.run,
