@@ -27,6 +27,16 @@ _busy = threading.Lock()
 _blas: ThreadpoolController | None = None
 
 
+def _forget() -> None:
+    """Start anew in a forked process, which has this memory and none of the threads."""
+    global _pool, _busy
+    _pool, _busy = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def _controllers() -> Sequence[Any]:
     global _blas
     if _blas is None:

@@ -150,3 +150,30 @@ def test_a_blas_that_cannot_be_asked(monkeypatch, value, count):
     monkeypatch.setattr(threads_module, "_count", None)
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert mt.get_num_threads() == (count or os.cpu_count())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of a fork beside threads, which is what this is about
+def test_a_forked_process_has_threads_of_its_own():
+    mt.set_num_threads(2)
+    assert threads_module.together(lambda rank: rank, 2) == [0, 1]
+    child = os.fork()
+    if not child:
+        found = []
+        worker = threading.Thread(
+            target=lambda: found.extend(threads_module.together(lambda rank: rank, 2)), daemon=True
+        )
+        worker.start()
+        worker.join(20)
+        os._exit(0 if found == [0, 1] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_pieces_are_all_done_once_whoever_does_them(count):
+    mt.set_num_threads(count)
+    calls = []
+    threads_module.shared(lambda pieces: calls.append(list(pieces)), range(7), 1 << 20)
+    assert len(calls) == count and sorted(sum(calls, [])) == list(range(7))
+    threads_module.shared(lambda pieces: calls.append(list(pieces)), range(7), 10)  # not worth a second thread
+    assert calls[count:] == [list(range(7))]

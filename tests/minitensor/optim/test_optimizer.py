@@ -5,7 +5,7 @@ import pytest
 
 import minitensor as mt
 import tests.minitensor.fake_cupy as fake_cupy
-from minitensor import nn, optim
+from minitensor import nn, optim, threads
 from minitensor.errors import InPlaceError, StateDictError
 from minitensor.optim import flat
 
@@ -282,3 +282,26 @@ def test_groups_can_be_added_and_show_themselves():
     step(net, optimizer, x, y)
     assert [e["step"] for e in optimizer.state_dict()["state"].values()] == [2, 1, 1]
     assert repr(optimizer).startswith("SGD(1 parameters, lr=0.1, momentum=0.9") and "lr=0.5" in repr(optimizer)
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_threads_change_no_bit(name, monkeypatch):
+    """Parameters, moments and moving average, over stretches of odd lengths that several threads take turns at."""
+    monkeypatch.setattr(threads, "LEAST", 1)
+    monkeypatch.setattr(flat, "BLOCK", 7)
+    found, before = [], mt.get_num_threads()
+    for count in (1, 2, 3):
+        mt.set_num_threads(count)
+        net, target = model(), model(1)
+        optimizer, average = MAKE[name](net.parameters()), optim.EMA(target, net)
+        x, y = data()
+        for _ in range(3):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(net(x), y).backward()
+            optimizer.step()
+            average.update(0.9)
+        found.append([p.numpy().copy() for p in (*net.parameters(), *target.parameters())])
+    mt.set_num_threads(before)
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
