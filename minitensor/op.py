@@ -103,10 +103,10 @@ class Op(Declaration):
             self.explain(error, args, {})
             raise
         if state.recording:
-            for a in args:
-                if a.requires_grad:
-                    edges = tuple([place(a) if a.requires_grad else None for a in args])
-                    return self._record(args, arrays, {}, edges, y, None)
+            mask = tuple([a.requires_grad for a in args])
+            if True in mask:
+                edges = tuple([place(a) if a.requires_grad else None for a in args])
+                return self._record(args, arrays, {}, edges, mask, y, None)
         return results(y, None)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
@@ -147,7 +147,8 @@ class Op(Declaration):
         if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
             result = results(y if narrow is None else narrow(y), None)
         else:
-            result = self._record(args, arrays, settings, edges, y, narrow)
+            mask = (True,) if self.variadic else tuple([p is not None for p in edges])
+            result = self._record(args, arrays, settings, edges, mask, y, narrow)
         if self.view and _is_view(y, arrays[0]):
             if args[0].version is None:
                 args[0].version = [0]
@@ -173,13 +174,13 @@ class Op(Declaration):
         arrays: list[Any],
         settings: dict[str, Any],
         edges: tuple[Any, ...],
+        mask: tuple[bool, ...],
         y: Array,
         narrow: Any,
     ) -> Any:
-        """Leave a Node behind that keeps what the wanted rules need, and nothing else."""
+        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else."""
         if self.variadic:
             arrays = [arrays]
-        mask = (True,) if self.variadic else tuple([p is not None for p in edges])
         plan = self._plans.get(mask)
         if plan is None:
             plan = self._plans[mask] = self._make_plan(mask)
