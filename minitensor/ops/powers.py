@@ -42,7 +42,8 @@ def power(a: Array, b: Array) -> Array:
             raise TypeError("power: a bool has no powers: convert one of them with .astype('int64') first")
         if (b < 0) if not is_array(b) else namespace(b) is np and b.dtype.kind == "i" and bool((b < 0).any()):
             raise ValueError("power: an integer to a negative power is no integer: make one of them a float")
-    if type(b) in (int, float) and 2 < abs(b) <= WHOLE and b == int(b) and is_array(a) and a.dtype.kind == "f":
+    whole = type(b) in (int, float) and abs(b) <= WHOLE and b == int(b)
+    if whole and (b > 2 or b < -1) and is_array(a) and a.dtype.kind == "f":  # NumPy knows 2 and -1
         return _product(a if b > 0 else 1 / a, int(abs(b)))
     return a**b
 
@@ -77,7 +78,7 @@ power.__class__ = _Power
 
 def _power_base(g: Any, a: Any, b: Any) -> Any:
     if isinstance(b, (int, float, complex)):
-        return g * (b * a ** (b - 1)) if b else nothing(g)
+        return g * (b * power(a, b - 1)) if b else nothing(g)
     # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 0 in its place is harmless
     return g * (b * a ** where(equal(b, 0), 0.0, b - 1))
 
