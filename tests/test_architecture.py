@@ -34,7 +34,7 @@ PLAN: dict[str, dict[str, str]] = {
         "parallel": "errors backend graph promotion engine threads",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
         "nn": "errors backend graph hooks promotion engine op composite ops tensor functions",
-        "optim": "errors backend graph promotion engine op composite ops tensor functions nn",
+        "optim": "errors backend graph promotion engine op composite ops tensor functions nn threads",
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",
         "viz": "errors backend graph hooks promotion engine",
