@@ -15,9 +15,9 @@ result gets the real part.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 from minitensor import hooks
@@ -46,7 +46,7 @@ def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
                 f"the argument has shape {parent.shape}"
             )
         g = unbroadcast(g, parent.shape)
-    if g.dtype == parent.dtype:
+    if g.dtype is parent.dtype or g.dtype == parent.dtype:
         return g
     return (g.real if g.dtype.kind == "c" and parent.dtype.kind != "c" else g).astype(parent.dtype)
 
@@ -89,6 +89,7 @@ def run_backward(
     owned: set[Any] = set()  # sums that were made here, which may be added to in place
     heap: list[tuple[int, Node]] = []
     hooked: dict[Any, Any] = {}  # places with hooks that a gradient has come to
+    observer = state.observer
     needed = None if wanted is None else _reaching([s for s, _ in seeds], wanted)
 
     def add(store: Any, key: Any, mark: Any, g: Any) -> None:
@@ -110,42 +111,49 @@ def run_backward(
                 g[index] = new
         return g
 
-    def deliver(target: Any, g: Any) -> None:
+    def stays(target: Any, g: Any) -> bool:
+        """Keep a gradient that somebody wants or hooks wait for; say whether it goes no further."""
         key = key_of(target)
         if hooks.used and hooks.at(target):
             hooked[key] = target
-        if (wanted is not None and key in wanted) or (key in hooked and isinstance(target, Variable)):
+        waits = key in hooked and isinstance(target, Variable)
+        if waits or (wanted is not None and key in wanted):
             if key in found:
                 add(found, key, ("found", key), g)
             else:
                 found[key] = g
-            if stop:
-                return
-        node: Any
-        node, index = target if type(target) is Output else (target, None)
+        node = target.node if type(target) is Output else target
         if type(node) is not Node:
-            if wanted is None and key not in hooked:
-                _accumulate(node, g, create_graph)
+            return wanted is not None or waits
+        return stop and key in found or (needed is not None and id(node) not in needed)
+
+    def deliver(target: Any, g: Any) -> None:
+        if (wanted is not None or hooks.used) and stays(target, g):
             return
-        if needed is not None and id(node) not in needed:
-            return
-        if id(node) not in pending:
-            pending[id(node)] = g if index is None else [None] * len(node.shape)
-            heapq.heappush(heap, (-node.serial, node))
-            if index is None:
-                return
-        elif index is None:
-            return add(pending, id(node), id(node), g)
-        entries = pending[id(node)]
-        if entries[index] is None:
-            entries[index] = g
+        kind = type(target)
+        if kind is Node:
+            if id(target) in pending:
+                add(pending, id(target), id(target), g)
+            else:
+                pending[id(target)] = g
+                heappush(heap, (-target.serial, target))
+        elif kind is Output:
+            node, index = target
+            if id(node) not in pending:
+                pending[id(node)] = [None] * len(node.shape)
+                heappush(heap, (-node.serial, node))
+            entries = pending[id(node)]
+            if entries[index] is None:
+                entries[index] = g
+            else:
+                add(entries, index, key_of(target), g)
         else:
-            add(entries, index, key, g)
+            _accumulate(target, g, create_graph)
 
     for target, g in seeds:
         deliver(target, g)
     while heap:
-        _, node = heapq.heappop(heap)
+        _, node = heappop(heap)
         g = pending.pop(id(node))
         if node.saved is None:
             raise GradientError(
@@ -161,10 +169,10 @@ def run_backward(
         if hooked:
             g = through_hooks(node, g)
         g = tuple(g) if type(g) is list else g
-        if state.observer is None:
+        if observer is None:
             grads = node.op.backward(node, g, create_graph)
         else:
-            grads = state.observer.backward(node, g, partial(node.op.backward, node, g, create_graph))
+            grads = observer.backward(node, g, partial(node.op.backward, node, g, create_graph))
         for i, (parent, gradient) in enumerate(zip(node.parents, grads, strict=True)):
             if parent is not None and gradient is not None:
                 deliver(parent, _check_gradient(node, i, parent, gradient))

@@ -13,7 +13,7 @@ from functools import wraps
 from inspect import isgeneratorfunction
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
+from numpy import asarray, generic
 
 from minitensor.backend import device_of, is_array
 
@@ -46,6 +46,11 @@ class _State(threading.local):
     autocast: Any = None  # the half precision in which matrix products are computed on a GPU
     replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
     observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
+    ordinary = True  # neither of the last two that change what a call does; set with them
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        super().__setattr__("ordinary", self.autocast is None and self.observer is None)
 
 
 state = _State()
@@ -184,7 +189,7 @@ def set_tensor_class(cls: type[Variable]) -> None:
 def wrap(y: Array, source: Any = None) -> Variable:
     """Make a Tensor of what a call returned, without asking what its constructor would."""
     t = object.__new__(_tensor)
-    t.data = np.asarray(y) if isinstance(y, np.generic) else y  # NumPy's reductions return scalars
+    t.data = asarray(y) if isinstance(y, generic) else y  # NumPy's reductions return scalars
     t.source = source
     t.requires_grad = source is not None
     t.grad = t.version = None

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
+
+from numpy import ndarray
 
 from minitensor.backend import is_array
 from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, parents, place, results, state, watch, wrap
+from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
 from minitensor.precision import cast
-from minitensor.promotion import alike, settle, widen
+from minitensor.promotion import FLOAT32, FLOAT64, settle, widen
+from minitensor.rules import Plan, Rule, plan
 
 __all__ = ["Op", "op"]
 
 Array = Any
-
-
-class _Plan(NamedTuple):
-    """For one set of arguments that need a gradient: what to save, and which rules to run on it."""
-
-    slots: tuple[int, ...]  # positions among (*arguments, y) of the arrays to keep
-    shapes: tuple[int, ...]  # arguments of which only the shape is kept
-    settings: tuple[str, ...]
-    rules: tuple[tuple[Any, Any, tuple[int, ...]], ...]  # (argument or arguments, rule, positions in (g, *saved))
-    kept: bool  # is there anything to save?
 
 
 class Op(Declaration):
@@ -44,14 +37,13 @@ class Op(Declaration):
         super().__init__(function, complex)
         self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
         self.verbatim = verbatim or view
-        self._rules: list[tuple[tuple[int, ...], bool, Callable[..., Any], tuple[str, ...]]] = []
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        self._rules: list[Rule] = []
+        self._plans: dict[int, Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
         self.complete = False  # do all?
         self.plain = False  # may `_quick` run it?
-        self.promoted = [
-            n not in constant for n in self.arguments
-        ]  # which meet in one dtype: those, once there are any
+        # which meet in one dtype: those, once there are any
+        self.promoted = [n not in constant for n in self.arguments]
 
     def vjp(
         self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
@@ -74,7 +66,7 @@ class Op(Declaration):
             positions = tuple(self.arguments.index(n) for n in names)
             for i in positions:
                 self.differentiable[i] = True
-            self._rules.append((positions, is_joint, rule, needs))
+            self._rules.append(Rule(positions, is_joint, rule, needs))
         self.complete = all(self.differentiable)
         self.promoted = self.differentiable
         self.plain = self.complete and not (self.variadic or self.verbatim) and type(self)._trace is Op._trace
@@ -84,10 +76,10 @@ class Op(Declaration):
         """Compute on arrays; record on Tensors."""
         if len(args) != len(self.arguments) or self.variadic:
             args, settings = self.bind(args, settings)
-        elif self.plain and not settings and state.observer is None and state.autocast is None:
-            arrays = alike(args)
-            if arrays is not None:
-                return self._quick(args, arrays)
+        elif self.plain and not settings and state.ordinary:
+            result = self._quick(args)
+            if result is not None:
+                return result
         for a in args:
             if isinstance(a, Variable):
                 return self._trace(args, settings)
@@ -95,18 +87,43 @@ class Op(Declaration):
             self._check_settings(settings)
         return self.forward(*args, **settings)
 
-    def _quick(self, args: tuple[Any, ...], arrays: list[Any]) -> Any:
-        """Do what `_trace` does, for Tensors of one float dtype: there is nothing to bring together or to look at."""
+    def _quick(self, args: tuple[Any, ...]) -> Any:
+        """Do what `_trace` does, for NumPy's arrays of one float dtype and numbers: there is nothing to bring together.
+
+        Returns None for anything else. An op of 8 numbers costs what this function costs, so it has one loop.
+        """
+        arrays: list[Any] = []
+        edges: list[Any] = []
+        dtype: Any = None
+        mask = 0
+        for x in args:
+            edge = None
+            if isinstance(x, Variable):
+                array = x.data
+                if type(array) is not ndarray:
+                    return None
+                if array.dtype is not dtype:
+                    if dtype is not None:
+                        return None
+                    dtype = array.dtype
+                if x.requires_grad:
+                    edge = x if x.source is None else x.source
+                    mask += 1
+                x = array
+            elif type(x) is not float and type(x) is not int:
+                return None
+            arrays.append(x)
+            edges.append(edge)
+            mask += mask
+        if dtype is not FLOAT32 and dtype is not FLOAT64:
+            return None
         try:
             y = self.forward(*arrays)
         except Exception as error:
             self.explain(error, args, {})
             raise
-        if state.recording:
-            mask = tuple([a.requires_grad for a in args])
-            if True in mask:
-                edges = tuple([place(a) if a.requires_grad else None for a in args])
-                return self._record(args, arrays, {}, edges, mask, y, None)
+        if mask and state.recording:
+            return self._record(args, arrays, {}, tuple(edges), mask, y, None)
         return results(y, None)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
@@ -147,7 +164,7 @@ class Op(Declaration):
         if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
             result = results(y if narrow is None else narrow(y), None)
         else:
-            mask = (True,) if self.variadic else tuple([p is not None for p in edges])
+            mask = 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
             result = self._record(args, arrays, settings, edges, mask, y, narrow)
         if self.view and _is_view(y, arrays[0]):
             if args[0].version is None:
@@ -157,13 +174,8 @@ class Op(Declaration):
 
     def _refuse_hidden_gradient(self, args: Sequence[Any], differentiable: Sequence[bool]) -> None:
         for name, a, ok in zip(self.arguments * len(args), args, differentiable, strict=False):
-            if (
-                not ok
-                and any(differentiable)
-                and name not in self.constant
-                and isinstance(a, Variable)
-                and a.requires_grad
-            ):
+            hidden = not ok and isinstance(a, Variable) and a.requires_grad
+            if hidden and any(differentiable) and name not in self.constant:
                 raise GradientError(
                     f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
                 )
@@ -174,78 +186,60 @@ class Op(Declaration):
         arrays: list[Any],
         settings: dict[str, Any],
         edges: tuple[Any, ...],
-        mask: tuple[bool, ...],
+        mask: int,
         y: Array,
         narrow: Any,
     ) -> Any:
-        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else."""
-        if self.variadic:
-            arrays = [arrays]
-        plan = self._plans.get(mask)
-        if plan is None:
-            plan = self._plans[mask] = self._make_plan(mask)
-        n = len(self.arguments)
+        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else.
+
+        mask: the sum of 2ⁿ⁻ⁱ over the arguments i of n that want a gradient.
+        """
+        kept = self._plans.get(mask)
+        if kept is None:
+            kept = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
         shown = y if narrow is None else narrow(y)
-        if not plan.kept:
-            return results(shown, Node(self, edges, plan, (), (), shown))
-        saved = [arrays[i] if i < n else y for i in plan.slots]
-        watched: list[Any] = []
-        for k, i in enumerate(plan.slots):
-            if i == n:
-                continue
-            if self.variadic:
-                watched.extend(args)
-            elif isinstance(args[i], Variable):
-                watched.append(args[i])
+        if not kept.kept:
+            node = Node(self, edges, kept, (), (), shown)
+            return wrap(shown, node) if type(shown) is not tuple else results(shown, node)
+        every = [arrays, y] if self.variadic else [*arrays, y]
+        saved = [every[i] for i in kept.slots]
+        versions: list[tuple[list[int], int]] = []
+        for k in kept.inputs:
+            x = args if self.variadic else args[kept.slots[k]]
+            if isinstance(x, Variable):
+                counter = x.version
+                if counter is None:
+                    counter = x.version = [0]
+                versions.append((counter, counter[0]))
+            elif self.variadic:
+                versions.extend(watch(x))
             elif is_array(saved[k]):
                 saved[k] = saved[k].copy()  # a raw array could change unseen
-        if plan.shapes:
+        if kept.shapes:
             saved += [
-                tuple([getattr(a, "shape", ()) for a in arrays[0]]) if self.variadic else arrays[i].shape
-                for i in plan.shapes
+                tuple([getattr(a, "shape", ()) for a in arrays]) if self.variadic else arrays[i].shape
+                for i in kept.shapes
             ]
-        if plan.settings:
+        if kept.settings:
             full = {**self.defaults, **settings}
-            saved += [full[name] for name in plan.settings]
-        node = Node(self, edges, plan, tuple(saved), watch(watched) if watched else (), shown)
+            saved += [full[name] for name in kept.settings]
+        node = Node(self, edges, kept, tuple(saved), tuple(versions), shown)
         result = results(shown, node)
-        if n in plan.slots:
+        if len(kept.inputs) < len(kept.slots):  # y is kept too
             node.versions += watch(result if type(result) is tuple else (result,))
         return result
 
-    def _make_plan(self, mask: tuple[bool, ...]) -> _Plan:
-        """Work out what the wanted rules need, so that only that is kept alive."""
-        wanted = [r for r in self._rules if any(mask[i] for i in r[0])]
-        names = dict.fromkeys(n for r in wanted for n in r[3] if n != "g")
-        slots = [n for n in names if n == "y" or n in self.arguments]
-        shapes = [n for n in names if n.endswith("_shape") and n[:-6] in self.arguments]
-        settings = [n for n in names if n in self.defaults]
-        order = {"g": 0} | {n: i + 1 for i, n in enumerate([*slots, *shapes, *settings])}
-        return _Plan(
-            tuple(len(self.arguments) if n == "y" else self.arguments.index(n) for n in slots),
-            tuple(self.arguments.index(n[:-6]) for n in shapes),
-            tuple(settings),
-            tuple((r[0] if r[1] else r[0][0], r[2], tuple(order[n] for n in r[3])) for r in wanted),
-            bool(slots or shapes or settings),
-        )
-
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
-        plan: _Plan = node.plan
-        saved = list(node.saved or ())
-        if create_graph:  # the rules will run on Tensors: give the saved arrays their place in the graph back
-            for k, i in enumerate(plan.slots):
-                if i == len(self.arguments):
-                    saved[k] = results(saved[k], node)
-                elif self.variadic:
-                    saved[k] = [wrap(x, p) for x, p in zip(saved[k], node.parents, strict=True)]
-                elif is_array(saved[k]):
-                    saved[k] = wrap(saved[k], node.parents[i])
+        plan: Plan = node.plan
+        saved: Sequence[Any] = node.saved or ()
+        if create_graph and plan.slots:
+            saved = self._placed(node, saved)
         values = (widen(g), *saved)
         grads: list[Any] = [None] * len(node.parents)
         for argument, rule, positions in plan.rules:
             try:
-                result = rule(*[values[i] for i in positions])
+                result = rule(*(values if positions is None else [values[i] for i in positions]))
             except Exception as error:
                 names = self.arguments[argument] if type(argument) is int else [self.arguments[i] for i in argument]
                 error.add_note(f"in the gradient of {self.name} with respect to {names}")
@@ -258,6 +252,18 @@ class Op(Declaration):
                 for i, r in zip(argument, result, strict=True):
                     grads[i] = r
         return grads
+
+    def _placed(self, node: Node, saved: Sequence[Any]) -> list[Any]:
+        """Give the saved arrays their places in the graph back: the rules will run on Tensors."""
+        saved = list(saved)
+        for k, i in enumerate(node.plan.slots):
+            if i == len(self.arguments):
+                saved[k] = results(saved[k], node)
+            elif self.variadic:
+                saved[k] = [wrap(x, p) for x, p in zip(saved[k], node.parents, strict=True)]
+            elif is_array(saved[k]):
+                saved[k] = wrap(saved[k], node.parents[i])
+        return saved
 
 
 def _is_view(y: Array, x: Array) -> bool:

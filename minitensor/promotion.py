@@ -26,7 +26,10 @@ from minitensor.backend import device_of, is_array, is_half, namespace
 from minitensor.errors import DeviceError
 from minitensor.graph import Variable
 
-__all__ = ["alike", "complex_of", "default_complex", "default_float", "promote", "refuse_complex", "settle", "widen"]
+__all__ = [
+    "FLOAT32", "FLOAT64", "complex_of", "default_complex", "default_float", "promote", "refuse_complex", "settle",
+    "widen",
+]  # fmt: skip
 
 Array = Any
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -106,21 +109,6 @@ def _plain(x: Any, module: Any) -> Any:
         kind = y.dtype.kind
         return module.asarray(y.astype(default_float if kind == "f" else default_complex) if kind in "fc" else y)
     raise TypeError(f"an operand must be a Tensor, an array or a number; got {type(x).__name__}")
-
-
-def alike(operands: Sequence[Any]) -> list[Any] | None:
-    """Return the arrays of Tensors that are all NumPy's and of one dtype, float32 or float64; else None."""
-    arrays = []
-    dtype: Any = None
-    for x in operands:
-        if not isinstance(x, Variable):
-            return None
-        data = x.data
-        if type(data) is not np.ndarray or (data.dtype is not dtype and dtype is not None):
-            return None
-        dtype = data.dtype
-        arrays.append(data)
-    return arrays if dtype is FLOAT32 or dtype is FLOAT64 else None
 
 
 def settle(

@@ -114,6 +114,6 @@ def _lerp(target: Array, source: Array, momentum: float) -> None:
         for b in pieces:
             step = xp.multiply(source[b], 1 - momentum)
             target[b] *= momentum
-            target[b] += step.astype(target.dtype)
+            target[b] += step.astype(target.dtype, copy=False)
 
     shared(work, list(blocks(0, len(target), target)), len(target))
