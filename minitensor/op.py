@@ -74,12 +74,12 @@ class Op(Declaration):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Compute on arrays; record on Tensors."""
-        if len(args) != len(self.arguments) or self.variadic:
-            args, settings = self.bind(args, settings)
-        elif self.plain and not settings and state.ordinary:
+        if self.plain and not settings and state.ordinary and len(args) == len(self.arguments):
             result = self._quick(args)
             if result is not None:
                 return result
+        if len(args) != len(self.arguments) or self.variadic:
+            args, settings = self.bind(args, settings)
         for a in args:
             if isinstance(a, Variable):
                 return self._trace(args, settings)
