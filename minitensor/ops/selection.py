@@ -41,11 +41,10 @@ def select(condition: Array, a: Any, b: Any) -> Array:
         return xp.where(condition, a, b)
     if xp is not np or not is_array(condition) or condition.dtype.kind != "b" or condition.size < FEW:
         return xp.where(condition, a, b)
-    mask = condition.astype(bits)
+    ones = condition.view(np.int8)  # turned into all bits or none while they are bytes: a pass less over words
     if _is_zero(a):
-        mask -= 1
-        return _within(mask, np.asarray(b, dtype).view(bits)).view(dtype)
-    np.negative(mask, out=mask)
+        return _within((ones - np.int8(1)).astype(bits), np.asarray(b, dtype).view(bits)).view(dtype)
+    mask = np.negative(ones).astype(bits)
     other = np.asarray(b, dtype).view(bits)
     if _is_zero(b):
         return _within(mask, np.asarray(a, dtype).view(bits)).view(dtype)
