@@ -18,7 +18,7 @@ result in float32 is off by about 1e-6 of the largest, five times as much as a p
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -32,6 +32,7 @@ OUT, TAPS, TILE = 4, 3, 6
 POINTS = np.array([0.0, 2 / 3, -2 / 3, 3 / 2, -3 / 2])  # and infinity
 CHANNELS = 32  # of images and results at least, to be worth the transforms
 ENTRIES = 300_000  # of the transformed images at a time: they and the result stay near the core
+PAIRS = 1 << 14  # of channels, whose transformed weights are made at a time where each is read once
 ROWS = 64  # tiles at least, for each time that the weights are read
 
 
@@ -77,7 +78,8 @@ class _Tiling:
         self.tiles = tuple(-(-count // OUT) for count in self.counts)
         self.each = math.prod(self.tiles)
         fitting = max(ENTRIES // (TILE * TILE * max(c, outputs)), ROWS)
-        self.images = max(1, min(n, fitting // self.each))
+        few = n * self.each <= outputs  # the weight is larger than the images: it is what is worked on in blocks
+        self.images = n if few else max(1, min(n, fitting // self.each))
 
     def overlapping(self, padded: Array) -> Array:
         """Return the tiles of padded images as a view, (6, 6, images, rows, columns, c)."""
@@ -117,20 +119,31 @@ class _Tiling:
         return y.reshape(len(y), rows, OUT, columns, OUT, -1).transpose(2, 4, 0, 1, 3, 5)
 
 
-def _correlate(x: Array, u: Array, padding: Pair) -> Array:
-    """(n, h, w, c) with the transformed weight (36, c, o) -> (n, h', w', o)"""
-    o = u.shape[2]
+def _correlate(x: Array, weight: Array, padding: Pair, turned: bool = False) -> Array:
+    """(n, h, w, c) with the weight (o, c, 3, 3), turned (c, o, 3, 3) -> (n, h', w', o)"""
+    o = weight.shape[turned]
     tiling = _Tiling(x, padding, o)
-    if tiling.images < len(x):
-        u = np.ascontiguousarray(u)  # it is read for each chunk
+
+    def transformed(outputs: slice) -> Array:
+        """Return the part of the weight that makes these outputs, (36, c, o)."""
+        return _weights(weight[:, outputs], True) if turned else _weights(weight[outputs]).swapaxes(1, 2)
+
+    some = max(1, PAIRS // x.shape[3])
+    blocks: Iterable[tuple[slice, Array]]
+    if tiling.images < len(x):  # the weight is read for each chunk
+        blocks = [(slice(o), np.ascontiguousarray(transformed(slice(o))))]
+    else:
+        blocks = ((outputs, transformed(outputs)) for outputs in (slice(i, i + some) for i in range(0, o, some)))
     matrix = transforms(x.dtype)[0]
     rows, columns = (OUT * count for count in tiling.tiles)
     y = np.empty((len(x), *tiling.counts, o), x.dtype)
     whole = y.shape[1:3] == (rows, columns)
     for images, r, d in tiling.transformed():
-        z = (matrix @ (d @ u).reshape(TILE * TILE, r * o)).reshape(OUT, OUT, -1, *tiling.tiles, o)
         part = y[images] if whole else np.empty((images.stop - images.start, rows, columns, o), x.dtype)
-        tiling.placed(part)[...] = z
+        placed = tiling.placed(part)
+        for outputs, u in blocks:
+            z = matrix @ (d @ u).reshape(TILE * TILE, r * u.shape[2])
+            placed[..., outputs] = z.reshape(*placed.shape[:-1], -1)
         if not whole:
             y[images] = part[:, : y.shape[1], : y.shape[2]]
     return y
@@ -138,12 +151,12 @@ def _correlate(x: Array, u: Array, padding: Pair) -> Array:
 
 def correlate(x: Array, weight: Array, padding: Pair) -> Array:
     """(n, h, w, c) with the weight (o, c, 3, 3) -> (n, h', w', o)"""
-    return _correlate(x, _weights(weight).swapaxes(1, 2), padding)
+    return _correlate(x, weight, padding)
 
 
 def image_gradient(weight: Array, g: Array, padding: Pair) -> Array:
     """Return the gradient of images (n, h, w, c): the convolution of g (n, h', w', o) with the turned weight."""
-    return _correlate(g, _weights(weight, turned=True), (TAPS - 1 - padding[0], TAPS - 1 - padding[1]))
+    return _correlate(g, weight, (TAPS - 1 - padding[0], TAPS - 1 - padding[1]), turned=True)
 
 
 def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
