@@ -63,8 +63,10 @@ def test_depthwise_rows_are_the_composite(monkeypatch, padding, dilation, size, 
 @pytest.mark.parametrize("padding", [0, 1, 2, (0, 2)])
 @pytest.mark.parametrize("shape", [(5, 8, 8), (2, 3, 5), (1, 17, 6), (3, 4, 4)])
 @pytest.mark.parametrize("entries", [1, 300_000])  # image by image, and together
-def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries):
+@pytest.mark.parametrize("pairs", [20, 1 << 14])  # of few images: the weight in three pieces, and whole
+def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries, pairs):
     monkeypatch.setattr(winograd, "ENTRIES", entries)
+    monkeypatch.setattr(winograd, "PAIRS", pairs)
     monkeypatch.setattr(winograd, "ROWS", 1)
     n, h, w = shape
     x = rng.standard_normal((n, 6, h, w)).astype(np.float32)
