@@ -203,16 +203,13 @@ class Op(Declaration):
             return wrap(shown, node) if type(shown) is not tuple else results(shown, node)
         every = [arrays, y] if self.variadic else [*arrays, y]
         saved = [every[i] for i in kept.slots]
-        versions: list[tuple[list[int], int]] = []
+        watched: list[Any] = []
         for k in kept.inputs:
             x = args if self.variadic else args[kept.slots[k]]
             if isinstance(x, Variable):
-                counter = x.version
-                if counter is None:
-                    counter = x.version = [0]
-                versions.append((counter, counter[0]))
+                watched.append(x)
             elif self.variadic:
-                versions.extend(watch(x))
+                watched.extend(x)
             elif is_array(saved[k]):
                 saved[k] = saved[k].copy()  # a raw array could change unseen
         if kept.shapes:
@@ -223,7 +220,7 @@ class Op(Declaration):
         if kept.settings:
             full = {**self.defaults, **settings}
             saved += [full[name] for name in kept.settings]
-        node = Node(self, edges, kept, tuple(saved), tuple(versions), shown)
+        node = Node(self, edges, kept, tuple(saved), watch(watched), shown)
         result = results(shown, node)
         if len(kept.inputs) < len(kept.slots):  # y is kept too
             node.versions += watch(result if type(result) is tuple else (result,))

@@ -128,12 +128,12 @@ def _correlate(x: Array, weight: Array, padding: Pair, turned: bool = False) -> 
         """Return the part of the weight that makes these outputs, (36, c, o)."""
         return _weights(weight[:, outputs], True) if turned else _weights(weight[outputs]).swapaxes(1, 2)
 
-    some = max(1, PAIRS // x.shape[3])
-    blocks: Iterable[tuple[slice, Array]]
-    if tiling.images < len(x):  # the weight is read for each chunk
-        blocks = [(slice(o), np.ascontiguousarray(transformed(slice(o))))]
-    else:
-        blocks = ((outputs, transformed(outputs)) for outputs in (slice(i, i + some) for i in range(0, o, some)))
+    chunked = tiling.images < len(x)  # then the weight is read for each chunk
+    some = o if chunked else max(1, PAIRS // x.shape[3])
+    slices = (slice(i, i + some) for i in range(0, o, some))
+    blocks: Iterable[tuple[slice, Array]] = ((outputs, transformed(outputs)) for outputs in slices)
+    if chunked:
+        blocks = [(outputs, np.ascontiguousarray(u)) for outputs, u in blocks]
     matrix = transforms(x.dtype)[0]
     rows, columns = (OUT * count for count in tiling.tiles)
     y = np.empty((len(x), *tiling.counts, o), x.dtype)
