@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,9 +59,11 @@ def _ordered(content: bytes) -> tuple[bytes, memoryview]:
 def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, Any] | None = None) -> None:
     """Write named Tensors, arrays or numbers, and anything that JSON can hold, to a safetensors file.
 
-    Whole or not at all: it is written beside its place, flushed to the disk and renamed. If the process dies, what was
-    there before stays. The same content makes the same bytes. JSON turns number keys into text and tuples into lists.
-    Raises TypeError for what is no number. Differs from PyTorch: safetensors, not pickle; metadata beside the arrays.
+    Whole or not at all: it is written beside its place, to a new file whose name cannot be guessed, flushed to the disk
+    and renamed. If the process dies, what was there before stays. Who may read the file is for the umask to say. The
+    same content makes the same bytes. JSON turns number keys into text and tuples into lists.
+    Raises TypeError for what is no number, OSError with `path` if it cannot be written, as on a full disk.
+    Differs from PyTorch: safetensors, not pickle; metadata beside the arrays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,15 +75,19 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dic
     arrays = {name: _host(name, value) for name, value in tensors.items()}
     text = json.dumps(metadata or {})
     content = serialize(arrays, {"metadata": text, "crc32": _checksum(arrays, text)})
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
     try:
-        with open(beside, "wb") as file:
-            file.writelines(_ordered(content))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        file = open(beside, "xb")  # noqa: SIM115  ("x": new, through no link)
+        try:
+            with file:
+                file.writelines(_ordered(content))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     if os.name == "posix":  # the rename itself, too, has to reach the disk
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -108,10 +115,13 @@ def load(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
         with safe_open(path, framework="numpy") as file:
             texts: dict[str, str] = file.metadata() or {}
             arrays: Arrays = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, TypeError, OverflowError) as error:
         raise DamagedFileError(f"{path} is damaged, or is no safetensors file: {error}") from error
     if not texts.keys() & {"crc32", "metadata"}:
         return arrays, dict(texts)
     if texts.get("crc32") != _checksum(arrays, texts.get("metadata", "")):
         raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
-    return arrays, json.loads(texts["metadata"])
+    try:
+        return arrays, json.loads(texts["metadata"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise DamagedFileError(f"{path} is damaged: its metadata are no JSON") from error

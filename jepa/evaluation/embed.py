@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 import minitensor as mt
 from jepa.errors import DataError, RunError
+from jepa.files.atomic import replacing
 from jepa.models.vit import VisionTransformer
-from jepa.runs.atomic import replacing
 
 SUFFIXES = (".npz", ".csv")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels

@@ -18,8 +18,8 @@ from jepa.evaluation.patches import cut
 from jepa.evaluation.protocol import chance, probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
+from jepa.files.atomic import write_text
 from jepa.runs import pipeline
-from jepa.runs.atomic import write_text
 
 HEALTH_IMAGES = 4096
 """Held-out images that the health figures look at, at most."""

@@ -14,8 +14,8 @@ from typing import Any
 
 from jepa.config import Config, differences, from_yaml, to_yaml
 from jepa.errors import RunError
+from jepa.files.atomic import write_text
 from jepa.runs import pipeline
-from jepa.runs.atomic import write_text
 
 __all__ = ["check_new", "check_same", "clear", "environment", "find_run", "read_config", "write_settings"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jepa.runs.atomic import write_text
+from jepa.files.atomic import write_text
 
 __all__ = ["RunLog", "logged"]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import minitensor as mt
 from jepa.config import Config, check
 from jepa.errors import ConfigError, JEPAError, RunError
-from jepa.runs.atomic import write_text
+from jepa.files.atomic import write_text
 from jepa.runs.checkpoint import drop_after, find_checkpoint
 from jepa.runs.device import choose_device
 from jepa.runs.folder import check_new, check_same, clear, environment, find_run, write_settings

@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
-from jepa.runs.atomic import write_text
+from jepa.files.atomic import write_text
 from jepa.runs.checkpoint import list_checkpoints, numbered
 from jepa.visualisation import page
 from jepa.visualisation.attention import plot_attention, plot_attention_blocks

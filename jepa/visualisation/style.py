@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jepa.runs.atomic import replacing
+from jepa.files.atomic import replacing
 
 # The first seven are from Okabe & Ito 2008, "Color Universal Design" (without its yellow, which is faint on white), the
 # next two from Paul Tol's muted scheme.

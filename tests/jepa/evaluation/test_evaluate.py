@@ -10,7 +10,7 @@ import pytest
 
 from jepa.errors import DataError
 from jepa.evaluation import embed, evaluate_run, write_embeddings
-from jepa.runs.atomic import replacing
+from jepa.files.atomic import replacing
 
 
 class Model:
