@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -30,9 +31,12 @@ __all__ = [
     "names_device",
     "namespace",
     "own_generator",
+    "references",
     "register",
+    "stretches",
     "synchronize",
     "to_numpy",
+    "writable",
 ]
 
 Array = Any
@@ -137,6 +141,45 @@ def move(x: Array, device: str) -> Array:
     if here == device or (here.partition(":")[0] == device):
         return x
     return _kinds[kind].from_host(to_numpy(x), device)
+
+
+def stretches(x: Array, bounds: Sequence[tuple[int, int]]) -> list[Array]:
+    """Return the parts (start, stop) of a flat array as views, each the base of its own views: see `references`.
+
+    NumPy's view of a view refers to the array that owns the memory, unless what lies between is no array.
+
+    >>> x = np.zeros(4)
+    >>> a, b = stretches(x, [(0, 2), (2, 4)])
+    >>> b[0] = 1
+    >>> x.tolist(), a[:1].base is a
+    ([0.0, 0.0, 1.0, 0.0], True)
+    """
+    size = x.dtype.itemsize
+    if isinstance(x, np.ndarray):
+        memory: Any = x.view(np.uint8).data
+        return [np.frombuffer(memory[a * size : b * size], x.dtype) for a, b in bounds]
+    if hasattr(x.data, "mem"):  # CuPy's pointer, which holds the memory
+        return [type(x)((b - a,), x.dtype, memptr=x.data + a * size) for a, b in bounds]
+    return [x[a:b] for a, b in bounds]  # they have one base: what is held of one counts for all
+
+
+def references(x: Array) -> int:
+    """Return how many hold a view of a stretch, or its memory through another view of it.
+
+    Compared with what it was when only its owner held it, it says whether the memory may be written anew.
+    """
+    return sys.getrefcount(x) + sys.getrefcount(x.base)
+
+
+def writable(x: Array) -> Array:
+    """Return x, or a copy of it where a change in place would raise (read-only) or count twice (`broadcast_to`).
+
+    >>> x = np.zeros(2)
+    >>> writable(x) is x, writable(np.broadcast_to(x, (3, 2))).flags.writeable
+    (True, True)
+    """
+    shared = any(stride == 0 and n > 1 for stride, n in zip(x.strides, x.shape, strict=True))
+    return x.copy() if shared or not getattr(x.flags, "writeable", True) else x
 
 
 def from_device_dlpack(x: Any) -> Array:

@@ -21,7 +21,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from minitensor import hooks
-from minitensor.backend import is_complex, namespace
+from minitensor.backend import is_complex, namespace, references, writable
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, key_of, outward, place, state, switch, wrap
 
@@ -188,23 +188,23 @@ def run_backward(
 
 
 def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
-    """Add a gradient to a leaf's `.grad`, in the optimizer's flat buffer where it has a slot there."""
-    g = outward(g)
+    """Add a gradient to a leaf's `.grad`, the first in the optimizer's flat buffer where it has a slot there.
+
+    A gradient that somebody keeps from before stays what it was: if it is the slot's memory, this one gets its own.
+    """
+    g, before = outward(g), leaf._grad
     if create_graph:
-        leaf.grad = g * 1 if leaf.grad is None else leaf.grad + g  # a copy: another leaf may have been handed g
-    elif leaf.grad is None:
-        if leaf.slot is None:
-            leaf.grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
+        leaf._grad = g * 1 if before is None else before + g  # a copy: another leaf may have been handed g
+    elif before is None:
+        if leaf.slot is None or references(leaf.slot) > leaf.slot_free:
+            leaf._grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
         else:
             leaf.slot[...] = g
-            leaf.grad = wrap(leaf.slot)
-            leaf.grad.version = leaf.slot_version  # a gradient that somebody kept from before is this memory
-            leaf.grad.changed()
-    elif leaf.grad.source is not None:
-        leaf.grad = leaf.grad + wrap(g)
+            leaf._grad = wrap(leaf.slot)
     else:
-        leaf.grad.data += g
-        leaf.grad.changed()
+        before.data = writable(before.data)
+        before.data += g
+        before.changed()
 
 
 def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:

@@ -148,16 +148,16 @@ class Variable:
     with the last user of its Tensor.
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "hooks", "requires_grad", "source", "version")
+    __slots__ = ("__weakref__", "_grad", "data", "hooks", "requires_grad", "source", "version")
     hooks: dict[int, Callable[[Any], Any]]  # of a leaf; made by the first `register_hook`
-    slot_version: list[int]  # of the slot, with which every gradient that is a view of it counts
     slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
+    slot_free: int  # the slot's references when nobody keeps an earlier gradient that is this memory
 
     def __init__(self, data: Array, source: Any = None) -> None:
         self.data = data
         self.source = source
         self.requires_grad = source is not None
-        self.grad: Any = None
+        self._grad: Any = None  # `Tensor.grad`, which looks at what it is given
         self.version: list[int] | None = None  # a counter, shared by views; made when somebody has to look at it
 
     @property
@@ -192,7 +192,7 @@ def wrap(y: Array, source: Any = None) -> Variable:
     t.data = asarray(y) if isinstance(y, generic) else y  # NumPy's reductions return scalars
     t.source = source
     t.requires_grad = source is not None
-    t.grad = t.version = None
+    t._grad = t.version = None
     return t
 
 

@@ -145,7 +145,7 @@ class Tensor(Variable):
         memo[id(self)] = copy
         Variable.__init__(copy, self.data.copy())
         copy.requires_grad = self.requires_grad
-        copy.grad = None if self.grad is None else self.grad.detach().clone()
+        copy._grad = None if self._grad is None else self._grad.detach().clone()
         return copy
 
     def __reduce__(self) -> Any:
@@ -200,6 +200,28 @@ class Tensor(Variable):
         return int(self.item())
 
     # -- gradients ---------------------------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward has left here, a Tensor of this shape, dtype and device; None before.
+
+        Assigning raises TypeError for what is no Tensor and None, GradientError for another shape, dtype or device. A
+        later backward adds to the Tensor in place; one that was kept from before `zero_grad` stays what it was.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Any) -> None:
+        if g is not None:
+            if not isinstance(g, Variable):
+                raise TypeError(f".grad is a Tensor or None; got {describe(g)}")
+            if g is self:
+                raise GradientError("a Tensor cannot be its own .grad: assign a copy, x.detach().clone()")
+            if (g.shape, g.dtype, backend.device_of(g.data)) != (self.shape, self.dtype, self.device):
+                raise GradientError(
+                    f"the gradient of {describe(self)} has its shape, dtype and device; got {describe(g)}"
+                )
+        self._grad = g
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Say whether gradients with respect to this leaf are wanted; returns itself."""

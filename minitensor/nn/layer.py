@@ -13,7 +13,7 @@ import numpy as np
 
 from minitensor.backend import move, to_numpy
 from minitensor.nn.layer_hooks import Hooked, called
-from minitensor.nn.parameter import Parameter
+from minitensor.nn.parameter import Parameter, forget
 from minitensor.nn.state import LoadResult, load_into
 from minitensor.nn.summary import summarize
 from minitensor.tensor import Tensor
@@ -191,10 +191,9 @@ class Layer(Hooked):
             p.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
-        for p in self.parameters():
-            p.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; with False each stays the same Tensor, of zeros."""
+        forget(self.parameters(), set_to_none)
 
     def to(self, device: str | None = None, dtype: Any = None) -> Self:
         """Move parameters and buffers to a device, and the floats among them to a dtype; the objects stay the same."""

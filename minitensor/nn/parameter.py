@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from minitensor.backend import writable
 from minitensor.tensor import Tensor
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "forget"]
 
 
 class Parameter(Tensor):
@@ -22,12 +24,11 @@ class Parameter(Tensor):
     Tensor float32 (2,) requires_grad: [1. 2.]
     """
 
-    __slots__ = ("home", "slot", "slot_version")
+    __slots__ = ("home", "slot", "slot_free")
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
         super().__init__(data, requires_grad=requires_grad)
         self.slot: Any = None  # a view of the optimizer's gradients, of this shape
-        self.slot_version = [0]
         self.home: tuple[Any, int] | None = None  # (the flat buffers, where in them this parameter starts)
 
     def replace(self, data: Any) -> None:
@@ -44,3 +45,15 @@ class Parameter(Tensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copy = memo[id(self)] = type(self)(self.data.copy(), self.requires_grad)
         return copy
+
+
+def forget(parameters: Iterable[Tensor], set_to_none: bool = True) -> None:
+    """Set gradients to None, or to 0 in place: who keeps one sees the zeros, and what is added to them."""
+    for p in parameters:
+        if set_to_none:
+            p.grad = None
+        elif (g := p.grad) is not None:
+            g.source, g.requires_grad = None, False
+            g.data = writable(g.data)
+            g.data[...] = 0
+            g.changed()

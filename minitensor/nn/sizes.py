@@ -1,11 +1,18 @@
-"""What constructors of layers ask of their numbers, in one sentence that names the argument and the value."""
+"""What constructors of layers and optimizers ask of their numbers, in one sentence that names argument and value."""
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
-__all__ = ["share", "whole"]
+import numpy as np
+
+__all__ = ["flag", "number", "share", "whole"]
+
+
+def _owner(of: Any) -> str:
+    return of if isinstance(of, str) else type(of).__name__
 
 
 def whole(layer: Any, least: int = 0, **sizes: Any) -> None:
@@ -18,15 +25,53 @@ def whole(layer: Any, least: int = 0, **sizes: Any) -> None:
                 fits = None
             if not fits:
                 error = ValueError if fits is False and not isinstance(n, bool) else TypeError
-                raise error(f"{type(layer).__name__}: {name} is a whole number, {least} or more; got {value!r}")
+                raise error(f"{_owner(layer)}: {name} is a whole number, {least} or more; got {value!r}")
 
 
-def share(layer: Any, **shares: Any) -> None:
-    """Refuse what is no number between 0 and 1."""
+def _real(value: Any) -> float:
+    """Return a number, of one entry if it is an array, as a float; NaN for what is none."""
+    if isinstance(value, (str, bytes, bool, np.bool_)) or getattr(value, "shape", ()) != ():
+        return math.nan
+    if getattr(getattr(value, "dtype", None), "kind", "f") not in "fiuV":
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+    except OverflowError:
+        return math.inf
+
+
+def number(layer: Any, least: float = -math.inf, *, above: bool = False, infinite: bool = False, **values: Any) -> None:
+    """Refuse what is no finite number, or is below `least` (`above`: or is `least` itself).
+
+    infinite: inf will do too. A Tensor or array without axes is a number; a bool or a text is none.
+
+    >>> number("BatchNorm1d", 0, eps=1e-5)
+    >>> number("BatchNorm1d", 0, eps=-1)
+    Traceback (most recent call last):
+        ...
+    ValueError: BatchNorm1d: eps is a finite number, 0 or more; got -1
+    """
+    for name, value in values.items():
+        x = _real(value)
+        if not (x > least if above else x >= least) or (math.isinf(x) and not infinite):
+            kind = "a number" if infinite else "a finite number"
+            bound = "" if math.isinf(least) else f" larger than {least:g}" if above else f", {least:g} or more"
+            raise ValueError(f"{_owner(layer)}: {name} is {kind}{bound}; got {value!r}")
+
+
+def share(layer: Any, below: bool = False, **shares: Any) -> None:
+    """Refuse what is no number between 0 and 1 (`below`: or is 1)."""
     for name, value in shares.items():
-        try:
-            fits = not isinstance(value, str) and 0 <= value <= 1
-        except TypeError:
-            fits = False
-        if not fits:
-            raise ValueError(f"{type(layer).__name__}: {name} is a share between 0 and 1; got {value!r}")
+        x = _real(value)
+        if not (0 <= x < 1 if below else 0 <= x <= 1):
+            bound = "a share of at least 0 and below 1" if below else "a share between 0 and 1"
+            raise ValueError(f"{_owner(layer)}: {name} is {bound}; got {value!r}")
+
+
+def flag(layer: Any, **flags: Any) -> None:
+    """Refuse what is neither true nor false: a text, a number other than 0 and 1."""
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{_owner(layer)}: {name} is True or False; got {value!r}")

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 
 from minitensor.backend import device_of, is_half, namespace
-from minitensor.optim.flat import gradient_runs
+from minitensor.nn.sizes import number
+from minitensor.optim.flat import gradients
 from minitensor.tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+
+def _listed(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
+    """Return the parameters as a list; an iterator that is used up gets a warning."""
+    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    if not listed and isinstance(parameters, Iterator):
+        warnings.warn(
+            "clipping was given an iterator with no parameters left: nothing is clipped. Pass a list", stacklevel=3
+        )
+    return listed
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Tensor:
     """Scale the gradients together so that their norm is at most max_norm; return the norm that they had.
 
     norm = √Σ g² over all parameters; each g is multiplied by min(1, max_norm / (norm + 1e-6)), as in PyTorch. A
-    parameter passed twice counts once. Over an optimizer's flat buffers it takes two passes.
+    parameter passed twice counts once. Over an optimizer's flat buffers it takes two passes. max_norm: 0 or more,
+    inf only measures.
     Differs from PyTorch: the norm is the 2-norm; no error_if_nonfinite.
 
     >>> x = Tensor([0.0, 0.0], requires_grad=True)
@@ -25,18 +38,20 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
     >>> x.grad
     Tensor float32 (2,): [0.6 0.8]
     """
-    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    runs = gradient_runs(parameters)
-    if not runs:
+    number("clip_grad_norm_", 0, max_norm=max_norm, infinite=True)
+    parameters = _listed(parameters)
+    found = gradients(parameters)
+    if not found:
         return Tensor(0.0)
-    xp = namespace(runs[0])
-    wide = [g.astype("float32") if is_half(g.dtype) else g for g in runs]  # squares of halves overflow at 256
-    squares = [xp.dot(g, g) for g in wide]
+    xp = namespace(found[0])
+    lines = [g.reshape(-1) for g in found]  # to read: of other layouts it is a copy
+    lines = [g.astype("float32") if is_half(g.dtype) else g for g in lines]  # squares of halves overflow at 256
+    squares = [xp.vdot(g, g).real for g in lines]
     norm = xp.sqrt(xp.stack([xp.asarray(s) for s in squares]).sum())  # ()
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
-    if device_of(runs[0]) != "cpu" or scale < 1:  # on a GPU, asking would mean waiting
-        for g in runs:
-            g *= scale.astype(g.dtype)
+    if device_of(found[0]) != "cpu" or not scale >= 1:  # on a GPU, asking would mean waiting
+        for g in found:
+            g *= scale.astype(g.real.dtype)
         for p in parameters:
             if p.grad is not None:
                 p.grad.changed()
@@ -44,9 +59,9 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
-    """Bring every entry of every gradient into [-clip_value, clip_value].
+    """Bring every entry of every gradient into [-clip_value, clip_value], clip_value 0 or more.
 
-    Differs from PyTorch: in nothing.
+    Differs from PyTorch: no foreach.
 
     >>> x = Tensor([0.0, 0.0], requires_grad=True)
     >>> (x * Tensor([3.0, -0.5])).sum().backward()
@@ -54,8 +69,9 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> x.grad
     Tensor float32 (2,): [ 1. -0.5]
     """
-    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    for g in gradient_runs(parameters):
+    number("clip_grad_value_", 0, clip_value=clip_value, infinite=True)
+    parameters = _listed(parameters)
+    for g in gradients(parameters):
         namespace(g).clip(g, -clip_value, clip_value, out=g)
     for p in parameters:
         if p.grad is not None:

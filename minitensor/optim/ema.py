@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import namespace, writable
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
 from minitensor.optim.flat import blocks, join
+from minitensor.tensor import Tensor
 from minitensor.threads import shared
 
 __all__ = ["EMA"]
@@ -39,11 +40,11 @@ class EMA:
         mine_too, theirs_too = dict(target.named_buffers()), dict(source.named_buffers())
         if (odd := sorted(mine.keys() ^ theirs.keys() | mine_too.keys() ^ theirs_too.keys())) != []:
             raise ValueError(f"EMA: target and source differ in structure: only one of them has {', '.join(odd)}")
-        if shared := [name for name, p in mine.items() if p is theirs[name]]:
-            raise ValueError(f"EMA: target and source are the same at {shared[0]}: make the target with copy.deepcopy")
-        if wrong := [name for name, p in mine.items() if p.shape != theirs[name].shape]:
-            name = wrong[0]
-            raise ValueError(f"EMA: {name} is {mine[name].shape} in the target, {theirs[name].shape} in the source")
+        for name, t, s in (*_pairs(mine, theirs), *_pairs(mine_too, theirs_too)):
+            if t is s:
+                raise ValueError(f"EMA: target and source are the same at {name}: make the target with copy.deepcopy")
+            if t.shape != s.shape:
+                raise ValueError(f"EMA: {name} is {t.shape} in the target, {s.shape} in the source")
         self.target, self.source = target.requires_grad_(False), source
         self._parameters = [(p, theirs[name]) for name, p in mine.items()]
         self._arrays: list[tuple[Array, Array]] = []  # of the parameters, when the runs were found
@@ -62,8 +63,9 @@ class EMA:
         sources = dict(self.source.named_buffers())
         for name, buffer in self.target.named_buffers():
             other = sources[name].data
-            if buffer.dtype.kind in "fV":
-                _lerp(buffer.data.reshape(-1), other.reshape(-1), momentum)
+            buffer.data = writable(buffer.data)
+            if buffer.dtype.kind in "fVc":
+                _lerp(buffer.data, other, momentum)
             else:
                 buffer.data[...] = other
             buffer.changed()
@@ -77,7 +79,9 @@ class EMA:
         homes: dict[int, list[tuple[int, Parameter, Parameter]]] = {}
         for t, s in self._parameters:
             if s.home is None or t.dtype != s.dtype:
-                self._runs.append((_line(t), _line(s)))
+                if (data := writable(t.data)) is not t.data:
+                    t.replace(data)
+                self._runs.append((t.data, s.data))
             else:
                 homes.setdefault(id(s.home[0]), []).append((s.home[1], t, s))
         for entries in homes.values():
@@ -99,16 +103,18 @@ class EMA:
         return EMA(copy.deepcopy(self.target, memo), copy.deepcopy(self.source, memo))
 
 
-def _line(p: Parameter) -> Array:
-    """Return the entries as a 1-D view, of a contiguous copy if need be."""
-    if not p.data.flags.c_contiguous:
-        p.replace(namespace(p.data).ascontiguousarray(p.data))
-    return p.data.reshape(-1)
+def _pairs(a: dict[str, Any], b: dict[str, Any]) -> Iterator[tuple[str, Tensor, Tensor]]:
+    return ((name, a[name], b[name]) for name in a)
 
 
 def _lerp(target: Array, source: Array, momentum: float) -> None:
-    """Target ← m target + (1 - m) source, of 1-D arrays; with m = 0 exactly the source."""
+    """Target ← m target + (1 - m) source, in place whatever the layout; with m = 0 exactly the source."""
     xp = namespace(target)
+    if not target.flags.c_contiguous:  # a buffer's: no line, which would be a copy
+        target *= momentum
+        target += xp.multiply(source, 1 - momentum).astype(target.dtype, copy=False)
+        return
+    target, source = target.reshape(-1), source.reshape(-1)
 
     def work(pieces: Sequence[slice]) -> None:
         for b in pieces:

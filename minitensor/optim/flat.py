@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from minitensor.backend import device_of, namespace
+from minitensor.backend import device_of, namespace, references, stretches, writable
 from minitensor.nn.parameter import Parameter
 from minitensor.tensor import Tensor
 
-__all__ = ["Flat", "block_length", "blocks", "gradient_runs", "join"]
+__all__ = ["Flat", "block_length", "blocks", "gradients", "join"]
 
 Array = Any
 BLOCK = 1 << 16  # entries that are worked on at a time on the CPU: what the operands take fits in its cache
@@ -21,27 +21,38 @@ class Flat:
 
     Each parameter's `data` becomes a view of the first, and backward writes its gradient into its `slot`, a view of the
     second. It knows the views, not the parameters: no reference cycle.
+
+    A gradient that somebody keeps, as a Tensor or through any view of it, stays what it was: its slot is not free
+    (`backend.references`), so backward gives the next gradient memory of its own, and `collect` then takes a new second
+    array. Who keeps none pays nothing.
     """
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         first = parameters[0].data
-        xp = namespace(first)
         ends = [0]
         for p in parameters:
             ends.append(ends[-1] + math.prod(p.shape))
         self.bounds = list(zip(ends[:-1], ends[1:], strict=True))
-        self.data = xp.empty(ends[-1], first.dtype)
-        self.grad = xp.empty(ends[-1], first.dtype)
+        self.data = namespace(first).empty(ends[-1], first.dtype)
         self.views = self.cut(self.data, [p.shape for p in parameters])
-        self.slots = self.cut(self.grad, [p.shape for p in parameters])
-        for p, (start, _), view, slot in zip(parameters, self.bounds, self.views, self.slots, strict=True):
+        for p, (start, _), view in zip(parameters, self.bounds, self.views, strict=True):
             view[...] = p.data
-            if p.grad is not None:
-                slot[...] = p.grad.data
-                p.grad = Tensor(slot)
             p.data = view
             if isinstance(p, Parameter):
-                p.slot, p.home = slot, (self, start)
+                p.home = self, start
+        self._new_slots(parameters)
+
+    def _new_slots(self, parameters: Sequence[Tensor]) -> None:
+        """Take another array for the gradients; those that are in the old one stay there."""
+        self.grad = namespace(self.data).empty(self.data.shape, self.data.dtype)
+        lines = stretches(self.grad, self.bounds)
+        self.slots = [line.reshape(p.shape) for line, p in zip(lines, parameters, strict=True)]
+        del lines
+        homed = [(i, p) for i, p in enumerate(parameters) if isinstance(p, Parameter)]
+        for i, p in homed:
+            p.slot = self.slots[i]
+        for _, p in homed:
+            p.slot_free = references(p.slot)
 
     def cut(self, flat: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
         """Return a flat array's views, one for each parameter."""
@@ -52,12 +63,16 @@ class Flat:
         return all(p.data is view for p, view in zip(parameters, self.views, strict=True))
 
     def collect(self, parameters: Sequence[Tensor]) -> None:
-        """Copy the gradients that backward did not write here: of plain Tensors, or assigned by hand."""
-        for p, slot in zip(parameters, self.slots, strict=True):
-            if p.grad is not None and p.grad.data is not slot:
-                if p.grad.shape != p.shape:
-                    raise ValueError(f"a gradient of shape {p.grad.shape} belongs to a parameter of shape {p.shape}")
-                slot[...] = p.grad.data
+        """Copy the gradients that backward did not write here: of plain Tensors, kept ones', assigned by hand."""
+        outside = [i for i, p in enumerate(parameters) if p.grad is not None and p.grad.data is not self.slots[i]]
+        if any(isinstance(p := parameters[i], Parameter) and references(p.slot) > p.slot_free for i in outside):
+            self._new_slots(parameters)
+            outside = [i for i, p in enumerate(parameters) if p.grad is not None]
+        for i in outside:
+            p, g = parameters[i], parameters[i].grad
+            if g.shape != p.shape:  # somebody put other data into the parameter
+                raise ValueError(f"a gradient of shape {g.shape} belongs to a parameter of shape {p.shape}")
+            self.slots[i][...] = g.data
 
 
 def block_length(array: Array) -> int:
@@ -87,17 +102,22 @@ def join(bounds: Iterable[tuple[int, int]], may_join: Callable[[int], bool] = la
     return runs
 
 
-def gradient_runs(parameters: Iterable[Tensor]) -> list[Array]:
-    """Return the gradients of the parameters that have one as 1-D arrays: one for each stretch of a flat buffer."""
+def gradients(parameters: Iterable[Tensor]) -> list[Array]:
+    """Return arrays to read and to change in place, which are the gradients of the parameters that have one.
+
+    A stretch of a flat buffer is one of them, 1-D; others have their parameter's shape, whatever their layout. A
+    gradient that cannot be written to, or whose entries share memory (`broadcast_to`), is copied first.
+    """
     flats: dict[int, tuple[Flat, list[tuple[int, int]]]] = {}
-    runs = []
+    found = []
     for p in {id(p): p for p in parameters if p.grad is not None}.values():
         home = getattr(p, "home", None)
         if home is not None and p.grad.data is p.slot:
             flat, start = home
             flats.setdefault(id(flat), (flat, []))[1].append((start, start + p.size))
-        else:
-            runs.append(p.grad.data.reshape(-1))
+            continue
+        p.grad.data = writable(p.grad.data)
+        found.append(p.grad.data)
     for flat, bounds in flats.values():
-        runs += [flat.grad[a:b] for a, b in join(sorted(bounds))]
-    return runs
+        found += [flat.grad[a:b] for a, b in join(sorted(bounds))]
+    return found

@@ -14,6 +14,7 @@ import numpy as np
 from minitensor.backend import is_half, move, namespace, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.graph import enable_grad
+from minitensor.nn.parameter import forget
 from minitensor.optim.flat import Flat, block_length, blocks, join
 from minitensor.tensor import Tensor
 from minitensor.threads import shared
@@ -229,11 +230,9 @@ class Optimizer:
 
         shared(work, pieces, sum(stop - start for start, stop in runs))
 
-    def zero_grad(self) -> None:
-        """Forget the gradients: `.grad` is None until the next backward."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: `.grad` is None until the next backward, or, with False, the same Tensor of zeros."""
+        forget((p for group in self.param_groups for p in group["params"]), set_to_none)
 
     # -- saving and loading ------------------------------------------------------------------------------------------
 

@@ -227,3 +227,64 @@ def test_clip_grad_value():
     torch.nn.utils.clip_grad_value_(theirs, 0.3)
     for p, q in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(p.grad.numpy(), q.grad.numpy())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_grad_scaler_call_by_call(seed):
+    """The same calls in a random order to two optimizers, with gradients now and then infinite: the same outcome."""
+    rng = np.random.default_rng(seed)
+    ours = [mt.nn.Parameter(np.ones(2, np.float32)) for _ in range(2)]
+    theirs = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
+    settings = {"init_scale": 8.0, "growth_interval": 2}
+    a, b = mt.optim.GradScaler(**settings), torch.amp.GradScaler("cpu", **settings)
+    mine, other = [mt.optim.SGD([w], lr=0.1) for w in ours], [torch.optim.SGD([w], lr=0.1) for w in theirs]
+
+    def outcome(call):
+        try:
+            call()
+        except (RuntimeError, AssertionError):
+            return "refused"
+        return "done"
+
+    for _ in range(60):
+        k, what = rng.integers(2), rng.choice(["backward", "backward", "unscale", "step", "step", "update", "zero"])
+        factor = float(rng.choice([1.0, 2.0, np.inf], p=[0.45, 0.45, 0.1]))
+        calls = {
+            "backward": lambda w, o, s, k=k, factor=factor: s.scale((w[k] * factor).sum()).backward(),
+            "unscale": lambda w, o, s, k=k: s.unscale_(o[k]),
+            "step": lambda w, o, s, k=k: s.step(o[k]),
+            "update": lambda w, o, s: s.update(),
+            "zero": lambda w, o, s, k=k: o[k].zero_grad(),
+        }
+        found = [outcome(lambda: calls[what](ours, mine, a)), outcome(lambda: calls[what](theirs, other, b))]  # noqa: B023
+        assert found[0] == found[1], (what, found)
+        assert a.get_scale() == b.get_scale()
+        for p, q in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-6)
+            assert (p.grad is None) == (q.grad is None)
+            if p.grad is not None:
+                np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-6)
+    assert a.state_dict() == b.state_dict()
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_what_a_kept_gradient_is_afterwards(made):
+    """Gradients kept over backward, accumulation, zero_grad and steps, as Tensors and as views of them."""
+
+    def kept_by(optim_, w):
+        optimizer = optim_.SGD([w], lr=0.1) if made else None
+        kept = []
+        for k, zero in enumerate(["none", "none", "no", "zeros", "none", "no", "zeros", "none"]):
+            if zero != "no" and w.grad is not None:
+                if optimizer is None:
+                    w.grad = None
+                else:
+                    optimizer.zero_grad(set_to_none=zero == "none")
+            (w * (k + 1.0)).sum().backward()
+            kept += [w.grad, w.grad[1:], w.grad.detach()]
+            if optimizer is not None:
+                optimizer.step()
+        return [g.numpy().tolist() for g in kept]
+
+    theirs = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+    assert kept_by(mt.optim, mt.nn.Parameter(np.ones(3))) == kept_by(torch.optim, theirs)
