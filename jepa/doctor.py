@@ -19,7 +19,7 @@ from jepa import __version__
 
 __all__ = ["Report", "examine", "self_test"]
 
-CORE = ("numpy", "pillow", "matplotlib", "omegaconf", "tqdm", "safetensors", "threadpoolctl")
+CORE = ("numpy", "pillow", "matplotlib", "pyyaml", "tqdm", "safetensors", "threadpoolctl")
 OPTIONAL = {
     "scikit-learn": ("sklearn", "the digits data", "pip install -e '.[eval]'"),
     "CuPy": ("cupy", "GPU", "pip install -e '.[cuda13]', or '.[cuda12]'; the top line of nvidia-smi says which"),

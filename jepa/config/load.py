@@ -1,31 +1,35 @@
-"""Layers of settings: defaults, then a preset, then a file, then key=value. OmegaConf never leaves this file."""
+"""Layers of settings: defaults, then a preset, then a file, then key=value."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
 from jepa.config.aliases import spelled_out
 from jepa.config.fields import did_you_mean, fields, value_of
+from jepa.config.reading import parse, read, shown
 from jepa.config.rules import check
 from jepa.config.schema import Config
+from jepa.config.values import converted, written
 from jepa.errors import ConfigError
 
 _GROUPS = tuple(item.name for item in dataclasses.fields(Config) if item.name not in fields())
 _LISTED = " `python -m jepa config` lists them all"
 
-__all__ = ["differences", "from_yaml", "load", "presets", "to_yaml"]
+
+def _projector(given: Any) -> str:
+    """Say why a width is refused; 0, which the files of older runs have, was what all of them did."""
+    return "" if given in ("0", None) else " Nothing has ever read it, and it is gone: leave it away"
+
+
+GONE = {"model.projector": _projector}
+"""Settings of older versions: from a text to why it is refused, or to nothing if it changes nothing"""
+
+__all__ = ["changed", "differences", "from_yaml", "load", "presets", "to_yaml"]
 
 
 def presets() -> list[str]:
@@ -51,24 +55,43 @@ def load(preset: str | None = None, file: str | Path | None = None, overrides: S
         ...
     jepa.errors.ConfigError: there is no setting 'optim.lrr'. Did you mean 'optim.lr'?
     """
-    if isinstance(overrides, str | Mapping):
-        raise ConfigError(f"overrides={overrides!r}: give a list of texts key=value, such as ['optim.lr=0.001']")
-    layers: list[tuple[str, Mapping[str, Any]]] = []
+    values = {key: field.default for key, field in fields().items()}
     if preset is not None:
         if preset not in presets():
             known = f"Presets: {', '.join(presets())}"
-            raise ConfigError(f"there is no preset {preset!r}.{did_you_mean(preset, presets())} {known}")
+            raise ConfigError(f"there is no preset {shown(preset)!r}.{did_you_mean(preset, presets())} {known}")
         text = (_preset_folder() / f"{preset}.yaml").read_text("utf-8")
-        layers.append((f"preset {preset}: ", _flat(_parse(text, f"preset {preset}"))))
+        values |= _layer(_flat(parse(text, f"preset {preset}")), f"preset {preset}: ")
     if file is not None:
-        layers.append((f"{file}: ", spelled_out(_flat(_parse(_read(Path(file)), str(file))))))
+        source = f"{shown(str(file))}: "
+        values |= _layer(spelled_out(_flat(read(file), source=source), source), source)
+    config = _nested(values)
+    return changed(config, overrides) if overrides else _checked(config)
+
+
+def changed(config: Config, overrides: Sequence[str]) -> Config:
+    """Return a configuration with some settings changed ("optim.lr=0.001"); raises ConfigError as `load` does.
+
+    >>> changed(Config(), ["data.root=/x/Photos #1"]).data.root
+    '/x/Photos #1'
+    """
+    if isinstance(overrides, str | Mapping):
+        raise ConfigError(f"overrides={overrides!r}: give a list of texts key=value, such as ['optim.lr=0.001']")
+    values = {key: value_of(config, key) for key in fields()}
     for item in overrides:
         key, equals, text = item.partition("=")
         if not equals:
-            meant = f" Did you mean data.root={item}?" if Path(item).exists() or "/" in item else ""
-            raise ConfigError(f"{item!r} is no setting: write key=value, such as optim.lr=0.001.{meant}")
-        layers.append(("", {key: _parse_value(key, text)}))
-    return _build(layers)
+            meant = f" Did you mean data.root={shown(item)}?" if "/" in item or _exists(item) else ""
+            raise ConfigError(f"{shown(item)!r} is no setting: write key=value, such as optim.lr=0.001.{meant}")
+        values |= _layer({key: text})
+    return _checked(_nested(values))
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def from_yaml(path: str | Path) -> Config:
@@ -76,75 +99,56 @@ def from_yaml(path: str | Path) -> Config:
     return load(file=path)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration file {path} cannot be read: {error}") from None
-
-
-def _parse(text: str, source: str) -> Mapping[str, Any]:
-    try:
-        tree = OmegaConf.to_container(OmegaConf.create(text), resolve=True)
-    except (yaml.YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{source} must hold settings as 'key: value' lines, not a list")
-    return typing.cast(Mapping[str, Any], tree)
-
-
-def _parse_value(key: str, text: str) -> Any:
-    try:
-        container = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={text}"]), resolve=True)
-    except (yaml.YAMLError, OmegaConfBaseException):
-        raise ConfigError(f"{key}={text}: the value cannot be read; lists are written [1, 2]") from None
-    return typing.cast(dict[str, Any], container)["value"]
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(tree: Mapping[str, Any], prefix: str = "", source: str = "") -> dict[str, Any]:
+    """Return {full key: given}; a group with nothing below it says nothing."""
     flat: dict[str, Any] = {}
     for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif not (value is None and name in _GROUPS):  # a group with nothing below it
-            flat[f"{prefix}{name}"] = value
+        if value is None and name in _GROUPS:
+            continue
+        inner = _flat(value, f"{prefix}{name}.", source) if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+        if twice := flat.keys() & inner.keys():
+            raise ConfigError(f"{source}{shown(min(twice))} is set twice")
+        flat |= inner
     return flat
 
 
-def _build(layers: Sequence[tuple[str, Mapping[str, Any]]]) -> Config:
-    known = fields()
-    tree = OmegaConf.structured(Config)
-    for node in (tree, *(tree[name] for name in _GROUPS)):
-        OmegaConf.set_readonly(node, False)  # frozen dataclasses arrive read-only
-    for source, key, given in ((source, key, given) for source, layer in layers for key, given in layer.items()):
+def _layer(given: Mapping[str, Any], source: str = "") -> dict[str, Any]:
+    """Return the values of settings that are given as texts."""
+    known, values = fields(), {}
+    for key, text in given.items():
         if key in _GROUPS:
             names = ", ".join(k for k in known if k.startswith(f"{key}."))
             raise ConfigError(f"{source}{key} is a group of settings; set one of them: {names}")
+        if key in GONE and not GONE[key](text):
+            continue
         if key not in known:
-            raise ConfigError(f"{source}there is no setting {key!r}.{did_you_mean(key, known) or _LISTED}")
-        field, value = known[key], given
-        if value is None and (field.type is str or "" in typing.get_args(field.type)):
-            value = ""  # `data.root=` on the command line
-        if isinstance(field.default, tuple) or typing.get_origin(field.type) is types.UnionType:
-            value = _as_list(value)
+            why = GONE[key](text) if key in GONE else did_you_mean(key[:100], known) or _LISTED
+            raise ConfigError(f"{source}there is no setting {shown(key)!r}.{why}")
         try:
-            OmegaConf.update(tree, key, value)
-        except (OmegaConfBaseException, ValueError):
-            raise ConfigError(f"{source}{key}={_show(given)}: expected {field.expected()}") from None
-    config = typing.cast(Config, OmegaConf.to_object(tree))
+            values[key] = converted(known[key], text)
+        except ValueError:
+            raise ConfigError(f"{source}{key}={_show(text)}: expected {known[key].expected()}") from None
+    return values
+
+
+def _nested(values: Mapping[str, Any]) -> Config:
+    """Return the configuration that has these values, by full key."""
+    groups: dict[str, dict[str, Any]] = {name: {} for name in _GROUPS}
+    top: dict[str, Any] = {}
+    for key, value in values.items():
+        group, _, name = key.rpartition(".")
+        (groups[group] if group else top)[name] = value
+    kinds = typing.get_type_hints(Config)
+    return Config(**top, **{name: kinds[name](**inner) for name, inner in groups.items()})
+
+
+def _checked(config: Config) -> Config:
     check(config)
     return config
 
 
-def _as_list(value: Any) -> Any:
-    """Read '0.8,0.9' and '(0.8, 0.9)' as lists too: brackets mean something to some shells."""
-    if isinstance(value, str) and re.fullmatch(r"[\d\s.,()e+-]+", value):
-        return [part.strip() for part in value.strip("()").split(",") if part.strip()]
-    return value
-
-
-def _show(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _show(given: Any) -> str:
+    return shown("null" if given is None else f"[{', '.join(map(_show, given))}]" if isinstance(given, list) else given)
 
 
 def to_yaml(config: Config, *, comments: bool = False) -> str:
@@ -165,7 +169,7 @@ def _lines(group: Any, prefix: str, docs: Mapping[str, str]) -> Iterator[str]:
             yield f"{indent}{item.name}:"
             yield from _lines(value, key + ".", docs)
         else:
-            line = f"{indent}{item.name}: {json.dumps(value, ensure_ascii=False)}"  # JSON is YAML
+            line = f"{indent}{item.name}: {written(value)}"
             yield f"{line:<40}  # {docs[key]}" if key in docs else line
 
 

@@ -102,7 +102,6 @@ _RULES: dict[str, Rule] = {
     "model.predictor_depth": _at_least(0),
     "model.ema_start": _PROBABILITY,
     "model.ema_end": _PROBABILITY,
-    "model.projector": _at_least(0),
     "loss.temperature": _POSITIVE,
     "loss.invariance": _NOT_NEGATIVE,
     "loss.variance": _NOT_NEGATIVE,

@@ -120,8 +120,6 @@ class JEPAConfig:
     """the same at the end of training"""
     ema_schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """way from ema_start to ema_end"""
-    projector: int = 0
-    """width of an MLP between the encoders and the loss; 0: none"""
 
 
 @dataclass(frozen=True)

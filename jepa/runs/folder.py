@@ -24,7 +24,7 @@ PACKAGES = (
     "numpy",
     "pillow",
     "matplotlib",
-    "omegaconf",
+    "pyyaml",
     "safetensors",
     "scikit-learn",
     "cupy-cuda12x",

@@ -1,0 +1,117 @@
+"""From a text to the value of a setting, by the setting's type; and back to a text that YAML reads as the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import types
+import typing
+from typing import Any
+
+from jepa.config.fields import Field
+
+__all__ = ["converted", "is_text", "matches", "written"]
+
+PATHS = ("data.root", "data.eval_root")  # where ~ is the home folder
+WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+NOTHING = ("", "null", "none", "~")
+WHOLE = re.compile(r"[+-]?[0-9][0-9_]{0,29}")
+NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*([eE][+-]?[0-9]+)?|\.[0-9_]+([eE][+-]?[0-9]+)?|\.?(inf|nan|infinity))")
+
+
+def is_text(field: Field) -> bool:
+    """Whether a setting is free text, which is taken as it stands."""
+    return field.type is str
+
+
+def converted(field: Field, given: Any) -> Any:
+    """Return the value that a text, a list of texts or None (null in a file) means for a setting.
+
+    Raises ValueError if it means none.
+
+    >>> from jepa.config.fields import fields
+    >>> converted(fields()["optim.betas"], "(0.8, 0.9)"), converted(fields()["data.root"], "1e3 # [a]")
+    ((0.8, 0.9), '1e3 # [a]')
+    """
+    value = _converted(field.type, given)
+    return os.path.expanduser(value) if field.key in PATHS else value
+
+
+def _converted(kind: Any, given: Any) -> Any:
+    options = typing.get_args(kind)
+    if typing.get_origin(kind) is types.UnionType:  # a kind, or null
+        nothing = given is None or (isinstance(given, str) and _word(given) in NOTHING)
+        return None if nothing else _converted(options[0], given)
+    if typing.get_origin(kind) is tuple:
+        parts = given if isinstance(given, list) else _parts(given)
+        if Ellipsis not in options and len(parts) != len(options):
+            raise ValueError
+        return tuple(_converted(options[0], part) for part in parts)
+    if options or kind is str:  # one of some texts, or any
+        text = "" if given is None else given
+        text = text.strip() if options and isinstance(text, str) else text
+        text = "" if "" in options and _word(text) in NOTHING else text
+        if not isinstance(text, str) or (options and text not in options):
+            raise ValueError
+        return text
+    word = _word(given)
+    if kind is bool:
+        return WORDS[word] if word in WORDS else _no_value()
+    pattern = WHOLE if kind is int else NUMBER
+    if not pattern.fullmatch(word):
+        raise ValueError
+    return int(word) if kind is int else float(word.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _no_value() -> typing.NoReturn:
+    raise ValueError
+
+
+def _word(given: Any) -> str:
+    if given is None:
+        return ""
+    return given.strip().lower() if isinstance(given, str) else _no_value()
+
+
+def _parts(given: Any) -> list[str]:
+    """Split '[0.8, 0.9]', '(0.8, 0.9)' or '0.8,0.9': brackets mean something to some shells."""
+    text = given.strip() if isinstance(given, str) else _no_value()
+    if text[:1] + text[-1:] in ("[]", "()"):
+        text = text[1:-1]
+    parts = [part.strip() for part in text.split(",")]
+    return parts[:-1] if parts[-1] == "" else parts
+
+
+def matches(kind: Any, value: Any) -> bool:
+    """Whether a value is of a setting's type.
+
+    >>> matches(float, 1), matches(int, True), matches(tuple[float, float], (1, 2))
+    (True, False, True)
+    """
+    options = typing.get_args(kind)
+    if typing.get_origin(kind) is types.UnionType:
+        return value is None or matches(options[0], value)
+    if typing.get_origin(kind) is tuple:
+        fits = isinstance(value, tuple | list) and (Ellipsis in options or len(value) == len(options))
+        return fits and all(matches(options[0], part) for part in value)
+    if options:
+        return isinstance(value, str) and value in options
+    number = int if kind is int else (int, float)
+    return isinstance(value, number if kind in (int, float) else kind) and (kind is bool or not isinstance(value, bool))
+
+
+def written(value: Any) -> str:
+    r"""Return a value as YAML: as JSON, but for characters in a text that JSON leaves alone and YAML does not.
+
+    >>> written((1.0, 2.5)), written("a b # \x85")
+    ('[1.0, 2.5]', '"a b # \\x85"')
+    """
+    if not isinstance(value, str) or value.isprintable():
+        return json.dumps(value, ensure_ascii=False)
+    return '"' + "".join(json.dumps(c, ensure_ascii=False)[1:-1] if c.isprintable() else _escape(c) for c in value) + '"'
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
