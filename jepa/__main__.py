@@ -54,7 +54,7 @@ def set_threads(argv: Sequence[str]) -> None:
         flag, equals, value = word.partition("=")
         if flag == "--threads":
             count = value if equals else following
-    if count is None or not count.isdecimal() or int(count) < 1:
+    if count is None or not count.isdecimal() or len(count) > 3 or int(count) < 1:
         return  # nothing asked, or nothing that makes sense: the verb's parser answers that
     for name in THREAD_VARIABLES:
         os.environ[name] = count

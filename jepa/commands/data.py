@@ -17,8 +17,12 @@ def make(words: Sequence[str]) -> int:
     parser.add_argument("which", choices=["shapes", "digits", "digits-clutter"])
     parser.add_argument("--out", type=place, metavar="DIR", help="folder to write (default: data/WHICH)")
     parser.add_argument("--count", type=whole(1), metavar="N", help="images (default: 5000; digits: all 1797)")
-    parser.add_argument("--size", type=whole(8), default=32, metavar="PIXELS", help="side of an image (default: 32)")
-    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="another seed, other images (default: 0)")
+    parser.add_argument(
+        "--size", type=whole(8, 2048), default=32, metavar="PIXELS", help="side of an image (default: 32)"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0, 2**64 - 1), default=0, metavar="N", help="another seed, other images (default: 0)"
+    )
     args = parser.parse_intermixed_args(words)
     from jepa.data import digits, shapes
 

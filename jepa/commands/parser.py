@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 from jepa.config import Config, load
+from jepa.config.reading import shown
 from jepa.errors import JEPAError
 
 __all__ = ["Parser", "configured", "place", "whole"]
@@ -20,7 +22,12 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, verb: str, description: str) -> None:
         super().__init__(f"python -m jepa {verb}", description=description, allow_abbrev=False)
-        self.add_argument("--threads", type=whole(1), metavar="N", help="threads of matrix products (default: 1)")
+        self.add_argument(
+            "--threads",
+            type=whole(1, 256),
+            metavar="N",
+            help="threads that compute (default: as many as there are cores, at most 4; or what OMP_NUM_THREADS says)",
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raise with a guess at what an unknown option was to be."""
@@ -41,24 +48,31 @@ class Parser(argparse.ArgumentParser):
             "--preset", metavar="NAME", help="start from these settings (`python -m jepa config --presets`)"
         )
         self.add_argument("--config", type=place, metavar="FILE", help="settings from a YAML file, over the preset's")
-        self.add_argument("--seed", type=whole(0), metavar="N", help="the same as seed=N")
+        self.add_argument("--seed", type=whole(0, 2**64 - 1), metavar="N", help="the same as seed=N")
         self.add_argument("settings", nargs="*", metavar="key=value", help="single settings, over all others")
         return self.with_device()
 
 
 def place(word: str) -> Path:
-    """Convert a word to a path; an empty one, of an empty variable in a script, would mean the working directory."""
+    """Convert a word to a path, ~ to the home folder.
+
+    An empty word, of an empty variable in a script, would mean the working directory.
+    """
     if not word.strip():
         raise argparse.ArgumentTypeError("an empty word is no path")
-    return Path(word)
+    if "\0" in word:
+        raise argparse.ArgumentTypeError("a path has no zero in it")
+    return Path(os.path.expanduser(word))
 
 
-def whole(least: int) -> Callable[[str], int]:
-    """Return what converts a word to a whole number that is `least` or more."""
+def whole(least: int, most: int = 1_000_000) -> Callable[[str], int]:
+    """Return what converts a word to a whole number from `least` to `most`."""
 
     def convert(word: str) -> int:
-        if not word.isdecimal() or int(word) < least:
-            raise argparse.ArgumentTypeError(f"{word!r} is not a whole number of {least} or more")
+        if not re.fullmatch("[0-9]{1,20}", word) or int(word) < least:
+            raise argparse.ArgumentTypeError(f"{shown(word)!r} is not a whole number of {least} or more")
+        if int(word) > most:
+            raise argparse.ArgumentTypeError(f"{word} is more than {most:,}")
         return int(word)
 
     return convert

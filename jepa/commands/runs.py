@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jepa.commands.parser import Parser, configured, place
+from jepa.config import fields
 
 __all__ = ["demo", "embed", "evaluate", "plot", "train"]
 
@@ -61,7 +62,7 @@ def train(words: Sequence[str]) -> int:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
     args = parser.parse_intermixed_args(words)
-    if args.resume and "=" in args.resume:  # `--resume key=value`: the setting was not meant as the folder
+    if args.resume and args.resume.partition("=")[0] in fields():  # `--resume key=value`: a setting, not the folder
         args.settings.insert(0, args.resume)
         args.resume = ""
     resume: bool | Path = args.resume is not None
@@ -69,7 +70,7 @@ def train(words: Sequence[str]) -> int:
     if resume and (args.resume or args.out is not None):
         from jepa.runs.folder import find_run
 
-        args.out, checkpoint = find_run(Path(args.resume or args.out), args.out)
+        args.out, checkpoint = find_run(place(args.resume) if args.resume else args.out, args.out)
         resume, earlier = checkpoint or True, args.out / "config.yaml"
     config = configured(args, file=earlier)
 

@@ -59,14 +59,19 @@ def load(preset: str | None = None, file: str | Path | None = None, overrides: S
     if preset is not None:
         if preset not in presets():
             known = f"Presets: {', '.join(presets())}"
-            raise ConfigError(f"there is no preset {shown(preset)!r}.{did_you_mean(preset, presets())} {known}")
+            raise ConfigError(f"there is no preset {shown(preset)!r}.{did_you_mean(preset[:100], presets())} {known}")
         text = (_preset_folder() / f"{preset}.yaml").read_text("utf-8")
         values |= _layer(_flat(parse(text, f"preset {preset}")), f"preset {preset}: ")
-    if file is not None:
-        source = f"{shown(str(file))}: "
-        values |= _layer(spelled_out(_flat(read(file), source=source), source), source)
-    config = _nested(values)
-    return changed(config, overrides) if overrides else _checked(config)
+    if file is None:
+        return changed(_nested(values), overrides)
+    source = f"{shown(file)}: "
+    values |= (given := _layer(spelled_out(_flat(read(file), source=source), source), source))
+    try:
+        return changed(_nested(values), overrides)
+    except ConfigError as error:
+        said = [item.partition("=")[0] for item in overrides if isinstance(item, str)]
+        at_fault = any(f"{key}=" in str(error) for key in given if key not in said)
+        raise ConfigError(f"{source if at_fault else ''}{error}") from None
 
 
 def changed(config: Config, overrides: Sequence[str]) -> Config:
@@ -79,12 +84,16 @@ def changed(config: Config, overrides: Sequence[str]) -> Config:
         raise ConfigError(f"overrides={overrides!r}: give a list of texts key=value, such as ['optim.lr=0.001']")
     values = {key: value_of(config, key) for key in fields()}
     for item in overrides:
+        if not isinstance(item, str):
+            raise ConfigError(f"overrides has {shown(repr(item))}: give texts key=value, such as 'optim.lr=0.001'")
         key, equals, text = item.partition("=")
         if not equals:
             meant = f" Did you mean data.root={shown(item)}?" if "/" in item or _exists(item) else ""
             raise ConfigError(f"{shown(item)!r} is no setting: write key=value, such as optim.lr=0.001.{meant}")
         values |= _layer({key: text})
-    return _checked(_nested(values))
+    config = _nested(values)
+    check(config)
+    return config
 
 
 def _exists(word: str) -> bool:
@@ -140,11 +149,6 @@ def _nested(values: Mapping[str, Any]) -> Config:
         (groups[group] if group else top)[name] = value
     kinds = typing.get_type_hints(Config)
     return Config(**top, **{name: kinds[name](**inner) for name, inner in groups.items()})
-
-
-def _checked(config: Config) -> Config:
-    check(config)
-    return config
 
 
 def _show(given: Any) -> str:

@@ -1,4 +1,4 @@
-"""The one door that YAML comes in by: plain text, lists and mappings, nothing that is executed, filled in or unfolded."""
+"""The one door that YAML comes in by: texts, lists and mappings; nothing is executed, filled in or unfolded."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from jepa.errors import ConfigError
+from jepa.text import printable, shortened
 
 __all__ = ["parse", "read", "shown"]
 
@@ -44,12 +45,12 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
-    """Return YAML as mappings and lists of texts, each as it stands there, and None for what is empty or null.
+    r"""Return YAML as mappings and lists of texts, each as it stands there, and None for what is empty or null.
 
     What a text means is decided by the setting it is for. So nothing is guessed (`yes`, `1e3`, `12:30`), and ${...} is
     text. An alias stands for what its anchor names. Raises ConfigError that names the source and the line.
 
-    >>> parse("optim: {lr: 1e-3}\\ndata: {root: a b, make: ~}", "file")
+    >>> parse("optim: {lr: 1e-3}\ndata: {root: a b, make: ~}", "file")
     {'optim': {'lr': '1e-3'}, 'data': {'root': 'a b', 'make': None}}
     """
     try:
@@ -73,7 +74,7 @@ def _tree(text: str) -> Any:
     root = _Open([], None)
     stack, anchors, documents = [root], dict[str, tuple[Any, int]](), 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = f"line {event.start_mark.line + 1}"
+        line = f"line {event.start_mark.line + 1 if event.start_mark else 1}"
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -87,7 +88,7 @@ def _tree(text: str) -> Any:
             if event.anchor not in anchors:
                 raise _Refused(f"{line}: *{shown(event.anchor)} has no &{shown(event.anchor)} before it")
             stack[-1].put(*anchors[event.anchor], line)
-        elif isinstance(event, yaml.NodeEvent):
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             if event.tag not in (None, "!"):
                 raise _Refused(f"{line}: the tag {shown(event.tag)} means nothing here; write the value alone")
             if isinstance(event, yaml.ScalarEvent):
@@ -126,11 +127,9 @@ class _Open:
 
 
 def shown(text: object) -> str:
-    """Return a text so that it can stand in a sentence: on one line, no control characters, not too long.
+    r"""Return a text so that it can stand in a sentence: on one line, no control characters, not too long.
 
-    >>> shown("a\\nb"), len(shown("x" * 5000))
-    ('a\\\\nb', 103)
+    >>> shown("a\nb"), len(shown("x" * 5000)) < 150
+    ('a\\nb', True)
     """
-    said = text if isinstance(text, str) else str(text)
-    said = said[:LONGEST] + "..." if len(said) > LONGEST else said
-    return said if said.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in said)
+    return shortened(printable(str(text)), LONGEST)

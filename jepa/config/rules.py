@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from jepa.config.encoder_rules import encoder_problems
-from jepa.config.fields import value_of
+from jepa.config.fields import fields, value_of
 from jepa.config.masked_rules import masked_problems
+from jepa.config.reading import shown
 from jepa.config.schema import Config, RegionConfig
+from jepa.config.values import matches
 from jepa.errors import ConfigError
 
 __all__ = ["check"]
@@ -18,38 +19,59 @@ __all__ = ["check"]
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _at_least(low: int) -> Rule:
-    return (lambda v: v >= low), f"must be at least {low}"
+def _between(low: float, high: float) -> Rule:
+    return (lambda v: low <= v <= high), f"must be at least {_said(low)} and at most {_said(high)}"
+
+
+def _said(limit: float) -> str:
+    return f"{limit:,}" if isinstance(limit, int) and limit < 2**31 else f"{limit:g}"
 
 
 def _pattern(regex: str, text: str) -> Rule:
     return (lambda v: re.fullmatch(regex, v) is not None), text
 
 
-def _each(rule: Rule) -> Rule:
+def _each(rule: Rule, most: int = 64) -> Rule:
     test, text = rule
-    return (lambda values: len(values) > 0 and all(test(v) for v in values)), f"needs one value or more; each {text}"
+    return (lambda v: 0 < len(v) <= most and all(test(x) for x in v)), f"needs 1 to {most} values; each {text}"
 
 
-_POSITIVE: Rule = (lambda v: 0 < v < math.inf), "must be a finite number larger than 0"
-_NOT_NEGATIVE: Rule = (lambda v: 0 <= v < math.inf), "must be a finite number, 0 or more"
+def _range(low: float, high: float, *, above: bool = False) -> Rule:
+    """Return the rule of [smallest, largest]; above: `low` itself is too small."""
+    sign = "<" if above else "<="
+    text = f"must be [smallest, largest] with {low:g} {sign} smallest <= largest <= {high:g}"
+    return (lambda v: (low < v[0] if above else low <= v[0]) and v[0] <= v[1] <= high), text
+
+
+COUNT = 10**9  # of what is gone through one by one: more is no number that was meant
+_TIMES, _OR_NONE = _between(1, COUNT), _between(0, COUNT)
+_WIDTH, _DEPTH = _between(1, 16_384), _between(1, 256)
+_SIDE = _between(4, 2048)
+_WEIGHT = _between(0, 1_000_000)
 _PROBABILITY: Rule = (lambda v: 0 <= v <= 1), "must lie between 0 and 1"
 _MOMENTUM: Rule = (lambda v: 0 <= v < 1), "must be at least 0 and less than 1"
-_AREAS: Rule = (lambda v: 0 < v[0] <= v[1] <= 1), "must be [smallest, largest] with 0 < smallest <= largest <= 1"
-_SHARES: Rule = (lambda v: 0 <= v[0] <= v[1] <= 1), "must be [smallest, largest] with 0 <= smallest <= largest <= 1"
-_RATIOS: Rule = (lambda v: 0 < v[0] <= v[1] < math.inf), "must be [smallest, largest] with 0 < smallest <= largest"
+_RATE: Rule = (lambda v: 0 < v <= COUNT), f"must be larger than 0 and at most {COUNT:g}"
+_DECAY = _between(0, 1_000_000)
+_FINITE: Rule = (lambda v: abs(v) <= 1000), "must lie between -1000 and 1000"
+_DEVIATION: Rule = (lambda v: 1e-4 <= v <= 1000), "must lie between 0.0001 and 1000"
+_AREAS, _SHARES = _range(0, 1, above=True), _range(0, 1)
+_ASPECTS = _range(0.01, 100)
+_PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] with 0 < smallest <= largest < 1"
 
 _RULES: dict[str, Rule] = {
-    "name": _pattern(r"\w[\w.-]*", "must be a folder name: letters, digits, - _ ."),
-    "seed": _at_least(0),
-    "device": _pattern(r"auto|cpu|cuda(:\d+)?", "must be auto, cpu, cuda, or cuda:0, cuda:1, ..."),
-    "data.count": _at_least(0),
+    "name": _pattern(r"\w[\w.-]{0,99}", "must be a folder name: at most 100 letters, digits, - _ ."),
+    "seed": _between(0, 2**64 - 1),
+    "device": _pattern(r"auto|cpu|cuda(:\d{1,3})?", "must be auto, cpu, cuda, or cuda:0, cuda:1, ..."),
+    "data.root": _pattern(r"[^\0]*", "must be the name of a folder"),
+    "data.eval_root": _pattern(r"[^\0]*", "must be the name of a folder"),
+    "data.count": _between(0, 1_000_000),
     "data.validation": (lambda v: 0 < v < 1, "must lie between 0 and 1, both excluded"),
     "data.channels": (lambda v: v in (1, 3), "must be 1 (grey) or 3 (colour)"),
-    "data.std": _each(_POSITIVE),
-    "data.limit": _at_least(0),
-    "data.prefetch": _at_least(0),
-    "data.threads": _at_least(1),
+    "data.mean": _each(_FINITE, 3),
+    "data.std": _each(_DEVIATION, 3),
+    "data.limit": _OR_NONE,
+    "data.prefetch": _between(0, 1024),
+    "data.threads": _between(1, 256),
     "augment.flip": _PROBABILITY,
     "augment.vertical_flip": _PROBABILITY,
     "augment.jitter": (
@@ -59,72 +81,80 @@ _RULES: dict[str, Rule] = {
     "augment.jitter_p": _PROBABILITY,
     "augment.grayscale": _PROBABILITY,
     "augment.invert": _PROBABILITY,
+    "augment.crop": _AREAS,
     "regions.context_scale": _AREAS,
     "regions.target_scale": _AREAS,
-    "regions.aspect": _RATIOS,
-    "regions.targets": _at_least(1),
+    "regions.aspect": _ASPECTS,
+    "regions.targets": _between(1, 64),
     "regions.overlap": _SHARES,
     "regions.fill": _PROBABILITY,
     "regions.context_scale_end": _AREAS,
     "regions.target_scale_end": _AREAS,
     "regions.overlap_end": _SHARES,
-    "augment.crop": _AREAS,
-    "vit.patch_size": _at_least(1),
-    "vit.dim": _at_least(4),
-    "vit.depth": _at_least(1),
-    "vit.heads": _at_least(1),
-    "vit.mlp_ratio": _POSITIVE,
+    "vit.patch_size": _between(1, 2048),
+    "vit.dim": _between(4, 16_384),
+    "vit.depth": _DEPTH,
+    "vit.heads": _WIDTH,
+    "vit.mlp_ratio": (lambda v: 0.01 <= v <= 64, "must lie between 0.01 and 64"),
     "vit.drop_path": _MOMENTUM,
-    "vit.predictor_dim": _at_least(4),
-    "vit.predictor_depth": _at_least(1),
-    "vit.predictor_heads": _at_least(1),
+    "vit.predictor_dim": _between(4, 16_384),
+    "vit.predictor_depth": _DEPTH,
+    "vit.predictor_heads": _WIDTH,
     "masks.context_scale": _AREAS,
     "masks.target_scale": _AREAS,
-    "masks.aspect": _RATIOS,
-    "masks.ratio": (lambda v: 0 < v[0] <= v[1] < 1, "must be [smallest, largest] with 0 < smallest <= largest < 1"),
-    "masks.contexts": _at_least(1),
-    "masks.targets": _at_least(1),
-    "masks.min_keep": _at_least(1),
+    "masks.aspect": _ASPECTS,
+    "masks.ratio": _PARTS,
+    "masks.contexts": _between(1, 64),
+    "masks.targets": _between(1, 64),
+    "masks.min_keep": _between(1, 1_000_000),
     "masks.context_scale_end": _AREAS,
     "masks.target_scale_end": _AREAS,
-    "masks.ratio_end": (lambda v: 0 < v[0] <= v[1] < 1, "must be [smallest, largest] with 0 < smallest <= largest < 1"),
+    "masks.ratio_end": _PARTS,
     "hierarchy.levels": (lambda v: 2 <= v <= 4, "must be 2, 3 or 4: patches, then groups of 2x2, 4x4, 8x8 of them"),
-    "hierarchy.weights": _each(_NOT_NEGATIVE),
-    "evaluation.every": _at_least(0),
-    "evaluation.online_images": _at_least(2),
-    "optim.weight_decay_end": _NOT_NEGATIVE,
-    "model.image_size": _at_least(4),
+    "hierarchy.weights": _each(_WEIGHT),
+    "model.image_size": _SIDE,
     "model.channels": (lambda v: v in (1, 3), "must be 1 (grey) or 3 (colour)"),
-    "model.target_size": _at_least(4),
-    "model.widths": _each(_at_least(1)),
-    "model.embedding_dim": _at_least(2),
-    "model.predictor_width": _at_least(1),
-    "model.predictor_depth": _at_least(0),
+    "model.target_size": _SIDE,
+    "model.widths": _each(_WIDTH),
+    "model.embedding_dim": _between(2, 16_384),
+    "model.predictor_width": _WIDTH,
+    "model.predictor_depth": _between(0, 256),
     "model.ema_start": _PROBABILITY,
     "model.ema_end": _PROBABILITY,
-    "loss.temperature": _POSITIVE,
-    "loss.invariance": _NOT_NEGATIVE,
-    "loss.variance": _NOT_NEGATIVE,
-    "loss.covariance": _NOT_NEGATIVE,
-    "optim.lr": _POSITIVE,
+    "loss.temperature": (lambda v: 1e-4 <= v <= 1e4, "must lie between 0.0001 and 10000"),
+    "loss.invariance": _WEIGHT,
+    "loss.variance": _WEIGHT,
+    "loss.covariance": _WEIGHT,
+    "optim.lr": _RATE,
     "optim.betas": (lambda v: all(0 <= x < 1 for x in v), "must be two numbers, each at least 0 and less than 1"),
-    "optim.weight_decay": _NOT_NEGATIVE,
-    "optim.warmup_steps": _at_least(0),
-    "optim.final_lr": _NOT_NEGATIVE,
-    "optim.clip": _NOT_NEGATIVE,
+    "optim.weight_decay": _DECAY,
+    "optim.weight_decay_end": _DECAY,
+    "optim.warmup_steps": _OR_NONE,
+    "optim.final_lr": _between(0, COUNT),
+    "optim.clip": _between(0, COUNT),
     "optim.momentum": _MOMENTUM,
-    "train.epochs": _at_least(1),
-    "train.max_steps": _at_least(0),
-    "train.batch_size": _at_least(2),
-    "train.accumulate": _at_least(1),
-    "train.log_every": _at_least(1),
-    "train.checkpoint_every": _at_least(0),
-    "train.keep": _at_least(0),
-    "evaluation.k": _at_least(1),
-    "evaluation.C": _each(_POSITIVE),
-    "evaluation.random_seeds": _at_least(1),
-    "evaluation.max_images": _at_least(0),
+    "train.epochs": _TIMES,
+    "train.max_steps": _OR_NONE,
+    "train.batch_size": _between(2, COUNT),
+    "train.accumulate": _TIMES,
+    "train.log_every": _TIMES,
+    "train.checkpoint_every": _OR_NONE,
+    "train.keep": _OR_NONE,
+    "evaluation.k": _TIMES,
+    "evaluation.C": _each((lambda v: 1e-12 <= v <= 1e12, "must lie between 1e-12 and 1e12")),
+    "evaluation.random_seeds": _between(1, 1000),
+    "evaluation.max_images": _OR_NONE,
+    "evaluation.every": _OR_NONE,
+    "evaluation.online_images": _between(2, COUNT),
 }
+"""What each number and each free text must be by itself; every one has a rule, so that no value is too much for us."""
+
+
+def _mistyped(config: Config) -> Iterator[str]:
+    for key, field in fields().items():
+        value = value_of(config, key)
+        if not matches(field.type, value):
+            yield f"{key}={shown(repr(value))}: expected {field.expected()}"
 
 
 def _problems(config: Config) -> Iterator[str]:
@@ -177,7 +207,7 @@ def _region_problems(r: RegionConfig) -> Iterator[str]:
 
 
 def _show(value: Any) -> str:
-    return str(list(value)) if isinstance(value, tuple) else str(value)
+    return shown(list(value) if isinstance(value, tuple) else value)
 
 
 def check(config: Config) -> None:
@@ -188,8 +218,8 @@ def check(config: Config) -> None:
     >>> check(Config(train=TrainConfig(epochs=0)))
     Traceback (most recent call last):
         ...
-    jepa.errors.ConfigError: train.epochs=0: must be at least 1
+    jepa.errors.ConfigError: train.epochs=0: must be at least 1 and at most 1,000,000,000
     """
-    problems = list(_problems(config))
+    problems = list(_mistyped(config)) or list(_problems(config))
     if problems:
         raise ConfigError("; ".join(problems))

@@ -17,7 +17,9 @@ PATHS = ("data.root", "data.eval_root")  # where ~ is the home folder
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("", "null", "none", "~")
 WHOLE = re.compile(r"[+-]?[0-9][0-9_]{0,29}")
-NUMBER = re.compile(r"[+-]?([0-9][0-9_]*\.?[0-9_]*([eE][+-]?[0-9]+)?|\.[0-9_]+([eE][+-]?[0-9]+)?|\.?(inf|nan|infinity))")
+NUMBER = re.compile(
+    r"[+-]?([0-9][0-9_]*\.?[0-9_]*([eE][+-]?[0-9]+)?|\.[0-9_]+([eE][+-]?[0-9]+)?|\.?(inf|nan|infinity))"
+)
 
 
 def is_text(field: Field) -> bool:
@@ -109,7 +111,9 @@ def written(value: Any) -> str:
     """
     if not isinstance(value, str) or value.isprintable():
         return json.dumps(value, ensure_ascii=False)
-    return '"' + "".join(json.dumps(c, ensure_ascii=False)[1:-1] if c.isprintable() else _escape(c) for c in value) + '"'
+    return (
+        '"' + "".join(json.dumps(c, ensure_ascii=False)[1:-1] if c.isprintable() else _escape(c) for c in value) + '"'
+    )
 
 
 def _escape(character: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jepa.__main__ import VERBS, main, set_threads
+from jepa.__main__ import MOST, VERBS, main, set_threads
 from jepa.config import Config, from_yaml, load, to_yaml
 from jepa.errors import JEPAError
 
@@ -153,6 +153,22 @@ def test_resume_takes_the_settings_of_the_run(api: Calls, words: list[str], resu
     }
 
 
+def test_a_tilde_is_the_home_folder_in_every_option(
+    api: Calls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    a_run(tmp_path / "runs=1", load("digits"), ["train"])
+    (tmp_path / "c.yaml").write_text("seed: 3")
+    assert main(["train", "data.root=~/photos", "--config", "~/c.yaml", "--out=~/out"]) == 0
+    assert main(["train", "--resume", "~/runs=1"]) == 0
+    assert main(["eval", "~/runs=1", "--data", "~/photos"]) == 0
+    assert main(["embed", "~/runs=1", "--data", "~/photos", "--out", "~/e.npz"]) == 0
+    first, again, evaluation, embedding = (call for _, call in api)
+    assert (first["config"].data.root, first["config"].seed) == (f"{tmp_path}/photos", 3)
+    assert (first["out"], again["out"]) == (tmp_path / "out", tmp_path / "runs=1")
+    assert evaluation["data"] == embedding["data"] == tmp_path / "photos" and embedding["out"] == tmp_path / "e.npz"
+
+
 def test_of_many_runs_five_are_named(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(9):
         a_run(Path(f"runs/{i}"), load("digits"), ["train"])
@@ -246,6 +262,8 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["train", "--preset", "dmeo"], "Did you mean 'demo'?"),
         (["train", "--config", "none.yaml"], "none.yaml"),
         (["train", "--threads", "0"], "'0' is not a whole number of 1 or more"),
+        (["train", "--threads", "1000"], "1000 is more than 256"),
+        (["train", "--threads", "9" * 5000], "is not a whole number"),
         (["train", "--seed", "x"], "'x' is not a whole number"),
         (["train", "--seed"], "--seed"),
         (["train", "--device", "gpu"], "cuda:0"),
@@ -341,6 +359,12 @@ def test_no_verb_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     assert all(f"\n  {verb} " in printed for verb in VERBS)
+
+
+def test_the_help_says_how_many_threads_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert f"as many as there are cores, at most {MOST}" in " ".join(capsys.readouterr().out.split())
 
 
 DEFAULT = str(min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4))

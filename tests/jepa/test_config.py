@@ -1,6 +1,7 @@
 """The configuration: layers, how a mistake is answered, and that a file and back loses nothing."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,49 @@ def test_the_result_is_plain_and_frozen() -> None:
         ("data.root=images/my=own", "data.root", "images/my=own"),
         ("data.root=", "data.root", ""),
         ("data.root=2024", "data.root", "2024"),
+        ("data.mean=0.5", "data.mean", (0.5,)),
+        ("masks.compat=null", "masks.compat", ""),
+        ("model.geometry=No", "model.geometry", False),
     ],
 )
 def test_words(word: str, key: str, value: object) -> None:
     assert value_of(load(overrides=[word]), key) == value
+
+
+TEXTS = [
+    "/x/Photos #1", "a: b", "'quoted'", '"quoted"', "{a: 1}", "[a]", "null", "yes", "1e3", "0x10", "12:30",
+    "2024-01-01", " spaces ", "${oc.env:HOME}", "${nothing}", "a=b", "- a", "&a *a", "!!binary x", "|", "%", "@", "\t",
+    "\\", "é 😀", "\udcff.png", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_a_text(tmp_path: Path, text: str) -> None:
+    config = load(overrides=[f"data.root={text}"])
+    assert config.data.root == text
+    (tmp_path / "config.yaml").write_text(to_yaml(config, comments=True), "utf-8")
+    assert from_yaml(tmp_path / "config.yaml") == config
+    if text.isprintable() and not set(text) & set("\"'\\") and text.strip():
+        (tmp_path / "config.yaml").write_text(f"data:\n  root: '{text}'\n", "utf-8")
+        assert from_yaml(tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize("text", ["yes", "1e3", "0x10", "12:30", "2024-01-01", "${oc.env:HOME}", "1_000", "010"])
+def test_a_text_in_a_file_needs_no_quotes(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(
+        f"data: {{eval_root: {text}}}\n" if "$" not in text else f"data:\n  eval_root: {text}"
+    )
+    assert from_yaml(tmp_path / "config.yaml").data.eval_root == text
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = load(overrides=["data.root=~/photos", "data.eval_root=~"])
+    assert (config.data.root, config.data.eval_root) == (f"{tmp_path}/photos", str(tmp_path))
+    assert load(overrides=["data.root=a/~"]).data.root == "a/~"
+    (tmp_path / "c.yaml").write_text("data: {root: ~/photos, eval_root: ~}")  # alone it is YAML's null
+    assert from_yaml(tmp_path / "c.yaml").data.root == f"{tmp_path}/photos"
+    assert from_yaml(tmp_path / "c.yaml").data.eval_root == ""
 
 
 @pytest.mark.parametrize(
@@ -91,13 +131,13 @@ def test_words(word: str, key: str, value: object) -> None:
         ("regions.overlap_end=[0.9, 0.3]", ["smallest <= largest"]),
         ("data.channels=1", ["model.channels=3"]),
         ("data.mean=[0.5,0.4]", ["data.mean", "3"]),
-        ("optim.lr=inf", ["a finite number larger than 0"]),
+        ("optim.lr=inf", ["larger than 0 and at most 1e+09"]),
         ("augment.jitter=[1,2]", ["a list of 4 numbers", "[1, 2, 3, 4]"]),
         ("regions.kind=blocks", ["regions.target_scale=[0.3, 1.0]", "[0.15, 0.2]"]),
         ("./photos", ["Did you mean data.root=./photos?"]),
         ("data.make=", ["data.root and data.make are both empty"]),
         ("model.widths=[2, 2, 2, 2, 2, 2]", ["at most 5"]),
-        ("evaluation.C=[]", ["evaluation.C", "one value or more"]),
+        ("evaluation.C=[]", ["evaluation.C=[]: needs 1 to 64 values"]),
     ],
 )
 def test_mistakes_are_answered(word: str, parts: list[str]) -> None:
@@ -117,14 +157,54 @@ def test_mistakes_are_answered(word: str, parts: list[str]) -> None:
         ("optim: 3", "a group"),
         ("1: 2", "no setting '1'"),
         ("train: {epochs: many}", "a whole number"),
+        ("seed: !!int foo", "line 1: the tag tag:yaml.org,2002:int means nothing here"),
+        ("name: !!python/object/apply:os.system [date]", "means nothing here"),
+        ("name: !!binary aGk=", "means nothing here"),
+        ("name: ???", "name=???: must be a folder name"),
+        ("name:\n\tx: 1", "line 2 is not valid YAML: found character '\\t'"),
+        ("name: a\nname: b", "line 2: 'name' stands here a second time"),
+        ("optim: {lr: 1}\noptim.lr: 2", "optim.lr is set twice"),
+        ("a: 1\n---\nb: 2", "line 2: a second document begins"),
+        ("name: " + "[" * 150 + "]" * 150, "too many values, or too many inside each other"),
+        ("name: " + "[" * 50_000, "too many"),
+        ("a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [" + "*a," * 99 + "]\nc: [" + "*b," * 99 + "]", "line 3: too many values"),
+        ("a: *b", "line 1: *b has no &b before it"),
+        ("a: &a [*a]", "line 1: *a has no &a before it"),
+        ("? [1]\n: 2", "a key is a word"),
+        ("name: a\0b", "is not valid YAML: special characters"),
+        ('name: "\\UFFFFFFFF"', "is not valid YAML"),
+        ("%YAML 9.9\n---\nname: a", "is not valid YAML"),
+        ("seed: " + "9" * 5000, "expected a whole number"),
+        ("optim: {lr: " + "9" * 50_000 + "}", "optim.lr=inf: must be larger than 0"),
+        ("? " + "x" * 50_000 + "\n: 1", "there is no setting"),
+        ("name: " + "x" * 200_000, "has more than 100,000 bytes"),
+        ("name: ${oc.env:HOME}", "name=${oc.env:HOME}: must be a folder name"),
+        ("backbone: [1]", "backbone=['1']: expected vit_"),
+        ("loss_type: [1]", "loss_type=['1']: expected one of"),
+        ("backbone: vit_tiny_patch²_32", "expected vit_"),
+        ("backbone: vit_tiny_patch" + "9" * 5000 + "_32", "vit.patch_size="),
+        ("model: {projector: 64}", "'model.projector'. Nothing has ever read it, and it is gone: leave it away"),
     ],
 )
 def test_mistakes_in_a_file_name_the_file(tmp_path: Path, text: str, part: str) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(text)
-    with pytest.raises(ConfigError, match="mine.yaml") as caught:
+    with pytest.raises(ConfigError) as caught:
         load(file=file)
-    assert part in str(caught.value)
+    assert (
+        "mine.yaml: " in str(caught.value)
+        or "mine.yaml, line" in str(caught.value)
+        or "mine.yaml " in str(caught.value)
+    )
+    assert part in str(caught.value) and len(str(caught.value)) < 600 and "\n" not in str(caught.value)
+
+
+def test_files_of_an_older_version_and_of_others_that_say_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("model: &m {projector: 0, image_size: &s 64, target_size: *s}\n")
+    assert from_yaml(file).model.target_size == 64
+    file.write_text("\ufeff{train: {epochs: 3}}\n", "utf-8")
+    assert from_yaml(file).train.epochs == 3
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "optim:\n", "{}"])
@@ -135,7 +215,8 @@ def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
-    for path in (tmp_path / "none.yaml", tmp_path, tmp_path / "picture.yaml"):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "none.yaml", tmp_path, tmp_path / "picture.yaml", tmp_path / "pipe.yaml"):
         with pytest.raises(ConfigError, match=path.name):
             load(file=path)
 
@@ -161,6 +242,22 @@ def test_what_must_collapse_is_refused_unless_forced(loss: str, target: str) -> 
         assert load(overrides=[*words, "loss.force=true"]).loss.force
     else:
         assert load(overrides=words).loss.name == loss
+
+
+@pytest.mark.parametrize(
+    ("group", "value", "text"),
+    [
+        ("train", {"epochs": "3"}, "train.epochs='3': expected a whole number"),
+        ("train", {"epochs": True}, "train.epochs=True: expected a whole number"),
+        ("optim", {"betas": (0.9,)}, "optim.betas=(0.9,): expected a list of 2 numbers"),
+        ("loss", {"name": "l3"}, "loss.name='l3': expected one of"),
+        ("data", {"root": Path("x")}, "expected text"),
+    ],
+)
+def test_check_looks_at_the_types_too(group: str, value: dict[str, Any], text: str) -> None:
+    part = dataclasses.replace(getattr(Config(), group), **value)
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        check(dataclasses.replace(Config(), **{group: part}))
 
 
 def test_check_names_every_broken_rule() -> None:
