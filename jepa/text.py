@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 
-__all__ = ["printable", "shortened"]
+__all__ = ["listed", "printable", "shortened", "shown"]
 
 # Controls (escape sequences begin with one), line and paragraph separators, what turns the direction of writing, and
 # the halves of characters that stand for the bytes of a file name that is no UTF-8.
@@ -31,3 +33,22 @@ def shortened(text: str, limit: int) -> str:
         return text
     tail = limit // 3
     return f"{text[: limit - tail]} [... {len(text) - limit} characters ...] {text[-tail:]}"
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    r"""Return the name of a file or folder as it can stand in a sentence.
+
+    >>> print(shown("a\nb\udcff.png"))
+    a\nb\udcff.png
+    """
+    return shortened(printable(os.fspath(name)), 200)
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """Return names in a row; of many only the first.
+
+    >>> listed(map(str, range(600)), most=3)
+    '0, 1, 2 and 597 more'
+    """
+    every = list(names)
+    return ", ".join(map(shown, every[:most])) + (f" and {len(every) - most:,} more" if len(every) > most else "")

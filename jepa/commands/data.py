@@ -39,8 +39,14 @@ def inspect(words: Sequence[str]) -> int:
     """Print what is in a folder of images."""
     parser = Parser("data inspect", "Count classes, sizes and kinds of the images in a folder, and name the bad files.")
     parser.add_argument("folder", type=place)
+    parser.add_argument("--list", type=place, metavar="FILE", help="write a line for each bad file, with the reason")
     args = parser.parse_intermixed_args(words)
     from jepa.data.inspect import inspect as inspect_folder
+    from jepa.files.atomic import write_text
 
-    print(inspect_folder(args.folder))
+    report = inspect_folder(args.folder)
+    print(report)
+    if args.list is not None:
+        write_text(args.list, report.list_bad())
+        print(f"{len(report.bad)} bad files: {args.list}")
     return 0

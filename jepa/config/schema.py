@@ -25,7 +25,7 @@ class DataConfig:
     on_error: Literal["raise", "skip"] = "raise"
     """what an unreadable file does: stop, or be skipped and listed"""
     sizes: Literal["resize", "pad"] = "resize"
-    """images of other sizes are resized to a square, or scaled to fit and padded with a mask"""
+    """images of other sizes are resized to a square, or scaled to fit and padded with white, which counts as image"""
     range: Literal["0..1", "-1..1", "standard"] = "standard"
     """what the network sees: [0, 1], [-1, 1], or (x - mean) / std"""
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)

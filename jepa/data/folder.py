@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.data.decode import WHITE, UnreadableImage, luma, read
-from jepa.data.listing import Entry, list_images
+from jepa.data.decode import WHITE, UnreadableImage, check_settings
+from jepa.data.listing import Entry, Listing, list_images
+from jepa.data.reading import How
+from jepa.data.store import stored_squares
 from jepa.errors import DataError
-from jepa.transforms.resize import crop_resize
+from jepa.text import listed, shown
 
 __all__ = ["ImageFolder"]
 
@@ -24,8 +26,10 @@ Indices = Sequence[int] | NDArray[np.integer[Any]]
 class ImageFolder:
     """The images of ROOT/CLASS/*.png, or of a flat folder without labels, each brought to the same square size.
 
-    All files are read when the folder is opened, so that a bad one is known before training starts, and kept in
-    memory: as bytes (3 KB for an image of 32 x 32 in colour), or as float32 if any file has 16 bits. If ROOT has the
+    All files are read when the folder is opened, so that a bad one is known before training starts, and kept as bytes
+    (3 KB for an image of 32 x 32 in colour), or as float32 if any file has 16 bits. They are read by as many threads as
+    compute, a bar tells how far they are, and what took more than two seconds is found again by whoever opens the
+    folder next (`jepa.data.store`). What counts as an image, a class and a split: `jepa.data.listing`. If ROOT has the
     sub-folders train and val (or valid, validation, test), these are the splits. Otherwise a share of each class is
     held out, chosen by `seed` and a hash of the files' names: the same ones for the same files, whatever their content,
     and nearly the same ones when files are added.
@@ -44,7 +48,7 @@ class ImageFolder:
         What an unreadable file does: raise a DataError that names it, or be left out and listed in `skipped`.
     sizes : "resize" or "pad"
         Images of other sizes are resized to the square whatever their proportions, or scaled to fit into it and
-        padded with the ground (`valid` tells one from the other).
+        padded with the ground, which counts as a part of the image; `boxes` tells one from the other.
     validation : float
         Share that is held out as "val", where ROOT has no splits of its own; at least one image.
     seed : int
@@ -59,7 +63,7 @@ class ImageFolder:
     paths : list of N Path
         The files, sorted by class and name.
     labels : int64 array (N,), or None
-        Position of each image's class in `classes`; None for a flat folder.
+        Position of each image's class in `classes`, -1 if it has none; None for a flat folder.
     classes : list of str
         Names of the class folders, of all splits together, sorted.
     class_to_idx : dict
@@ -68,6 +72,8 @@ class ImageFolder:
         Where the image lies in its square: the whole square, but for padding.
     skipped : list of (Path, str)
         Files left out, and why.
+    remarks : list of str
+        Sentences on what else is left out of the folder, and what of it is taken for a class.
 
     Raises
     ------
@@ -108,63 +114,40 @@ class ImageFolder:
             if value not in allowed:
                 raise DataError(f"ImageFolder: {name}={value!r} must be one of {', '.join(map(repr, allowed))}")
         listing = list_images(root)
-        self.root, self.split, self.image_size, self.channels, self.sizes = (
-            listing.root,
-            split,
-            image_size,
-            channels,
-            sizes,
-        )
+        self.root, self.split, self.sizes = listing.root, split, sizes
+        self.image_size, self.channels = image_size, channels
         self.classes = listing.classes
         self.class_to_idx = {name: k for k, name in enumerate(self.classes)}
-        entries = listing.entries
-        if split and listing.has_splits:
-            entries = [entry for entry in entries if entry.split == split]
-        elif split:
-            entries = _hold_out(entries, self.root, split, validation, seed)
+        entries = _part(listing, split, validation, seed)
         if limit is not None and limit < len(entries):
             entries = [entries[i] for i in sorted(_spread(entries, self.root, seed, "limit")[:limit])]
-        if not entries:
-            alone = "its one image is held out" if len(listing.entries) == 1 else "set data.validation above 0"
-            raise DataError(f"{self.root} has no images for the split {split!r}: add some ({alone})")
-        loose = [entry for entry in entries if entry.label is None]
-        if loose and len(loose) < len(entries):
-            raise DataError(
-                f"{self.root} has {len(loose)} images beside its class folders (first: {loose[0].path.name}): move "
-                "them into a class folder, or all images into one folder if there are no classes"
-            )
-        self.skipped: list[tuple[Path, str]] = []
-        self.boxes: list[tuple[int, int, int, int]] = []
-        kept = self._load(entries, on_error, ground)
+        self.remarks = list(listing.remarks)
+        kept = self._load(listing.entries, entries, on_error, ground)
         self.paths = [entry.path for entry in kept]
         self.labels: NDArray[np.int64] | None = None
-        if not loose:
-            self.labels = np.array([self.class_to_idx[entry.label or ""] for entry in kept], dtype=np.int64)  # (N,)
+        if any(entry.label is not None for entry in kept):
+            numbers = [-1 if entry.label is None else self.class_to_idx[entry.label] for entry in kept]
+            self.labels = np.array(numbers, dtype=np.int64)  # (N,)
 
-    def _load(self, entries: list[Entry], on_error: str, ground: Sequence[float]) -> list[Entry]:
-        """Read every file into the cache; return the entries that could be read."""
-        colour = np.asarray(ground, dtype=np.float32)
-        blank = (colour if self.channels == 3 else luma(colour)).reshape(-1, 1, 1)  # (C, 1, 1)
-        side = self.image_size
-        cache: NDArray[Any] = np.empty((len(entries), self.channels, side, side), dtype=np.uint8)
-        kept: list[Entry] = []
-        for entry in entries:
-            try:
-                picture = read(entry.path, channels=self.channels, ground=ground)
-            except UnreadableImage as error:
-                if on_error == "raise":
-                    raise DataError(f"{error}; or set data.on_error=skip to leave such files out") from error
-                self.skipped.append((error.path, error.reason))
-                continue
-            x, box = _squared(picture.pixels, side, pad=self.sizes == "pad", blank=blank)
-            if picture.deep and cache.dtype == np.uint8:
-                cache = cache.astype(np.float32) / np.float32(255)
-            cache[len(kept)] = np.rint(x * 255) if cache.dtype == np.uint8 else x
-            kept.append(entry)
-            self.boxes.append(box)
+    def _load(self, every: list[Entry], entries: list[Entry], on_error: str, ground: Sequence[float]) -> list[Entry]:
+        """Read the files of the entries, some of every one of the folder; return those that could be read."""
+        check_settings(self.channels, ground)
+        how = How(self.image_size, self.sizes == "pad", self.channels, tuple(map(float, ground)))
+        place = {entry: k for k, entry in enumerate(every)}
+        paths, numbers = [entry.path for entry in every], [place[entry] for entry in entries]
+        try:
+            found = stored_squares(paths, numbers, how, stop=on_error == "raise")
+        except UnreadableImage as error:
+            raise DataError(f"{error}; or set data.on_error=skip to leave such files out") from error
+        self._cache, self.boxes = found.pixels, found.boxes  # (N, C, S, S)
+        self.skipped = [(error.path, error.reason) for error in found.failed.values()]
+        kept = [entry for k, entry in enumerate(entries) if k not in found.failed]
         if not kept:
-            raise DataError(f"none of the {len(entries)} images of {self.root} can be read: {self.describe_skipped()}")
-        self._cache = cache[: len(kept)]  # (N, C, S, S)
+            none = f"none of the {len(entries)} images of {shown(self.root)} can be read"
+            raise DataError(f"{none}: {self.describe_skipped()}")
+        lost = sorted({e.label or "" for e in entries} - {e.label or "" for e in kept})
+        if lost:
+            self.remarks.append(f"no image can be read in the class folders {listed(lost)}")
         return kept
 
     def __len__(self) -> int:
@@ -181,21 +164,14 @@ class ImageFolder:
         y: NDArray[np.float32] = np.divide(x, 255 if x.dtype == np.uint8 else 1, dtype=np.float32)
         return y
 
-    def valid(self, index: int) -> NDArray[np.bool_]:
-        """Return which pixels of image `index` are image and not padding, bool (S, S)."""
-        mask = np.zeros((self.image_size, self.image_size), dtype=bool)
-        top, left, height, width = self.boxes[index]
-        mask[top : top + height, left : left + width] = True
-        return mask
-
     def describe_skipped(self) -> str:
         """Return a sentence on what was left out: how many files, and the first ten with the reason."""
         if not self.skipped:
-            return f"every image of {self.root} could be read"
-        listed = [f"{path} ({reason})" for path, reason in self.skipped[:10]]
-        more = [f"and {len(self.skipped) - 10} more"] if len(self.skipped) > 10 else []
+            return f"every image of {shown(self.root)} could be read"
         total = len(self.skipped) + len(self.boxes)
-        return f"skipped {len(self.skipped)} of {total} images that cannot be read: {', '.join(listed + more)}"
+        names = [f"{shown(path)} ({reason})" for path, reason in self.skipped[:10]]
+        more = f" and {len(self.skipped) - 10:,} more" if len(self.skipped) > 10 else ""
+        return f"skipped {len(self.skipped):,} of {total:,} images that cannot be read: {', '.join(names)}{more}"
 
     def __repr__(self) -> str:
         classes = f" of {len(self.classes)} classes" if self.labels is not None else ""
@@ -205,20 +181,29 @@ class ImageFolder:
         return f"ImageFolder({name}: {len(self)} images{classes}, {shape}{skipped})"
 
 
-def _squared(
-    x: NDArray[np.float32], side: int, *, pad: bool, blank: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], tuple[int, int, int, int]]:
-    """Bring an image (C, H, W) to (C, side, side); return it, and where in it the image lies."""
-    c, h, w = x.shape
-    fit = side / max(h, w) if pad else 1.0
-    high, wide = (max(1, round(h * fit)), max(1, round(w * fit))) if pad else (side, side)
-    y = x if (h, w) == (high, wide) else crop_resize(x[None], [(0, 0, h, w)], (high, wide))[0]
-    top, left = (side - high) // 2, (side - wide) // 2
-    if (high, wide) != (side, side):
-        square = np.broadcast_to(blank, (c, side, side)).copy()
-        square[:, top : top + high, left : left + wide] = y
-        y = square
-    return y, (top, left, high, wide)
+def _part(listing: Listing, split: str | None, validation: float, seed: int) -> list[Entry]:
+    """Return the entries of a split: the folder's own, or one that is held out of everything."""
+    entries, root = listing.entries, shown(listing.root)
+    if split and listing.has_splits:
+        entries = [entry for entry in entries if entry.split == split]
+        if not entries:
+            remedy = "remove that folder, and a share of the others is held out (data.validation)"
+            raise DataError(f"{root} has no images for the split {split!r}: put some into {split}/, or {remedy}")
+    elif split:
+        entries = _hold_out(entries, listing.root, split, validation, seed)
+    if not entries:
+        few, bound = len(listing.entries) == 1, "above 0" if split == "val" else "below 1"
+        why = "there is only one image: add some" if few else f"set data.validation {bound}"
+        raise DataError(f"{root} has no images for the split {split!r}: {why}")
+    for one in {entry.split for entry in entries}:  # train/ may have classes where val/ is flat
+        mine = [entry for entry in entries if entry.split == one]
+        loose = [entry for entry in mine if entry.label is None]
+        if loose and len(loose) < len(mine):
+            raise DataError(
+                f"{root} has {len(loose)} images beside its class folders (first: {shown(loose[0].path.name)}): move "
+                "them into a class folder, or all images into one folder if there are no classes"
+            )
+    return entries
 
 
 def _spread(entries: list[Entry], root: Path, seed: int, purpose: str) -> list[int]:
@@ -227,10 +212,12 @@ def _spread(entries: list[Entry], root: Path, seed: int, purpose: str) -> list[i
     Image number r of a class of n has the rank (r + 1/2) / n; the order is by rank. Within a class images are numbered
     by a hash of their name, so that a file which is added or taken away moves hardly any other.
     """
-    keys = [
-        hashlib.blake2b(f"{purpose} {seed} {e.path.relative_to(root).as_posix()}".encode(), digest_size=8).digest()
-        for e in entries
-    ]
+
+    def key(entry: Entry) -> bytes:
+        name = f"{purpose} {seed} {entry.path.relative_to(root).as_posix()}"
+        return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
+
+    keys = [key(entry) for entry in entries]
     classes: dict[str, list[int]] = {}
     for i in sorted(range(len(entries)), key=keys.__getitem__):
         classes.setdefault(entries[i].label or "", []).append(i)

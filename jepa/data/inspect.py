@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from jepa.data.decode import UnreadableImage, read
+from jepa.data.decode import WHITE, Loaded, UnreadableImage, load
 from jepa.data.listing import list_images
+from jepa.data.reading import in_threads
+from jepa.progress import shown_progress
+from jepa.text import listed, printable, shown
 
 __all__ = ["Report", "inspect"]
 
@@ -23,7 +30,7 @@ class Report:
 
     root: Path
     counts: dict[tuple[str | None, str | None], int]
-    """Images that can be read, by (class or None, split or None)."""
+    """Images that can be read, by (class or None, split or None); 0 where there are images and none can be read."""
     sizes: Counter[tuple[int, int]]
     """Images by (height, width)."""
     modes: Counter[str]
@@ -38,6 +45,12 @@ class Report:
     """Files that are not images, by suffix."""
     unused: list[str]
     """Sub-folders that training does not look into."""
+    rounded: int
+    """Images with 16 bits of a colour, of which the upper 8 are read."""
+    turned: int
+    """Images that are turned or mirrored as their EXIF orientation says."""
+    remarks: list[str]
+    """Sentences on what is likely not meant."""
 
     @property
     def images(self) -> int:
@@ -48,7 +61,10 @@ class Report:
         splits = sorted({split for _, split in self.counts}, key=str)
         classes = sorted({label for label, _ in self.counts}, key=str)
         rows = [["class" if classes != [None] else "", *(split or "images" for split in splits)]]
-        rows += [[label or "(no class)", *(str(self.counts.get((label, s), 0)) for s in splits)] for label in classes]
+        rows += [
+            [shown(label) if label else "(no class)", *(str(self.counts.get((label, s), 0)) for s in splits)]
+            for label in classes
+        ]
         totals = [sum(n for (_, s), n in self.counts.items() if s == split) for split in splits]
         rows += [["total", *map(str, totals)]] if len(classes) > 1 else []
         width = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
@@ -62,24 +78,30 @@ class Report:
             ("kinds", _most(dict(self.modes.most_common()))),
             ("mean", f"[{', '.join(f'{v:.4f}' for v in self.mean)}]  (data.mean)"),
             ("std", f"[{', '.join(f'{v:.4f}' for v in self.std)}]  (data.std)"),
+            ("16-bit colours", f"{self.rounded} (their upper 8 bits are read)" if self.rounded else ""),
+            ("turned", f"{self.turned} (as their EXIF orientation says)" if self.turned else ""),
             ("other files", _most(dict(self.others.most_common())) or "none"),
             ("bad files", str(len(self.bad)) if self.bad else "none"),
-            ("not used", ", ".join(f"{name}/" for name in self.unused)),
+            ("not used", listed(f"{name}/" for name in self.unused)),
         ]
         lines = [
-            f"{self.root}: {_count(self.images, 'image')}, "
+            f"{shown(self.root)}: {_count(self.images, 'image')}, "
             + (_count(named, "class", "classes") if named else "no labels (a flat folder)")
         ]
         lines += ["", *table, "", *(f"{name:<14} {text}" for name, text in facts if text)]
-        lines += [f"  {path}: {reason}" for path, reason in self.bad[:LISTED]]
-        lines += [f"  and {len(self.bad) - LISTED} more"] if len(self.bad) > LISTED else []
+        lines += [f"  {shown(path)}: {reason}" for path, reason in self.bad[:LISTED]]
+        lines += [f"  and {len(self.bad) - LISTED} more (--list FILE writes all)"] if len(self.bad) > LISTED else []
         lines += ["  train without them: data.on_error=skip"] if self.bad else []
         loose = sum(n for (label, _), n in self.counts.items() if label is None)
-        if loose and named:
+        if loose and named and splits == [None]:
             lines += [f"  {loose} images lie beside the class folders: move them into one before training"]
         if "val" not in splits and splits == ["train"]:
             lines += ["  no images to hold out: val/ is empty"]
-        return "\n".join(lines)
+        return "\n".join(lines + [f"  {text}" for text in self.remarks])
+
+    def list_bad(self) -> str:
+        """Return a line for each file that cannot be read: its name, and why."""
+        return "".join(f"{printable(str(path))}: {reason}\n" for path, reason in self.bad)
 
 
 def inspect(root: str | os.PathLike[str]) -> Report:
@@ -104,35 +126,89 @@ def inspect(root: str | os.PathLike[str]) -> Report:
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     bad: list[tuple[Path, str]] = []
-    pixels, total, squares, coloured = 0, np.zeros(3), np.zeros(3), False
-    for entry in listing.entries:
-        try:
-            picture = read(entry.path)
-        except UnreadableImage as error:
-            bad.append((error.path, error.reason))
-            continue
-        x = picture.pixels.reshape(3, -1).astype(np.float64)  # (3, H W)
-        counts[entry.label, entry.split] += 1
-        sizes[picture.pixels.shape[1], picture.pixels.shape[2]] += 1
-        modes[picture.mode] += 1
-        pixels += x.shape[1]
-        total += x.sum(axis=1)
-        squares += (x * x).sum(axis=1)
-        coloured = coloured or bool((x != x[:1]).any())
-    mean = total / max(pixels, 1)
-    std = np.sqrt(np.maximum(squares / max(pixels, 1) - mean**2, 0))
-    shown = slice(None) if coloured else slice(1)
+    good: list[_Facts] = []
+    with closing(in_threads(_facts, [entry.path for entry in listing.entries])) as results:
+        told = shown_progress(results, len(listing.entries), "reading")
+        for entry, facts in zip(listing.entries, told, strict=True):
+            counts[entry.label, entry.split] += not isinstance(facts, UnreadableImage)
+            if isinstance(facts, UnreadableImage):
+                bad.append((facts.path, facts.reason))
+                continue
+            sizes[facts.size] += 1
+            modes[facts.mode] += 1
+            good.append(facts._replace(size=(0, 0)))
+    lost = sorted({label for label, _ in counts if label} - {label for (label, _), n in counts.items() if label and n})
+    mean, std = _colours(good)
     return Report(
         root=listing.root,
         counts=dict(counts),
         sizes=sizes,
         modes=modes,
-        mean=tuple(mean[shown].tolist()) if pixels else (),
-        std=tuple(std[shown].tolist()) if pixels else (),
+        mean=mean,
+        std=std,
         bad=bad,
         others=listing.others,
         unused=listing.unused,
+        rounded=sum(facts.rounded for facts in good),
+        turned=sum(facts.turned for facts in good),
+        remarks=listing.remarks + ([f"no image can be read in the class folders {listed(lost)}"] if lost else []),
     )
+
+
+class _Facts(NamedTuple):
+    """What is counted of an image."""
+
+    size: tuple[int, int]
+    """(height, width) as it is seen."""
+    mode: str
+    rounded: bool
+    turned: bool
+    sums: NDArray[np.float64]
+    """(3, 3): of each channel the number of pixels, their sum, and the sum of their squares."""
+    coloured: bool
+
+
+def _facts(path: Path) -> _Facts | UnreadableImage:
+    try:
+        return load(path, _counted)
+    except UnreadableImage as error:
+        return error
+
+
+def _counted(loaded: Loaded) -> _Facts:
+    sums, coloured = np.zeros((3, 3)), False
+    for strip in loaded.strips():
+        x = loaded.rounded_off(strip, WHITE)  # (h, W, 1 or 3)
+        coloured = coloured or bool(x.shape[2] == 3 and (x != x[:, :, :1]).any())
+        sums += _sums_of_bytes(x) if x.dtype == np.uint8 else _sums(x.astype(np.float64))
+    width, height = loaded.image.size
+    size = (width, height) if loaded.orientation >= 5 else (height, width)
+    return _Facts(size, loaded.mode, loaded.rounded, loaded.orientation > 1, sums, coloured)
+
+
+def _sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return number, sum and sum of squares of each channel (3, 3) of pixels (h, W, 1 or 3)."""
+    rows = np.stack([np.full(x.shape[2], x.size / x.shape[2]), x.sum(axis=(0, 1)), (x * x).sum(axis=(0, 1))], axis=1)
+    return np.broadcast_to(rows, (3, 3))
+
+
+def _sums_of_bytes(x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the same of bytes, from how often each value occurs."""
+    image = Image.fromarray(x if x.shape[2] == 3 else x[:, :, 0])
+    times = np.array(image.histogram(), dtype=np.float64).reshape(-1, 256)  # (channels, 256)
+    value = np.arange(256) / 255
+    return np.broadcast_to(times @ np.stack([np.ones(256), value, value * value], axis=1), (3, 3))
+
+
+def _colours(good: list[_Facts]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation over all pixels: of three channels, or of one if every image is grey."""
+    if not good:
+        return (), ()
+    count, total, squares = np.sum([facts.sums for facts in good], axis=0).T  # (3,) each
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
+    shown_channels = slice(None) if any(facts.coloured for facts in good) else slice(1)
+    return tuple(mean[shown_channels].tolist()), tuple(std[shown_channels].tolist())
 
 
 def _count(n: int, one: str, many: str = "") -> str:
@@ -141,5 +217,5 @@ def _count(n: int, one: str, many: str = "") -> str:
 
 def _most(counts: dict[str, int]) -> str:
     """Say the most frequent of these, and how many others there are."""
-    listed = [f"{name} ({n})" for name, n in list(counts.items())[:LISTED]]
-    return ", ".join(listed) + (f" and {len(counts) - LISTED} others" if len(counts) > LISTED else "")
+    first = [f"{name} ({n})" for name, n in list(counts.items())[:LISTED]]
+    return ", ".join(first) + (f" and {len(counts) - LISTED} others" if len(counts) > LISTED else "")

@@ -8,14 +8,19 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from jepa.data.decode import SUFFIXES
+from jepa.data.ours import is_system
+from jepa.data.walk import Found, walk
 from jepa.errors import DataError
+from jepa.files.mark import is_run
+from jepa.text import listed, shown
 
 __all__ = ["Entry", "Listing", "list_images"]
 
-SPLITS = {"train": ("train",), "val": ("val", "valid", "validation", "test")}
+VAL = ("val", "valid", "validation", "test")
+LIKE_PARTS = {"train", "val", "valid", "eval", "test", "dev", "training", "validation", "testing", "evaluation"}
+"""what parts of a data set are called, and these with "set", "data", "images" or a number after them"""
 EXPECTED = (
-    f"FOLDER/CLASS/*{SUFFIXES[0]} (or {', '.join(SUFFIXES[1:])}), FOLDER/train/CLASS/* with FOLDER/val/CLASS/*, "
+    "FOLDER/CLASS/*.png (or .jpg, .webp, .tif, ...), FOLDER/train/CLASS/* with FOLDER/val/CLASS/*, "
     "or a flat folder of images"
 )
 
@@ -38,7 +43,9 @@ class Listing(NamedTuple):
     others: Counter[str]
     """Files that are not images, by suffix."""
     unused: list[str]
-    """Sub-folders that are passed over: test/ beside train/ and val/, say."""
+    """Sub-folders that are passed over: test/ beside train/ and val/, say, and what jepa itself has written."""
+    remarks: list[str]
+    """Sentences on what is likely not meant: what is left out, and what is taken for a class."""
 
     @property
     def classes(self) -> list[str]:
@@ -56,8 +63,8 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
 
     With sub-folders train and one of val, valid, validation, test (in capitals too), only these count, and the others
     are listed in `unused`; a train alone is everything. An image anywhere below a class folder belongs to that class.
-    Links are followed. Names that begin with a dot are passed over. Anything else whose name ends as an
-    image's does is listed, be it readable or not.
+    Links are followed. What is hidden, of the operating system, no regular file, or written by jepa (a run, a data set
+    of `data make`) is passed over. Anything else whose name ends as an image's does is listed, be it readable or not.
 
     Raises
     ------
@@ -66,72 +73,96 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     """
     root = Path(root)
     _check_folder(root)
-    names = {name.lower(): name for name in sorted(os.listdir(root)) if (root / name).is_dir() and name[0] != "."}
-    val = next((names[name] for name in SPLITS["val"] if name in names), None)
-    parts: dict[str | None, Path] = {None: root}
-    if "train" in names and val:
-        parts = {"train": root / names["train"], "val": root / val}
-    elif list(names) == ["train"]:
-        parts = {None: root / names["train"]}
-    used = {folder.name for folder in parts.values()}
-    unused = [] if None in parts and parts[None] == root else sorted(set(names.values()) - used)
-    entries: list[Entry] = []
-    others: Counter[str] = Counter()
-    for split, folder in parts.items():
-        for inner in _files(folder):
-            if not _is_image(inner[-1]):
-                others[os.path.splitext(inner[-1])[1].lower() or "no suffix"] += 1
-                continue
-            entries.append(Entry(folder.joinpath(*inner), inner[0] if len(inner) > 1 else None, split))
+    below = sorted(name for name in os.listdir(root) if not is_system(name) and (root / name).is_dir())
+    parts = _parts(root, below)
+    unused = [] if parts.get(None) == root else sorted(set(below) - {folder.name for folder in parts.values()})
+    found = {split: walk(folder) for split, folder in parts.items()}
+    entries = [
+        Entry(parts[split].joinpath(*inner), inner[0] if len(inner) > 1 else None, split)
+        for split, part in found.items()
+        for inner in part.images
+    ]
+    others: Counter[str] = sum((n for part in found.values() for n in part.others.values()), Counter())
+    ours = ["/".join((*parts[s].relative_to(root).parts, *inner)) for s, part in found.items() for inner in part.ours]
     if not entries:
-        seen = ", ".join(f"{n} x {suffix}" for suffix, n in others.most_common())
-        raise DataError(
-            f"no images in {root}: {f'its files are {seen}' if seen else 'it has no files'}; expected {EXPECTED}"
-        )
-    return Listing(root, entries, others, unused)
+        seen = f"its files are {_counted(others)}" if others else "it has no files"
+        passed = f", and {listed(ours)} is what jepa wrote: name it itself" if ours else ""
+        raise DataError(f"no images in {shown(root)}: {seen}{passed}; expected {EXPECTED}")
+    remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
+    if unused:
+        remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} is read, not {listed(unused)}")
+    remarks += _left_out(found, others)
+    return Listing(root, entries, others, unused + ours, remarks)
 
 
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES)
+def _parts(root: Path, below: list[str]) -> dict[str | None, Path]:
+    """Return the folders of train and val, or the one of everything."""
+    names = {name.lower(): name for name in below}
+    val = next((names[name] for name in VAL if name in names), None)
+    if "train" in names and val:
+        return {"train": root / names["train"], "val": root / val}
+    return {None: root / names["train"] if list(names) == ["train"] else root}
 
 
-def _files(folder: Path) -> list[list[str]]:
-    """Return everything below a folder that is a file, or is called like an image, as parts of its path; sorted."""
-    found: list[list[str]] = []
-    for directory, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
-        # a link to a folder above itself would go round for ever
-        folders[:] = [name for name in folders if not _leads_up(directory, name)]
-        names += [name for name in folders if _is_image(name)]  # a folder x.png is an unreadable image
-        folders[:] = [name for name in folders if not name.startswith(".") and not _is_image(name)]
-        inner = list(Path(directory).relative_to(folder).parts)
-        found += [[*inner, name] for name in names if not name.startswith(".")]
-    return sorted(found)
+def _misplaced(root: Path, found: Found) -> list[str]:
+    """Say which folders are taken for classes and are likely parts of the data set."""
+    classes = sorted({inner[0] for inner in found.images if len(inner) > 1})
+    alike = [name for name in classes if _is_like_a_part(name)]
+    if alike and (len(alike) > 1 or alike == classes):
+        taken = f"{listed(f'{name}/' for name in alike)} {'is' if len(alike) == 1 else 'are'} taken for"
+        return [
+            f"{taken} {'a class' if len(alike) == 1 else 'classes'}: if they are parts of the data set, "
+            "call the one to learn from train/ and the held-out one val/"
+        ]
+    inside = {inner[1].lower() for inner in found.images if len(inner) > 2}
+    if len(classes) == 1 and "train" in inside and inside & {*VAL}:
+        inner = shown(root / classes[0])
+        return [f"all images lie in {inner}, which has parts of its own: data.root={inner} reads them as such"]
+    return []
 
 
-def _leads_up(directory: str, name: str) -> bool:
-    path = os.path.join(directory, name)
-    return os.path.islink(path) and (os.path.realpath(directory) + os.sep).startswith(os.path.realpath(path) + os.sep)
+def _is_like_a_part(name: str) -> bool:
+    word = name.lower().strip("0123456789 _-.()")
+    for ending in ("set", "data", "dataset", "images", "imgs"):
+        word = word.removesuffix(ending).rstrip("_- ")
+    return word in LIKE_PARTS
 
 
-def _refuse(error: OSError) -> None:
-    raise DataError(
-        f"cannot list the folder {error.filename}: {error.strerror}; change its permissions, or remove it"
-    ) from error
+def _left_out(found: dict[str | None, Found], others: Counter[str]) -> list[str]:
+    """Say which files are not read, and which class folders are left without an image."""
+    remarks = [f"left out {sum(others.values()):,} files that are no images: {_counted(others)}"] if others else []
+    empty = []
+    for part in found.values():
+        full, ours = {inner[0] for inner in part.images}, {inner[0] for inner in part.ours}
+        for name in part.folders:
+            seen = part.others.get((name,))
+            if name not in full and (seen or name not in ours):
+                empty.append(f"{name}/ ({_counted(seen) if seen else 'no files'})")
+    return remarks + ([f"no images in the class folders {listed(empty)}"] if empty else [])
+
+
+def _counted(others: Counter[str]) -> str:
+    return listed(f"{n} x {kind}" for kind, n in others.most_common())
 
 
 def _check_folder(root: Path) -> None:
-    if root.is_dir():
-        return
-    if root.exists():
-        raise DataError(f"{root} is a file, not a folder of images; expected {EXPECTED}")
-    above = next(folder for folder in root.absolute().parents if folder.is_dir())
-    missing = root.absolute().relative_to(above).parts[0]  # the first part of the path that is not there
-    near = difflib.get_close_matches(
-        missing, [entry.name for entry in above.iterdir() if entry.is_dir()], n=3, cutoff=0.6
-    )
+    try:
+        if root.is_dir():
+            os.listdir(root)
+            if is_run(root):
+                raise DataError(f"{shown(root)} is the folder of a run, not of images")
+            return
+        if root.exists():
+            raise DataError(f"{shown(root)} is a file, not a folder of images; expected {EXPECTED}")
+        above = next(folder for folder in root.absolute().parents if folder.is_dir())
+        missing = root.absolute().relative_to(above).parts[0]  # the first part of the path that is not there
+        names = [entry.name for entry in above.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise DataError(f"cannot list the folder {shown(error.filename or root)}: {error.strerror}") from error
+    near = difflib.get_close_matches(missing, names, n=3, cutoff=0.6)
     hint = (
-        f"did you mean {' or '.join(str(above / name) for name in near)}?"
+        f"did you mean {' or '.join(shown(above / name) for name in near)}?"
         if near
-        else f"{above} exists, but has no {missing}"
+        else f"{shown(above)} exists, but has no {shown(missing)}"
     )
-    raise DataError(f"there is no folder {root}: {hint}")
+    raise DataError(f"there is no folder {shown(root)}: {hint}")

@@ -26,8 +26,6 @@ class Batch(NamedTuple):
     """(B, T, 4): where each target lies, seen from the context (`jepa.masks.geometry`)."""
     indices: NDArray[np.int64]
     """(B,): which images of the dataset."""
-    valid: NDArray[np.bool_] | None
-    """(B, S, S): which pixels of the context are image and not padding; None if the dataset is not padded."""
 
 
 class Drawn(NamedTuple):
@@ -123,9 +121,8 @@ class Loader(Batches[Batch, RegionSampler]):
     def make(self, indices: NDArray[np.int64], epoch: int, number: int, sampler: RegionSampler) -> Batch:
         """Return the batch of these images, made in chunks."""
         parts = [self._make(indices[k : k + CHUNK], epoch, sampler).batch for k in range(0, len(indices), CHUNK)]
-        context, target, places, _, valid = zip(*parts, strict=True)
-        mask = None if valid[0] is None else np.concatenate(valid)
-        return Batch(np.concatenate(context), np.concatenate(target), np.concatenate(places), indices, mask)
+        context, target, places, _ = zip(*parts, strict=True)
+        return Batch(np.concatenate(context), np.concatenate(target), np.concatenate(places), indices)
 
     def _make(self, indices: NDArray[np.int64], epoch: int, sampler: RegionSampler) -> Drawn:
         """Make a batch at once: first all that is random, image by image, then all pixels together."""
@@ -157,20 +154,8 @@ class Loader(Batches[Batch, RegionSampler]):
             self.normalize.apply(flat, nothing).reshape(target.shape),
             geometry(np.array([r.context for r in regions]), np.array([r.targets for r in regions])),  # (n, T, 4)
             indices,
-            self._valid(regions, areas, whole, size),
         )
         return Drawn(batch, images, regions)
-
-    def _valid(self, regions: list[Regions], areas: list[Box], whole: Box, size: int) -> NDArray[np.bool_] | None:
-        """Return which pixels of the contexts (n, S, S) show image, or None if the dataset has no padding."""
-        if getattr(self.dataset, "sizes", "resize") != "pad":
-            return None
-        valid = np.ones((len(regions), size, size), dtype=bool)
-        for mask, region, area in zip(valid, regions, areas, strict=True):
-            if region.hidden and area != whole:  # else the context was cut inside the padding
-                mask[:] = False
-                mask[_span(area, size / whole.height)] = True
-        return valid
 
 
 def _on_square(regions: Regions, area: Box, whole: Box) -> Regions:

@@ -37,14 +37,15 @@ class Run:
     def dataset(self, split: Split, root: str | Path | None = None) -> ImageFolder:
         """Return a split ("train", "val", None: all) of the run's own images, or of another folder.
 
-        What `data.on_error=skip` leaves out of it is told once, as a warning of the logger "jepa".
+        What is left out of it is told once, as a warning of the logger "jepa".
         """
         if root is None and self._root is None:
             self._root = pipeline.prepare(self.config)
         found = pipeline.dataset(self.config, root or self._root or "", split)
-        if found.skipped and (text := found.describe_skipped()) not in self._said:
-            self._said.add(text)
-            logging.getLogger("jepa").warning("warning: %s", text)
+        for text in [*found.remarks, *([found.describe_skipped()] if found.skipped else [])]:
+            if text not in self._said:
+                self._said.add(text)
+                logging.getLogger("jepa").warning("warning: %s", text)
         return found
 
     def images(

@@ -141,6 +141,7 @@ def _warnings(trainer: Trainer) -> Iterator[str]:
     if precision != "float32" and trainer.device == "cpu":
         yield f"train.precision={precision}: on the CPU half precision is only storage, so this run computes in float32"
     t, model, steps = trainer.config.train, trainer.config.model, trainer.steps
+    yield from trainer.images.remarks
     for part, images in (("training", trainer.images), ("held-out", trainer.held_out)):
         if images.skipped:
             yield f"{part} images: {images.describe_skipped()}"

@@ -30,7 +30,7 @@ def test_a_report(tmp_path: Path) -> None:
     red, blue = np.array([1, 0, 0, 1]), np.array([0.2, 0.2, 0, 1])  # of the four images, equally large
     np.testing.assert_allclose(report.mean, [red.mean(), 0.25, blue.mean()], atol=1e-6)
     np.testing.assert_allclose(report.std, [red.std(), np.std([0, 0, 0, 1]), blue.std()], atol=1e-6)
-    assert report.bad == [(tmp_path / "val" / "dog" / "2.png", "it is a text file, not PNG or JPEG")]
+    assert report.bad == [(tmp_path / "val" / "dog" / "2.png", "it is a text file, no image")]
     text = str(report)
     for line in (
         f"{tmp_path}: 4 images, 2 classes",
@@ -40,7 +40,7 @@ def test_a_report(tmp_path: Path) -> None:
         "total      3    1",
         "kinds          RGB (2), L (1), RGBA (1)",
         "bad files      1",
-        f"  {tmp_path / 'val' / 'dog' / '2.png'}: it is a text file, not PNG or JPEG",
+        f"  {tmp_path / 'val' / 'dog' / '2.png'}: it is a text file, no image",
         "other files    .txt (1)",
     ):
         assert line in text.splitlines(), text

@@ -79,7 +79,7 @@ def test_what_is_in_a_batch(root: Path, regions: RandomCrops | BlockMasks) -> No
     for batch in batches:
         t = regions.targets
         assert batch.context.shape == (32, 3, 12, 12) and batch.target.shape == (32, t, 3, 8, 8)
-        assert batch.geometry.shape == (32, t, 4) and batch.indices.shape == (32,) and batch.valid is None
+        assert batch.geometry.shape == (32, t, 4) and batch.indices.shape == (32,)
         assert {x.dtype for x in batch[:3]} == {np.dtype(np.float32)} and batch.indices.dtype == np.int64
         low, high = (np.array([0.0, 1.0]) - 0.4) / 0.3  # of the green channel
         assert low - 1e-4 <= batch.context[:, 1].min() and batch.context[:, 1].max() <= high + 1e-4
@@ -116,7 +116,7 @@ def test_a_sample_does_not_depend_on_its_batch(root: Path) -> None:
     together = next(large.batches(4))
     assert len(one_by_one) == 75
     for k, index in enumerate(together.indices.tolist()):
-        assert_same(one_by_one[index], Batch(*(x[k : k + 1] for x in together[:4]), None))  # type: ignore[arg-type]
+        assert_same(one_by_one[index], Batch(*(x[k : k + 1] for x in together)))
 
 
 def test_seeds_and_epochs_differ(root: Path) -> None:
@@ -187,13 +187,12 @@ def test_blocks_are_hidden_by_the_fill_and_leave_no_trace(root: Path, size: int)
 def test_mixed_sizes_resized(mixed: Path) -> None:
     images = ImageFolder(mixed, image_size=16)
     batch = next(loader(images, batch_size=40).batches(0))
-    assert batch.context.shape == (40, 3, 16, 16) and batch.valid is None
+    assert batch.context.shape == (40, 3, 16, 16)
 
 
 def test_mixed_sizes_padded_crops_stay_inside(mixed: Path) -> None:
     images = ImageFolder(mixed, image_size=16, sizes="pad", ground=(1, 0, 1))
     drawn = loader(images, transform=None, normalize=None, batch_size=40).draw(range(40))
-    assert drawn.batch.valid is not None and drawn.batch.valid.all()
     for i, region in enumerate(drawn.regions):
         top, left, h, w = images.boxes[i]
         for box in (region.context, *region.targets):
@@ -204,7 +203,9 @@ def test_mixed_sizes_padded_crops_stay_inside(mixed: Path) -> None:
                 and box.left + box.width <= left + w
             )
         ground = np.array([1, 0, 1], np.float32)[:, None]
-        assert (drawn.images[i][:, ~images.valid(i)] == ground).all(), "the padding is not mirrored into the image"
+        outside = np.ones((16, 16), bool)
+        outside[top : top + h, left : left + w] = False
+        assert (drawn.images[i][:, outside] == ground).all(), "the padding is not mirrored into the image"
     unflipped = loader(images, flips=None).draw(range(40)).images
     np.testing.assert_array_equal(unflipped, images.images())
     flipped = loader(images, flips=RandomHorizontalFlip(1.0)).draw(range(40)).images
@@ -215,19 +216,15 @@ def test_mixed_sizes_padded_crops_stay_inside(mixed: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [16, 8])
-def test_mixed_sizes_padded_blocks_have_a_mask(mixed: Path, size: int) -> None:
+def test_mixed_sizes_padded_blocks_lie_inside(mixed: Path, size: int) -> None:
     images = ImageFolder(mixed, image_size=16, sizes="pad")
     made = loader(images, regions=BLOCKS, context_size=size, batch_size=20)
-    drawn = made.draw(range(40))
-    assert drawn.batch.valid is not None and drawn.batch.valid.shape == (40, size, size)
-    for i, region in enumerate(drawn.regions):
+    for (top, left, h, w), region in zip(images.boxes, made.draw(range(40)).regions, strict=True):
         assert region.context == Box(0, 0, 16, 16)
         for box in region.targets:
-            assert images.valid(i)[box.top : box.top + box.height, box.left : box.left + box.width].all()
-        if size == 16:
-            np.testing.assert_array_equal(drawn.batch.valid[i], images.valid(i))
-    assert [bool(v.all()) for v in drawn.batch.valid[:4]] == [True, True, False, False]
-    assert all(b.valid is not None and len(b.valid) == 20 for b in made.batches(0))
+            assert top <= box.top and left <= box.left
+            assert box.top + box.height <= top + h and box.left + box.width <= left + w
+    assert [b.context.shape for b in made.batches(0)] == [(20, 3, size, size)] * 2
 
 
 def test_leaving_early_ends_the_threads(root: Path) -> None:

@@ -12,7 +12,7 @@ from tests.jepa.tiny import config
 def batch(n=12, t=2):
     rng = np.random.default_rng(0)
     shapes = ((n, 3, 16, 16), (n, t, 3, 16, 16), (n, t, 4))
-    return Batch(*(rng.standard_normal(s).astype(np.float32) for s in shapes), np.arange(n), None)
+    return Batch(*(rng.standard_normal(s).astype(np.float32) for s in shapes), np.arange(n))
 
 
 def make(*overrides):

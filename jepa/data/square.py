@@ -1,0 +1,106 @@
+"""A file as a small square: decoded no larger than it has to be, and the same pixels on every machine.
+
+Whole numbers are summed by Pillow, in one thread, so no rounding depends on the processor or on the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jepa.data.decode import STRIP, WHITE, Loaded, load, luma
+
+__all__ = ["Square", "square"]
+
+GAP = 4  # before the last step an image is still so many times larger: then averages over whole pixels do no harm
+Pixels = NDArray[Any]
+
+
+class Square(NamedTuple):
+    """An image brought to a square."""
+
+    pixels: Pixels
+    """(C, S, S): uint8, or float32 in [0, 1] of an image with 16 bits."""
+    box: tuple[int, int, int, int]
+    """(top, left, height, width) of the image in the square: all of it, but for padding."""
+
+
+def square(
+    path: str | os.PathLike[str],
+    side: int,
+    *,
+    pad: bool = False,
+    channels: int = 3,
+    ground: Sequence[float] = WHITE,
+) -> Square:
+    """Read a file as `decode` does and bring it to side x side pixels, resized or, with `pad`, scaled to fit.
+
+    The result is that of Pillow's `resize((side, side), BILINEAR)`, to about a hundredth of the range: a large image is
+    averaged over whole blocks of pixels first, and a JPEG is decoded at a half, a quarter or an eighth of its size, as
+    long as it stays twice as large as it is wanted.
+
+    Raises
+    ------
+    UnreadableImage
+        As `decode`.
+    """
+
+    def wanted(width: int, height: int) -> tuple[int, int]:
+        if not pad:
+            return side, side
+        fit = side / max(width, height)
+        return max(1, round(width * fit)), max(1, round(height * fit))
+
+    def made(loaded: Loaded) -> Square:
+        across, down = wanted(*loaded.image.size)
+        x = loaded.turned(_resized(_reduced(loaded, across, down, ground), across, down))
+        if channels == 1 and x.shape[2] == 3:
+            x = np.rint(luma(x.astype(np.float32))).astype(x.dtype) if x.dtype == np.uint8 else luma(x)
+        return _on_ground(x, side, channels, ground)
+
+    return load(path, made, wanted=wanted)
+
+
+def _reduced(loaded: Loaded, across: int, down: int, ground: Sequence[float]) -> Pixels:
+    """Return the pixels (h, w, C), averaged over blocks as long as they stay GAP times as large as wanted."""
+    width, height = loaded.image.size
+    block = max(1, width // (GAP * across)), max(1, height // (GAP * down))
+    rows = max(1, STRIP // width // block[1]) * block[1]
+    parts = []
+    for strip in loaded.strips(rows):
+        x = loaded.rounded_off(strip, ground)
+        parts.append(x if block == (1, 1) else _each_plane(x, lambda plane: plane.reduce(block)))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _resized(x: Pixels, across: int, down: int) -> Pixels:
+    if x.shape[:2] == (down, across):
+        return x
+    return _each_plane(x, lambda plane: plane.resize((across, down), Image.Resampling.BILINEAR))
+
+
+def _each_plane(x: Pixels, change: Any) -> Pixels:
+    """Return pixels (h, w, C) changed by Pillow: bytes of three colours together, all others one by one."""
+    if x.dtype == np.uint8 and x.shape[2] == 3:
+        return np.asarray(change(Image.fromarray(x)))
+    planes = [np.asarray(change(Image.fromarray(np.ascontiguousarray(x[:, :, c])))) for c in range(x.shape[2])]
+    return np.stack(planes, axis=2)
+
+
+def _on_ground(x: Pixels, side: int, channels: int, ground: Sequence[float]) -> Square:
+    """Lay pixels (h, w, 1 or 3) in the middle of a square of the ground's colour; return it as (C, S, S)."""
+    high, wide = x.shape[:2]
+    top, left = (side - high) // 2, (side - wide) // 2
+    colour = np.asarray(ground, dtype=np.float32)
+    colour = colour if channels == 3 else luma(colour)
+    blank = colour if x.dtype != np.uint8 else np.rint(colour * 255).astype(np.uint8)  # (C,)
+    out = np.empty((channels, side, side), dtype=x.dtype)
+    if (high, wide) != (side, side):
+        out[:] = blank[:, None, None]
+    out[:, top : top + high, left : left + wide] = x.transpose(2, 0, 1)
+    return Square(out, (top, left, high, wide))
