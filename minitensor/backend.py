@@ -20,17 +20,20 @@ from minitensor.errors import DeviceError
 
 __all__ = [
     "Backend",
+    "backends",
     "default_generator",
     "device_of",
     "from_device_dlpack",
     "is_array",
     "is_complex",
     "is_half",
+    "is_plain",
     "manual_seed",
     "move",
     "names_device",
     "namespace",
     "own_generator",
+    "plain",
     "references",
     "register",
     "stretches",
@@ -51,19 +54,19 @@ class Backend(NamedTuple):
     to_host: Callable[[Array], np.ndarray[Any, Any]]
 
 
-_backends: dict[type, Backend] = {}
+backends: dict[type, Backend] = {}  # by the type of its arrays
 _loaders: dict[str, Callable[[], None]] = {}  # device kind -> what registers its backend
 _kinds: dict[str, Backend] = {}  # device kind ("cpu", "cuda") -> backend
 
 
 def register(kind: str, array_type: type, backend: Backend) -> None:
     """Make arrays of `array_type` usable, under the device kind `kind` ("cpu", "cuda", ...)."""
-    _backends[array_type] = backend
+    backends[array_type] = backend
     _kinds[kind] = backend
 
 
 register("cpu", np.ndarray, Backend(np, lambda x: "cpu", lambda x, device: x, lambda x: x))
-_cpu = _backends[np.ndarray]
+_cpu = backends[np.ndarray]
 
 
 def _load_cupy() -> None:
@@ -96,12 +99,40 @@ def _index(device: str) -> int:
 
 
 def _of(x: Array) -> Backend:
-    return _backends.get(type(x), _cpu)
+    return backends.get(type(x), _cpu)
 
 
 def is_array(x: object) -> bool:
     """Whether `x` is an array of a registered backend."""
-    return type(x) in _backends or isinstance(x, np.ndarray)
+    return type(x) in backends or isinstance(x, np.ndarray)
+
+
+def is_plain(x: Array) -> bool:
+    """Whether an array has no rules of its own: no subclass of ndarray, the bytes in this machine's order."""
+    return type(x) in backends and x.dtype.isnative
+
+
+def plain(x: Array) -> Array:
+    """Return an array of numbers as the engine computes with it: the same memory unless its bytes are swapped.
+
+    A subclass of ndarray (matrix, memmap, recarray) becomes an ndarray. Raises TypeError for entries that are no
+    numbers, and for a masked array in which something is masked.
+
+    >>> plain(np.matrix([[1.0, 2.0]])) * plain(np.array([[3.0, 4.0]], ">f4"))
+    array([[3., 8.]])
+    """
+    kind = x.dtype.kind
+    if kind not in "biufc" and (kind != "V" or x.dtype.name != "bfloat16"):
+        raise TypeError(f"dtype {x.dtype} is not supported: a Tensor is made of numbers or bools")
+    if is_plain(x):
+        return x
+    if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
+        raise TypeError(
+            f"{np.ma.count_masked(x)} of {x.size} entries of a masked array are masked, and a Tensor has no masks: "
+            "use .filled(value), or .data to take what is beneath"
+        )
+    x = np.asarray(x)
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def namespace(*arrays: Array) -> Any:
@@ -111,7 +142,7 @@ def namespace(*arrays: Array) -> Any:
     'numpy'
     """
     for x in arrays:
-        backend = _backends.get(type(x))
+        backend = backends.get(type(x))
         if backend is not None:
             return backend.module
     return np

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
+from numpy import ndarray
 
-from minitensor.backend import device_of, is_array, is_half, namespace
+from minitensor.backend import device_of, is_array, is_half, is_plain, namespace, plain
 from minitensor.declaration import Declaration
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
@@ -27,6 +28,8 @@ class Composite(Declaration):
     def __init__(self, function: Callable[..., Any], moves: bool = False, complex: bool = False) -> None:
         super().__init__(function, complex or moves)
         self.moves = moves
+        notes = function.__annotations__
+        self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
         self.kernels: dict[str, Callable[..., Any]] = {}
 
     def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -44,9 +47,16 @@ class Composite(Declaration):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
-        for name in settings:
+        for name, value in settings.items():
             if name not in self.defaults and name not in self.arguments[len(args) :]:
                 self.refuse(name)
+            if isinstance(value, (Variable, ndarray, tuple, list)):
+                taken = self._setting(name, value)
+                settings = settings if taken is value else {**settings, name: taken}
+        for a in args:
+            if isinstance(a, ndarray) and not is_plain(a):
+                args = tuple(plain(x) if isinstance(x, ndarray) else x for x in args)
+                break
         if state.observer is not None and hasattr(state.observer, "composite"):
             result = state.observer.composite(self, args, settings)  # takes it as a whole, or leaves it
             if result is not NotImplemented:
@@ -58,7 +68,7 @@ class Composite(Declaration):
                 return found
         if self.kernels and state.fused:
             first = next((a for a in args if isinstance(a, Variable)), None)
-            if first is None or first.dtype.kind not in "fV":
+            if first is None or first.dtype.kind not in "fV" or self._differentiates(settings):
                 return self.forward(*args, **settings)
             kernel = self.kernels.get(device_of(first.data).partition(":")[0])
             if kernel is not None:
@@ -66,6 +76,22 @@ class Composite(Declaration):
                 if result is not NotImplemented:
                     return result
         return self.forward(*args, **settings)
+
+    def _setting(self, name: str, value: Any) -> Any:
+        """Return what was passed by name as a plain value; refuse one whose gradient a kernel would lose in silence."""
+        if isinstance(value, ndarray):
+            return plain(value)
+        if name not in self.defaults or name in self.array_settings:
+            return value
+        several = isinstance(value, (tuple, list))
+        for v in value if several else (value,):
+            if isinstance(v, Variable) and v.requires_grad and state.recording:
+                self.refuse_tensor(name, v)
+        return value if several or value.shape else value.data.item()
+
+    def _differentiates(self, settings: dict[str, Any]) -> bool:
+        """Whether a setting that is an array needs a gradient, of which the kernels know nothing."""
+        return any(isinstance(settings.get(name), Variable) for name in self.array_settings)
 
     def _unusual(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Refuse complex numbers, or leave them to the ops; run half precision as it has to be."""

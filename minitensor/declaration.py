@@ -56,6 +56,13 @@ class Declaration:
         known = f"it has {', '.join(self.defaults)}" if self.defaults else "it has none"
         raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
 
+    def refuse_tensor(self, name: str, value: Variable) -> None:
+        """Raise TypeError for a Tensor given as a setting, through which no gradient would flow."""
+        raise TypeError(
+            f"{self.name}: the setting {name!r} was given a {describe(value)}; settings take plain values, "
+            "through which no gradient flows: pass .item() or .tolist()"
+        )
+
     def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Move arrays that were passed by name to their positions, and fill in optional ones."""
         if not self.variadic:

@@ -7,6 +7,7 @@ __all__ = [
     "DamagedFileError",
     "DeviceError",
     "GradientError",
+    "HistoryError",
     "InPlaceError",
     "MinitensorError",
     "StateDictError",
@@ -19,6 +20,10 @@ class MinitensorError(Exception):
 
 class GradientError(MinitensorError, RuntimeError):
     """A gradient was asked for that does not exist, or a rule returned one of the wrong shape."""
+
+
+class HistoryError(GradientError, TypeError, BufferError):
+    """A Tensor that requires grad was about to leave the graph without a word: to NumPy, to DLPack, into a list."""
 
 
 class AnomalyError(MinitensorError, ArithmeticError):

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from numpy import ndarray
 
-from minitensor.backend import is_array
+from minitensor.backend import backends, is_array, plain
 from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
@@ -131,9 +131,7 @@ class Op(Declaration):
             if name not in self.defaults:
                 self.refuse(name)
             if isinstance(value, Variable):
-                raise TypeError(
-                    f"{self.name}: the setting {name!r} was given a {describe(value)}; settings take plain values"
-                )
+                self.refuse_tensor(name, value)
 
     def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""
@@ -145,9 +143,14 @@ class Op(Declaration):
         if self.variadic:
             differentiable, promoted = differentiable * len(args), promoted * len(args)
         try:
-            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+            arrays: list[Any] = [
+                a.data if isinstance(a, Variable) else plain(a) if isinstance(a, ndarray) else a for a in args
+            ]
             narrow = None
-            if not self.verbatim:
+            if self.verbatim:
+                if arrays and type(arrays[0]) not in backends:  # somebody assigned it to `.data`
+                    arrays = [plain(x) if isinstance(x, ndarray) else x for x in arrays]
+            else:
                 arrays, narrow = settle(arrays, promoted, self.floating, self.real)
             if state.observer is None:
                 y = self.forward(*arrays, **settings)

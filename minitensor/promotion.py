@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of, is_array, is_half, namespace
-from minitensor.errors import DeviceError
-from minitensor.graph import Variable
+from minitensor.backend import backends, device_of, is_array, is_half, is_plain, namespace, plain, to_numpy
+from minitensor.errors import DeviceError, HistoryError
+from minitensor.graph import Variable, state
 
 __all__ = [
-    "FLOAT32", "FLOAT64", "complex_of", "default_complex", "default_float", "promote", "refuse_complex", "settle",
-    "widen",
+    "FLOAT32", "FLOAT64", "complex_of", "default_complex", "default_float", "listed", "promote", "refuse_complex",
+    "settle", "widen",
 ]  # fmt: skip
 
 Array = Any
@@ -94,20 +94,61 @@ def _result_dtype(operands: Sequence[Any]) -> Any:
     return result
 
 
+def _holds_arrays(values: Sequence[Any]) -> bool:
+    """Whether something with a dtype stands in nested lists."""
+    if set(map(type, values)) <= {bool, int, float, complex}:
+        return False
+    return any(_holds_arrays(v) if isinstance(v, (list, tuple)) else hasattr(v, "dtype") for v in values)
+
+
+def _host(v: Any, leaves: list[Any]) -> Any:
+    """Return an entry of nested lists as NumPy takes it, and add it to the leaves."""
+    if isinstance(v, (list, tuple)):
+        return [_host(u, leaves) for u in v]
+    if isinstance(v, Variable):
+        if v.requires_grad and state.recording:
+            raise HistoryError(
+                "a list of Tensors that require grad would lose their history: join them with minitensor.stack"
+            )
+        v = to_numpy(v.data)
+    v = plain(v) if is_array(v) else v.item() if isinstance(v, np.generic) else v
+    leaves.append(v)
+    return v
+
+
+def listed(values: Sequence[Any]) -> tuple[np.ndarray[Any, Any], Any]:
+    """Return nested lists as one array, and the dtype that is meant: arrays and Tensors in them decide, as in a call.
+
+    >>> listed([[1.0, 2.0], [3.0, 4.0]])[1], listed([np.ones(2), [3.0, 4.0]])[1]
+    (dtype('float32'), dtype('float64'))
+    """
+    leaves: list[Any] = []
+    if _holds_arrays(values):
+        values = [_host(v, leaves) for v in values]
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"nested lists stand for an array if their rows have one length; got {values!r:.100}"
+        ) from error
+    if array.dtype.kind not in "biufcV":
+        raise TypeError(f"a Tensor is made of numbers or bools; got a {type(values).__name__} of dtype {array.dtype}")
+    if leaves:
+        return array, _result_dtype(leaves)
+    return array, {"f": default_float, "c": default_complex}.get(array.dtype.kind, array.dtype)
+
+
 def _plain(x: Any, module: Any) -> Any:
     """Bring an operand to an array or a Python scalar."""
     if is_array(x):
-        return x
+        return plain(x)
     if isinstance(x, np.generic):
         return x.item()
     if isinstance(x, (bool, int, float, complex)):
         return x
     if isinstance(x, (list, tuple)):
-        if any(isinstance(v, Variable) and v.requires_grad for v in x):
-            raise TypeError("an operand is a list of Tensors that require grad: join them with minitensor.stack")
-        y = np.asarray(x)
-        kind = y.dtype.kind
-        return module.asarray(y.astype(default_float if kind == "f" else default_complex) if kind in "fc" else y)
+        array, dtype = listed(x)
+        return module.asarray(array.astype(dtype, copy=False))
     raise TypeError(f"an operand must be a Tensor, an array or a number; got {type(x).__name__}")
 
 
@@ -132,7 +173,7 @@ def settle(
         elif d is not dtype or t is not cls:
             break
     else:
-        if dtype is not None and dtype.kind == "f" and dtype.itemsize > 2 and not issubclass(cls, np.generic):
+        if dtype is not None and dtype.kind == "f" and dtype.itemsize > 2 and cls in backends and dtype.isnative:
             return list(operands), None  # the common case: floats of one dtype
     return _settle(operands, promoted, floating, real)
 

@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
-from minitensor.backend import is_array, to_numpy
+from minitensor.backend import is_array, plain, to_numpy
 from minitensor.errors import DamagedFileError
 from minitensor.tensor import Tensor
 
@@ -30,6 +30,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
     """Return a value as a NumPy array in C order: safetensors writes other layouts wrongly, without a word."""
     data = value.data if isinstance(value, Tensor) else value
+    data = plain(data) if isinstance(data, np.ma.MaskedArray) else data  # refuses masked entries
     array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
     if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
         advice = "save its .real and .imag" if array.dtype.kind == "c" else "only numbers can be saved"

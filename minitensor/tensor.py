@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from minitensor import backend, engine
-from minitensor.errors import GradientError, InPlaceError
+from minitensor.errors import GradientError, HistoryError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
 from minitensor.ops import (
@@ -29,7 +29,7 @@ from minitensor.ops import (
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import shape as sh
-from minitensor.promotion import default_complex, default_float
+from minitensor.promotion import default_complex, default_float, listed
 
 __all__ = ["Tensor"]
 
@@ -37,33 +37,39 @@ Array = Any
 Axis = int | tuple[int, ...] | None
 
 
-_KINDS = "biufcV"  # V: ml_dtypes' bfloat16
-
-
 def _array(data: Any, dtype: Any) -> Array:
     """Bring what a user passes to an array: Python floats become the default float, arrays keep their dtype."""
-    if isinstance(data, Variable):
-        data = data.data
-    if backend.is_array(data) and data.dtype.kind in _KINDS:
-        return data if dtype is None or data.dtype == dtype else el.astype(data, dtype=dtype)
-    if isinstance(data, (list, tuple)) and any(isinstance(v, Variable) for v in data):
-        if is_recording() and any(isinstance(v, Variable) and v.requires_grad for v in data):
-            raise GradientError("a list of Tensors that require grad would lose their history: use minitensor.stack")
-        data = [v.data.tolist() if isinstance(v, Variable) else v for v in data]
-    array = np.asarray(data)
-    if array.dtype.kind not in _KINDS or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
-        raise TypeError(f"a Tensor is made of numbers or bools; got {type(data).__name__} of dtype {array.dtype}")
-    if dtype is None and (array.dtype.kind not in "fc" or isinstance(data, np.generic)):
-        return array
-    default = default_complex if array.dtype.kind == "c" else default_float
-    return el.astype(array, dtype=default if dtype is None else dtype)
+    if isinstance(data, (list, tuple)):
+        array, meant = listed(data)
+    else:
+        array = backend.plain(data if backend.is_array(data) else np.asarray(data))
+        meant = {float: default_float, complex: default_complex}.get(type(data), array.dtype)
+    dtype = meant if dtype is None else np.dtype(dtype)
+    return array if array.dtype == dtype else el.astype(array, dtype=dtype)
+
+
+def _numpy_arrays(value: Any, asks: bool) -> Any:
+    """Return what a NumPy function was given with arrays in the Tensors' places; one that only asks needs no leave."""
+    if isinstance(value, Tensor):
+        return value.data if asks else np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        return (
+            [_numpy_arrays(v, asks) for v in value]
+            if type(value) is list
+            else tuple(_numpy_arrays(v, asks) for v in value)
+        )
+    return {k: _numpy_arrays(v, asks) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+_ASKS = frozenset((np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like))
 
 
 class Tensor(Variable):
     """A multi-dimensional array that remembers how it was computed.
 
     `Tensor(data, dtype=None, device=None, requires_grad=False)`: nested lists of Python floats become float32, of
-    complex numbers complex64; arrays keep their dtype and are not copied. With `requires_grad` the calls it goes into
+    complex numbers complex64; arrays keep their dtype and are not copied, unless their bytes are in another machine's
+    order; subclasses of ndarray (matrix, memmap) become plain. A Tensor shares its array and its count of changes. With `requires_grad` the calls it goes into
     are recorded, and `y.backward()` puts dy/dx into `x.grad`: for x = a + ib it is dy/da + i dy/db, as in PyTorch. Only
     floats and complex numbers can require a gradient.
     Differs from PyTorch: methods follow NumPy (axis, keepdims); `+=` makes a new Tensor; lists of integers are int64.
@@ -89,9 +95,13 @@ class Tensor(Variable):
         device: str | None = None,
         requires_grad: bool = False,
     ) -> None:
-        super().__init__(_array(data, dtype))
+        given = data.data if isinstance(data, Variable) else data
+        super().__init__(_array(given, dtype))
+        if isinstance(data, Variable) and self.data is given:
+            self._shares(data)
         if device is not None:
-            self.data = backend.move(self.data, device)
+            moved = backend.move(self.data, device)
+            self.data, self.version = moved, self.version if moved is self.data else None
         if requires_grad:
             self.requires_grad_()
 
@@ -156,8 +166,16 @@ class Tensor(Variable):
         if self.source is not None:
             raise GradientError(f"only a leaf can be {what}; this Tensor was computed by a recorded call: detach() it")
 
+    def _may_leave(self, door: str) -> None:
+        """Refuse to leave the graph through a door at which no word like detach was said."""
+        if self.requires_grad and is_recording():
+            raise HistoryError(
+                f"{door} would drop the history of a Tensor that requires grad: use a function of minitensor, "
+                "or .detach() (.detach().numpy() for the array)"
+            )
+
     def numpy(self) -> np.ndarray[Any, Any]:
-        """Return the entries as a NumPy array: a read-only view on the CPU, a copy from a GPU."""
+        """Return the entries as a NumPy array, without history: a read-only view on the CPU, a copy from a GPU."""
         view = backend.to_numpy(self.data).view()
         view.flags.writeable = False
         return view
@@ -167,9 +185,21 @@ class Tensor(Variable):
             raise TypeError(
                 f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
             )
+        self._may_leave("NumPy")
         return np.array(self.data, dtype=dtype, copy=True) if copy else np.asarray(self.numpy(), dtype=dtype)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        """Run a function of NumPy on the arrays, once none of them has a history to lose."""
+        asks = function in _ASKS
+        try:
+            args, settings = _numpy_arrays(args, asks), _numpy_arrays(settings, asks)
+        except HistoryError as error:
+            error.add_note(f"in {function.__module__}.{function.__name__}")
+            raise
+        return function(*args, **settings)
+
     def __dlpack__(self, **settings: Any) -> Any:
+        self._may_leave("DLPack")
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -261,11 +291,16 @@ class Tensor(Variable):
 
     def detach(self) -> Tensor:
         """Return the same array without its history; changes in place are seen by both."""
-        if self.version is None:
-            self.version = [0]
-        result = Tensor(self.data)
-        result.version = self.version
+        result = Tensor.__new__(Tensor)
+        Variable.__init__(result, self.data)
+        result._shares(self)
         return result
+
+    def _shares(self, other: Variable) -> None:
+        """Count changes in place together with another Tensor on the same memory."""
+        if other.version is None:
+            other.version = [0]
+        self.version = other.version
 
     def clone(self) -> Tensor:
         """Return a copy that passes gradients on."""
@@ -341,6 +376,7 @@ class Tensor(Variable):
                 "use minitensor.where or minitensor.index_put, which return a new Tensor, or do it under no_grad()"
             )
         new = value.data if isinstance(value, Variable) else value
+        new = backend.plain(new) if backend.is_array(new) else new
         if self.data.dtype.kind != "c" and backend.is_complex(new):
             raise TypeError(f"complex numbers do not fit into a Tensor {self.dtype}: assign their .real or .abs()")
         try:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitensor.backend import move, to_numpy
+from minitensor.backend import is_array, move, plain, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.tensor import Tensor
 
@@ -25,7 +25,11 @@ def load_into(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], s
     """Copy the values of a state into the Tensors of the same names; see `Layer.load_state_dict`."""
     if not isinstance(state, Mapping):
         raise TypeError(f"{owner}.load_state_dict takes a dict of arrays; got a {type(state).__name__}")
-    values = {k: np.asarray(to_numpy(v.data) if isinstance(v, Tensor) else v) for k, v in state.items() if k in own}
+    values = {
+        k: np.asarray(to_numpy(v.data) if isinstance(v, Tensor) else plain(v) if is_array(v) else v)
+        for k, v in state.items()
+        if k in own
+    }
     missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
     shapes = [f"{k} is {own[k].shape} here, {v.shape} there" for k, v in values.items() if v.shape != own[k].shape]
     faults = [f"missing: {', '.join(missing)}"] * (strict and bool(missing))

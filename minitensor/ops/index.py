@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of, is_array, namespace
+from minitensor.backend import device_of, is_array, namespace, plain
 from minitensor.composite import composite
 from minitensor.errors import DeviceError
 from minitensor.graph import Variable, describe
@@ -45,6 +45,7 @@ def _plain(i: Any, x: Array) -> Any:
         return slice(*[None if v is None else integer(v) for v in (i.start, i.stop, i.step)])
     i = i.data if isinstance(i, Variable) else i
     if is_array(i):
+        i = plain(i)
         if i.dtype.kind not in "iub":
             raise IndexError(f"an index array is of integers or bools; got {describe(i)}: use .astype('int64')")
         if device_of(i) != device_of(x):

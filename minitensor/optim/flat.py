@@ -37,7 +37,7 @@ class Flat:
         self.views = self.cut(self.data, [p.shape for p in parameters])
         for p, (start, _), view in zip(parameters, self.bounds, self.views, strict=True):
             view[...] = p.data
-            p.data = view
+            p.data, p.version = view, None  # what shared the old memory is changed by no step
             if isinstance(p, Parameter):
                 p.home = self, start
         self._new_slots(parameters)
