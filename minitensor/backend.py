@@ -118,8 +118,8 @@ def plain(x: Array) -> Array:
     A subclass of ndarray (matrix, memmap, recarray) becomes an ndarray. Raises TypeError for entries that are no
     numbers, and for a masked array in which something is masked.
 
-    >>> plain(np.matrix([[1.0, 2.0]])) * plain(np.array([[3.0, 4.0]], ">f4"))
-    array([[3., 8.]])
+    >>> plain(np.ma.array([1.0, 2.0])) * plain(np.array([3.0, 4.0], ">f4"))
+    array([3., 8.])
     """
     kind = x.dtype.kind
     if kind not in "biufc" and (kind != "V" or x.dtype.name != "bfloat16"):
@@ -128,7 +128,7 @@ def plain(x: Array) -> Array:
         return x
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x):
         raise TypeError(
-            f"{np.ma.count_masked(x)} of {x.size} entries of a masked array are masked, and a Tensor has no masks: "
+            f"{int(x.mask.sum())} of {x.size} entries of a masked array are masked, and a Tensor has no masks: "
             "use .filled(value), or .data to take what is beneath"
         )
     x = np.asarray(x)

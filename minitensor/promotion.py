@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import backends, device_of, is_array, is_half, is_plain, namespace, plain, to_numpy
+from minitensor.backend import backends, device_of, is_array, is_half, namespace, plain, to_numpy
 from minitensor.errors import DeviceError, HistoryError
 from minitensor.graph import Variable, state
 

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from minitensor import backend, engine
-from minitensor.errors import GradientError, HistoryError, InPlaceError
+from minitensor.doors import array_from, call_numpy, may_leave
+from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
 from minitensor.ops import (
@@ -29,7 +30,6 @@ from minitensor.ops import (
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import shape as sh
-from minitensor.promotion import default_complex, default_float, listed
 
 __all__ = ["Tensor"]
 
@@ -37,41 +37,15 @@ Array = Any
 Axis = int | tuple[int, ...] | None
 
 
-def _array(data: Any, dtype: Any) -> Array:
-    """Bring what a user passes to an array: Python floats become the default float, arrays keep their dtype."""
-    if isinstance(data, (list, tuple)):
-        array, meant = listed(data)
-    else:
-        array = backend.plain(data if backend.is_array(data) else np.asarray(data))
-        meant = {float: default_float, complex: default_complex}.get(type(data), array.dtype)
-    dtype = meant if dtype is None else np.dtype(dtype)
-    return array if array.dtype == dtype else el.astype(array, dtype=dtype)
-
-
-def _numpy_arrays(value: Any, asks: bool) -> Any:
-    """Return what a NumPy function was given with arrays in the Tensors' places; one that only asks needs no leave."""
-    if isinstance(value, Tensor):
-        return value.data if asks else np.asarray(value)
-    if isinstance(value, (list, tuple)):
-        return (
-            [_numpy_arrays(v, asks) for v in value]
-            if type(value) is list
-            else tuple(_numpy_arrays(v, asks) for v in value)
-        )
-    return {k: _numpy_arrays(v, asks) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-_ASKS = frozenset((np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like))
-
-
 class Tensor(Variable):
     """A multi-dimensional array that remembers how it was computed.
 
     `Tensor(data, dtype=None, device=None, requires_grad=False)`: nested lists of Python floats become float32, of
     complex numbers complex64; arrays keep their dtype and are not copied, unless their bytes are in another machine's
-    order; subclasses of ndarray (matrix, memmap) become plain. A Tensor shares its array and its count of changes. With `requires_grad` the calls it goes into
-    are recorded, and `y.backward()` puts dy/dx into `x.grad`: for x = a + ib it is dy/da + i dy/db, as in PyTorch. Only
-    floats and complex numbers can require a gradient.
+    order; subclasses of ndarray (matrix, memmap) become plain. Tensors that share memory, by Tensor(t), detach or as a
+    view, count changes in place together. With `requires_grad` the calls it goes into are recorded, and `y.backward()`
+    puts dy/dx into `x.grad`: for x = a + ib it is dy/da + i dy/db, as in PyTorch. Only floats and complex numbers can
+    require a gradient; NumPy's functions refuse a Tensor that does (HistoryError, a TypeError).
     Differs from PyTorch: methods follow NumPy (axis, keepdims); `+=` makes a new Tensor; lists of integers are int64.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -96,7 +70,7 @@ class Tensor(Variable):
         requires_grad: bool = False,
     ) -> None:
         given = data.data if isinstance(data, Variable) else data
-        super().__init__(_array(given, dtype))
+        super().__init__(array_from(given, dtype))
         if isinstance(data, Variable) and self.data is given:
             self._shares(data)
         if device is not None:
@@ -166,14 +140,6 @@ class Tensor(Variable):
         if self.source is not None:
             raise GradientError(f"only a leaf can be {what}; this Tensor was computed by a recorded call: detach() it")
 
-    def _may_leave(self, door: str) -> None:
-        """Refuse to leave the graph through a door at which no word like detach was said."""
-        if self.requires_grad and is_recording():
-            raise HistoryError(
-                f"{door} would drop the history of a Tensor that requires grad: use a function of minitensor, "
-                "or .detach() (.detach().numpy() for the array)"
-            )
-
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the entries as a NumPy array, without history: a read-only view on the CPU, a copy from a GPU."""
         view = backend.to_numpy(self.data).view()
@@ -185,21 +151,14 @@ class Tensor(Variable):
             raise TypeError(
                 f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
             )
-        self._may_leave("NumPy")
+        may_leave(self, "NumPy")
         return np.array(self.data, dtype=dtype, copy=True) if copy else np.asarray(self.numpy(), dtype=dtype)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
-        """Run a function of NumPy on the arrays, once none of them has a history to lose."""
-        asks = function in _ASKS
-        try:
-            args, settings = _numpy_arrays(args, asks), _numpy_arrays(settings, asks)
-        except HistoryError as error:
-            error.add_note(f"in {function.__module__}.{function.__name__}")
-            raise
-        return function(*args, **settings)
+        return call_numpy(function, args, settings)
 
     def __dlpack__(self, **settings: Any) -> Any:
-        self._may_leave("DLPack")
+        may_leave(self, "DLPack")
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:

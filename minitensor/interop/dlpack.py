@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import from_device_dlpack
+from minitensor.doors import may_leave
 from minitensor.tensor import Tensor
 
 __all__ = ["from_dlpack"]
@@ -18,7 +19,8 @@ def from_dlpack(x: Any) -> Tensor:
     """Return a Tensor on the memory of another library's array: a change in one is seen in the other.
 
     x: anything with `__dlpack__` and `__dlpack_device__`, such as a PyTorch, JAX or CuPy array. The result is a leaf
-    without history; another Tensor must have none (BufferError). Memory that may not be written (a JAX array) gives a Tensor that cannot be changed in place.
+    without history; BufferError for a Tensor that has one. Memory that may not be written (a JAX array) gives a Tensor
+    that cannot be changed in place.
     Differs from PyTorch: in nothing.
 
     >>> a = np.arange(3.0)
@@ -30,7 +32,7 @@ def from_dlpack(x: Any) -> Tensor:
     if not (hasattr(x, "__dlpack__") and hasattr(x, "__dlpack_device__")):
         raise TypeError(f"from_dlpack takes an array with __dlpack__; a {type(x).__name__} has none")
     if isinstance(x, Tensor):
-        x._may_leave("DLPack")
+        may_leave(x, "DLPack")
         return x.detach()
     kind, _ = x.__dlpack_device__()
     return Tensor(np.from_dlpack(x) if int(kind) == CPU else from_device_dlpack(x))

@@ -7,7 +7,7 @@ import minitensor as mt
 from minitensor import nn
 from minitensor.composite import Composite
 from minitensor.declaration import registry
-from minitensor.errors import GradientError, HistoryError, InPlaceError
+from minitensor.errors import GradientError, InPlaceError
 from tests.minitensor.cases import CASES
 
 F = nn.functional
@@ -145,8 +145,16 @@ def test_masked_entries_are_not_taken_for_numbers(take):
 )  # fmt: skip
 def test_what_is_no_number_is_refused_at_every_door(a):
     t = mt.ones(2)
-    for take in (mt.Tensor, lambda a: t * a, lambda a: a * t, lambda a: mt.Tensor([a]), lambda a: t + [a],
-                 lambda a: t.__setitem__(..., a), lambda a: mt.logical_and(t, a), lambda a: F.mse_loss(t, a)):  # fmt: skip
+    for take in (
+        mt.Tensor,
+        lambda a: t * a,
+        lambda a: a * t,
+        lambda a: mt.Tensor([a]),
+        lambda a: t + [a],
+        lambda a: t.__setitem__(..., a),
+        lambda a: mt.logical_and(t, a),
+        lambda a: F.mse_loss(t, a),
+    ):
         with pytest.raises(TypeError, match="not supported|made of numbers"):
             take(a)
 
@@ -170,8 +178,16 @@ def test_lists_of_tensors_are_refused_at_any_depth_or_keep_their_dtype():
     rng, x = np.random.default_rng(1), leaf(1.0)
     for depth in range(1, 5):
         listed = _nested(rng, x, depth)
-        for take in (mt.Tensor, lambda v: x + v, lambda v: v * x, mt.sum, np.array, np.asarray, mt.Tensor([0.0]).__add__,
-                     lambda v: mt.full(2, v)):  # fmt: skip
+        for take in (
+            mt.Tensor,
+            lambda v: x + v,
+            lambda v: v * x,
+            mt.sum,
+            np.array,
+            np.asarray,
+            mt.Tensor([0.0]).__add__,
+            lambda v: mt.full(2, v),
+        ):
             with pytest.raises(GradientError, match=r"stack|history"):
                 take(listed)
         with mt.no_grad():
@@ -188,14 +204,33 @@ def test_lists_of_tensors_are_refused_at_any_depth_or_keep_their_dtype():
 # -- out of the graph ------------------------------------------------------------------------------------------------
 
 LEAVES = {
-    "norm": np.linalg.norm, "stack": lambda x: np.stack([x, x]), "where": lambda x: np.where([True, False], x, 0.0),
-    "array": np.array, "asarray": np.asarray, "sum": np.sum, "mean": np.mean, "concatenate": lambda x: np.concatenate([x]),
-    "einsum": lambda x: np.einsum("i->", x), "dot": lambda x: np.dot(np.ones(2), x), "method": lambda x: np.ones(2).dot(x),
-    "clip": lambda x: np.clip(x, 0, 1), "fft": np.fft.fft, "sort": np.sort, "squeeze": np.squeeze, "diff": np.diff,
-    "filled": lambda x: np.full(2, x), "assigned": lambda x: np.zeros(2).__setitem__(..., x), "std": np.std,
-    "nested": lambda x: np.array([[x]]), "allclose": lambda x: np.allclose(x, 1), "where_": lambda x: np.where(x),
-    "exp": np.exp, "maximum": lambda x: np.maximum(x, 0), "reduce": np.add.reduce, "interp": lambda x: np.interp(1, x, x),
-}  # fmt: skip
+    "norm": np.linalg.norm,
+    "stack": lambda x: np.stack([x, x]),
+    "where": lambda x: np.where([True, False], x, 0.0),
+    "array": np.array,
+    "asarray": np.asarray,
+    "sum": np.sum,
+    "mean": np.mean,
+    "concatenate": lambda x: np.concatenate([x]),
+    "einsum": lambda x: np.einsum("i->", x),
+    "dot": lambda x: np.dot(np.ones(2), x),
+    "method": lambda x: np.ones(2).dot(x),
+    "clip": lambda x: np.clip(x, 0, 1),
+    "fft": np.fft.fft,
+    "sort": np.sort,
+    "squeeze": np.squeeze,
+    "diff": np.diff,
+    "filled": lambda x: np.full(2, x),
+    "assigned": lambda x: np.zeros(2).__setitem__(..., x),
+    "std": np.std,
+    "nested": lambda x: np.array([[x]]),
+    "allclose": lambda x: np.allclose(x, 1),
+    "where_": lambda x: np.where(x),
+    "exp": np.exp,
+    "maximum": lambda x: np.maximum(x, 0),
+    "reduce": np.add.reduce,
+    "interp": lambda x: np.interp(1, x, x),
+}
 
 
 @pytest.mark.parametrize("name", LEAVES)
@@ -236,15 +271,29 @@ def test_dlpack_refuses_a_tensor_that_requires_grad():
 # -- versions --------------------------------------------------------------------------------------------------------
 
 SHARING = {
-    "Tensor": mt.Tensor, "Tensor of a dtype": lambda t: mt.Tensor(t, "float64"), "Parameter": nn.Parameter,
-    "on the cpu": lambda t: mt.Tensor(t, device="cpu"), "detach": lambda t: t.detach(), "twice": lambda t: mt.Tensor(mt.Tensor(t)),
-    "to": lambda t: t.detach().to("cpu"), "astype": lambda t: t.detach().astype("float64"), "dlpack": lambda t: mt.from_dlpack(t.detach()),
-    "view": lambda t: t.detach().reshape(2, 1), "slice": lambda t: t.detach()[:1], "T": lambda t: t.detach().T,
-    "real": lambda t: t.detach().real, "flatten": lambda t: t.detach().flatten(), "clone": lambda t: t.detach().clone(),
-    "conj": lambda t: t.detach().conj(), "clip": lambda t: t.detach().clip(0), "nan_to_num": lambda t: mt.nan_to_num(t.detach()),
+    "Tensor": mt.Tensor,
+    "Tensor of a dtype": lambda t: mt.Tensor(t, "float64"),
+    "Parameter": nn.Parameter,
+    "on the cpu": lambda t: mt.Tensor(t, device="cpu"),
+    "detach": lambda t: t.detach(),
+    "twice": lambda t: mt.Tensor(mt.Tensor(t)),
+    "to": lambda t: t.detach().to("cpu"),
+    "astype": lambda t: t.detach().astype("float64"),
+    "dlpack": lambda t: mt.from_dlpack(t.detach()),
+    "view": lambda t: t.detach().reshape(2, 1),
+    "slice": lambda t: t.detach()[:1],
+    "T": lambda t: t.detach().T,
+    "real": lambda t: t.detach().real,
+    "flatten": lambda t: t.detach().flatten(),
+    "clone": lambda t: t.detach().clone(),
+    "conj": lambda t: t.detach().conj(),
+    "clip": lambda t: t.detach().clip(0),
+    "nan_to_num": lambda t: mt.nan_to_num(t.detach()),
     "split": lambda t: t.detach().split(2)[0],
-    "squeeze": lambda t: t.detach().squeeze(), "atleast": lambda t: mt.atleast_1d(t.detach()), "float": lambda t: t.detach().to(dtype="float64"),
-}  # fmt: skip
+    "squeeze": lambda t: t.detach().squeeze(),
+    "atleast": lambda t: mt.atleast_1d(t.detach()),
+    "float": lambda t: t.detach().to(dtype="float64"),
+}
 
 
 @pytest.mark.parametrize("name", SHARING)
