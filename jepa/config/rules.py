@@ -50,7 +50,7 @@ _SIDE = _between(4, 2048)
 _WEIGHT = _between(0, 1_000_000)
 _PROBABILITY: Rule = (lambda v: 0 <= v <= 1), "must lie between 0 and 1"
 _MOMENTUM: Rule = (lambda v: 0 <= v < 1), "must be at least 0 and less than 1"
-_RATE: Rule = (lambda v: 0 < v <= COUNT), f"must be larger than 0 and at most {COUNT:g}"
+_RATE: Rule = (lambda v: 0 < v <= 1e30), "must be larger than 0 and at most 1e30"
 _DECAY = _between(0, 1_000_000)
 _FINITE: Rule = (lambda v: abs(v) <= 1000), "must lie between -1000 and 1000"
 _DEVIATION: Rule = (lambda v: 1e-4 <= v <= 1000), "must lie between 0.0001 and 1000"

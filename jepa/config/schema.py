@@ -129,7 +129,7 @@ class LossConfig:
     name: Literal["l2", "smooth_l1", "cosine", "infonce", "vicreg"] = "l2"
     """the loss"""
     normalize_targets: bool = True
-    """layer norm without parameters on the true embeddings first (l2, smooth_l1)"""
+    """layer norm without parameters on the true embeddings first (l2, smooth_l1; hjepa: with every loss)"""
     temperature: float = 0.1
     """divides the similarities (infonce)"""
     invariance: float = 25.0

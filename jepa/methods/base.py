@@ -87,26 +87,34 @@ class Method(ABC, Generic[B]):
         self.model.target_encoder.update(momentum)
         return {"ema": momentum}
 
-    def held_out(self, batches: Iterable[B]) -> dict[str, float]:
+    def held_out(self, batches: Iterable[B]) -> dict[str, Any]:
         """Return the held-out loss of the predictions, and the same when the predictor is told a wrong geometry.
 
-        "loss": what the objective says of prediction and target (for VICReg the invariance alone), averaged over the
-        held-out images. "shuffled": the same with another image's geometry; a predictor that uses what it is told gets
-        clearly worse. "ratio": shuffled / loss.
+        "loss": what the objective says of prediction and target (see `told_apart`), averaged over the held-out images.
+        "shuffled": the same with another image's geometry; a predictor that uses what it is told gets clearly worse.
+        "ratio": shuffled / loss. "parts": the parts of the objective, by name.
         """
         training = self.model.training
         self.model.eval()
-        right = wrong = 0.0
-        count = 0
+        wrong, count = 0.0, 0
+        total: dict[str, float] = {}
         with mt.no_grad():
             for batch in batches:
                 n = len(batch[0])
-                right += self._prediction_loss(self.embed(batch), batch) * n
-                wrong += self._prediction_loss(self.misled(batch), batch) * n
+                found, _ = self.loss(batch)
+                found["told apart"] = self.told_apart(found)
+                for name, part in found.items():
+                    total[name] = total.get(name, 0.0) + float(part) * n
+                wrong += float(self.told_apart(self.compare(self.misled(batch), batch))) * n
                 count += n
         self.model.train(training)
-        return {"loss": right / count, "shuffled": wrong / count, "ratio": wrong / right} if count else {}
+        if not count:
+            return {}
+        right = total.pop("told apart")
+        parts = {name: value / count for name, value in total.items() if name != "loss"}
+        ratio = wrong / right if right else 1.0
+        return {"loss": right / count, "shuffled": wrong / count, "ratio": ratio, "parts": parts}
 
-    def _prediction_loss(self, embeddings: Embeddings, batch: B) -> float:
-        parts = self.compare(embeddings, batch)
-        return float(parts.get("invariance", parts["loss"]))
+    def told_apart(self, parts: dict[str, mt.Tensor]) -> mt.Tensor:
+        """Return, of the parts of a loss, what prediction and target are apart: of VICReg the invariance alone."""
+        return parts.get("invariance", parts["loss"])

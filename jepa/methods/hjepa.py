@@ -35,7 +35,9 @@ class HierarchicalJEPA(Method[MaskedBatch]):
             v.positions,
             h.fusion,
             config.model.target,
+            normalize_targets=config.loss.normalize_targets,
         )
+        self.normalizes = config.loss.normalize_targets  # of every loss: it belongs to the tokens of a group
 
     def levels(self, batch: MaskedBatch, misplaced: bool = False) -> list[Embeddings]:
         """Return the embeddings of each level, finest first, without their padding."""
@@ -80,8 +82,22 @@ class HierarchicalJEPA(Method[MaskedBatch]):
         return self.levels(batch, misplaced=True)[0]
 
     def loss(self, batch: MaskedBatch) -> tuple[dict[str, mt.Tensor], Embeddings]:
-        """Return the weighted sum over the levels, each level's part, and the embeddings of the finest."""
-        embeddings = self.levels(batch)
-        parts: dict[str, Any] = {f"level {k}": self.objective(e)["loss"] for k, e in enumerate(embeddings)}
-        total = sum(w * part for w, part in zip(self.weights, parts.values(), strict=True))
+        """Return the weighted sum over the levels, each level's loss and its parts, and the embeddings of the finest.
+
+        "level 1" is the loss of level 1 before its weight, "level 1/accuracy" a part of it.
+        """
+        embeddings, parts = self.levels(batch), dict[str, mt.Tensor]()
+        for k, e in enumerate(embeddings):
+            found = self.objective(e)
+            parts[f"level {k}"] = found.pop("loss")
+            parts |= {f"level {k}/{name}": part for name, part in found.items()}
+        total: Any = sum(w * parts[f"level {k}"] for k, w in enumerate(self.weights))
         return {"loss": total, **parts}, embeddings[0]
+
+    def told_apart(self, parts: dict[str, mt.Tensor]) -> mt.Tensor:
+        """Return, of the parts of a loss, what prediction and target of the finest level are apart."""
+        return super().told_apart({"loss": parts["level 0"], **_of_level_0(parts)} if "level 0" in parts else parts)
+
+
+def _of_level_0(parts: dict[str, mt.Tensor]) -> dict[str, mt.Tensor]:
+    return {name.removeprefix("level 0/"): part for name, part in parts.items() if name.startswith("level 0/")}

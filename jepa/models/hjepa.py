@@ -121,7 +121,8 @@ class HJEPA(TokenModel):
         s*_g = LN(mean over the hidden patches of g of target_encoder(image));  ŝ_g = predictor(context, centre of g)
 
     A group is a target if at least half of its patches are hidden; at the border groups may be partial. LN has no
-    parameters. The target encoder sees the whole image and follows the context encoder as a moving average.
+    parameters, and is left out with normalize_targets=False. The target encoder sees the whole image and follows the
+    context encoder as a moving average.
 
     encoder: a vision transformer, or another in a `TokenEncoder`; levels: 2 to 4; predictor_dim, predictor_depth,
     predictor_heads, mlp_ratio, positions, fusion: see `HierarchicalPredictor`; target: "ema", "stopgrad" or "shared";
@@ -148,6 +149,7 @@ class HJEPA(TokenModel):
         target: str = "ema",
         momentum: tuple[float, float] = (0.996, 1.0),
         momentum_steps: int = 30_000,
+        normalize_targets: bool = True,
     ) -> None:
         if not LEVELS[0] <= levels <= LEVELS[1]:
             raise ValueError(f"a hierarchy has 2 to 4 levels (patches, then groups of 2x2, 4x4, 8x8); got {levels}")
@@ -162,6 +164,7 @@ class HJEPA(TokenModel):
         self.target_encoder = TargetEncoder(encoder) if target == "ema" else None
         self.shared = target == "shared"
         self.momentum, self.momentum_steps = momentum, momentum_steps
+        self.normalize_targets = normalize_targets
 
     def forward(
         self,
@@ -210,7 +213,7 @@ class HJEPA(TokenModel):
     def _target(self, truth: mt.Tensor, level: Groups, hidden: Mask, index: Indices) -> mt.Tensor:
         weights = np.take_along_axis(level.hidden_mean(hidden), index[:, :, None], axis=1)  # (n, K, N)
         means = mt.Tensor(weights.astype(truth.dtype), device=truth.device) @ truth
-        return mt.nn.functional.layer_norm(means, (truth.shape[-1],))
+        return mt.nn.functional.layer_norm(means, (truth.shape[-1],)) if self.normalize_targets else means
 
     def extract_features(self, images: mt.Tensor, level: int = 0, use_target_encoder: bool = True) -> mt.Tensor:
         """Return the tokens of a level: (n, c, h, w) -> (n, G, dim), the means over each group's patches."""

@@ -202,6 +202,7 @@ def _hjepa(m: Any) -> dict[str, Any]:
         "target": "ema" if m.target_encoder is not None else "shared" if m.shared else "stopgrad",
         "momentum": m.momentum,
         "momentum_steps": m.momentum_steps,
+        "normalize_targets": m.normalize_targets,
     }
 
 
@@ -225,6 +226,7 @@ KNOWN: dict[type, Callable[[Any], dict[str, Any]]] = {
     JEPAConfig: dataclasses.asdict,
     ViTConfig: dataclasses.asdict,
 }
+GONE = ("projector",)  # an older JEPAConfig had it, and nothing read it
 NAMES: dict[str, type] = {kind.__name__: kind for kind in KNOWN}
 
 
@@ -263,4 +265,5 @@ def build(description: dict[str, Any]) -> Any:
             return build(given)
         return tuple(map(value, given)) if isinstance(given, list) else given
 
-    return NAMES[description["class"]](**{key: value(v) for key, v in description["settings"].items()})
+    settings = {key: value(v) for key, v in description["settings"].items() if key not in GONE}
+    return NAMES[description["class"]](**settings)

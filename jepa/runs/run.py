@@ -63,7 +63,7 @@ class Run:
         """Return images in [0, 1] as the network sees them."""
         return normalized(self.config, images)
 
-    def validation_losses(self) -> dict[str, float]:
+    def validation_losses(self) -> dict[str, Any]:
         """Return the held-out losses, with the true geometry and with another image's (see `Method.held_out`)."""
         loader = pipeline.loader(self.config, self.dataset("val"), seed=self.config.seed + 1, drop_last=False)
         return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.indices) > 1)

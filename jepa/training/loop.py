@@ -204,7 +204,9 @@ class Trainer:
             self.best = found["loss"]
         e = self.last
         entry = {"step": self.step, "epoch": epoch + 1, "loss": e["loss"]}
-        entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
+        if found:
+            entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]}
+            entry |= {f"validation/{name}": value for name, value in found["parts"].items()}
         text = f"epoch {epoch + 1}/{-(-self.steps // self.per_epoch)} loss {e['loss']:.4f}"
         text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
         last = self.step == self.steps
@@ -248,7 +250,7 @@ def health(e: Embeddings) -> dict[str, float]:
     }
 
 
-def held_out_losses(config: Config, method: Method[Any], images: Any, *, limit: int = 0) -> dict[str, float]:
+def held_out_losses(config: Config, method: Method[Any], images: Any, *, limit: int = 0) -> dict[str, Any]:
     """Return the held-out losses (see `Method.held_out`) on fixed regions of the validation images."""
     loader = pipeline.loader(config, images, seed=config.seed + 1, drop_last=False)
     count = min(limit or len(images), len(images))

@@ -50,6 +50,7 @@ def plot_loss(records: Sequence[Record]) -> Figure:
     panels = figure.subplots(1, 2 if held_out else 1, squeeze=False)[0]
     _noisy(panels[0], *_series(records, "loss"), "each logged step", "running mean", BLUE)
     parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
+    parts = [name for name in parts if name.rpartition("/")[2] != "accuracy"]  # no loss: it has a scale of its own
     if len(parts) >= 2:
         for name, colour, style in zip(parts, PALETTE[1:] * 4, ("--", "-.", ":") * 12, strict=False):
             x, y = _series(records, name)
@@ -162,11 +163,13 @@ def _names(records: Sequence[Record], prefix: str) -> list[str]:
 
 def _part(name: str) -> str:
     """Return what a part of the loss is called: a level of H-JEPA by the patches of its groups."""
-    level = name.removeprefix("level ")
-    if level == name or not level.isdigit():
+    whole, _, part = name.partition("/")
+    level = whole.removeprefix("level ")
+    if level == whole or not level.isdigit():
         return name
     side = 2 ** int(level)
-    return f"{name}: {side} x {side} patches" if int(level) else f"{name}: patches"
+    said = f"{whole}: {side} x {side} patches" if int(level) else f"{whole}: patches"
+    return f"{said}, {part}" if part else said
 
 
 def _series(records: Sequence[Record], name: str, *, kind: str = "step") -> tuple[NDArray[Any], NDArray[Any]]:

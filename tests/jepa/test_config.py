@@ -131,7 +131,7 @@ def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("regions.overlap_end=[0.9, 0.3]", ["smallest <= largest"]),
         ("data.channels=1", ["model.channels=3"]),
         ("data.mean=[0.5,0.4]", ["data.mean", "3"]),
-        ("optim.lr=inf", ["larger than 0 and at most 1e+09"]),
+        ("optim.lr=inf", ["larger than 0 and at most 1e30"]),
         ("augment.jitter=[1,2]", ["a list of 4 numbers", "[1, 2, 3, 4]"]),
         ("regions.kind=blocks", ["regions.target_scale=[0.3, 1.0]", "[0.15, 0.2]"]),
         ("./photos", ["Did you mean data.root=./photos?"]),

@@ -134,6 +134,44 @@ def test_each_level_has_a_part_in_the_loss() -> None:
     assert embeddings.context.shape == (2, 16)
 
 
+SMALL = (
+    "method=hjepa model.image_size=32 vit.dim=16 vit.depth=1 vit.heads=2 vit.predictor_dim=8 vit.predictor_depth=1 "
+    "vit.predictor_heads=2 hierarchy.levels=2 hierarchy.weights=1,0.5"
+).split()
+
+
+def made_with(*words: str) -> tuple[HierarchicalJEPA, MaskedBatch]:
+    mt.manual_seed(0)
+    made = HierarchicalJEPA(load(overrides=[*SMALL, *words]), steps=10)
+    masks = MultiBlockMasks().sample((8, 8), 2, np.random.default_rng(0))
+    return made, MaskedBatch(IMAGES.numpy(), IMAGES.numpy(), masks, np.arange(2))
+
+
+@pytest.mark.parametrize(
+    ("loss", "names"),
+    [("infonce", {"accuracy"}), ("vicreg", {"invariance", "variance", "covariance"}), ("smooth_l1", set())],
+)
+def test_each_levels_parts_are_told_in_training_and_held_out(loss: str, names: set[str]) -> None:
+    made, batch = made_with(f"loss.name={loss}")
+    levels = {f"level {k}" for k in range(2)}
+    wanted = levels | {f"{level}/{name}" for level in levels for name in names}
+    assert made.loss(batch)[0].keys() == wanted | {"loss"}
+    held_out = made.held_out([batch])
+    assert held_out["parts"].keys() == wanted
+    finest = "level 0/invariance" if loss == "vicreg" else "level 0"
+    assert held_out["loss"] == held_out["parts"][finest] and held_out["ratio"] > 0
+
+
+@pytest.mark.parametrize("loss", ["smooth_l1", "infonce"])
+def test_targets_are_normalised_only_if_the_setting_says_so(loss: str) -> None:
+    for setting, deviation in (("true", 1.0), ("false", None)):
+        made, batch = made_with(f"loss.name={loss}", f"loss.normalize_targets={setting}")
+        found = made.levels(batch)[1].target.numpy().std(axis=-1)  # of the encoder's tokens alone it is 1 anyway
+        assert (np.abs(found - 1).max() < 1e-2) == (deviation is not None)
+        tokens = made.normalized(mt.Tensor(np.random.default_rng(0).normal(size=(2, 3, 16)) * 5)).numpy()
+        assert (np.abs(tokens.std(axis=-1) - 1).max() < 1e-2) == (deviation is not None)
+
+
 # -- the snippets of the page of wishes, with other imports ------------------------------------------------------------
 
 PAGE = """
