@@ -121,8 +121,7 @@ class HJEPA(TokenModel):
         s*_g = LN(mean over the hidden patches of g of target_encoder(image));  ŝ_g = predictor(context, centre of g)
 
     A group is a target if at least half of its patches are hidden; at the border groups may be partial. LN has no
-    parameters, and is left out with normalize_targets=False. The target encoder sees the whole image and follows the
-    context encoder as a moving average.
+    parameters (normalize_targets=False: no LN). The target encoder sees the whole image and is a moving average.
 
     encoder: a vision transformer, or another in a `TokenEncoder`; levels: 2 to 4; predictor_dim, predictor_depth,
     predictor_heads, mlp_ratio, positions, fusion: see `HierarchicalPredictor`; target: "ema", "stopgrad" or "shared";
