@@ -170,10 +170,8 @@ class Trainer:
         parts = {k: float(np.mean([float(w[k]) for w in self.window])) for k in self.window[-1]}
         self.window = []
         if not math.isfinite(parts["loss"]):
-            raise RunError(
-                f"the loss is {parts['loss']} at step {self.step}: "
-                f"lower optim.lr (now {last['lr']:.1e}), or set optim.clip"
-            )
+            clip = "" if self.config.optim.clip else ", or set optim.clip=1"
+            raise RunError(f"the loss is {parts['loss']} at step {self.step}: lower optim.lr={last['lr']:.1e}{clip}")
         progress = (self.step - 1) / max(1, self.steps - 1)
         entry = {
             "step": self.step,
@@ -204,9 +202,8 @@ class Trainer:
             self.best = found["loss"]
         e = self.last
         entry = {"step": self.step, "epoch": epoch + 1, "loss": e["loss"]}
-        if found:
-            entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]}
-            entry |= {f"validation/{name}": value for name, value in found["parts"].items()}
+        entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
+        entry |= {f"validation/{name}": value for name, value in found.get("parts", {}).items()}
         text = f"epoch {epoch + 1}/{-(-self.steps // self.per_epoch)} loss {e['loss']:.4f}"
         text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
         last = self.step == self.steps
