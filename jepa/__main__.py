@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 
 from jepa import __version__
-from jepa.errors import JEPAError
+from jepa.errors import JEPAError, sentence
+from jepa.terminal import standard_streams
 
 __all__ = ["main", "set_threads"]
 
@@ -90,35 +91,26 @@ def _run(argv: Sequence[str]) -> int:
     return int(call(words))
 
 
-def _sentence(error: Exception) -> str | None:
-    """Return what says all that helps, of our errors, a device that cannot be used, and files; None of a bug."""
-    engine = sys.modules.get("minitensor.errors")
-    if isinstance(error, JEPAError) or (engine is not None and isinstance(error, engine.DeviceError)):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot read or write {error.filename or 'a file'}: {error.strerror}"
-    return None
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb; return the exit code: 0, 2 for a mistake the user can mend, 130 after Ctrl-C."""
+    """Run one verb; return the exit code: 0, 2 for a mistake the user can mend, 130 after Ctrl-C.
+
+    Standard output and error may be closed, or of any encoding: the work is done all the same.
+    """
     argv = sys.argv[1:] if argv is None else argv
     set_threads(argv)
-    try:
-        code = _run(argv)
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        print("jepa: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader of `jepa config | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if (text := _sentence(error)) is None:
-            raise
-        print("; ".join([f"jepa: error: {text}", *getattr(error, "__notes__", [])]), file=sys.stderr)
-        return 2
+    with standard_streams():
+        try:
+            code = _run(argv)
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt:
+            print("jepa: interrupted", file=sys.stderr)
+            return 130
+        except Exception as error:
+            if (text := sentence(error)) is None:
+                raise
+            print(f"jepa: error: {text}", file=sys.stderr)
+            return 2
 
 
 if __name__ == "__main__":

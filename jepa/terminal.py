@@ -52,10 +52,10 @@ class Patient:
         try:
             getattr(self._stream, method)(*values)
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
-            if isinstance(error, OSError) and error.errno not in GONE:
-                raise
             self._open = False
             self._forget()
+            if isinstance(error, OSError) and error.errno not in GONE:
+                raise OSError(error.errno, error.strerror, getattr(self._stream, "name", "output")) from error
 
     def _forget(self) -> None:
         """Turn the descriptor away from what is gone: Python flushes it once more at its end, and would complain."""
@@ -87,7 +87,5 @@ def standard_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = Plain(before[0]), Patient(before[1])
     try:
         yield
-        sys.stdout.flush()
-        sys.stderr.flush()
     finally:
         sys.stdout, sys.stderr = before

@@ -48,8 +48,8 @@ PLAN: dict[str, dict[str, str]] = {
         "gradcheck": "errors backend graph promotion engine op composite ops tensor functions",
     },
     "jepa": {
-        "errors": "",
         "text": "",
+        "errors": "text",
         "terminal": "text",
         "progress": "",
         "files": "errors text",

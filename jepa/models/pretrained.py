@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.errors import RunError
+from jepa.files.atomic import write_text
+from jepa.files.mark import read_object
 from jepa.models.settings import build, describe
 from jepa.models.torch_file import StoredTensor, TorchFile
 from jepa.models.vit import SIZES, VisionTransformer
+from jepa.text import shortened
 
 __all__ = ["from_pretrained", "ijepa_encoder", "load_ijepa_checkpoint", "save_pretrained"]
 
 State = dict[str, NDArray[Any]]
+LARGEST_SIDE = 2048  # pixels of an image that weights can ask for
 PARTS = ("encoder", "predictor", "target_encoder")
 
 
@@ -37,7 +42,7 @@ def save_pretrained(model: mt.nn.Layer, folder: str | Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     description = describe(model)
     mt.save(folder / "model.safetensors", model.state_dict(), description)
-    (folder / "config.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    write_text(folder / "config.json", json.dumps(description, indent=2) + "\n")
     return folder
 
 
@@ -49,28 +54,29 @@ def from_pretrained(folder: str | Path, into: mt.nn.Layer | None = None, device:
     """
     folder = Path(folder)
     try:
-        description = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        description = read_object(folder / "config.json")
         weights, _ = mt.load(folder / "model.safetensors")
     except FileNotFoundError as error:
         raise RunError(f"{folder} has no pretrained model: it needs config.json and model.safetensors") from error
     except (mt.errors.DamagedFileError, ValueError, OSError) as error:
         raise RunError(f"the model in {folder} cannot be read: {error}") from error
     if into is None:
-        if not isinstance(description, dict) or "settings" not in description:
-            name = description.get("class", "?") if isinstance(description, dict) else "?"
+        if "settings" not in description:
+            name = shortened(str(description.get("class", "?")), 60)
             raise RunError(
                 f"the model in {folder} is a {name}, which is none of jepa.models or has parts that are none: make one "
                 "and call from_pretrained(folder, into=it)"
             )
         try:
             into = build(description)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise RunError(f"{folder / 'config.json'} describes no model of jepa.models: {error}") from error
     floats = {w.dtype for w in weights.values() if w.dtype.kind == "f"}
     try:
         into.to(dtype=floats.pop() if len(floats) == 1 else None).load_state_dict(weights)
     except mt.errors.StateDictError as error:
         raise RunError(f"the weights in {folder} do not fit: {error}") from error
+    check_finite(weights, folder)
     return into.eval().to(device)
 
 
@@ -87,8 +93,9 @@ def load_ijepa_checkpoint(path: str | Path, parts: Sequence[str] = PARTS) -> dic
         states: dict[str, State] = {}
         for part in parts:
             if not isinstance(content.get(part), dict):
-                has = ", ".join(sorted(map(str, content))) or "nothing by name"
-                raise RunError(f"{path} is no checkpoint of I-JEPA: it has no {part!r}, but {has}")
+                raise RunError(
+                    f"{path} is no checkpoint of I-JEPA: what was looked for is {part!r}, found was {_found(content)}"
+                )
             states[part] = {
                 str(name).removeprefix("module."): file.array(tensor)
                 for name, tensor in content[part].items()
@@ -107,22 +114,93 @@ def ijepa_encoder(path: str | Path, which: str = "target_encoder", heads: int | 
     if which not in ("target_encoder", "encoder"):
         raise ValueError(f"which is 'target_encoder' or 'encoder'; got {which!r}")
     state = load_ijepa_checkpoint(path, [which])[which]
+    what = f"{which} in {path}"
     try:
-        dim, channels, patch_size, _ = state["patch_embed.proj.weight"].shape
-        count = state["pos_embed"].shape[1]
-        hidden = len(state["blocks.0.mlp.fc1.weight"])
-    except (KeyError, ValueError) as error:
-        raise RunError(f"{which} in {path} is no vision transformer: its {error} is missing or odd") from error
-    side, depth = int(np.sqrt(count)), len({name.split(".")[1] for name in state if name.startswith("blocks.")})
-    if side * side != count:
-        raise RunError(f"{which} in {path} has {count} positions, which are no square grid of patches")
+        settings = _shape(state)
+    except (LookupError, ValueError, TypeError) as error:
+        raise RunError(
+            f"{what} is no vision transformer of I-JEPA: {_listed([str(error)])} is missing or odd"
+        ) from error
     if heads is None:
-        heads = next((size["heads"] for size in SIZES.values() if size["dim"] == dim), None)
+        heads = next((size["heads"] for size in SIZES.values() if size["dim"] == settings["dim"]), None)
     if heads is None:
-        raise RunError(f"{which} in {path} has dim {dim}, which no named size has: say how many heads, heads=...")
-    encoder = VisionTransformer(side * patch_size, patch_size, channels, dim, depth, heads, (hidden + 0.5) / dim)
+        raise RunError(
+            f"{what} has dim {settings['dim']}, which no published size has, and weights do not tell the number of "
+            "heads. Who knows it writes a folder that is taken instead: from jepa.models.pretrained import "
+            f"ijepa_encoder, save_pretrained; save_pretrained(ijepa_encoder({str(path)!r}, heads=...), 'folder')"
+        )
+    check_finite(state, path)
     try:
+        encoder = VisionTransformer(**settings, heads=heads)
         encoder.load_state_dict(state)
-    except mt.errors.StateDictError as error:
-        raise RunError(f"{which} in {path} is no I-JEPA encoder: {error}") from error
+    except (mt.errors.StateDictError, ValueError) as error:
+        raise RunError(f"{what} is no I-JEPA encoder: {shortened(str(error), 600)}") from error
     return encoder.eval()
+
+
+def _shape(state: State) -> dict[str, Any]:
+    """Return the settings of a vision transformer, read off its weights, each of which has to be there.
+
+    Every size is the length of an axis of numbers that are in the file, so none is larger than the file allows.
+    """
+    if empty := [name for name, x in state.items() if not x.size]:
+        raise ValueError(f"{empty[0]} {state[empty[0]].shape}")
+    dim, channels, patch_size, width = _of(state, "patch_embed.proj.weight", 4)
+    count = _of(state, "pos_embed", 3)[1]
+    hidden = _of(state, "blocks.0.mlp.fc1.weight", 2)[0]
+    depth = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
+    for k in range(depth):
+        for name, shape in (("attn.qkv", (3 * dim, dim)), ("mlp.fc1", (hidden, dim)), ("mlp.fc2", (dim, hidden))):
+            if (found := _of(state, f"blocks.{k}.{name}.weight", 2)) != shape:
+                raise ValueError(f"blocks.{k}.{name}.weight {found}, not {shape},")
+    side = math.isqrt(count)
+    if side * side != count or patch_size != width or side * patch_size > LARGEST_SIDE:
+        raise ValueError(f"a grid of {count} patches of {patch_size} x {width} pixels")
+    return {
+        "image_size": side * patch_size,
+        "patch_size": patch_size,
+        "channels": channels,
+        "dim": dim,
+        "depth": depth,
+        "mlp_ratio": (hidden + 0.5) / dim,
+    }
+
+
+def _of(state: State, name: str, axes: int) -> tuple[int, ...]:
+    """Return the shape of a weight that has to be there, with so many axes."""
+    if name not in state:
+        raise LookupError(name)
+    if state[name].ndim != axes:
+        raise ValueError(f"{name} {state[name].shape}")
+    return state[name].shape
+
+
+def check_finite(weights: State, where: str | Path) -> None:
+    """Raise RunError if a number among the weights is none: every embedding would be NaN."""
+    odd = [name for name, x in weights.items() if x.dtype.kind == "f" and not np.isfinite(x).all()]
+    if odd:
+        raise RunError(f"the weights in {where} are damaged: {_listed(odd)} hold NaN or infinity")
+
+
+def _found(content: dict[Any, Any]) -> str:
+    """Say what a file of PyTorch holds, in a line."""
+    if not content:
+        return "nothing by name"
+    tensors = [str(name) for name, value in content.items() if isinstance(value, StoredTensor)]
+    if len(tensors) < len(content):
+        return _listed([str(name) for name in content])
+    names = {name.removeprefix("module.").removeprefix("backbone.") for name in tensors}
+    marks = {
+        "DINOv2's ": "blocks.0.ls1.gamma",
+        "timm's or MAE's ": "blocks.0.attn.qkv.weight",
+        "Hugging Face's ": "embeddings.patch_embeddings.projection.weight",
+        "torchvision's ": "layer1.0.conv1.weight",
+    }
+    whose = next((who for who, mark in marks.items() if any(name.endswith(mark) for name in names)), "")
+    return f"one flat state of {whose}weights, {len(tensors)} tensors: {_listed(tensors)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """List the first names, each cut to a readable length."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(shortened(name, 100) for name in names[:5]) + more

@@ -1,78 +1,28 @@
 """Reading the arrays of a PyTorch checkpoint without PyTorch, and without running the program that a pickle is.
 
-`torch.save` writes a zip file: `data.pkl`, a pickle that says which tensors there are, and `data/0`, `data/1`, ...,
-their bytes. A pickle may call any function that it names. Here nothing is called: its instructions are read one by one,
-those that build dicts, lists, numbers, texts and descriptions of tensors are understood, and all else is refused.
+`torch.save` writes a zip file: `data.pkl`, a pickle that says which tensors there are (`jepa.models.torch_pickle`), and
+`data/0`, `data/1`, ..., their bytes. A file may lie about all of it; how much is read and kept is bounded by its size.
 """
 
 from __future__ import annotations
 
 import math
-import pickletools
+import struct
 import zipfile
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import RunError
+from jepa.models.file_kind import kind_of_file
+from jepa.models.torch_pickle import STORAGES, Refused, StoredTensor, understood
 
 __all__ = ["StoredTensor", "TorchFile"]
 
-STORAGES = {
-    "FloatStorage": "f4",
-    "DoubleStorage": "f8",
-    "HalfStorage": "f2",
-    "BFloat16Storage": "u2",  # the upper half of a float32
-    "LongStorage": "i8",
-    "IntStorage": "i4",
-    "ShortStorage": "i2",
-    "CharStorage": "i1",
-    "ByteStorage": "u1",
-    "BoolStorage": "?",
-}
-TENSOR, PARAMETER, ORDERED = (
-    "torch._utils _rebuild_tensor_v2",
-    "torch._utils _rebuild_parameter",
-    "collections OrderedDict",
-)
-CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-VALUES = {
-    *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "INT", "LONG", "BINFLOAT", "FLOAT"),
-    *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE"),
-}
-TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
-
-class Storage(NamedTuple):
-    """A stretch of numbers in the file, which tensors may share."""
-
-    kind: str
-    """name of its type, as FloatStorage"""
-    key: str
-    """its name in the file"""
-    numel: int
-    """how many numbers"""
-
-
-class StoredTensor(NamedTuple):
-    """Where the numbers of a tensor are, in units of a number."""
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-
-
-class _Global(NamedTuple):
-    """A function or class that the pickle names: a name here, never the thing."""
-
-    name: str
-
-
-class _Mark:
-    """Where a sequence on the stack begins."""
+LARGEST_PICKLE, LARGEST_DIRECTORY = 32 << 20, 8 << 20  # bytes; the largest published checkpoints have 1 MB
+TIMES = 8  # as many bytes as a file has may be read and handed out in all: tensors may share their numbers
 
 
 class TorchFile:
@@ -80,32 +30,26 @@ class TorchFile:
 
     `content`: what was saved, with `StoredTensor` in place of tensors; `array` reads one, as long as the file is open
     (`with TorchFile(path) as file`). So the parts of a large file that nobody asks for are not read. Raises
-    FileNotFoundError, and RunError for a file that is none, that is damaged, or that names anything but dicts, lists,
-    numbers, texts and tensors.
+    FileNotFoundError, and RunError for a file that is none, that is damaged, that names anything but dicts, lists,
+    numbers, texts and tensors, or that asks for more memory than a file of its size needs.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise FileNotFoundError(f"there is no file {self.path}")
-        if not zipfile.is_zipfile(self.path):
-            raise RunError(
-                f"{self.path} is no zip file of torch.save, perhaps one of before PyTorch 1.6, or cut short; convert "
-                f"it once where PyTorch is: python -c \"import torch; torch.save(torch.load('{self.path.name}', "
-                "map_location='cpu'), 'converted.pth')\""
-            )
-        self._zip = zipfile.ZipFile(self.path)
-        heads = [name for name in self._zip.namelist() if name.split("/")[1:] == ["data.pkl"] or name == "data.pkl"]
+            raise FileNotFoundError(f"there is no file {path}")
+        self._size = self.path.stat().st_size
+        self._allowance = TIMES * self._size + (1 << 20)
+        self._last: tuple[str, bytes] = "", b""
+        self._zip = self._opened()
+        names = self._zip.namelist()
+        heads = [name for name in names if name.split("/")[1:] == ["data.pkl"] or name == "data.pkl"]
         if len(heads) != 1:
-            raise RunError(f"{self.path} is a zip file, but none of torch.save: it has {len(heads)} data.pkl, not one")
+            raise RunError(f"{path} is a zip file, but none of torch.save: it has {len(heads)} data.pkl, not one")
         self._stem = heads[0].removesuffix("data.pkl")
         order = f"{self._stem}byteorder"
-        self._order: Literal["<", ">"] = ">" if order in self._zip.namelist() and self._read(order) == b"big" else "<"
-        program = self._read(heads[0])
-        try:
-            self.content: Any = self._understood(program)
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise RunError(f"{self.path} is damaged: its list of tensors cannot be read ({error})") from error
+        self._order: Literal["<", ">"] = ">" if order in names and self._read(order) == b"big" else "<"
+        self.content: Any = self._understood(heads[0])
 
     def __enter__(self) -> Self:
         return self
@@ -113,107 +57,57 @@ class TorchFile:
     def __exit__(self, *error: object) -> None:
         self._zip.close()
 
+    def _opened(self) -> zipfile.ZipFile:
+        """Open the zip file; its reader has many ways to stumble over a damaged one."""
+        try:
+            if not zipfile.is_zipfile(self.path):
+                raise RunError(f"{self.path} is {kind_of_file(self.path)}")
+            if _directory(self.path) > LARGEST_DIRECTORY:
+                raise RunError(f"{self.path} is refused: the list of its entries is longer than any of torch.save")
+            return zipfile.ZipFile(self.path)
+        except RunError:
+            raise
+        except Exception as error:
+            raise RunError(f"{self.path} is damaged: the list of its entries cannot be read ({error})") from error
+
     def _read(self, entry: str) -> bytes:
         """Return the bytes of an entry; compressed ones, which torch.save does not write, could be of any size."""
+        if entry == self._last[0]:
+            return self._last[1]
         try:
-            if self._zip.getinfo(entry).compress_type == zipfile.ZIP_STORED:
-                return self._zip.read(entry)
-        except (KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
+            info = self._zip.getinfo(entry)
+            stored = info.compress_type == zipfile.ZIP_STORED
+            if stored and info.file_size == info.compress_size <= self._size:
+                self._spend(info.file_size)
+                self._last = entry, self._zip.read(info)
+                return self._last[1]
+        except RunError:
+            raise
+        except Exception as error:  # the reader's, of entries that are encrypted, cut short, or somewhere else
             raise RunError(f"{self.path} is damaged: {entry} in it cannot be read") from error
+        if stored:
+            raise RunError(f"{self.path} is damaged: {entry} in it has more bytes than the file")
         raise RunError(f"{self.path} is refused: {entry} in it is compressed, which torch.save never does")
 
-    def _refuse(self, what: str) -> RunError:
-        return RunError(
-            f"{self.path} is refused: its pickle {what}, which a file of weights does not need; nothing of it was run"
-        )
+    def _spend(self, count: int) -> None:
+        """Count the bytes that are read or handed out."""
+        self._allowance -= count
+        if self._allowance < 0:
+            raise RunError(f"{self.path} is refused: its tensors take more than {TIMES} times the memory of the file")
 
-    def _understood(self, program: bytes) -> Any:
-        """Return what the pickle describes."""
-        stack: list[Any] = []
-        memo: dict[int, Any] = {}
-
-        def since_mark() -> list[Any]:
-            at = max(i for i, value in enumerate(stack) if isinstance(value, _Mark))
-            values = stack[at + 1 :]
-            del stack[at:]
-            return values
-
-        arg: Any
-        for opcode, arg, _ in pickletools.genops(program):
-            name = opcode.name
-            if name in ("PROTO", "FRAME"):
-                continue
-            elif name == "STOP":
-                return stack.pop()
-            elif name == "MARK":
-                stack.append(_Mark())
-            elif name in VALUES:
-                stack.append(arg)
-            elif name in CONSTANTS:
-                stack.append(CONSTANTS[name])
-            elif name in TUPLES:
-                count = TUPLES[name]
-                values = [stack.pop() for _ in range(count)]
-                stack.append(tuple(reversed(values)))
-            elif name == "TUPLE":
-                stack.append(tuple(since_mark()))
-            elif name in ("EMPTY_DICT", "EMPTY_LIST"):
-                stack.append({} if name == "EMPTY_DICT" else [])
-            elif name == "SETITEM":
-                value, key = stack.pop(), stack.pop()
-                stack[-1][key] = value
-            elif name == "SETITEMS":
-                values = since_mark()
-                stack[-1].update(zip(values[::2], values[1::2], strict=True))
-            elif name == "APPEND":
-                value = stack.pop()
-                stack[-1].append(value)
-            elif name == "APPENDS":
-                values = since_mark()
-                stack[-1].extend(values)
-            elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
-                memo[int(arg)] = stack[-1]
-            elif name == "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            elif name in ("BINGET", "LONG_BINGET", "GET"):
-                stack.append(memo[int(arg)])
-            elif name == "GLOBAL":
-                stack.append(self._named(arg))
-            elif name == "STACK_GLOBAL":
-                attribute, module = stack.pop(), stack.pop()
-                stack.append(self._named(f"{module} {attribute}"))
-            elif name == "BINPERSID":
-                stack.append(self._storage(stack.pop()))
-            elif name == "REDUCE":
-                arguments, function = stack.pop(), stack.pop()
-                stack.append(self._reduced(function, arguments))
-            elif name == "BUILD" and isinstance(stack[-2], dict):
-                stack.pop()  # attributes of an OrderedDict: PyTorch's _metadata
-            else:
-                raise self._refuse(f"uses the instruction {name}")
-        raise ValueError("it has no end")
-
-    def _named(self, name: str) -> _Global:
-        module, _, attribute = name.partition(" ")
-        if name not in (TENSOR, PARAMETER, ORDERED) and not (module == "torch" and attribute in STORAGES):
-            raise self._refuse(f"names {name.replace(' ', '.')}")
-        return _Global(name)
-
-    def _storage(self, identity: Any) -> Storage:
-        kind, storage, key, _, numel = identity
-        if kind != "storage" or not isinstance(storage, _Global) or not storage.name.startswith("torch "):
-            raise self._refuse("has data that is no storage of numbers")
-        return Storage(storage.name.removeprefix("torch "), str(key), int(numel))
-
-    def _reduced(self, function: Any, arguments: Any) -> Any:
-        if function == _Global(ORDERED) and arguments == ():
-            return {}
-        if function == _Global(PARAMETER):
-            return arguments[0]
-        if function == _Global(TENSOR) and isinstance(arguments[0], Storage):
-            storage, offset, size, stride = arguments[:4]
-            return StoredTensor(storage, int(offset), tuple(map(int, size)), tuple(map(int, stride)))
-        raise self._refuse(f"calls {getattr(function, 'name', type(function).__name__).replace(' ', '.')}")
+    def _understood(self, entry: str) -> Any:
+        program = self._read(entry)
+        if len(program) > LARGEST_PICKLE:
+            raise RunError(f"{self.path} is refused: its list of tensors has more than {LARGEST_PICKLE >> 20} MB")
+        try:
+            return understood(program)
+        except Refused as error:
+            raise RunError(
+                f"{self.path} is refused: its pickle {error}, which a file of weights does not need; nothing of it was "
+                "run"
+            ) from error
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
+            raise RunError(f"{self.path} is damaged: its list of tensors cannot be read ({error})") from error
 
     def array(self, tensor: StoredTensor) -> NDArray[Any]:
         """Return a tensor's numbers as an array of its own; bfloat16 as float32, which holds each of them exactly."""
@@ -223,11 +117,27 @@ class TorchFile:
         last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.size, tensor.stride, strict=True))
         count = math.prod(tensor.size)
         fits = min((tensor.offset, *tensor.size, *tensor.stride)) >= 0 and count <= tensor.storage.numel
+        fits = fits and (count > 0 or math.prod(max(1, n) for n in tensor.size) < 1 << 31)
         if len(raw) != tensor.storage.numel * dtype.itemsize or not fits or (count and last >= tensor.storage.numel):
             raise RunError(f"{self.path} is damaged: a tensor of shape {tensor.size} does not fit into {entry}")
+        self._spend(2 * count * dtype.itemsize)
         storage = np.frombuffer(raw, dtype)
         strides = tuple(s * dtype.itemsize for s in tensor.stride)
-        view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.size, strides)
+        view = (
+            np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.size, strides)
+            if count
+            else np.empty(tensor.size, dtype)
+        )
         if tensor.storage.kind == "BFloat16Storage":
             return (view.astype(np.uint32) << 16).view(np.float32)
         return np.array(view, dtype.newbyteorder("="), order="C")
+
+
+def _directory(path: Path) -> int:
+    """Return how many bytes the list of a zip file's entries has, by what its end says."""
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - (1 << 16) - 22))
+        end = file.read()
+    at, long = end.rfind(b"PK\x05\x06"), end.rfind(b"PK\x06\x06")
+    short = int.from_bytes(end[at + 12 : at + 16], "little")
+    return int.from_bytes(end[long + 40 : long + 48], "little") if short == 0xFFFFFFFF and long >= 0 else short

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import minitensor as mt
 from jepa.config import Config, to_yaml
 from jepa.errors import RunError
 from jepa.methods import Method
+from jepa.runs.owned import is_ours, put_away, sweep_run
 
 __all__ = [
     "drop_after",
@@ -23,18 +26,34 @@ __all__ = [
     "numbered",
     "prune",
     "read_checkpoint",
+    "understood",
     "unflatten",
     "write_checkpoint",
 ]
 
 
+METADATA: dict[str, Any] = {
+    "step": int,
+    "best": float | int | None,
+    "window": list,
+    "optimizer": dict,
+    "generator": dict,
+    "scaler": dict,
+    "config": str,
+}
 Checkpoint = tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]
 """arrays and metadata"""
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the numbered checkpoints of a run, oldest first."""
-    return sorted((folder / "checkpoints").glob("step-*.safetensors"))
+    found = (folder / "checkpoints").glob("step-*.safetensors")
+    return sorted((path for path in found if path.stem[5:].isdecimal()), key=_step)
+
+
+def _step(path: Path) -> int:
+    """Return the step that a checkpoint's name tells."""
+    return int(path.stem[5:])
 
 
 def numbered(step: int) -> str:
@@ -51,23 +70,26 @@ def write_checkpoint(folder: Path, name: str, tensors: dict[str, Any], metadata:
 
 def prune(folder: Path, keep: int) -> None:
     """Delete the oldest numbered checkpoints, so that the last and `keep` before it stay."""
-    for path in list_checkpoints(folder)[: -(keep + 1)]:
+    for path in filter(is_ours, list_checkpoints(folder)[: -(keep + 1)]):
         path.unlink()
 
 
-def drop_after(folder: Path, step: int) -> None:
-    """Delete the checkpoints of later steps than the one that a run goes on from, and halves of files."""
+def drop_after(folder: Path, step: int, keep: int) -> None:
+    """Delete the checkpoints of later steps than the one that a run goes on from, and what a kill left undone.
+
+    That is halves of files, and older checkpoints than `keep` says.
+    """
     for path in reversed(list_checkpoints(folder)):
-        if path.stem > numbered(step):
-            path.unlink()
+        if _step(path) > step:
+            put_away(path)
     best = folder / "checkpoints" / "best.safetensors"
     try:
         if best.exists() and mt.load(best)[1]["step"] > step:
-            best.unlink()
-    except mt.errors.DamagedFileError:
-        best.unlink()
-    for path in (folder / "checkpoints").glob(".*.tmp"):
-        path.unlink()
+            put_away(best)
+    except (mt.errors.DamagedFileError, LookupError, TypeError):
+        put_away(best)
+    sweep_run(folder, locked=True)
+    prune(folder, keep)
 
 
 def find_checkpoint(path: Path) -> Path:
@@ -87,7 +109,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         arrays, metadata = mt.load(path)
     except (mt.errors.DamagedFileError, OSError) as error:
-        earlier = [p for p in list_checkpoints(path.parent.parent) if p < path]
+        earlier = [p for p in list_checkpoints(path.parent.parent) if path.stem == "best" or _step(p) < _step(path)]
         whole = next((p for p in reversed(earlier) if _is_whole(p)), None)
         way = (
             f"The one before it is whole: python -m jepa train --resume {shlex.quote(str(whole))} goes on from there"
@@ -95,9 +117,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
             else "No whole one is before it: train again with --overwrite"
         )
         raise RunError(f"{error}. {way}") from error
-    if "optimizer" not in metadata:
-        raise RunError(f"{path} is no checkpoint of a training: it holds no state of an optimizer")
+    wrong = [key for key, kind in METADATA.items() if not isinstance(metadata.get(key), kind)]
+    if not wrong and metadata["step"] < 0:
+        wrong = ["step"]
+    if not wrong and not all(_is_parts(parts) for parts in metadata["window"]):
+        wrong = ["window"]
+    if wrong:
+        raise RunError(f"{path} is no checkpoint of a training: its {', '.join(wrong)} is missing or odd")
     return arrays, metadata
+
+
+def _is_parts(parts: Any) -> bool:
+    """Whether a value is what a step adds to the window: the parts of its loss by name."""
+    return isinstance(parts, dict) and "loss" in parts and all(isinstance(v, int | float) for v in parts.values())
 
 
 def _is_whole(path: Path) -> bool:
@@ -116,46 +148,61 @@ def load_weights(
     Raises RunError if the model that `config` describes is another one, naming the settings that differ.
     """
     arrays, metadata = read_checkpoint(path)
+    weights = {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
     try:
-        method.model.load_state_dict({k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")})
+        method.model.load_state_dict(weights)
     except mt.errors.StateDictError as error:
-        was, now = (yaml.safe_load(text) for text in (metadata["config"], to_yaml(config)))
-        changed = [
-            f"{group}.{k} was {was[group][k]}, now {value}"
-            for group in ("model", "vit", "hierarchy")
-            for k, value in now[group].items()
-            if k in was.get(group, {}) and was[group][k] != value
-        ]
+        changed = _changed(metadata["config"], config)
         why = f"{'; '.join(changed)}. Put that right in the run's config.yaml" if changed else str(error)
         raise RunError(f"the weights in {path} do not fit the configuration: {why}") from error
     return arrays, metadata
 
 
-def flatten(state: dict[str, Any], prefix: str = "") -> tuple[dict[str, Any], Any]:
-    """Split an optimizer's state into arrays by dotted name, and the same tree with None in their place."""
-    arrays: dict[str, Any] = {}
-
-    def walk(value: Any, name: str) -> Any:
-        if isinstance(value, dict):
-            return {str(k): walk(v, f"{name}.{k}" if name else str(k)) for k, v in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
-        if hasattr(value, "shape"):
-            arrays[name] = value
-            return None
-        return value
-
-    return arrays, walk(state, prefix)
+def _changed(text: str, config: Config) -> list[str]:
+    """Return which settings of the model were others in the YAML that a checkpoint holds."""
+    now = yaml.safe_load(to_yaml(config))
+    try:
+        was = yaml.safe_load(text)
+        return [
+            f"{group}.{k} was {was[group][k]}, now {value}"
+            for group in ("model", "vit", "hierarchy")
+            for k, value in now[group].items()
+            if k in was.get(group, {}) and was[group][k] != value
+        ]
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, RecursionError):
+        return []
 
 
-def unflatten(arrays: dict[str, Any], tree: Any) -> Any:
+@contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """Say of what cannot be taken out of a checkpoint's state that it is the file's fault."""
+    try:
+        yield
+    except (mt.errors.StateDictError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise RunError(f"{path} holds a state that is not this training's: {type(error).__name__}: {error}") from error
+
+
+def flatten(state: Any, prefix: str = "") -> tuple[dict[str, Any], Any]:
+    """Split an optimizer's state into arrays by dotted name, and the same tree with None in their place.
+
+    >>> flatten({"moments": [np.ones(2), 3]})
+    ({'moments.0': array([1., 1.])}, {'moments': [None, 3]})
+    """
+    if hasattr(state, "shape"):
+        return {prefix: state}, None
+    if not isinstance(state, (dict, list, tuple)):
+        return {}, state
+    items = state.items() if isinstance(state, dict) else enumerate(state)
+    parts = {str(k): flatten(v, f"{prefix}.{k}" if prefix else str(k)) for k, v in items}
+    arrays = {name: array for found, _ in parts.values() for name, array in found.items()}
+    trees = {k: tree for k, (_, tree) in parts.items()}
+    return arrays, trees if isinstance(state, dict) else [*trees.values()]
+
+
+def unflatten(arrays: dict[str, Any], tree: Any, prefix: str = "") -> Any:
     """Put arrays back where `flatten` took them from."""
-
-    def walk(value: Any, name: str) -> Any:
-        if isinstance(value, dict):
-            return {k: walk(v, f"{name}.{k}" if name else k) for k, v in value.items()}
-        if isinstance(value, list):
-            return [walk(v, f"{name}.{i}") for i, v in enumerate(value)]
-        return arrays.get(name, value)
-
-    return walk(tree, "")
+    if isinstance(tree, dict):
+        return {k: unflatten(arrays, v, f"{prefix}.{k}" if prefix else k) for k, v in tree.items()}
+    if isinstance(tree, list):
+        return [unflatten(arrays, v, f"{prefix}.{i}") for i, v in enumerate(tree)]
+    return arrays.get(prefix, tree)

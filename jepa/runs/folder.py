@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import os
 import platform
-import shutil
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jepa import __version__
 from jepa.config import Config, differences, from_yaml, to_yaml
 from jepa.errors import RunError
 from jepa.files.atomic import write_text
+from jepa.files.lock import Taken, writing
+from jepa.files.mark import PROGRAM, is_run
 from jepa.runs import pipeline
+from jepa.runs.owned import SETTINGS, foreign, is_ours
 
-__all__ = ["check_new", "check_same", "clear", "environment", "find_run", "read_config", "write_settings"]
+__all__ = ["alone", "check_new", "check_same", "environment", "find_run", "read_config", "write_settings"]
 
 PACKAGES = (
     "minitensor-jepa",
@@ -30,8 +36,6 @@ PACKAGES = (
     "cupy-cuda12x",
     "cupy-cuda13x",
 )
-BEGUN = ("config.yaml", "env.json", "model.txt", "train.log", "metrics.jsonl", "checkpoints")
-"""what a training writes before its first checkpoint is whole"""
 FREE = (
     "device",
     "train.epochs",
@@ -48,7 +52,7 @@ FREE = (
 
 
 def environment(device: str, threads: int) -> dict[str, Any]:
-    """Return versions and machine, for env.json."""
+    """Return versions and machine, for env.json; the name of the program marks the folder as a run's."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -56,6 +60,8 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             continue
     return {
+        "program": PROGRAM,
+        "version": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -100,11 +106,25 @@ def find_run(named: Path, out: Path | None = None) -> tuple[Path, Path | None]:
     return run, checkpoint
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the run's lock, for as long as it is written to; raise RunError if another training has it."""
+    try:
+        with writing(folder):
+            yield
+    except Taken as error:
+        raise RunError(
+            f"{folder} is being written by another training ({error}): wait for its end or stop it, or take another "
+            "folder with --out"
+        ) from None
+
+
 def check_new(folder: Path, *, overwrite: bool) -> None:
     """Raise RunError unless a new run may be written to a folder; nothing is changed.
 
-    One that is not empty is refused, naming the three ways out. With `overwrite` a run is replaced, and a folder that
-    no run wrote is still refused. What a start without a checkpoint left behind does not count.
+    One that is not empty is refused, naming the three ways out. With `overwrite` a run is replaced: a folder that no
+    run of ours wrote is still refused, and so is one in which somebody else's file stands where a run writes. What a
+    start without a checkpoint left behind does not count.
     """
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
@@ -112,26 +132,35 @@ def check_new(folder: Path, *, overwrite: bool) -> None:
         raise RunError(f"cannot write a run to {folder}: {above} {why}. Take another folder with --out")
     if not folder.exists() or _is_unused(folder):
         return
-    if not overwrite:
+    if not overwrite and is_run(folder):
         raise RunError(
-            f"{folder} is not empty. Go on with --resume {folder}, replace it with --overwrite, "
+            f"{folder} is not empty. Go on with --resume {shlex.quote(str(folder))}, replace it with --overwrite, "
             "or take another folder with --out"
         )
-    if not (folder / "config.yaml").is_file():
+    if not is_run(folder):
         raise RunError(
-            f"{folder} is not empty and holds no run (no config.yaml), so --overwrite leaves it alone. "
+            f"{folder} is not empty and holds no run (no env.json of this program), so nothing is written to it. "
             "Take another folder with --out"
+        )
+    if (path := foreign(folder)) is not None:
+        raise RunError(
+            f"{path} is in the way of a new run: it was not written by one, or is damaged, so --overwrite leaves it "
+            "alone. Move it elsewhere, or take another folder with --out"
         )
 
 
 def _is_unused(folder: Path) -> bool:
     """Whether nothing of worth is in a folder: it is empty, or a start has failed there before its first checkpoint."""
-    if not all(path.name in BEGUN for path in folder.iterdir() if not path.name.startswith(".")):
+    found = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    checkpoints = folder / "checkpoints"
+    if not found:
+        return True
+    if not is_run(folder) or not all(path == checkpoints or path.name in SETTINGS and is_ours(path) for path in found):
+        return False
+    if checkpoints.is_symlink() or any(not path.name.startswith(".") for path in checkpoints.glob("*")):
         return False
     metrics = folder / "metrics.jsonl"  # with an epoch in it, it is a run whose checkpoints somebody took away
-    return not any((folder / "checkpoints").glob("*.safetensors")) and not (
-        metrics.is_file() and '"kind": "epoch"' in metrics.read_text("utf-8")
-    )
+    return not (metrics.is_file() and b'"kind": "epoch"' in metrics.read_bytes())
 
 
 def check_same(folder: Path, config: Config) -> None:
@@ -146,16 +175,7 @@ def check_same(folder: Path, config: Config) -> None:
         )
 
 
-def clear(folder: Path) -> None:
-    """Delete what a run has written to its folder, and nothing else."""
-    for name in ("checkpoints", "plots"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    names = ("model.txt", "train.log", "metrics.jsonl", "report.html", "env.json", "config.yaml")
-    for path in (*folder.glob("evaluation*.json"), *(folder / name for name in names)):
-        path.unlink(missing_ok=True)
-
-
 def write_settings(folder: Path, config: Config, env: dict[str, Any]) -> None:
-    """Write config.yaml and env.json."""
-    write_text(folder / "config.yaml", to_yaml(config))
+    """Write env.json, by which the folder is known as a run, and then config.yaml."""
     write_text(folder / "env.json", json.dumps(env, indent=2))
+    write_text(folder / "config.yaml", to_yaml(config))

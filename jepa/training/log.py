@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -12,7 +13,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jepa.files.atomic import write_text
+from jepa.runs.owned import replace_text
+from jepa.text import printable
 
 __all__ = ["RunLog", "logged"]
 
@@ -31,14 +33,14 @@ class RunLog:
     def __init__(self, folder: Path, *, step: int, steps: int) -> None:
         path = folder / "metrics.jsonl"
         if path.exists():
-            write_text(path, "".join(json.dumps(entry) + "\n" for entry in logged(folder, step)))
+            replace_text(path, "".join(json.dumps(entry) + "\n" for entry in logged(folder, step)))
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
         self.logger = logging.getLogger(f"jepa.{folder}")
         self.logger.setLevel(logging.DEBUG)
         self.logger.propagate = False
-        self._handlers: list[logging.Handler] = [logging.FileHandler(folder / "train.log"), _Console()]
+        self._handlers: list[logging.Handler] = [_File(folder / "train.log", encoding="utf-8"), _Console()]
         for handler in self._handlers:
-            handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+            handler.setFormatter(_Line("%(asctime)s %(message)s", "%H:%M:%S"))
             self.logger.addHandler(handler)
         self.bar = tqdm(total=steps, initial=step, unit="step", disable=None, dynamic_ncols=True, leave=False)
         self._shown = time.monotonic()
@@ -73,28 +75,49 @@ class RunLog:
         self.logger.debug(text)
 
     def _write(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps(entry) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from error
 
     def close(self) -> None:
         """Close the files and take the bar away."""
         self.bar.close()
-        self._file.close()
         for handler in self._handlers:
             self.logger.removeHandler(handler)
-            handler.close()
+        for close in (self._file.close, *(handler.close for handler in self._handlers)):
+            with contextlib.suppress(OSError):  # a full disk, which was told of when it was written to
+                close()
 
 
 def logged(folder: Path, step: int) -> Iterator[dict[str, Any]]:
     """Yield the lines of metrics.jsonl up to a step, without one that was being written when the run was killed."""
     path = folder / "metrics.jsonl"
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
         try:
             entry = json.loads(line)
-        except json.JSONDecodeError:
+            if entry["step"] <= step:
+                yield entry
+        except (ValueError, LookupError, TypeError, RecursionError):
             continue
-        if entry["step"] <= step:
-            yield entry
+
+
+class _Line(logging.Formatter):
+    """One line of printable characters for each record, whatever is in the names that it tells of."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
+class _File(logging.FileHandler):
+    """A file whose failing to be written, on a full disk, is the training's failing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, self.baseFilename) from error
+        raise
 
 
 class _Console(logging.Handler):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -24,6 +21,7 @@ from jepa.methods import Method, build
 from jepa.models import Embeddings
 from jepa.runs import checkpoint, pipeline
 from jepa.training.log import RunLog
+from jepa.training.signals import Signals
 
 HELD_OUT = 512  # images of the validation part that the loss is taken of after each epoch
 
@@ -91,19 +89,31 @@ class Trainer:
         """Go back to the moment of a checkpoint."""
         arrays, metadata = checkpoint.load_weights(self.method, path, self.config)
         state = {k.removeprefix("optimizer."): v for k, v in arrays.items() if k.startswith("optimizer.")}
-        self.optimizer.load_state_dict(checkpoint.unflatten(state, metadata["optimizer"]))
-        self.step, self.window = metadata["step"], metadata["window"]
-        self.saved = self.step
-        self.best = math.inf if metadata["best"] is None else metadata["best"]
-        mt.default_generator().bit_generator.state = metadata["generator"]
-        self.scaler.load_state_dict(metadata["scaler"])
+        with checkpoint.understood(path):
+            self.optimizer.load_state_dict(checkpoint.unflatten(state, metadata["optimizer"]))
+            self.step, self.window = metadata["step"], metadata["window"]
+            self.saved = self.step
+            self.best = math.inf if metadata["best"] is None else metadata["best"]
+            mt.default_generator().bit_generator.state = metadata["generator"]
+            self.scaler.load_state_dict(metadata["scaler"])
+
+    def rehearse(self) -> None:
+        """Draw a batch and compute its loss, and leave everything as it was: what cannot work fails here."""
+        model, generator = self.method.model, mt.default_generator().bit_generator
+        weights, state = {k: np.copy(v) for k, v in model.state_dict().items()}, generator.state
+        batches = self._batches(self.step // self.per_epoch)
+        model.train()
+        with mt.no_grad(), self.autocast, np.errstate(all="ignore"):
+            self.method.loss(next(batches))
+        model.load_state_dict(weights)
+        generator.state = state
 
     # -- training ----------------------------------------------------------------------------------------------------
 
     def run(self, log: RunLog, stop_after: int | None = None) -> None:
         """Train to the last step; KeyboardInterrupt, after a checkpoint, if Ctrl-C or SIGTERM asked for an end."""
         t = self.config.train
-        with _Signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
+        with Signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
             while self.step < self.steps:
                 epoch = self.step // self.per_epoch
                 end = min((epoch + 1) * self.per_epoch, self.steps)
@@ -167,7 +177,7 @@ class Trainer:
     def _log_step(self, log: RunLog, epoch: int, last: dict[str, Any], steps: int, seconds: float) -> None:
         """Write one line of metrics: the mean loss since the last line, and the health of the last batch."""
         t = self.config.train
-        parts = {k: float(np.mean([float(w[k]) for w in self.window])) for k in self.window[-1]}
+        parts = {k: float(np.mean([float(w[k]) for w in self.window if k in w])) for k in self.window[-1]}
         self.window = []
         if not math.isfinite(parts["loss"]):
             clip = "" if self.config.optim.clip else ", or set optim.clip=1"
@@ -291,29 +301,3 @@ def make_optimizer(c: OptimConfig, method: Method[Any]) -> mt.optim.Optimizer:
 def _norm(parameters: list[mt.Tensor]) -> float:
     """Return the norm of the gradients of some parameters together."""
     return math.sqrt(sum(float((p.grad.data * p.grad.data).sum()) for p in parameters if p.grad is not None))
-
-
-class _Signals:
-    """Lets Ctrl-C and SIGTERM wait for the end of the step and a checkpoint; a second one does not wait."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-
-    def __enter__(self) -> None:
-        self.before: dict[int, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self.before[number] = signal.signal(number, self._ask)
-            except ValueError:  # not in the main thread: signals are somebody else's
-                return
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.trainer.stopping:
-            raise KeyboardInterrupt
-        self.trainer.stopping = True
-        with contextlib.suppress(OSError):  # past the log, which may be in the middle of a line
-            os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)

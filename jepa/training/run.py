@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from jepa.errors import ConfigError, JEPAError, RunError
 from jepa.files.atomic import write_text
 from jepa.runs.checkpoint import drop_after, find_checkpoint
 from jepa.runs.device import choose_device
-from jepa.runs.folder import check_new, check_same, clear, environment, find_run, write_settings
+from jepa.runs.folder import alone, check_new, check_same, environment, find_run, write_settings
+from jepa.runs.owned import clear
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
 
@@ -60,27 +62,36 @@ def train(
         raise ConfigError(f"train needs a Config, but got a {kind}: jepa.load_config(overrides=[...]) makes one")
     check(config)
     folder = Path(out) if out is not None else Path("runs") / config.name
-    start = None
+    checkpoint = None
     if resume:
         if overwrite:
             raise RunError("a run cannot be both resumed and overwritten: leave --resume or --overwrite away")
         named = folder if resume is True else Path(resume)
         folder, checkpoint = find_run(named, Path(out) if out is not None else None)
-        check_same(folder, config)
-        start = checkpoint or find_checkpoint(folder)
     else:
         check_new(folder, overwrite=overwrite)
-    clock = time.monotonic()
-    mt.keep_freed_memory()
-    trainer = Trainer(config, folder, choose_device(config.device))
-    if start is not None:
-        trainer.restore(start)
-        if trainer.step >= trainer.steps:
-            return _nothing_left(trainer, start)
-        drop_after(folder, trainer.step)  # before the metrics are cut: a run killed between has them of every step
-    else:
-        clear(folder)
-    return _run(trainer, start, stop_after, clock)
+    with contextlib.ExitStack() as held:
+        if folder.exists():
+            held.enter_context(alone(folder))
+        clock = time.monotonic()
+        start = None
+        if resume:
+            check_same(folder, config)
+            start = checkpoint or find_checkpoint(folder)
+        mt.keep_freed_memory()
+        trainer = Trainer(config, folder, choose_device(config.device))
+        if start is not None:
+            trainer.restore(start)
+            drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
+            if trainer.step >= trainer.steps:
+                return _nothing_left(trainer, start)
+            return _run(trainer, start, stop_after, clock)
+        if folder.exists():
+            trainer.rehearse()
+        else:
+            held.enter_context(alone(folder))
+        check_new(folder, overwrite=overwrite)  # once more: it took a while to come here
+        return _run(trainer, start, stop_after, clock, clear(folder))
 
 
 def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
@@ -91,11 +102,13 @@ def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     limit = "max_steps" if trainer.config.train.max_steps == steps else "epochs"
     text = f"already trained to step {step} of {steps}: a larger train.{limit} goes on"
     logging.getLogger("jepa").warning(text)
-    losses = [entry["loss"] for entry in logged(trainer.folder, step)]
+    losses = [entry["loss"] for entry in logged(trainer.folder, step) if "loss" in entry]
     return RunResult(trainer.folder, step, losses[-1] if losses else math.nan, 0.0)
 
 
-def _run(trainer: Trainer, start: Path | None, stop_after: int | None, clock: float) -> RunResult:
+def _run(
+    trainer: Trainer, start: Path | None, stop_after: int | None, clock: float, said: Sequence[str] = ()
+) -> RunResult:
     """Write the folder and train."""
     folder, config, device = trainer.folder, trainer.config, trainer.device
     threads = mt.get_num_threads()
@@ -112,7 +125,7 @@ def _run(trainer: Trainer, start: Path | None, stop_after: int | None, clock: fl
             size = config.model.image_size
             encoder = trainer.method.model.context_encoder
             write_text(folder / "model.txt", encoder.summary((1, config.model.channels, size, size)))
-        for text in _warnings(trainer):
+        for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
         trainer.run(log, stop_after)
         seconds = time.monotonic() - clock

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jepa.visualisation.projection import METHODS, pca, project
-from jepa.visualisation.style import BLUE, MARKERS, PALETTE, describe, message, new_figure
+from jepa.visualisation.style import BLUE, MARKERS, PALETTE, describe, message, named, new_figure
 
 _MOST = 10  # classes that get a colour and a sign of their own
 
@@ -57,7 +57,7 @@ def plot_embedding(
         for place, label in enumerate(shown):
             name = classes[label] if classes is not None and 0 <= label < len(classes) else str(label)
             style: dict[str, Any] = {"color": PALETTE[place], "marker": MARKERS[place]}
-            axes.scatter(points[labels == label, 0], points[labels == label, 1], label=name, **style, **look)
+            axes.scatter(points[labels == label, 0], points[labels == label, 1], label=named(name), **style, **look)
         axes.legend(
             title="class",
             fontsize=9,

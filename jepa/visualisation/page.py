@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as _escaped
+
+from jepa.files.mark import PROGRAM
+from jepa.text import printable
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -32,11 +35,17 @@ code { background: #f2f2f2; padding: 0 0.2rem; overflow-wrap: anywhere; }
 """
 
 
+def escape(text: str, quote: bool = True) -> str:
+    """Text that is no markup, and has no control characters or halves of characters."""
+    return _escaped(printable(text, keep="\n\t"), quote)
+
+
 def document(title: str, body: Iterable[str]) -> str:
     """A whole HTML page from pieces of HTML; the title is escaped here, the pieces are taken as they are."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="generator" content="{PROGRAM}">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
         + "\n".join(body)
         + "\n</body>\n</html>\n"

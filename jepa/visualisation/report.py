@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
 from jepa.files.atomic import write_text
+from jepa.files.mark import read_object
 from jepa.runs.checkpoint import list_checkpoints, numbered
+from jepa.runs.owned import check_replaceable, sweep_run
 from jepa.visualisation import page
 from jepa.visualisation.attention import plot_attention, plot_attention_blocks
 from jepa.visualisation.captions import CAPTIONS
@@ -29,6 +31,8 @@ from jepa.visualisation.summary import summary
 from jepa.visualisation.table import PROBES, ROWS, plot_probes
 from jepa.visualisation.tokens import plot_features, plot_levels, plot_neighbours, plot_predictions
 
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What goes wrong with the content of a file that has another shape than ours."""
 EXAMPLES = 64
 """Held-out images that the pictures of the model are made from."""
 
@@ -75,24 +79,34 @@ def draw(
     run_dir = Path(run_dir)
     if not run_dir.is_dir():
         raise RunError(f"there is no run folder {run_dir}: give the folder that training wrote, such as runs/demo")
+    report = run_dir / "report.html"
+    check_replaceable(report)
+    sweep_run(run_dir)
     missing: list[str] = []
     evaluations = _evaluations(run_dir, missing)
     figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing, projection)
     pictures = {name: _picture(run_dir, name, figure) for name, figure in figures.items()}
 
     body: list[str] = []
-    if "evaluation" in evaluations:
-        body.append(page.bullets(_verdict(run_dir, evaluations["evaluation"]), look="verdict"))
+    results: list[str] = []
+    for name, evaluation in evaluations.items():
+        try:
+            verdict = page.bullets(_verdict(run_dir, evaluation), look="verdict") if name == "evaluation" else None
+            results += _results(run_dir, name, evaluation)
+            body += [verdict] if verdict else []
+        except ODD as error:
+            missing.append(
+                f"Result table: `{name}.json` holds something else than an evaluation ({type(error).__name__}: "
+                f"{error}); `python -m jepa eval {run_dir}` writes it anew."
+            )
     if missing:
         body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
-    for name, evaluation in evaluations.items():
-        body += _results(run_dir, name, evaluation)
+    body += results
     if pictures:
         body += [page.heading("Pictures"), *pictures.values()]
     body += _settings(run_dir)
     for text in missing:
         logging.getLogger("jepa").warning(f"not in the report: {text}")
-    report = run_dir / "report.html"
     write_text(report, page.document(f"JEPA run: {run_dir.resolve().name}", body))
     return report
 
@@ -113,12 +127,18 @@ def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             if number == len(lines):
                 break
             raise RunError(f"line {number} of {path} is not JSON: repair or delete that line") from error
+        if not (isinstance(record, dict) and isinstance(record.get("kind"), str) and _is_number(record.get("step"))):
+            raise RunError(f"line {number} of {path} is no line of metrics (kind, step): repair or delete that line")
         records[record.get("kind"), record.get("step")] = record
-    return sorted(records.values(), key=lambda record: record.get("step") or 0)
+    return sorted(records.values(), key=lambda record: float(record["step"]))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < 1e18  # not NaN either
 
 
 def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
@@ -127,9 +147,13 @@ def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
     if not records:
         missing.append("Curves: there is no `metrics.jsonl` with figures in it; `python -m jepa train` writes it.")
         return {}
-    figures = {"loss": plot_loss(records), "health": plot_health(records), "schedules": plot_schedules(records)}
-    if any(name.startswith("curriculum/") for record in records for name in record):
-        figures["curriculum"] = plot_curriculum(records)
+    try:
+        figures = {"loss": plot_loss(records), "health": plot_health(records), "schedules": plot_schedules(records)}
+        if any(name.startswith("curriculum/") for record in records for name in record):
+            figures["curriculum"] = plot_curriculum(records)
+    except ODD as error:
+        missing.append(f"Curves: `metrics.jsonl` holds something else than figures ({type(error).__name__}: {error}).")
+        return {}
     return figures
 
 
@@ -190,7 +214,9 @@ def _token_figures(e: Mapping[str, Any]) -> dict[str, Figure]:
 
 def _picture(run_dir: Path, name: str, figure: Figure) -> str:
     """Save a figure in ``plots/`` and embed it with its caption."""
-    path = save(figure, run_dir / "plots" / f"{name}.png")
+    place = run_dir / "plots" / f"{name}.png"
+    check_replaceable(place)
+    path = save(figure, place)
     title, caption = CAPTIONS[name.partition("-")[0]]
     return page.picture(title, path.read_bytes(), " ".join(caption.split()))
 
@@ -200,8 +226,8 @@ def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]
     found = {}
     for path in sorted(run_dir.glob("evaluation*.json"), key=lambda path: (path.stem != "evaluation", path.stem)):
         try:
-            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:
+            found[path.stem] = read_object(path)
+        except (OSError, ValueError):
             missing.append(f"Result table: `{path.name}` is damaged; `python -m jepa eval {run_dir}` writes it anew.")
     if not found and not missing:
         missing.append(f"Result table: the run was not evaluated yet; `python -m jepa eval {run_dir}` does it.")
@@ -266,11 +292,11 @@ def _settings(run_dir: Path) -> list[str]:
     """The configuration and the versions."""
     pieces = []
     if (config := run_dir / "config.yaml").is_file():
-        pieces += [page.heading("Configuration"), page.code(config.read_text(encoding="utf-8"))]
+        pieces += [page.heading("Configuration"), page.code(config.read_text(encoding="utf-8", errors="replace"))]
     if (environment := run_dir / "env.json").is_file():
         try:
-            rows = _flattened(json.loads(environment.read_text(encoding="utf-8")))
-        except json.JSONDecodeError:
+            rows = _flattened(read_object(environment))
+        except (OSError, ValueError, RecursionError):
             rows = [["env.json", "is damaged"]]
         pieces += [page.heading("Environment"), page.table(["what", "value"], rows, numbers=False)]
     return pieces

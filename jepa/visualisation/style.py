@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jepa.files.atomic import replacing
+from jepa.files.mark import PROGRAM
+from jepa.text import printable, shortened
 
 # The first seven are from Okabe & Ito 2008, "Color Universal Design" (without its yellow, which is faint on white), the
 # next two from Paul Tol's muted scheme.
@@ -32,6 +34,16 @@ def new_figure(height: float, *, width: float = WIDTH) -> Figure:
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+def named(name: str) -> str:
+    r"""The name of a class or file as matplotlib shows it letter by letter, and not as a formula or not at all.
+
+    >>> print(named("$100$"), named("_hidden"))
+    \$100\$  _hidden
+    """
+    text = shortened(printable(name), 60).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text  # a legend leaves out what begins with "_"
 
 
 def describe(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:
@@ -88,5 +100,5 @@ def message(figure: Figure, text: str) -> Figure:
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure as PNG, atomically."""
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure.savefig(temporary, format="png", metadata={"Software": PROGRAM})
     return Path(path)

@@ -21,6 +21,7 @@ from jepa.runs.run import load_run
 from jepa.training.log import RunLog
 from jepa.training.loop import Trainer
 from jepa.training.run import train
+from jepa.visualisation import page, style
 from tests.jepa.tiny import config, make_images
 
 
@@ -31,11 +32,13 @@ def tree(folder):
 
 @pytest.fixture
 def run(shapes_folder, tmp_path):
-    """A run of one epoch, 8 steps, evaluated and drawn."""
+    """A run of one epoch, 8 steps, as if evaluated and drawn."""
     folder = tmp_path / "runs" / "old"
     train(config(shapes_folder, "train.epochs=1"), out=folder)
-    for name in ("evaluation.json", "evaluation-birds.json", "report.html"):
-        (folder / name).write_text("{}")
+    for name in ("evaluation.json", "evaluation-birds.json"):
+        (folder / name).write_text(json.dumps({"data": "a", "step": 8, "encoder": "target", "feature_dim": 8}))
+    (folder / "report.html").write_text(page.document("JEPA run: old", []))
+    style.save(style.new_figure(1), folder / "plots" / "loss.png")
     return folder
 
 
@@ -65,8 +68,9 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_does_not_count(shapes
         train(config(shapes_folder), out=run, resume=True)
     with pytest.raises(RunError, match="not empty"):  # it was evaluated: somebody took its checkpoints away
         train(config(shapes_folder), out=run)
-    for name in ("evaluation.json", "evaluation-birds.json", "report.html"):
+    for name in ("evaluation.json", "evaluation-birds.json", "report.html", "plots/loss.png"):
         (run / name).unlink()
+    (run / "plots").rmdir()
     with pytest.raises(RunError, match="not empty"):  # it had come to the end of an epoch
         train(config(shapes_folder), out=run)
     lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
