@@ -9,7 +9,6 @@ Tensor float32 (3,): [2. 4. 6.]
 
 from minitensor import kernels, nn, optim, viz
 from minitensor.anomaly import detect_anomaly
-from minitensor.backend import default_generator, manual_seed
 from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
@@ -36,6 +35,7 @@ from minitensor.functions.reduce import *  # noqa: F403
 from minitensor.functions.shape import *  # noqa: F403
 from minitensor.functions.sorting import *  # noqa: F403
 from minitensor.functions.windows import *  # noqa: F403
+from minitensor.generators import default_generator, manual_seed
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.interop.dlpack import from_dlpack

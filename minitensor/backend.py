@@ -9,9 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,18 +19,15 @@ from minitensor.errors import DeviceError
 __all__ = [
     "Backend",
     "backends",
-    "default_generator",
     "device_of",
     "from_device_dlpack",
     "is_array",
     "is_complex",
     "is_half",
     "is_plain",
-    "manual_seed",
     "move",
     "names_device",
     "namespace",
-    "own_generator",
     "plain",
     "references",
     "register",
@@ -250,46 +245,3 @@ def is_complex(x: Any) -> bool:
     (False, True)
     """
     return bool((x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype).kind == "c")
-
-
-_generator = np.random.default_rng(0)
-
-
-class _Own(threading.local):
-    generator: np.random.Generator | None = None  # of a thread that works on a part of a batch
-
-
-_own = _Own()
-
-
-def manual_seed(seed: int) -> None:
-    """Seed the default generator, which draws on the host so that both backends start alike.
-
-    Differs from PyTorch: its own sequence of numbers.
-
-    >>> manual_seed(0); a = default_generator().random(); manual_seed(0); a == default_generator().random()
-    True
-    """
-    global _generator
-    _generator = np.random.default_rng(seed)
-
-
-def default_generator() -> np.random.Generator:
-    """Return the generator that initial weights and dropout masks draw from unless one is passed.
-
-    Differs from PyTorch: it is NumPy's, and a function.
-
-    >>> default_generator().random() < 1
-    True
-    """
-    return _own.generator or _generator
-
-
-@contextmanager
-def own_generator(generator: np.random.Generator) -> Iterator[None]:
-    """Make a generator the default one of this thread for a while, so that no other thread draws from it."""
-    before, _own.generator = _own.generator, generator
-    try:
-        yield
-    finally:
-        _own.generator = before

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from types import MethodType
 from typing import Any, overload
 
 import numpy as np
@@ -11,6 +14,7 @@ from numpy import ndarray
 from minitensor.backend import device_of, is_array, is_half, is_plain, namespace, plain
 from minitensor.declaration import Declaration
 from minitensor.engine import grad
+from minitensor.errors import InPlaceError
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
 from minitensor.precision import cast
@@ -143,13 +147,24 @@ class Composite(Declaration):
             y = narrow(y)
         if edges is None:
             return results(y, None)
-        return results(y, Node(self, edges, None, (pullback, arrays, settings), watch(args), y))
+        owners = [id(_owner(v)) for v in (y if type(y) is tuple else (y,))]
+        node = Node(self, edges, None, (pullback, arrays, settings), watch(args), y)
+        result = results(y, node)
+        versions = watch(result if type(result) is tuple else (result,))
+        node.saved = (pullback, arrays, settings, tuple(zip(versions, owners, strict=True)))
+        return result
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
         assert node.saved is not None
-        pullback, arrays, settings = node.saved
+        pullback, arrays, settings, made = node.saved
         if not create_graph:
+            for (counter, value), owner in made:
+                if counter[0] != value and _keeps(pullback, owner):
+                    raise InPlaceError(
+                        f"the result of {self.name}, which it keeps for its gradient, was changed in place since. "
+                        "Change a copy, or call backward first"
+                    )
             return pullback(widen(g))  # type: ignore[no-any-return]
         # identity() gives every argument a place of its own in the graph, at which `grad` stops
         inputs = [None if p is None else identity(wrap(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
@@ -163,6 +178,27 @@ class Composite(Declaration):
         wanted = [x for x in inputs if x is not None]
         found = iter(grad([y for y, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True))
         return [None if x is None else next(found) for x in inputs]
+
+
+def _owner(x: Array) -> Array:
+    """Return the array whose memory this one is or shows."""
+    return x if getattr(x, "base", None) is None else x.base
+
+
+def _keeps(thing: Any, owner: int, depth: int = 4) -> bool:
+    """Whether a pullback, or what it closes over, holds an array on the memory of an owner, known by its id."""
+    if is_array(thing):
+        return id(_owner(thing)) == owner
+    if isinstance(thing, MethodType):
+        thing = (thing.__self__, thing.__func__)
+    if isinstance(thing, partial):
+        thing = (thing.func, thing.args, thing.keywords)
+    inside = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
+    held: list[Any] = [*thing] if isinstance(thing, (tuple, list)) else [*inside.values()]
+    for cell in getattr(thing, "__closure__", None) or ():
+        with suppress(ValueError):  # a name that has no value yet
+            held.append(cell.cell_contents)
+    return depth > 0 and any(_keeps(x, owner, depth - 1) for x in held)
 
 
 @overload

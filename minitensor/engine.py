@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from heapq import heappop, heappush
+from threading import Lock
 from typing import Any
 
 from minitensor import hooks
@@ -28,6 +29,8 @@ from minitensor.graph import Node, Output, Variable, describe, key_of, outward, 
 __all__ = ["backward", "grad", "run_backward"]
 
 Array = Any
+
+_accumulating = Lock()  # several threads may run backward into one leaf
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -76,13 +79,15 @@ def run_backward(
     retain_graph: bool,
     create_graph: bool,
     wanted: set[Any] | None = None,
-    stop: bool = False,
+    part: bool = False,
 ) -> dict[Any, Any]:
     """Carry gradients from the seeds `(place, gradient)` back through the graph, newest node first.
 
-    With `wanted` (keys of places) the gradients that arrive there are returned and nothing else is touched or visited;
-    with `stop` none goes on from there. Without `wanted` they are accumulated into the leaves' `.grad`. One node's
-    gradient is complete when the node is popped, because every user of its result was created after it.
+    With `wanted` (keys of places) the gradients that arrive there are returned and nothing else is touched or visited.
+    A `part` of a backward, which `checkpoint` and `data_parallel` run inside another one, ends at the wanted places:
+    what arrives is not all of their gradient, so it goes no further and their hooks wait for the whole. Without
+    `wanted` the gradients are accumulated into the leaves' `.grad`. One node's gradient is complete when the node is
+    popped, because every user of its result was created after it.
     """
     found: dict[Any, Any] = {}
     pending: dict[int, Any] = {}  # id(node) -> gradient of its result (a list, if there are several)
@@ -114,18 +119,20 @@ def run_backward(
     def stays(target: Any, g: Any) -> bool:
         """Keep a gradient that somebody wants or hooks wait for; say whether it goes no further."""
         key = key_of(target)
-        if hooks.used and hooks.at(target):
+        asked = wanted is not None and key in wanted
+        node = target.node if type(target) is Output else target
+        leaf = type(node) is not Node
+        waits = hooks.used and not (part and asked) and bool(hooks.at(target)) and (asked or not leaf or wanted is None)
+        if waits:
             hooked[key] = target
-        waits = key in hooked and isinstance(target, Variable)
-        if waits or (wanted is not None and key in wanted):
+        if asked or (leaf and waits):
             if key in found:
                 add(found, key, ("found", key), g)
             else:
                 found[key] = g
-        node = target.node if type(target) is Output else target
-        if type(node) is not Node:
+        if leaf:
             return wanted is not None or waits
-        return stop and key in found or (needed is not None and id(node) not in needed)
+        return (part and asked) or (needed is not None and id(node) not in needed)
 
     def deliver(target: Any, g: Any) -> None:
         if (wanted is not None or hooks.used) and stays(target, g):
@@ -192,7 +199,12 @@ def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
 
     A gradient that somebody keeps from before stays what it was: if it is the slot's memory, this one gets its own.
     """
-    g, before = outward(g), leaf._grad
+    with _accumulating:
+        _add_to_grad(leaf, outward(g), create_graph)
+
+
+def _add_to_grad(leaf: Variable, g: Any, create_graph: bool) -> None:
+    before = leaf._grad
     if create_graph:
         leaf._grad = g * 1 if before is None else before + g  # a copy: another leaf may have been handed g
     elif before is None:

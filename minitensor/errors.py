@@ -10,6 +10,7 @@ __all__ = [
     "HistoryError",
     "InPlaceError",
     "MinitensorError",
+    "ParallelError",
     "StateDictError",
 ]
 
@@ -40,6 +41,10 @@ class DeviceError(MinitensorError, TypeError):
 
 class StateDictError(MinitensorError, ValueError):
     """A saved state that does not fit the layer or optimizer that it is loaded into."""
+
+
+class ParallelError(MinitensorError, RuntimeError):
+    """The parts of a batch, in `data_parallel`, do not do the same where they have to know of each other."""
 
 
 class DamagedFileError(MinitensorError, ValueError):

@@ -11,7 +11,19 @@ from typing import Any, ClassVar
 
 from minitensor.backend import namespace
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, no_grad, outward, parents, results, state, watch, wrap
+from minitensor.graph import (
+    Node,
+    Variable,
+    describe,
+    no_grad,
+    outward,
+    parents,
+    results,
+    share_version,
+    state,
+    watch,
+    wrap,
+)
 
 __all__ = ["Context", "Function"]
 
@@ -28,6 +40,11 @@ class Context:
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep arguments or results (or None) until backward; a change in place since then raises there."""
+        for t in tensors:
+            if t is not None and not isinstance(t, Variable):
+                raise TypeError(
+                    f"save_for_backward takes Tensors and None; got {describe(t)}: keep it as an attribute of ctx"
+                )
         self._to_save = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
@@ -156,5 +173,7 @@ class Function:
         made = results(arrays, node) if many else (results(arrays[0], node),)
         if ctx._constant:
             made = tuple(wrap(m.data) if id(y) in ctx._constant else m for m, y in zip(made, outputs, strict=True))
+        for m, y in zip(made, outputs, strict=True):
+            share_version(m, y)
         ctx._to_save = ()
         return made if many else made[0]

@@ -18,8 +18,9 @@ from numpy import asarray, generic
 from minitensor.backend import device_of, is_array
 
 __all__ = [
-    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "key_of", "no_grad", "outward", "parents",
-    "place", "reached", "results", "serial", "set_tensor_class", "state", "switch", "unfused", "watch", "wrap",
+    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "key_of", "no_grad", "outward",
+    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "switch",
+    "unfused", "watch", "wrap",
 ]  # fmt: skip
 
 Array = Any
@@ -45,6 +46,7 @@ class _State(threading.local):
     fused = True  # do attached kernels stand in for composites?
     autocast: Any = None  # the half precision in which matrix products are computed on a GPU
     replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
+    source: Any = None  # what stands between this thread and the random generators (`generators.py`)
     observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
     ordinary = True  # neither of the last two that change what a call does; set with them
 
@@ -55,6 +57,7 @@ class _State(threading.local):
 
 state = _State()
 serial = itertools.count()  # creation order is a topological order
+_counting = threading.Lock()  # versions may be moved by several threads
 
 
 class switch:  # noqa: N801
@@ -172,9 +175,10 @@ class Variable:
 
     def changed(self) -> None:
         """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
-        if self.version is None:
-            self.version = [0]
-        self.version[0] += 1
+        with _counting:
+            if self.version is None:
+                self.version = [0]
+            self.version[0] += 1
 
 
 _tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
@@ -269,21 +273,23 @@ def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, .
     return None
 
 
-def reached(outputs: Sequence[Variable], before: int, inputs: set[int]) -> list[Any]:
-    """Return the places outside the function (leaves, and nodes older than it) that its results depend on."""
+def reached(outputs: Sequence[Variable], before: int) -> tuple[list[Any], list[Node]]:
+    """Return the places outside a function that its results depend on, and its own nodes, both in the order found.
+
+    Outside are leaves, and nodes older than `before`, the serial at which it began.
+    """
     found: dict[Any, Any] = {}
+    inside: dict[int, Node] = {}
     stack = [place(y) for y in outputs if y.requires_grad]
-    seen: set[int] = set()
     while stack:
         p = stack.pop()
         node = p.node if type(p) is Output else p
         if type(node) is not Node or node.serial < before:
-            if id(node) not in inputs:
-                found[key_of(p)] = p
-        elif id(node) not in seen:
-            seen.add(id(node))
+            found[key_of(p)] = p
+        elif id(node) not in inside:
+            inside[id(node)] = node
             stack.extend(q for q in node.parents if q is not None)
-    return list(found.values())
+    return list(found.values()), list(inside.values())
 
 
 def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:
@@ -295,6 +301,14 @@ def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:
                 t.version = [0]
             watched.append((t.version, t.version[0]))
     return tuple(watched)
+
+
+def share_version(new: Variable, old: Variable) -> Variable:
+    """Let a new Tensor on an old one's memory count changes together with it; returns the new one."""
+    if old.version is None:
+        old.version = [0]
+    new.version = old.version
+    return new
 
 
 def describe(value: Any) -> str:

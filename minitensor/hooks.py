@@ -1,7 +1,8 @@
 """Hooks on Tensors: functions that see a gradient when it is complete, and may put another in its place.
 
 They sit on the place in the graph (a leaf, or a result of a node), so they die with it; they run once per backward,
-newest Tensor first, and get Tensors.
+newest Tensor first, and get Tensors. A part of a backward, as `checkpoint` and `data_parallel` run it, leaves those of
+the places where it ends to the whole.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from minitensor.backend import device_of
 from minitensor.errors import GradientError
 from minitensor.graph import Output, Variable, describe, outward, place, wrap
 
@@ -75,5 +77,7 @@ def run(hooks: dict[int, Hook], g: Any) -> Any:
             continue
         if not isinstance(after, Variable) or after.shape != before.shape:
             raise GradientError(f"a hook must return a Tensor of shape {before.shape} or None; got {describe(after)}")
+        if after.dtype != before.dtype or device_of(after.data) != device_of(before.data):
+            raise GradientError(f"a hook was given a {describe(before)}; it must not return a {describe(after)}")
         g = outward(after if traced else after.data)
     return g

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import default_generator, device_of, is_array, own_generator
+from minitensor.backend import device_of
 from minitensor.engine import run_backward
-from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, key_of, place, reached, results, serial, state, switch, wrap
+from minitensor.errors import GradientError, ParallelError
+from minitensor.generators import Part, Shares
+from minitensor.graph import Node, Variable, describe, key_of, place, reached, results, serial, state, wrap
 from minitensor.promotion import widen
-from minitensor.threads import exclusive, get_num_threads, together
+from minitensor.surroundings import adopted, surroundings
+from minitensor.threads import exclusive, get_num_threads, member, together
+from minitensor.trees import is_data, leaves, mapped
 
 __all__ = ["data_parallel"]
 
@@ -25,15 +28,16 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
         f(x) = concatenate(f(x[:n/2]), f(x[n/2:]))
 
     Arrays and Tensors in the arguments, in tuples, lists and dicts too, are cut along their first axis, of one length
-    for all, and the results are joined along theirs. f treats each sample for itself;
-    batch norm in it takes its statistics over all parts, exactly. What compares samples, as a contrastive loss, comes
-    after. Gradients of the weights are summed in the order of the parts, so that the same seed and number of threads
-    give the same bits. Draws of the default generator are those of a generator of each part's own; running statistics
-    move once.
+    for all, and the results are joined along theirs. f treats each sample for itself; batch norm in it takes its
+    statistics over all parts, exactly. What compares samples, as a contrastive loss, comes after. Gradients of the
+    weights are summed in the order of the parts, and random draws are those of generators of each part's own, so that
+    the same seed and number of threads give the same bits. Running statistics move once, by those of the whole batch.
+    Hooks on Tensors from outside run once, with the whole gradient; those of layers in f once in each part.
 
     A part has at least 8 samples. It runs f(*args) as it is with one thread, on a GPU, under a profiler, inside another
-    part. Raises TypeError for results that are no arrays, ValueError for arguments of different lengths; GradientError
-    for create_graph or a second backward.
+    part. Raises TypeError for results that are no arrays, ValueError for arguments of different lengths; ParallelError
+    if the parts return different things, or do not all come to the same batch norm; GradientError for create_graph or
+    a second backward.
     Differs from PyTorch: there DataParallel is for several GPUs, and normalises each part by itself.
 
     >>> import minitensor as mt
@@ -42,73 +46,50 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
     >>> w.grad
     Tensor float32 (1,): [4.]
     """
-    lengths = {len(a) for a in leaves(args)}
+    arrays = leaves(args)
+    if single := [a for a in arrays if not a.shape]:
+        raise ValueError(f"data_parallel cuts all arrays along their first axis; {describe(single[0])} has none")
+    lengths = {len(a) for a in arrays}
     if len(lengths) > 1:
         raise ValueError(f"data_parallel cuts all arrays alike; their first axes are {sorted(lengths)} long")
     n = lengths.pop() if lengths else 0
     count = min(get_num_threads(), n // LEAST)
-    first = next((a.data for a in leaves(args) if isinstance(a, Variable)), None)
-    if count < 2 or state.observer is not None or (first is not None and device_of(first) != "cpu"):
+    elsewhere = any(device_of(a.data) != "cpu" for a in arrays if isinstance(a, Variable))
+    if count < 2 or state.observer is not None or elsewhere or member.team is not None:
         return f(*args)
-    with exclusive() as free:
-        return _run(f, args, n, count) if free else f(*args)
-
-
-def leaves(tree: Any) -> list[Any]:
-    """Return the arrays and Tensors of nested tuples, lists and dicts."""
-    if isinstance(tree, Variable) or is_array(tree):
-        return [tree]
-    if isinstance(tree, dict):
-        tree = tuple(tree.values())
-    return [leaf for branch in tree for leaf in leaves(branch)] if isinstance(tree, (tuple, list)) else []
-
-
-def mapped(f: Callable[..., Any], *trees: Any) -> Any:
-    """Return a tree like the given ones, with f of their arrays; what is no array is the first's."""
-    first = trees[0]
-    if isinstance(first, Variable) or is_array(first):
-        return f(*trees)
-    if isinstance(first, dict):
-        return {k: mapped(f, *[t[k] for t in trees]) for k in first}
-    if isinstance(first, (tuple, list)):
-        made = [mapped(f, *branch) for branch in zip(*trees, strict=True)]
-        return type(first)(*made) if hasattr(first, "_fields") else type(first)(made)
-    return first
+    return _run(f, args, n, count)
 
 
 def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
     """Run the parts, and leave one Node behind for all of them."""
     bounds = [n * k // count for k in range(count + 1)]
-    parts = [mapped(lambda a, k=k: a[bounds[k] : bounds[k + 1]], args) for k in range(count)]
-    seeds = default_generator().integers(2**63, size=count)
-    before, caller = next(serial), (state.recording, state.fused, state.replaying)
+    parts = [mapped(lambda a, k=k: a[bounds[k] : bounds[k + 1]] if is_data(a) else a, args) for k in range(count)]
+    shares, before, states = Shares(count), next(serial), surroundings()
 
     def forward(rank: int) -> Any:
-        recording, fused, replaying = caller
-        with (
-            switch("recording", recording),
-            switch("fused", fused),
-            switch("replaying", replaying or rank > 0),  # one of them moves running statistics
-            own_generator(np.random.default_rng(seeds[rank])),
-        ):
+        moves = {"replaying": state.replaying or rank > 0}  # one of them moves running statistics
+        with adopted({**states, **moves, "source": Part(shares, rank)}):
             return f(*parts[rank])
 
-    made = together(forward, count)
-    flat = [leaves(part) for part in made]
-    arrays = tuple(np.concatenate([_data(y) for y in ys]) for ys in zip(*flat, strict=True))
-    edges = tuple(reached([y for ys in flat for y in ys if _learns(y)], before, set()))
+    with exclusive():
+        made = together(forward, count)
+    columns = _columns(made)
+    arrays = tuple(np.concatenate([_data(y) for y in ys]) for ys in columns)
+    places, _ = reached([y for ys in columns for y in ys if _learns(y)], before)
     node = None
-    if edges:
-        lengths = [[len(y) for y in ys] for ys in zip(*flat, strict=True)]
-        sources = [[place(y) if _learns(y) else None for y in ys] for ys in flat]
-        node = Node(_PARTS, edges, None, (sources, lengths), (), arrays)  # the parts' own nodes look at versions
-    outputs = iter(results(arrays, node))
+    if places:
+        lengths = [[len(y) for y in ys] for ys in columns]
+        sources = [[place(y) if _learns(y) else None for y in ys] for ys in zip(*columns, strict=True)]
+        node = Node(_PARTS, tuple(places), None, (sources, lengths), (), arrays)  # the parts' nodes look at versions
+    outputs = iter(zip(results(arrays, node), columns, strict=True))
 
     def joined(first: Any) -> Any:
-        y = next(outputs)
-        return y if _learns(first) else wrap(y.data) if isinstance(first, Variable) else y.data
+        if first is None:
+            return None
+        y, column = next(outputs)
+        return y if any(map(_learns, column)) else wrap(y.data) if isinstance(first, Variable) else y.data
 
-    return mapped(joined, _checked(made[0]))
+    return mapped(joined, made[0])
 
 
 def _data(y: Any) -> Any:
@@ -119,14 +100,28 @@ def _learns(y: Any) -> bool:
     return isinstance(y, Variable) and y.requires_grad
 
 
-def _checked(tree: Any) -> Any:
-    """Return results, if they are arrays through and through: a number could not be joined."""
-    branches = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (tuple, list)) else ()
-    for branch in branches:
-        _checked(branch)
-    if not isinstance(tree, (tuple, list, dict, Variable)) and tree is not None and not is_array(tree):
-        raise TypeError(f"data_parallel: the function returns Tensors or arrays; it returned {describe(tree)}")
-    return tree
+def _columns(made: list[Any]) -> list[tuple[Any, ...]]:
+    """Return, for each array of the results, what each part has of it."""
+    columns: list[tuple[Any, ...]] = []
+
+    def note(*ys: Any) -> None:
+        if all(y is None for y in ys):
+            return
+        if strange := [y for y in ys if not is_data(y) and y is not None]:
+            raise TypeError(
+                f"data_parallel: the function returns Tensors or arrays; it returned {describe(strange[0])}"
+            )
+        if any(not is_data(y) or y.shape[1:] != ys[0].shape[1:] or y.dtype != ys[0].dtype for y in ys):
+            raise ValueError(f"they returned {' and '.join(map(describe, ys))}")
+        if not ys[0].shape:
+            raise ValueError(f"they returned {describe(ys[0])}, which has no axis of samples (reduce it afterwards)")
+        columns.append(ys)
+
+    try:
+        mapped(note, *made)
+    except ValueError as error:
+        raise ParallelError(f"data_parallel: what the parts of the batch returned cannot be joined: {error}") from None
+    return columns
 
 
 class _Parts:
@@ -142,6 +137,7 @@ class _Parts:
         sources, lengths = node.saved
         wanted = {key_of(p) for p in node.parents}
         starts = [np.cumsum([0, *each]) for each in lengths]
+        states = {**surroundings(), "observer": state.observer}
 
         def part(rank: int) -> dict[Any, Any]:
             seeds = [
@@ -149,9 +145,11 @@ class _Parts:
                 for source, d, start in zip(sources[rank], g, starts, strict=True)
                 if source is not None and d is not None
             ]
-            return run_backward(seeds, False, False, wanted, stop=True)
+            with adopted(states):
+                return run_backward(seeds, False, False, wanted, part=True)
 
-        found = together(part, len(sources))
+        with exclusive():
+            found = together(part, len(sources))
         return [_total([each[key] for each in found if key in each]) for key in map(key_of, node.parents)]
 
 

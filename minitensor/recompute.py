@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import copy
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from minitensor.backend import default_generator
-from minitensor.composite import identity
+import numpy as np
+
+from minitensor.backend import is_array
 from minitensor.engine import run_backward
+from minitensor.errors import GradientError
+from minitensor.generators import Recorded, Replayed
 from minitensor.graph import (
     Node,
+    Output,
     Variable,
     describe,
-    enable_grad,
     is_recording,
     key_of,
     place,
     reached,
-    results,
     serial,
+    share_version,
     switch,
     watch,
     wrap,
 )
 from minitensor.promotion import widen
+from minitensor.surroundings import adopted, surroundings
+from minitensor.trees import leaves, mapped
 
 __all__ = ["checkpoint"]
 
@@ -33,11 +39,16 @@ def checkpoint(f: Callable[..., Any], *args: Any, **settings: Any) -> Any:
     """Return f(*args, **settings), and keep nothing of its inside but the arguments: backward runs f a second time.
 
     Memory for time: of a chain of n blocks, each under `checkpoint`, only the n inputs and one block's inside are alive
-    at once, for about a third more computation (Chen et al. 2016). The default generator is put back for the second
-    run, so dropout drops the same entries, and running statistics move once. Weights that f reaches by itself get
-    their gradients too. f takes and returns Tensors (one or a tuple).
-    Differs from PyTorch (torch.utils.checkpoint, use_reentrant=False): generators other than the default one are not
-    put back.
+    at once, for about a third more computation (Chen et al. 2016). Tensors that f takes, in tuples, lists and dicts
+    too, and weights that it reaches by itself get their gradients. f returns Tensors, one or a tree of them.
+
+    The second run finds what the first found: arrays and containers as they were, generators where they stood, so that
+    dropout drops the same entries, the same `autocast`; running statistics move once. Hooks run once, those on Tensors
+    from outside when the whole gradient is there. But f does run twice, with all else that it does. Backward raises
+    InPlaceError if an argument or a weight was changed in place since, and GradientError if the second run went another
+    way: other ops, shapes or weights.
+    Differs from PyTorch (torch.utils.checkpoint, use_reentrant=False): no early stop; a change in place of a weight
+    raises.
 
     >>> import minitensor as mt
     >>> x = mt.Tensor([1.0, 2.0], requires_grad=True)
@@ -47,25 +58,51 @@ def checkpoint(f: Callable[..., Any], *args: Any, **settings: Any) -> Any:
     """
     if not is_recording():
         return f(*args, **settings)
-    generator = default_generator().bit_generator.state
-    inputs = [_leaf(a) if _wants(a) else a for a in args]
-    before = next(serial)  # what is older than this was made outside
-    ys = f(*inputs, **settings)
-    many = isinstance(ys, (tuple, list))
-    outputs = tuple(ys) if many else (ys,)
-    for y in outputs:
-        if not isinstance(y, Variable):
-            raise TypeError(f"checkpoint: the function must return Tensors; it returned {describe(y)}")
-    outside = reached(outputs, before, {id(x) for x in inputs})
-    edges = (*[place(a) if _wants(a) else None for a in args], *outside)
-    if not any(e is not None for e in edges):
+    run = _Run(f, args, settings)
+    before = next(serial)
+    with switch("source", run.drawn):
+        ys = f(*args, **settings)
+    if not any(y.requires_grad for y in _results(ys)):
         return ys
-    arrays = tuple(y.data for y in outputs)
-    saved = (f, [a.data if isinstance(a, Variable) else a for a in args], settings, generator)
-    node = Node(_REPLAY, edges, None, saved, watch(args), arrays if many else arrays[0])
-    made = results(arrays, node) if many else (results(arrays[0], node),)
-    made = tuple(m if y.requires_grad else wrap(m.data) for m, y in zip(made, outputs, strict=True))
-    return made if many else made[0]
+    ys, node, outside = _recorded(run, ys, before)  # the graph of the inside is gone, with the leaves that it made
+    node.parents = tuple([p() if isinstance(p, weakref.ref) else p for p in outside])
+    node.versions += watch([p for p in node.parents if isinstance(p, Variable)])
+    return ys
+
+
+def _recorded(run: _Run, ys: Any, before: int) -> tuple[Any, Node, list[Any]]:
+    """Return the results with a Node behind them in the place of the inside, and what this reached outside."""
+    outputs = _results(ys)
+    places, inside = reached(outputs, before)
+    node = Node(_REPLAY, (), None, (run,), run.seen(inside, outputs), tuple([y.data for y in outputs]))
+    made = {id(y): share_version(wrap(y.data, Output(node, i)), y) for i, y in enumerate(outputs) if y.requires_grad}
+    outside = [weakref.ref(p) if isinstance(p, Variable) else p for p in places]
+    return mapped(lambda y: made.get(id(y), y), ys), node, outside
+
+
+class _Run:
+    """What the first run of a function leaves for the second: its arguments, its surroundings, and the way it went."""
+
+    def __init__(self, f: Callable[..., Any], args: Any, settings: Any) -> None:
+        self.f = f
+        self.arguments = mapped(_kept, (args, settings))
+        self.states = {**surroundings(), "recording": True, "replaying": True}
+        self.drawn = Recorded()
+        self.way: list[Any] = []
+
+    def seen(self, inside: Sequence[Node], outputs: Sequence[Variable]) -> tuple[tuple[list[int], int], ...]:
+        """Note the way, and return the versions of what the run was given or found outside."""
+        self.way = _way(inside)
+        own = {id(y.version) for y in outputs}
+        given = watch(leaves(self.arguments))
+        saved = {id(v[0]): v for node in inside for v in node.versions if id(v[0]) not in own}
+        return (*given, *saved.values())
+
+    def again(self) -> list[Variable]:
+        """Run the function once more, and return its results."""
+        args, settings = mapped(_kept, self.arguments)
+        with adopted({**self.states, "source": Replayed(self.drawn)}):
+            return _results(self.f(*args, **settings))
 
 
 class _Replay:
@@ -74,53 +111,65 @@ class _Replay:
     name, broadcasts = "checkpoint", False
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
-        """Return the gradient of each argument, and of each place outside that the function reached."""
+        """Return the gradient of each place outside that the function reached."""
         assert node.saved is not None
-        f, arrays, settings, generator = node.saved
-        own, outside = node.parents[: len(arrays)], node.parents[len(arrays) :]
-        inputs = [
-            wrap(a) if p is None and hasattr(a, "dtype") else a if p is None else _input(a, p, create_graph)
-            for a, p in zip(arrays, own, strict=True)
+        (run,) = node.saved
+        before = next(serial)
+        outputs = run.again()
+        places, inside = reached(outputs, before)
+        _compare(run.way, _way(inside), "it ran")
+        _compare([*zip(node.shape, node.dtype, strict=True)], [(y.shape, y.dtype) for y in outputs], "it returned")
+        if len(places) != len(node.parents) or any(
+            q is not None and key_of(p) != key_of(q) for p, q in zip(places, node.parents, strict=True)
+        ):
+            raise _another_way("it reached other weights or Tensors from outside")
+        seeds = [
+            (place(y), d if create_graph else widen(d))
+            for y, d in zip(outputs, g, strict=True)
+            if d is not None and y.requires_grad
         ]
-        with enable_grad(), switch("replaying", True), _generator_at(generator):
-            ys = f(*inputs, **settings)
-        many = type(node.dtype) is tuple
-        pairs = zip(ys if many else (ys,), g if many else (g,), strict=True)
-        seeds = [(place(y), d if create_graph else widen(d)) for y, d in pairs if d is not None and y.requires_grad]
-        places = [p if p is None else place(x) for x, p in zip(inputs, own, strict=True)] + list(outside)
-        wanted = {key_of(p) for p in places if p is not None}
-        found = run_backward(seeds, create_graph, create_graph, wanted, stop=True)
-        return [None if p is None else found.get(key_of(p)) for p in places]
+        wanted = {key_of(p) for p in node.parents if p is not None}
+        found = run_backward(seeds, create_graph, create_graph, wanted, part=True)
+        return [None if p is None else found.get(key_of(p)) for p in node.parents]
 
 
 _REPLAY = _Replay()
 
 
-def _wants(a: Any) -> bool:
-    return isinstance(a, Variable) and a.requires_grad
+def _kept(x: Any) -> Any:
+    """Return an argument as it is now, whatever becomes of it; a Tensor itself, whose version tells of changes."""
+    return x.copy() if is_array(x) else copy.deepcopy(x) if isinstance(x, np.random.Generator) else x
 
 
-def _leaf(a: Any) -> Any:
-    """Return a leaf of the same array, so that the graph of the inside ends there."""
-    leaf = wrap(a.data if isinstance(a, Variable) else a)
-    leaf.requires_grad = True
-    return leaf
+def _results(ys: Any) -> list[Variable]:
+    """Return the Tensors that the function returned."""
+    found: list[Variable] = []
+
+    def note(y: Any) -> None:
+        if isinstance(y, Variable):
+            found.append(y)
+        elif y is not None:
+            raise TypeError(f"checkpoint: the function must return Tensors; it returned {describe(y)}")
+
+    mapped(note, ys)
+    return found
 
 
-def _input(a: Any, p: Any, create_graph: bool) -> Any:
-    """Return an argument of the second run, with a place of its own in the graph."""
-    if not create_graph:
-        return _leaf(a)
-    return identity(p if isinstance(p, Variable) else wrap(a, p))
+def _way(nodes: Sequence[Node]) -> list[tuple[Any, ...]]:
+    return [(node.op.name, node.shape, node.dtype) for node in nodes]
 
 
-@contextmanager
-def _generator_at(state: Any) -> Iterator[None]:
-    """Put the default generator back to a state for a while."""
-    bits = default_generator().bit_generator
-    now = bits.state
-    bits.state = state
-    try:
-        yield
-    finally:
-        bits.state = now
+def _compare(first: Sequence[tuple[Any, ...]], second: Sequence[tuple[Any, ...]], did: str) -> None:
+    """Raise GradientError at the first step that differs."""
+    for a, b in zip(first, second, strict=False):
+        if a != b:
+            raise _another_way(f"{did} {' '.join(map(str, b))} where the first had {' '.join(map(str, a))}")
+    if len(first) != len(second):
+        raise _another_way(f"{did} {len(second)} things, the first {len(first)}")
+
+
+def _another_way(how: str) -> GradientError:
+    return GradientError(
+        f"checkpoint: the second run of the function went another way than the first: {how}. It has to do the same "
+        "each time that it gets the same arguments, or its gradient is not that of its result"
+    )

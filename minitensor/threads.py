@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+from minitensor.errors import ParallelError
 
 __all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
 
@@ -22,15 +26,18 @@ LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
 SWITCH = 1e-4  # seconds until a thread that computes in Python lets another one; 5 ms by default, as long as a step
 
 _count: int | None = None  # what was asked for
-_pool: ThreadPoolExecutor | None = None
+_idle: list[SimpleQueue[Callable[[], None]]] = []  # where threads that have nothing to do wait for something
 _busy = threading.Lock()
+_entering = threading.Lock()
+_teams: list[tuple[int, float]] = []  # for each team at work: the threads and the switch interval that it found
 _blas: ThreadpoolController | None = None
 
 
 def _forget() -> None:
     """Start anew in a forked process, which has this memory and none of the threads."""
-    global _pool, _busy
-    _pool, _busy = None, threading.Lock()
+    global _busy, _entering
+    _idle.clear()
+    _busy, _entering = threading.Lock(), threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -50,7 +57,7 @@ def get_num_threads() -> int:
     >>> get_num_threads() >= 1
     True
     """
-    counts = [c.num_threads for c in _controllers()]
+    counts = [_teams[0][0]] if _teams else [c.num_threads for c in _controllers()]
     if _count or counts:
         return _count or max(counts)
     asked = os.environ.get("OMP_NUM_THREADS", "")  # a BLAS that cannot be asked, as Apple's
@@ -81,24 +88,48 @@ def _set_blas(count: int) -> None:
 
 
 class Team:
-    """Threads that run one function on parts of a batch, and can add up what each of them has."""
+    """Threads that run one function on parts of a batch, and can tell each other what each of them has."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.barrier = threading.Barrier(size)
-        self.parts: tuple[list[Any], list[Any]] = ([None] * size, [None] * size)
+        self.news = threading.Condition()
+        self.meetings: dict[int, dict[int, tuple[Hashable, Any]]] = {}  # by number: what those who are there brought
         self.turns = [0] * size
+        self.gone: int | None = None  # the first who is done, or has failed: from then on nobody can meet
 
-    def total(self, rank: int, value: Any) -> Any:
-        """Return the sum of all members' values, in the order of the members: the same bits for each."""
-        parts = self.parts[self.turns[rank] % 2]  # by turns, so that nobody writes where another still reads
-        self.turns[rank] += 1
-        parts[rank] = value
-        self.barrier.wait()
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+    def meet(self, rank: int, what: Hashable, value: Any) -> list[Any]:
+        """Return the values of all members, in their order, as soon as all are there.
+
+        Raises ParallelError if that can no longer be, or if they came for something else.
+        """
+        with self.news:
+            turn = self.turns[rank]
+            self.turns[rank] += 1
+            there = self.meetings.setdefault(turn, {})
+            there[rank] = what, value
+            if len(there) == self.size:
+                del self.meetings[turn]
+                self.news.notify_all()
+            self.news.wait_for(lambda: len(there) == self.size or self.gone is not None)
+            if len(there) < self.size:
+                raise ParallelError(
+                    f"the parts of a batch do not do the same: part {rank} waits at their meeting {turn + 1} (in a "
+                    f"batch norm, ...), and part {self.gone} ended before it. Call the same layers in each, or call "
+                    "the function without data_parallel"
+                )
+        if any(there[i][0] != what for i in there):
+            raise ParallelError(
+                "the parts of a batch do not do the same: they meet (in a batch norm, ...) for "
+                f"{' and '.join(sorted({str(w) for w, _ in there.values()}))}. Call the same layers in each, or call "
+                "the function without data_parallel"
+            )
+        return [there[i][1] for i in range(self.size)]
+
+    def leave(self, rank: int) -> None:
+        """Say that a member is done, so that nobody waits for it."""
+        with self.news:
+            self.gone = rank if self.gone is None else self.gone
+            self.news.notify_all()
 
 
 class _Member(threading.local):
@@ -134,44 +165,88 @@ def _apart(rank: int, count: int) -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """While a team works, BLAS has one thread and Python changes threads often; as before when the last is done."""
+    with _entering:
+        _teams.append(_teams[0] if _teams else (get_num_threads(), sys.getswitchinterval()))
+        if len(_teams) == 1:
+            _set_blas(1)
+            sys.setswitchinterval(SWITCH)
+    try:
+        yield
+    finally:
+        with _entering:
+            threads, interval = _teams.pop()
+            if not _teams:
+                sys.setswitchinterval(interval)
+                _set_blas(_count or threads)
+
+
+def _serve(tasks: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        tasks.get()()
+        _idle.append(tasks)
+
+
+def _begin(work: Callable[[], Any]) -> Future[Any]:
+    """Do work in another thread: one that has nothing to do, or a new one, which does not keep the process alive."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    try:
+        tasks = _idle.pop()
+    except IndexError:
+        tasks = SimpleQueue()
+        threading.Thread(target=_serve, args=(tasks,), name="minitensor", daemon=True).start()
+    tasks.put(run)
+    return future
+
+
 def together(work: Callable[[int], Any], count: int) -> list[Any]:
     """Return [work(0), ..., work(count - 1)], each in a thread of its own, the first in this one.
 
-    If one raises, the others stop at their next `Team.total`, and what it raised is raised here.
+    If one raises, the others stop at their next `Team.meet`, and what it raised is raised here.
     """
-    global _pool
-    if _pool is None or _pool._max_workers < count - 1:
-        _pool = ThreadPoolExecutor(count - 1, thread_name_prefix="minitensor")
-    team, interval, threads = Team(count), sys.getswitchinterval(), get_num_threads()
+    team = Team(count)
 
     def run(rank: int) -> Any:
-        member.team, member.rank = team, rank
+        before, member.team, member.rank = (member.team, member.rank), team, rank
         try:
             with _apart(rank, count):
                 return work(rank)
-        except BaseException:
-            team.barrier.abort()
-            raise
         finally:
-            member.team, member.rank = None, 0
+            member.team, member.rank = before
+            team.leave(rank)
 
-    _set_blas(1)
-    sys.setswitchinterval(SWITCH)
-    try:
-        others = [_pool.submit(run, rank) for rank in range(1, count)]
-        results, errors = [], []
-        asks: list[Callable[[], Any]] = [lambda: run(0), *(other.result for other in others)]
+    asks: list[Callable[[], Any]] = []
+    results: list[Any] = []
+    errors: list[BaseException] = []
+    with _one_blas_thread():
+        try:
+            for rank in range(1, count):
+                asks.append(_begin(partial(run, rank)).result)
+        except RuntimeError as error:  # there are no more threads
+            errors.append(error)
+            team.leave(0)
+        if not errors:
+            asks.insert(0, partial(run, 0))
         for ask in asks:
             try:
                 results.append(ask())
             except BaseException as error:
                 errors.append(error)
+    try:
         if errors:
-            raise next((e for e in errors if not isinstance(e, threading.BrokenBarrierError)), errors[0])
+            raise next((e for e in errors if not isinstance(e, ParallelError)), errors[0])
         return results
     finally:
-        sys.setswitchinterval(interval)
-        _set_blas(threads)
+        errors.clear()  # an error knows this frame, and this frame would know it
 
 
 def shared(work: Callable[[Sequence[Any]], None], pieces: Sequence[Any], entries: int) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import default_generator, is_complex
+from minitensor.backend import is_complex
+from minitensor.generators import generator_of
 from minitensor.promotion import default_complex, default_float
 from minitensor.tensor import Tensor
 
@@ -156,7 +157,7 @@ def randn(
     >>> randn(2, 3, generator=np.random.default_rng(0)).shape
     (2, 3)
     """
-    return Tensor((generator or default_generator()).standard_normal(_plain_shape(shape)).astype(dtype), device=device)
+    return Tensor(generator_of(generator).standard_normal(_plain_shape(shape)).astype(dtype), device=device)
 
 
 def rand(
@@ -171,4 +172,4 @@ def rand(
     >>> mt.rand(2, 3).shape
     (2, 3)
     """
-    return Tensor((generator or default_generator()).random(_plain_shape(shape)).astype(dtype), device=device)
+    return Tensor(generator_of(generator).random(_plain_shape(shape)).astype(dtype), device=device)

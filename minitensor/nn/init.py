@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import default_generator, move
+from minitensor.backend import move
+from minitensor.generators import generator_of
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -62,7 +63,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
     >>> uniform_(Tensor([0.0, 0.0]), 3.0, 3.0)
     Tensor float32 (2,): [3. 3.]
     """
-    return _fill(tensor, (generator or default_generator()).uniform(a, b, tensor.shape))
+    return _fill(tensor, generator_of(generator).uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> Tensor:
@@ -73,7 +74,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
     >>> normal_(Tensor([0.0, 0.0]), mean=3.0, std=0.0)
     Tensor float32 (2,): [3. 3.]
     """
-    return _fill(tensor, (generator or default_generator()).normal(mean, std, tensor.shape))
+    return _fill(tensor, generator_of(generator).normal(mean, std, tensor.shape))
 
 
 def trunc_normal_(
@@ -92,7 +93,7 @@ def trunc_normal_(
     low, high = ((v - mean) / (std * math.sqrt(2)) if std else math.inf * (v - mean or 1) for v in (a, b))
     if std and math.erf(high) - math.erf(low) < 2e-3:
         raise ValueError(f"trunc_normal_: hardly any of N({mean}, {std}²) is in [{a}, {b}]")
-    draw = generator or default_generator()
+    draw = generator_of(generator)
     values = draw.normal(mean, std, math.prod(tensor.shape))
     while (outside := (values < a) | (values > b)).any():
         if not std:
@@ -250,7 +251,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator = None) ->
     if 0 in tensor.shape:
         return tensor
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    draws = (generator or default_generator()).normal(size=(max(rows, columns), min(rows, columns)))
+    draws = generator_of(generator).normal(size=(max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(draws)
     q = q * np.where(np.diag(r) < 0, -1, 1)
     return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
@@ -266,7 +267,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """
     if tensor.ndim != 2:
         raise ValueError(f"sparse_ fills a matrix; got shape {tensor.shape}")
-    draw = generator or default_generator()
+    draw = generator_of(generator)
     values = draw.normal(0.0, std, tensor.shape)
     for column in range(tensor.shape[1]):
         values[draw.permutation(tensor.shape[0])[: math.ceil(sparsity * tensor.shape[0])], column] = 0

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from minitensor.backend import default_generator
+from minitensor.generators import generator_of
 
 __all__ = ["fan_in", "kaiming_uniform", "normal", "uniform"]
 
@@ -35,7 +35,7 @@ def uniform(shape: Shape, bound: float, generator: np.random.Generator | None = 
     >>> uniform((2, 3), 0.1).shape
     (2, 3)
     """
-    return (generator or default_generator()).uniform(-bound, bound, shape).astype(np.float32)
+    return generator_of(generator).uniform(-bound, bound, shape).astype(np.float32)
 
 
 def normal(shape: Shape, std: float = 1.0, generator: np.random.Generator | None = None) -> Floats:
@@ -44,7 +44,7 @@ def normal(shape: Shape, std: float = 1.0, generator: np.random.Generator | None
     >>> normal((2, 3), 0.02).dtype
     dtype('float32')
     """
-    return (generator or default_generator()).normal(0.0, std, shape).astype(np.float32)
+    return generator_of(generator).normal(0.0, std, shape).astype(np.float32)
 
 
 def kaiming_uniform(

@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.graph import no_grad, state
+from minitensor.generators import remembered
+from minitensor.graph import no_grad
 from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parametrize import register_parametrization
+from minitensor.ops.collective import from_first
 from minitensor.ops.elementwise import sqrt
 from minitensor.tensor import Tensor
 
@@ -103,12 +105,22 @@ class _SpectralNorm(Layer):
         if self.axes < 2:
             return F.normalize(weight, dim=0, eps=self.eps)
         matrix = self._matrix(weight)
-        if self.training and not state.replaying:
-            with no_grad():
-                self._iterate(matrix.detach(), self.n_power_iterations)
-        u, v = (t.clone() for t in self._vectors())  # they move at the next reading, and the graph keeps these
+        if self.training:  # once for all parts of a batch, and for both runs of `checkpoint`
+            u, v = from_first("the vectors of a spectral norm", lambda: remembered(lambda: self._moved(matrix)))
+        else:
+            u, v = remembered(self._copies)
         sigma = (u * (matrix @ v)).sum()
         return weight / sigma  # type: ignore[no-any-return]
+
+    def _moved(self, matrix: Tensor) -> list[Tensor]:
+        """Move u and v, and return them."""
+        with no_grad():
+            self._iterate(matrix.detach(), self.n_power_iterations)
+        return self._copies()
+
+    def _copies(self) -> list[Tensor]:
+        """Return u and v as they are now: they move at the next reading, and the graph keeps these."""
+        return [t.clone() for t in self._vectors()]
 
     def right_inverse(self, value: Tensor) -> Tensor:
         """Return the value: what is assigned is the weight before it is divided."""

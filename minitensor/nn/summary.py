@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitensor.backend import default_generator
+from minitensor.generators import default_generator
 from minitensor.graph import no_grad
 from minitensor.tensor import Tensor
 

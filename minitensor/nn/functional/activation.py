@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import default_generator
 from minitensor.functions.operands import public, tensor
+from minitensor.generators import generator_of
 from minitensor.graph import describe
 from minitensor.ops import activation, elementwise, gated, piecewise
 from minitensor.ops import softmax as soft
@@ -197,5 +197,5 @@ def rrelu(
         raise ValueError(f"rrelu: lower is at most upper; got {lower} and {upper}")
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
-    slopes = (generator or default_generator()).uniform(lower, upper, input.shape).astype(input.dtype)
+    slopes = generator_of(generator).uniform(lower, upper, input.shape).astype(input.dtype)
     return elementwise.where(input > 0, input, input * Tensor(slopes, device=input.device))  # type: ignore[no-any-return]

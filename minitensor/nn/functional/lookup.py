@@ -10,6 +10,7 @@ from minitensor.backend import move, namespace
 from minitensor.functions.operands import tensor
 from minitensor.graph import describe
 from minitensor.ops import elementwise, index, reduce
+from minitensor.ops.collective import from_all, from_first
 from minitensor.tensor import Tensor
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
@@ -62,18 +63,24 @@ def _table(name: str, input: Tensor, weight: Tensor, max_norm: float | None, nor
     if len(weight.shape) != 2:
         raise ValueError(f"{name}: weight is (rows, d); got {describe(weight)}")
     _check_rows(name, input, weight.shape[0])
-    if max_norm is None or not input.size:
+    if max_norm is None:
         return
     if max_norm < 0:
         raise ValueError(f"{name}: max_norm is at least 0; got {max_norm}")
     if weight.source is not None:
         raise ValueError(f"{name}: max_norm changes the weight in place: pass a leaf, such as a Parameter")
     xp = namespace(weight.data)
-    at = xp.unique(input.data)
-    rows = weight.data[at]  # (k, d)
-    norm = (abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
-    weight.data[at] = xp.where(norm > max_norm, rows * (max_norm / (norm + 1e-7)), rows)
-    weight.changed()
+    named = from_all("rows to be shortened", xp.unique(input.data))  # of all parts of a batch, for one to shorten
+    from_first("shortened rows", lambda: _shorten(weight, xp.unique(xp.concatenate(named)), max_norm, norm_type))
+
+
+def _shorten(weight: Tensor, at: Any, max_norm: float, norm_type: float) -> None:
+    """Shorten the rows at these places that are longer than max_norm."""
+    norm = (abs(weight.data[at]) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
+    long = norm[:, 0] > max_norm
+    if long.any():  # in the second run of `checkpoint` there is nothing to change
+        weight.data[at[long]] *= (max_norm / (norm[long] + 1e-7)).astype(weight.dtype)
+        weight.changed()
 
 
 def _by_frequency(y: Tensor, rows: Tensor, kept: Tensor | None = None) -> Tensor:

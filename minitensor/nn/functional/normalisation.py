@@ -12,6 +12,7 @@ from minitensor.graph import describe, state
 from minitensor.ops import elementwise, normalisation
 from minitensor.ops.collective import all_sum
 from minitensor.tensor import Tensor
+from minitensor.threads import member
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 
@@ -24,6 +25,25 @@ def _move(running: Tensor | None, batch: Tensor, momentum: float, scale: float =
         running.data *= 1 - momentum
         running.data += batch.data * (momentum * scale)
         running.changed()
+
+
+def _name(channels: int, weight: Tensor | None, running: Tensor | None) -> str:
+    """Name a layer by its arrays, so that the parts of a batch (`data_parallel`) notice if they are in another one."""
+    if member.team is None:
+        return ""
+    own = [running] if weight is None or weight.source is not None or not weight.requires_grad else [running, weight]
+    places = [f"{t.data.__array_interface__['data'][0]:x}" for t in own if t is not None]
+    return f"the statistics of {channels} channels at {' and '.join(places) or 'no place'}"
+
+
+def _move_to_samples(
+    mean: Tensor | None, var: Tensor | None, y: tuple[Tensor, Tensor], momentum: float, scale: float
+) -> None:
+    """Move running statistics towards the means over the samples, of which these may be a part (`data_parallel`)."""
+    count = int(all_sum(np.asarray(y[0].shape[0]), what=_name(y[0].shape[1], None, mean)))
+    if count:
+        for running, v, s in ((mean, y[0], 1.0), (var, y[1], scale)):
+            _move(running, all_sum(v.detach().sum(axis=0)) / count, momentum, s)
 
 
 def _nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -67,7 +87,7 @@ def batch_norm(
         "batch_norm", input, c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if training:
-        count = int(all_sum(np.asarray(math.prod(input.shape) // max(1, c))))  # of the whole batch
+        count = int(all_sum(np.asarray(math.prod(input.shape) // max(1, c)), what=_name(c, weight, running_mean)))
         if count == 1:
             raise ValueError(
                 f"batch_norm in training needs more than one value per channel; got "
@@ -122,11 +142,12 @@ def instance_norm(
     if places == 1:
         raise ValueError(f"instance_norm needs more than one place per channel; got {describe(input)}")
     if 0 in input.shape:
-        return _nothing(input, weight, bias)
-    y, mean, var = normalisation.group_norm(input, weight, bias, groups=c, eps=eps)
-    _move(running_mean, mean.detach().mean(axis=0), momentum)
-    _move(running_var, var.detach().mean(axis=0), momentum, places / (places - 1))
-    return y  # type: ignore[no-any-return]
+        y, mean, var = _nothing(input, weight, bias), *[Tensor(np.zeros((0, c), input.dtype))] * 2
+    else:
+        y, mean, var = normalisation.group_norm(input, weight, bias, groups=c, eps=eps)
+    if running_mean is not None or running_var is not None:
+        _move_to_samples(running_mean, running_var, (mean, var), momentum, places / (places - 1))
+    return y
 
 
 def group_norm(

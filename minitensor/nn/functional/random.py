@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minitensor.backend import default_generator
+from minitensor.generators import generator_of
 from minitensor.graph import describe
 from minitensor.tensor import Tensor
 
@@ -29,7 +29,7 @@ def _check_share(name: str, p: float) -> None:
 
 def _kept(shape: tuple[int, ...], p: float, generator: Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Draw what is kept: False with probability p."""
-    return (generator or default_generator()).random(shape, dtype=np.float32) >= p
+    return generator_of(generator).random(shape, dtype=np.float32) >= p
 
 
 def _masked(x: Tensor, shape: tuple[int, ...], p: float, generator: Generator) -> Tensor:

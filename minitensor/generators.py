@@ -1,0 +1,172 @@
+"""Where random numbers come from, so that what is computed again, or in parts, draws what it has to draw.
+
+`generator_of` is asked at each draw. By itself it returns the generator that it is given, or the default one. Between a
+computation and the generators there may stand a `Source` of its thread: `checkpoint` notes in its first run where each
+generator stands, and draws from replicas in the second; each part of `data_parallel` draws from generators of its own.
+A layer whose state moves at each reading asks `remembered` in the same way.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minitensor.errors import GradientError
+from minitensor.graph import state
+
+__all__ = [
+    "Part", "Recorded", "Replayed", "Shares", "Source", "default_generator", "generator_of", "manual_seed",
+    "remembered", "source",
+]  # fmt: skip
+
+Generator = np.random.Generator
+
+_default = np.random.default_rng(0)
+
+
+class Source:
+    """What a computation draws from and remembers; this one, of a thread that has no other, changes nothing."""
+
+    def draw(self, g: Generator) -> Generator:
+        """Return the generator to draw from in the place of g."""
+        return g
+
+    def recall(self, make: Callable[[], Any]) -> Any:
+        """Return what make() returns."""
+        return make()
+
+
+class Recorded(Source):
+    """Of a first run: it notes where each generator stood at its first draw, and what was remembered."""
+
+    def __init__(self) -> None:
+        self.below = source()
+        self.met: dict[int, tuple[Generator, Generator]] = {}  # id -> (one that was asked for, what was drawn from)
+        self.states: dict[int, Any] = {}  # id of one that was drawn from -> its state before
+        self.values: list[Any] = []
+        self.draw(_default)
+
+    def draw(self, g: Generator) -> Generator:
+        """Return what g is outside, its state noted."""
+        if id(g) not in self.met:
+            actual = self.below.draw(g)
+            for key in (g, actual):
+                self.met[id(key)] = key, actual
+            if id(actual) not in self.states:
+                self.states[id(actual)] = actual.bit_generator.state
+        return self.met[id(g)][1]
+
+    def recall(self, make: Callable[[], Any]) -> Any:
+        """Return what make() returns, and keep it."""
+        self.values.append(self.below.recall(make))
+        return self.values[-1]
+
+
+class Replayed(Source):
+    """Of a second run: replicas of the generators as the first found them, and what it remembered, in order."""
+
+    def __init__(self, first: Recorded) -> None:
+        self.below = source()
+        replicas = {id(g): replica(g, first.states[id(g)]) for _, g in first.met.values()}
+        self.own = {key: replicas[id(g)] for key, (_, g) in first.met.items()}
+        self.own |= {id(g): g for g in replicas.values()}
+        self.values: Iterator[Any] = iter(first.values)
+
+    def draw(self, g: Generator) -> Generator:
+        """Return the replica; a generator that the first run did not meet was made in the second."""
+        return self.own[id(g)] if id(g) in self.own else self.below.draw(g)
+
+    def recall(self, make: Callable[[], Any]) -> Any:
+        """Return what the first run got."""
+        try:
+            return next(self.values)
+        except StopIteration:
+            raise GradientError("checkpoint: the second run went another way, and reads a state once more") from None
+
+
+class Shares:
+    """What the parts of a batch know together: a seed for each part, of each generator that one of them draws from."""
+
+    def __init__(self, count: int) -> None:
+        self.below, self.count = source(), count
+        self.lock = threading.Lock()
+        self.drawn: dict[int, tuple[Generator, Any]] = {}
+        self.seeds(_default)
+
+    def seeds(self, g: Generator) -> Any:
+        """Return a seed for each part. The first that asks draws them, from g alone: it matters not which."""
+        with self.lock:
+            if id(g) not in self.drawn:
+                self.drawn[id(g)] = g, self.below.draw(g).integers(2**63, size=self.count)
+            return self.drawn[id(g)][1]
+
+
+class Part(Source):
+    """Of a part of a batch: generators of its own in the place of all others."""
+
+    def __init__(self, shares: Shares, rank: int) -> None:
+        self.shares, self.rank = shares, rank
+        self.own: dict[int, tuple[Generator, Generator]] = {}
+        self.draw(_default)
+
+    def draw(self, g: Generator) -> Generator:
+        """Return this part's own generator for g."""
+        if id(g) not in self.own:
+            child = np.random.default_rng(self.shares.seeds(g)[self.rank])
+            self.own[id(g)], self.own[id(child)] = (g, child), (child, child)
+        return self.own[id(g)][1]
+
+    def recall(self, make: Callable[[], Any]) -> Any:
+        """Return what make() returns; asked by the first part alone (see `from_first`)."""
+        return self.shares.below.recall(make)
+
+
+_OUTSIDE = Source()
+
+
+def source() -> Source:
+    """Return the source of this thread."""
+    return state.source or _OUTSIDE
+
+
+def replica(g: Generator, stood: Any) -> Generator:
+    """Return a generator of the same kind, at a state."""
+    made = copy.deepcopy(g)
+    made.bit_generator.state = stood
+    return made
+
+
+def generator_of(generator: Generator | None = None) -> Generator:
+    """Return the generator to draw from where this one, or the default one, was asked for."""
+    return source().draw(_default if generator is None else generator)
+
+
+def remembered(make: Callable[[], Any]) -> Any:
+    """Return make(), or, in the second run of a `checkpoint`, what it returned in the first."""
+    return source().recall(make)
+
+
+def manual_seed(seed: int) -> None:
+    """Seed the default generator, which draws on the host so that both backends start alike.
+
+    Differs from PyTorch: its own sequence of numbers.
+
+    >>> manual_seed(0); a = default_generator().random(); manual_seed(0); a == default_generator().random()
+    True
+    """
+    default_generator().bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
+def default_generator() -> Generator:
+    """Return the generator that initial weights and dropout masks draw from unless one is passed.
+
+    Differs from PyTorch: it is NumPy's, and a function.
+
+    >>> default_generator().random() < 1
+    True
+    """
+    return generator_of()
