@@ -41,12 +41,12 @@ class Source:
 
 
 class Recorded(Source):
-    """Of a first run: it notes where each generator stood at its first draw, and what was remembered."""
+    """Of a first run: it notes where each generator stood when it was met, and what was remembered."""
 
     def __init__(self) -> None:
         self.below = source()
         self.met: dict[int, tuple[Generator, Generator]] = {}  # id -> (one that was asked for, what was drawn from)
-        self.states: dict[int, Any] = {}  # id of one that was drawn from -> its state before
+        self.stood: list[tuple[Generator, Any]] = []  # for each that was asked for: what was drawn from, its state then
         self.values: list[Any] = []
         self.draw(_default)
 
@@ -54,10 +54,9 @@ class Recorded(Source):
         """Return what g is outside, its state noted."""
         if id(g) not in self.met:
             actual = self.below.draw(g)
-            for key in (g, actual):
-                self.met[id(key)] = key, actual
-            if id(actual) not in self.states:
-                self.states[id(actual)] = actual.bit_generator.state
+            before = [entry for entry in self.stood if entry[0] is actual]
+            self.stood += before[:1] or [(actual, actual.bit_generator.state)]
+            self.met[id(g)], self.met[id(actual)] = (g, actual), (actual, actual)
         return self.met[id(g)][1]
 
     def recall(self, make: Callable[[], Any]) -> Any:
@@ -67,18 +66,21 @@ class Recorded(Source):
 
 
 class Replayed(Source):
-    """Of a second run: replicas of the generators as the first found them, and what it remembered, in order."""
+    """Of a second run, which meets generators in the same order: replicas of those that the first drew from."""
 
     def __init__(self, first: Recorded) -> None:
         self.below = source()
-        replicas = {id(g): replica(g, first.states[id(g)]) for _, g in first.met.values()}
-        self.own = {key: replicas[id(g)] for key, (_, g) in first.met.items()}
-        self.own |= {id(g): g for g in replicas.values()}
+        made = {id(actual): replica(actual, stood) for actual, stood in first.stood}
+        self.next = iter([made[id(actual)] for actual, _ in first.stood])
+        self.met = {id(g): (g, g) for g in made.values()}
         self.values: Iterator[Any] = iter(first.values)
+        self.draw(_default)
 
     def draw(self, g: Generator) -> Generator:
-        """Return the replica; a generator that the first run did not meet was made in the second."""
-        return self.own[id(g)] if id(g) in self.own else self.below.draw(g)
+        """Return the replica."""
+        if id(g) not in self.met:
+            self.met[id(g)] = g, next(self.next, None) or self.below.draw(g)
+        return self.met[id(g)][1]
 
     def recall(self, make: Callable[[], Any]) -> Any:
         """Return what the first run got."""

@@ -23,6 +23,7 @@ from minitensor.errors import ParallelError
 __all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
 
 LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
+PATIENCE = 1.0  # seconds that Ctrl-C leaves the other threads to end their parts
 SWITCH = 1e-4  # seconds until a thread that computes in Python lets another one; 5 ms by default, as long as a step
 
 _count: int | None = None  # what was asked for
@@ -224,21 +225,21 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
             member.team, member.rank = before
             team.leave(rank)
 
-    asks: list[Callable[[], Any]] = []
+    others: list[Future[Any]] = []
     results: list[Any] = []
     errors: list[BaseException] = []
     with _one_blas_thread():
         try:
             for rank in range(1, count):
-                asks.append(_begin(partial(run, rank)).result)
-        except RuntimeError as error:  # there are no more threads
+                others.append(_begin(partial(run, rank)))
+            results.append(run(0))
+        except BaseException as error:
             errors.append(error)
-            team.leave(0)
-        if not errors:
-            asks.insert(0, partial(run, 0))
-        for ask in asks:
+            team.leave(0)  # also where there were no more threads to begin with
+        for other in others:
+            patience = None if all(isinstance(e, Exception) for e in errors) else PATIENCE
             try:
-                results.append(ask())
+                results.append(other.result(patience))
             except BaseException as error:
                 errors.append(error)
     try:

@@ -105,3 +105,57 @@ def test_wrong_backwards():
     ):
         with pytest.raises(GradientError, match=text):
             call().sum().backward()
+
+
+def test_a_change_of_a_saved_result_is_noticed():
+    """In the result itself, in a view of it, in an argument that is handed through, in one without gradient."""
+
+    class Through(mt.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a)
+            return a, a.reshape(-1, 1)
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * ctx.saved_tensors[0] + h.reshape(-1)
+
+    class Constant(mt.Function):
+        @staticmethod
+        def forward(ctx, a):
+            m = a * 2
+            ctx.save_for_backward(m)
+            ctx.mark_non_differentiable(m)
+            return a * a, m
+
+        @staticmethod
+        def backward(ctx, g, _):
+            return g * ctx.saved_tensors[0]
+
+    for f, changed in (
+        (Exp.apply, lambda y, a: y),
+        (Exp.apply, lambda y, a: y[1:]),
+        (Exp.apply, lambda y, a: y.detach()),
+        (Through.apply, lambda y, a: y[0]),
+        (Through.apply, lambda y, a: y[1]),
+        (Through.apply, lambda y, a: a),
+        (Constant.apply, lambda y, a: y[1]),
+    ):
+        a = mt.Tensor(X.copy(), requires_grad=True)
+        y = f(a)
+        first = y[0] if isinstance(y, tuple) else y
+        with mt.no_grad():
+            changed(y, a)[0] = 9.0
+        with pytest.raises(InPlaceError):
+            first.sum().backward()
+
+
+def test_only_tensors_are_saved():
+    class Wrong(mt.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a.numpy())
+            return a * 2
+
+    with pytest.raises(TypeError, match="takes Tensors and None; got array"):
+        Wrong.apply(mt.Tensor(X, requires_grad=True))

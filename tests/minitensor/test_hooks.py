@@ -88,3 +88,22 @@ def test_die_with_their_tensor():
         assert dead() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("other", ["float32", "int64", "complex128"])
+def test_a_hook_that_changes_the_dtype_is_refused(inside, other):
+    x = leaf(1.0, 2.0)
+    h = x * 1 if inside else x
+    h.register_hook(lambda g: mt.Tensor(g.numpy().astype(other)))
+    with pytest.raises(GradientError, match=f"was given a Tensor float64.*must not return a Tensor {other}"):
+        (h * 3).sum().backward()
+
+
+def test_grad_leaves_the_hooks_of_other_leaves_alone():
+    x, w, seen = leaf(1.0), leaf(2.0), []
+    w.register_hook(lambda g: seen.append(g.item()))
+    mt.grad((x * w).sum(), x)
+    assert seen == []
+    mt.grad((x * w).sum(), w)
+    assert seen == [1.0]

@@ -1,14 +1,20 @@
 """A batch in parts gives what it gives whole: values, gradients, running statistics; and always the same bits."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor import nn
 from minitensor import threads as threads_module
-from minitensor.errors import GradientError
+from minitensor.errors import GradientError, ParallelError
+from minitensor.nn import functional as F
 from minitensor.threads import member
 
 rng = np.random.default_rng(0)
@@ -177,3 +183,230 @@ def test_pieces_are_all_done_once_whoever_does_them(count):
     assert len(calls) == count and sorted(sum(calls, [])) == list(range(7))
     threads_module.shared(lambda pieces: calls.append(list(pieces)), range(7), 10)  # not worth a second thread
     assert calls[count:] == [list(range(7))]
+
+
+def stateful():
+    """Return layers whose state moves in forward, by name, with a batch of 24 whose parts differ."""
+    x = mt.randn(24, 3, 4) + mt.Tensor(np.arange(24).reshape(24, 1, 1) / 4)
+    return {
+        "batch norm": (nn.BatchNorm1d(3), x),
+        "instance norm": (nn.InstanceNorm1d(3, affine=True, track_running_stats=True), x),
+        "instance norm of images": (nn.InstanceNorm2d(3, track_running_stats=True), x.reshape(24, 3, 2, 2)),
+        "spectral norm": (nn.parametrizations.spectral_norm(nn.Linear(4, 4)), x),
+        "spectral norm, several steps": (nn.parametrizations.spectral_norm(nn.Linear(4, 4), n_power_iterations=3), x),
+        "weight norm": (nn.parametrizations.weight_norm(nn.Linear(4, 4)), x),
+        "embedding with max_norm": (nn.Embedding(7, 3, max_norm=0.5), mt.Tensor(np.arange(24) % 7)),
+    }
+
+
+@pytest.mark.parametrize("within", ["alone", "checkpoint inside", "checkpoint outside"])
+@pytest.mark.parametrize("name", stateful())
+def test_state_is_that_of_the_whole_batch(name, within):
+    def run(count):
+        mt.set_num_threads(count)
+        mt.manual_seed(0)
+        layer, x = stateful()[name]
+        f = (lambda v: mt.checkpoint(layer, v)) if within == "checkpoint inside" else layer
+        for _ in range(3):
+            if within == "checkpoint outside":
+                y = mt.checkpoint(lambda v: mt.data_parallel(f, v), x)
+            else:
+                y = mt.data_parallel(f, x)
+            if y.requires_grad:
+                (y * y).sum().backward()
+        found = [y, *(p.grad for p in layer.parameters()), *layer.state_dict().values()]
+        return [np.asarray(v.data if isinstance(v, mt.Tensor) else v) for v in found]
+
+    whole, parts, again = run(1), run(3), run(3)
+    for a, b, c in zip(whole, parts, again, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(b, c)
+
+
+@pytest.mark.parametrize("name", ["dropout", "rrelu", "attention", "gru"])
+def test_one_seed_gives_one_result_with_a_generator_of_the_layers_own_too(name):
+    mt.set_num_threads(3)
+
+    def run():
+        mt.manual_seed(0)
+        rng, gru = np.random.default_rng(1), nn.GRU(4, 4, 2, dropout=0.5, batch_first=True)
+        f = {
+            "dropout": lambda x: F.dropout(F.dropout(x, 0.5, generator=rng), 0.2),
+            "rrelu": nn.RReLU(generator=rng),
+            "attention": nn.TransformerEncoderLayer(4, 2, 8, dropout=0.5, batch_first=True, generator=rng),
+            "gru": lambda x: gru(x)[0],
+        }[name]
+        x = mt.Tensor(np.random.default_rng(0).standard_normal((48, 3, 4)), requires_grad=True)
+        ys = [mt.data_parallel(f, x), mt.data_parallel(f, x)]
+        sum(ys).sum().backward()
+        assert not np.array_equal(ys[0].numpy(), ys[1].numpy())
+        return [ys[0].numpy(), x.grad.numpy(), np.array([mt.rand(1).item(), rng.random()])]
+
+    first = run()
+    for _ in range(4):
+        for a, b in zip(first, run(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_hooks_run_once_with_the_whole_gradient():
+    mt.set_num_threads(2)
+    seen = []
+
+    def note(name, factor=1):
+        return lambda g: seen.append((name, g.tolist())) or g * factor
+
+    w = mt.Tensor(np.array([2.0]), requires_grad=True)
+    x = mt.Tensor(np.ones((16, 1)), requires_grad=True)
+    h = w * 3
+    w.register_hook(note("w", 10))
+    h.register_hook(note("h", 2))
+    x.register_hook(note("x"))
+    y = mt.data_parallel(lambda a: mt.checkpoint(lambda b: b * h * w, a), x)
+    y.register_hook(note("y"))
+    y.sum().backward()
+    assert [name for name, _ in sorted(seen)] == ["h", "w", "x", "y"]
+    assert dict(seen)["h"] == [32.0] and dict(seen)["w"] == [16 * 6 + 32 * 2 * 3.0]
+    assert w.grad.tolist() == [10 * (96 + 192.0)]
+    seen.clear()
+    y = mt.data_parallel(lambda a: a * h.detach() * w, x)
+    (g,) = mt.grad(y.sum(), x)  # not asked for: w's hook is left alone
+    assert [name for name, _ in seen] == ["x"] and g.shape == (16, 1)
+
+
+def test_any_part_may_need_a_gradient():
+    mt.set_num_threads(2)
+    w = mt.Tensor(np.array([3.0]), requires_grad=True)
+    x = np.arange(16.0).reshape(16, 1)
+    for f in (
+        lambda a: mt.Tensor(a) * (w if a[0, 0] > 5 else 3.0),
+        lambda a: mt.Tensor(a) * (w if a[0, 0] < 5 else 3.0),
+    ):
+        w.grad = None
+        y = mt.data_parallel(f, x)
+        np.testing.assert_array_equal(y.numpy(), 3 * x)
+        y.sum().backward()
+        assert w.grad.item() in (sum(range(8)), sum(range(8, 16)))
+
+
+NORMS = [nn.BatchNorm1d(2), nn.BatchNorm1d(2), nn.InstanceNorm1d(2, track_running_stats=True)]
+UNEQUAL = {
+    "one part meets": lambda a, first: NORMS[0](a) if first else a * 1,
+    "the other part meets": lambda a, first: a * 1 if first else NORMS[0](a),
+    "once and twice": lambda a, first: NORMS[1](NORMS[0](a)) if first else NORMS[0](a),
+    "in another order": lambda a, first: NORMS[1](NORMS[0](a)) if first else NORMS[0](NORMS[1](a)),
+    "in another layer": lambda a, first: NORMS[0](a) if first else F.batch_norm(a, None, None, training=True),
+    "in another kind": lambda a, first: NORMS[0](a) if first else NORMS[2](a.reshape(8, 2, 1).repeat(2, 2))[..., 0],
+    "one fails": lambda a, first: NORMS[0](a) if first else [][0],
+}
+
+
+@pytest.mark.parametrize("name", UNEQUAL)
+def test_parts_that_meet_unequally_raise(name):
+    mt.set_num_threads(2)
+    before = NORMS[0].running_mean.numpy().copy()
+    x = np.arange(32.0).reshape(16, 2)
+    with pytest.raises(IndexError if name == "one fails" else ParallelError):
+        mt.data_parallel(lambda a: UNEQUAL[name](mt.Tensor(a), a[0, 0] < 5), x)
+    assert mt.get_num_threads() == 2 and member.team is None
+    assert np.isfinite(before).all()
+    np.testing.assert_array_equal(mt.data_parallel(lambda a: a, x), x)
+
+
+def test_parts_that_meet_unequally_in_backward_raise():
+    mt.set_num_threads(2)
+    x = np.arange(32.0).reshape(16, 2)
+    y = mt.data_parallel(lambda a: (lambda y: y if a[0, 0] < 5 else y.detach())(NORMS[0](mt.Tensor(a) * W)), x)
+    with pytest.raises(ParallelError, match="ended before"):
+        y.sum().backward()
+
+
+W = mt.Tensor(np.ones(2), requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("f", "text"),
+    [
+        (lambda a: mt.Tensor(a).sum(), "no axis of samples"),
+        (lambda a: (a, a) if a[0] < 5 else a, "tuple of 2"),
+        (lambda a: {"a": a} if a[0] < 5 else {"b": a}, "keys"),
+        (lambda a: a if a[0] < 5 else a.astype("float32"), "float32"),
+        (lambda a: np.ones((8, 1 if a[0] < 5 else 2)), r"\(8, 1\)"),
+        (lambda a: None if a[0] < 5 else a, "None"),
+    ],
+)
+def test_results_that_cannot_be_joined(f, text):
+    mt.set_num_threads(2)
+    with pytest.raises(ParallelError, match=text):
+        mt.data_parallel(f, np.arange(16.0))
+
+
+def test_results_are_joined_by_key():
+    mt.set_num_threads(2)
+    out = mt.data_parallel(lambda a: {"x": a, "y": -a} if a[0] < 5 else {"y": -a, "x": a}, np.arange(16.0))
+    np.testing.assert_array_equal(out["x"], np.arange(16.0))
+
+
+def test_teams_at_once():
+    """Threads of the user's, each with parts and batch norm inside, do not wait for each other, or spoil anything."""
+    mt.set_num_threads(3)
+    x = np.random.default_rng(0).standard_normal((24, 3))
+
+    def step(out):
+        norm = nn.BatchNorm1d(3)
+        w = mt.Tensor(np.ones(3), requires_grad=True)
+        for _ in range(10):
+            y = mt.data_parallel(lambda a: norm(mt.Tensor(a) * w), x)
+            (y**3).sum().backward()
+        out.append((w.grad.numpy(), norm.running_mean.numpy()))
+
+    alone, together = [], []
+    step(alone)
+    workers = [threading.Thread(target=step, args=(together,), daemon=True) for _ in range(4)]
+    for t in workers:
+        t.start()
+    for t in workers:
+        t.join(60)
+    assert len(together) == 4 and mt.get_num_threads() == 3
+    for found in together:
+        for a, b in zip(alone[0], found, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_a_part_may_run_backward_through_parts():
+    mt.set_num_threads(2)
+    w = mt.Tensor(np.array([2.0]), requires_grad=True)
+    y = mt.data_parallel(lambda a: NORMS[0](mt.Tensor(a) * w), np.arange(32.0).reshape(16, 2))
+
+    def f(a):
+        if a[0, 0] > 5:
+            return a * 1
+        (g,) = mt.grad((y * y).sum(), w)
+        return a * g.numpy()
+
+    assert mt.data_parallel(f, np.arange(16.0).reshape(16, 1)).shape == (16, 1)
+
+
+SPIN = """
+import numpy as np, minitensor as mt
+mt.set_num_threads(2)
+norm, x = mt.nn.BatchNorm1d(2), np.arange(32.0).reshape(16, 2)
+def spin(a):
+    print("ready", flush=True)
+    while True:
+        a = a * 1
+mt.data_parallel(lambda a: {first} if a[0, 0] < 5 else {second}, x)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals of this kind")
+@pytest.mark.parametrize(
+    ("first", "second"), [("spin(a)", "a"), ("a", "spin(a)"), ("norm(mt.Tensor(a))", "spin(a)"), ("spin(a)", "spin(a)")]
+)
+def test_ctrl_c_ends_the_process(first, second):
+    code = SPIN.format(first=first, second=second)
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(0.3)  # until the other part has come to where it waits
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode != 0 and b"KeyboardInterrupt" in error

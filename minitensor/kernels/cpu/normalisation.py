@@ -163,10 +163,11 @@ def run(
         return np.moveaxis(v.reshape(last), -1, 1)
 
     y, mean, var, back = normalise(inside(x), weight, bias, needs, groups, eps, all_sum if batch else lambda v: v)
+    inner, dtype = y.shape, y.dtype  # the pullback would keep y itself alive
 
     def pullback(gradients: tuple[Array | None, ...]) -> tuple[Array | None, ...]:
         g, *others = gradients
-        upstream = np.zeros(y.shape, y.dtype) if g is None else inside(g)
+        upstream = np.zeros(inner, dtype) if g is None else inside(g)
         dx, dw, db = back(upstream, *(np.zeros(mean.shape) if v is None else v.reshape(mean.shape) for v in others))
         return None if dx is None else outside(dx), dw, db
 

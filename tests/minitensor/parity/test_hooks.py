@@ -1,4 +1,4 @@
-"""Hooks run as often, and see and change the same gradients, as PyTorch's: under `checkpoint`, in `backward` and `grad`."""
+"""Hooks run as often as PyTorch's, and see and change the same gradients: with `checkpoint`, `backward` and `grad`."""
 
 from typing import Any
 
