@@ -187,7 +187,7 @@ def test_summary_table_and_that_it_changes_nothing():
     model = Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), Linear(16, 2))
     model[4].requires_grad_(False)
     model[0].eval()
-    before, state = model.state_dict(), mt.backend.default_generator().bit_generator.state
+    before, state = model.state_dict(), mt.default_generator().bit_generator.state
     lines = model.summary((2, 3, 4, 4)).splitlines()
     assert [line.split() for line in lines[2:4]] == [
         ["0", "Conv2d", "(2,", "4,", "2,", "2)", "112", "112"],
@@ -196,7 +196,7 @@ def test_summary_table_and_that_it_changes_nothing():
     assert lines[-1].split() == ["total", "154", "120"]
     assert [layer.training for layer in model] == [False, True, True, True, True]
     assert all(np.array_equal(v, before[k]) for k, v in model.state_dict().items())
-    assert mt.backend.default_generator().bit_generator.state == state
+    assert mt.default_generator().bit_generator.state == state
     assert "forward" not in model[0].__dict__
 
 
