@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity bench bench-peers results clean
+.PHONY: help demo test lint parity fuzz bench bench-peers results clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -28,6 +28,9 @@ lint: $(VENV)/.lint  ## check style and types
 
 parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
 	$(BIN)/python -m pytest -q -m parity $(ARGS)
+
+fuzz: $(VENV)/.test  ## kills, faults of the file system, mutated files, odd settings (ARGS='--seconds 60 --seed 3 --only images')
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyTorch (installs it into .venv)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -52,3 +52,13 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     """
     every = list(names)
     return ", ".join(map(shown, every[:most])) + (f" and {len(every) - most:,} more" if len(every) > most else "")
+
+
+def cell(text: str) -> str:
+    """Return a text as a cell of a table that a spreadsheet takes for text, not for a formula: with an apostrophe.
+
+    >>> cell("=HYPERLINK(1)"), cell("cat"), cell("-3")
+    ("'=HYPERLINK(1)", 'cat', "'-3")
+    """
+    text = printable(text)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "|", "%") or text[:1].isspace() else text

@@ -15,6 +15,7 @@ import minitensor as mt
 from jepa.errors import DataError, RunError
 from jepa.files.atomic import replacing
 from jepa.models.vit import VisionTransformer
+from jepa.text import cell
 
 SUFFIXES = (".npz", ".csv")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels
@@ -113,7 +114,8 @@ def write_embeddings(
     - ``.npz`` (`numpy.load`, no pickle): ``embeddings`` float32 (N, D), ``labels`` int64 (N,), -1 where there is none,
       ``paths`` (N,), ``classes`` (K,).
     - ``.csv``: a heading, then one row an image: path, class (empty where there is none), e0, e1, ... with the nine
-      digits that bring a float32 back exactly.
+      digits that bring a float32 back exactly. A name that a spreadsheet would take for a formula begins with an
+      apostrophe; control characters are written out (`jepa.text.cell`).
 
     Raises
     ------
@@ -146,7 +148,9 @@ def write_embeddings(
                 writer = csv.writer(text, lineterminator="\n")
                 writer.writerow(["path", "class", *(f"e{axis}" for axis in range(embeddings.shape[1]))])
                 for path, code, row in zip(paths, codes, embeddings, strict=True):
-                    writer.writerow([path, classes[code] if code >= 0 else "", *(f"{value:.9g}" for value in row)])
+                    writer.writerow(
+                        [cell(path), cell(classes[code]) if code >= 0 else "", *(f"{value:.9g}" for value in row)]
+                    )
     return out
 
 

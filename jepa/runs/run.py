@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.config import Config
 from jepa.data.folder import ImageFolder
+from jepa.errors import RunError
 from jepa.methods import Method, build
 from jepa.runs import pipeline
 from jepa.runs.checkpoint import find_checkpoint, load_weights
@@ -72,7 +73,7 @@ class Run:
 def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last") -> Run:
     """Open a run with its last weights, those of its best checkpoint ("best"), or of a checkpoint file.
 
-    Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, or of another model.
+    Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, of another model, or holds NaN.
     """
     folder, device = Path(folder), choose_device(device)
     config = read_config(folder)
@@ -84,7 +85,15 @@ def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last")
         else Path(checkpoint)
     )
     method = build(config, steps=1)  # its schedule is over: nobody asks for it
-    step = load_weights(method, find_checkpoint(path), config)[1]["step"]
+    path = find_checkpoint(path)
+    arrays, metadata = load_weights(method, path, config)
+    odd = [k for k, x in arrays.items() if k.startswith("model.") and x.dtype.kind == "f" and not np.isfinite(x).all()]
+    if odd:
+        raise RunError(
+            f"{path} holds NaN or infinity in {len(odd)} of its weights, such as {odd[0].removeprefix('model.')}: its "
+            "training diverged. Train anew with a lower optim.lr"
+        )
+    step = metadata["step"]
     method.model.to(device)
     return Run(folder, config, method, device, step)
 
