@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.evaluation.split import stratified
+from jepa.progress import shown_progress
 
 __all__ = ["AttentiveProbeResult", "AttentiveProber", "attentive_probe"]
 
@@ -73,7 +74,7 @@ def attentive_probe(
         generator = np.random.default_rng(seed)
         size = min(128, len(chosen))
         steps = max(length * (len(chosen) // size), length * FEWEST)
-        for step in range(steps):
+        for step in shown_progress(range(steps), steps, "attentive probe", "steps"):
             if step % (len(chosen) // size) == 0:
                 order = generator.permutation(chosen)
             at = step % (len(chosen) // size) * size

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.progress import shown_progress
 
 __all__ = ["Decoder", "fit_decoder"]
 
@@ -53,7 +54,7 @@ def fit_decoder(
     decoder.to(device)
     optimizer = mt.optim.AdamW(list(decoder.parameters()), lr=1e-3, weight_decay=1e-4)
     steps, step = epochs * (len(images) // batch_size), 0
-    for _ in range(epochs):
+    for _ in shown_progress(range(epochs), epochs, "fitting a decoder for the pictures", "epochs"):
         order = generator.permutation(len(images))
         for i in range(0, len(order) - batch_size + 1, batch_size):
             chosen = order[i : i + batch_size]

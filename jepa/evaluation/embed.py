@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 import minitensor as mt
 from jepa.errors import DataError, RunError
+from jepa.evaluation.streamed import streamed
 from jepa.files.atomic import replacing
 from jepa.models.vit import VisionTransformer
 from jepa.text import cell
@@ -50,9 +50,9 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
     from jepa.runs.run import load_run
 
     run = load_run(run_dir, device=device)
-    images, labels, classes, paths = run.images(None, data)
-    embeddings = run.features(images)  # (N, D)
-    return write_embeddings(out, embeddings, labels, paths=[str(path) for path in paths], classes=classes)
+    found = run.dataset(None, data)
+    embeddings = streamed(lambda x: run.features(run.normalized(x)), found, range(len(found)), "embedding")  # (N, D)
+    return write_embeddings(out, embeddings, found.labels, paths=list(map(str, found.paths)), classes=found.classes)
 
 
 def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, device: str = "auto") -> Path:
@@ -91,14 +91,14 @@ def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, 
         raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
     found = ImageFolder(data, split=None, image_size=height, channels=3)
     normalize = Normalize(*IMAGENET)
-    parts = []
-    with mt.no_grad():
-        for i in tqdm(range(0, len(found), BATCH), desc="embedding", disable=None):
-            chosen = list(range(i, min(i + BATCH, len(found))))
-            x = normalize.apply(found.images(chosen), [None] * len(chosen))
-            parts.append(pooled(encoder, mt.Tensor(x, device=device), "mean").numpy())
-    paths = [str(path) for path in found.paths]
-    return write_embeddings(out, np.concatenate(parts), found.labels, paths=paths, classes=found.classes)
+
+    def embedded(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        with mt.no_grad():
+            x = normalize.apply(x, [None] * len(x))
+            return pooled(encoder, mt.Tensor(x, device=device), "mean").numpy()
+
+    rows = streamed(embedded, found, range(len(found)), "embedding", batch=BATCH)
+    return write_embeddings(out, rows, found.labels, paths=list(map(str, found.paths)), classes=found.classes)
 
 
 def write_embeddings(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +20,27 @@ from jepa.evaluation.patches import cut
 from jepa.evaluation.protocol import chance, probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
+from jepa.evaluation.streamed import streamed
 from jepa.files.atomic import write_text
 from jepa.runs import pipeline
 
+CALIBRATION = 2048
+"""Training images that an untrained encoder takes its batch-norm statistics from, at most."""
 HEALTH_IMAGES = 4096
 """Held-out images that the health figures look at, at most."""
 ATTENTIVE_IMAGES = 4000
 """Images of each split that the attentive probe uses, at most: it keeps every token of each."""
+
+
+class Part(NamedTuple):
+    """One split of the images, and which of them are used."""
+
+    images: Any
+    """the dataset"""
+    kept: NDArray[np.int64]
+    """positions in it"""
+    labels: Any
+    """their classes, or None"""
 
 
 def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
@@ -74,14 +90,19 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     run = load_run(run_dir, device=device)
     settings = run.config.evaluation
     root = str(data) if data is not None else run.config.data.eval_root or None
-    images: dict[str, NDArray[np.float32]] = {}
-    labels: dict[str, NDArray[np.int64] | None] = {}
-    classes: list[str] = []
+    parts: dict[str, Part] = {}
     for split in ("train", "val"):
-        arrays, codes, classes, _ = run.images(split, root)  # (N, C, S, S), (N,) or None
-        kept = _limited(len(arrays), codes, settings.max_images, seed=run.config.seed)
-        images[split], labels[split] = arrays[kept], None if codes is None else codes[kept]
-    features = {split: run.features(array) for split, array in images.items()}  # (N, D)
+        found = run.dataset(split, root)
+        kept = _limited(len(found), found.labels, settings.max_images, seed=run.config.seed)
+        parts[split] = Part(found, kept, None if found.labels is None else found.labels[kept])
+    classes = found.classes
+    labels = {split: part.labels for split, part in parts.items()}
+    features = {
+        split: streamed(
+            lambda x: run.features(run.normalized(x)), part.images, part.kept, f"features of {split} images"
+        )
+        for split, part in parts.items()
+    }  # (N, D)
 
     held_out = features["val"][:HEALTH_IMAGES]
     health = _health(held_out)
@@ -89,8 +110,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         "data": root or pipeline.source(run.config),
         "step": run.step,
         "encoder": settings.encoder,
-        "images": len(images["val"]),
-        "train_images": len(images["train"]),
+        "images": len(parts["val"].kept),
+        "train_images": len(parts["train"].kept),
         "classes": len(classes),
         "feature_dim": held_out.shape[1],
         **health,
@@ -104,7 +125,7 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
             "class into a sub-folder, or name a labelled folder with --data."
         )
     else:
-        result |= _probes(run, features, images, labels)
+        result |= _probes(run, features, parts)
         absent = {split: [name for i, name in enumerate(classes) if i not in codes] for split, codes in present.items()}
         if any(absent.values()):
             result["note"] = " ".join(
@@ -143,30 +164,33 @@ def _file_name(run_dir: Path, data: str | Path | None) -> str:
     return f"{name}.json" if same else f"{name}-{hashlib.sha256(str(here).encode()).hexdigest()[:6]}.json"
 
 
-def _probes(
-    run: Any, features: dict[str, NDArray[Any]], images: dict[str, NDArray[Any]], labels: dict[str, Any]
-) -> dict[str, Any]:
+def _probes(run: Any, features: dict[str, NDArray[Any]], parts: dict[str, Part]) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
     from jepa.runs.run import features as features_of
     from jepa.runs.run import random_twin
 
-    settings = run.config.evaluation
-    rows = {
+    settings, train, val = run.config.evaluation, parts["train"], parts["val"]
+
+    def rows_of(function: Callable[[Any], Any], doing: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        train_rows, test_rows = (streamed(function, part.images, part.kept, doing) for part in (train, val))
+        return train_rows, test_rows
+
+    rows: dict[str, Any] = {
         "jepa": (features["train"], features["val"]),
-        "pixels": (images["train"].reshape(len(images["train"]), -1), images["val"].reshape(len(images["val"]), -1)),
+        "pixels": lambda: rows_of(lambda x: run.normalized(x).reshape(len(x), -1), "pixels"),
     }
     twins = [f"random {seed}" for seed in range(settings.random_seeds)]
     result: dict[str, Any] = {}
+    calibration = run.normalized(train.images.images(train.kept[:CALIBRATION]))
     for seed, name in enumerate(twins):
-        twin = random_twin(run.config, seed, images["train"], device=run.device)
-        train, test = (features_of(twin, run.config, images[split]) for split in ("train", "val"))
-        rows[name] = train, test
+        twin = random_twin(run.config, seed, calibration, device=run.device)
+        rows[name] = rows_of(partial(_features, features_of, twin, run), f"features of untrained encoder {seed + 1}")
         if seed == 0:
-            result["untrained"] = _health(test[:HEALTH_IMAGES])
+            result["untrained"] = _health(rows[name][1][:HEALTH_IMAGES])
             if run.config.method != "crops":
-                result["attentive"] = _attentive(run, twin, images, labels)
-    table = probe_table(rows, labels["train"], labels["val"], k=settings.k, grid=settings.C, seed=run.config.seed)
-    result |= {"random_seeds": {}, "k": min(settings.k, len(labels["train"])), "C": table.pop("C")}
+                result["attentive"] = _attentive(run, twin, parts)
+    table = probe_table(rows, train.labels, val.labels, k=settings.k, grid=settings.C, seed=run.config.seed)
+    result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept)), "C": table.pop("C")}
     for probe, row in table.items():
         accuracies = [row.pop(name) for name in twins]
         result["random_seeds"][probe] = accuracies
@@ -176,20 +200,28 @@ def _probes(
     return result
 
 
-def _attentive(run: Any, twin: Any, images: dict[str, NDArray[Any]], labels: dict[str, Any]) -> dict[str, float]:
+def _features(features_of: Callable[..., Any], model: Any, run: Any, images: NDArray[Any]) -> Any:
+    return features_of(model, run.config, run.normalized(images))
+
+
+def _attentive(run: Any, twin: Any, parts: dict[str, Part]) -> dict[str, float]:
     """Return the attentive probe's accuracy on tokens: of the trained encoder, its twin, and the patches' pixels."""
-    seed = run.config.seed
-    chosen = {split: _limited(len(x), labels[split], ATTENTIVE_IMAGES, seed=seed) for split, x in images.items()}
-    codes = [labels[split][kept] for split, kept in chosen.items()]
-    x = [images[split][kept] for split, kept in chosen.items()]
+    seed, x, codes = run.config.seed, [], []
+    for part in parts.values():
+        chosen = _limited(len(part.kept), part.labels, ATTENTIVE_IMAGES, seed=seed)
+        x.append((part.images, part.kept[chosen]))
+        codes.append(part.labels[chosen])
     side, encoder = patch_size(run.config), run.config.evaluation.encoder
     tokens: dict[str, Any] = {
-        "jepa": lambda a: run.model.tokens(a, encoder=encoder),
-        "random": lambda a: twin.tokens(a, encoder=encoder),
-        "pixels": lambda a: cut(a, side),
+        "jepa": lambda a: run.model.tokens(run.normalized(a), encoder=encoder),
+        "random": lambda a: twin.tokens(run.normalized(a), encoder=encoder),
+        "pixels": lambda a: cut(run.normalized(a), side),
     }
     train, test = codes
-    row = {name: attentive_probe(f(x[0]), train, f(x[1]), test, seed=seed).accuracy for name, f in tokens.items()}
+    row = {}
+    for name, function in tokens.items():
+        first, second = (streamed(function, *where, "tokens") for where in x)
+        row[name] = attentive_probe(first, train, second, test, seed=seed).accuracy
     return row | {"chance": chance(train, test)}
 
 

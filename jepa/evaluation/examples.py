@@ -12,6 +12,7 @@ from jepa.data.loader import Batch
 from jepa.evaluation.decoder import fit_decoder
 from jepa.evaluation.ridge import ridge
 from jepa.evaluation.token_examples import token_examples
+from jepa.progress import shown_progress
 from jepa.runs import pipeline
 from jepa.runs.run import Run
 
@@ -35,7 +36,9 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     images, held_out = run.dataset("train"), run.dataset("val")
     loader = pipeline.loader(run.config, images, seed=run.config.seed + 2, drop_last=False)
     wanted = -(-DECODER_IMAGES // (run.config.train.batch_size * run.config.regions.targets))
-    pairs = [_embedded(run, batch) for batch, _ in zip(loader.batches(0, progress=1.0), range(wanted), strict=False)]
+    wanted = min(wanted, len(loader))
+    batches = shown_progress(loader.batches(0, progress=1.0), wanted, "embedding target regions", "batches")
+    pairs = [_embedded(run, batch) for _, batch in zip(range(wanted), batches, strict=False)]
     predicted, true, x = (np.concatenate([p[k] for p in pairs]) for k in range(3))  # (m, d), (m, d), (m, c, h, w)
     decode = fit_decoder(true, x, device=run.device)
     estimate = ridge(predicted, true)

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jepa.progress import shown_progress
+
 _CHUNK_ENTRIES = 1 << 24  # entries of the similarity matrix held at once: 64 MB in float32
+_ROWS = 4096  # rows that are changed at once
 
 
 def knn(
@@ -72,13 +75,20 @@ def nearest_classes(
     >>> nearest_classes(np.eye(2), np.array([7, 3]), np.array([[2.0, 1.0]]), k=2)
     array([7])
     """
+    copies = (np.array(x, dtype=np.float32) for x in (train_features, test_features))
+    return voted(next(copies), train_labels, next(copies), k=k)
+
+
+def voted(train: NDArray[np.float32], train_labels: NDArray[Any], test: NDArray[np.float32], *, k: int) -> NDArray[Any]:
+    """Return what `nearest_classes` does, of float32 arrays that are used up: their rows are brought to length 1."""
     classes, codes = np.unique(train_labels, return_inverse=True)  # (K,), (N,)
-    k = min(k, len(train_features))
-    train = _unit_rows(train_features)  # (N, D)
-    test = _unit_rows(test_features)  # (M, D)
+    k = min(k, len(train))
+    _to_unit_rows(train)  # (N, D)
+    _to_unit_rows(test)  # (M, D)
     predicted = np.empty(len(test), dtype=np.int64)
     chunk = max(1, _CHUNK_ENTRIES // len(train))
-    for start in range(0, len(test), chunk):
+    starts = range(0, len(test), chunk)
+    for start in shown_progress(starts, len(starts), "nearest neighbours", f"batches of {chunk} images"):
         similarity = test[start : start + chunk] @ train.T  # (chunk, N)
         if k < len(train):
             near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
@@ -101,7 +111,8 @@ def _vote(codes: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     return np.asarray(np.argmax(votes - first / (k + 1), axis=1))  # the second term is below one vote
 
 
-def _unit_rows(x: NDArray[Any]) -> NDArray[np.float32]:
-    x = np.asarray(x, dtype=np.float32)
-    norm = np.linalg.norm(x, axis=1, keepdims=True)  # (N, 1)
-    return np.asarray(x / np.where(norm > 0, norm, 1), dtype=np.float32)
+def _to_unit_rows(x: NDArray[np.float32]) -> None:
+    for i in range(0, len(x), _ROWS):
+        part = x[i : i + _ROWS]
+        norm = np.linalg.norm(part, axis=1, keepdims=True)  # (n, 1)
+        part /= np.where(norm > 0, norm, 1)

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.evaluation.logistic import logistic, principal
+from jepa.evaluation.logistic import fitted, principal, with_bias
 from jepa.evaluation.split import stratified
+from jepa.progress import shown_progress
 
+_COLUMNS = 64  # that are in memory in double precision at once
 GRID = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """Inverse regularisation strengths that are tried, smallest (strongest regularisation) first."""
 
@@ -84,31 +86,48 @@ def linear_probe(
     if max_images and len(train_labels) > max_images:
         kept = stratified(train_labels, max_images, generator=np.random.default_rng(seed))
         train_features, train_labels = train_features[kept], train_labels[kept]
+    rows = [np.array(x, dtype=np.float32) for x in (train_features, test_features)]
+    return probed(rows, train_labels, test_labels, seed=seed, grid=grid, validation=validation)
+
+
+def probed(
+    rows: list[NDArray[np.float32]],
+    train_labels: NDArray[Any],
+    test_labels: NDArray[Any],
+    *,
+    seed: int = 0,
+    grid: Sequence[float] = GRID,
+    validation: float = 0.2,
+) -> ProbeResult:
+    """Return what `linear_probe` does of [train, test], a list that is emptied: two copies at most are in memory."""
     classes, codes = np.unique(train_labels, return_inverse=True)  # (K,), (N,)
     if len(classes) < 2:
         raise DataError(
             f"A linear probe needs training images of at least two classes, but these {len(train_labels)} images "
             f"have {len(classes)}: give it a folder with one sub-folder of images for each class."
         )
-    train, test = standardised(train_features, test_features)  # (N, D), (M, D)
+    test, train = rows.pop(), rows.pop()  # (M, D), (N, D)
+    width = train.shape[1]
+    _standardise(train, test)
     axes, variances = principal(train)
-    train, test = train @ axes, test @ axes  # (N, R), (M, R)
+    train, test = with_bias(train, axes), test @ axes  # (N, R + 1), (M, R)
     held_out = np.zeros(len(train), dtype=bool)
     held_out[stratified(codes, round(validation * len(train)), generator=np.random.default_rng(seed))] = True
 
     # Every class keeps at least one image outside the validation part (see stratified).
     accuracies: dict[float, float] = {}
-    fit, best = None, min(grid)
+    start, best = None, min(grid)
     if held_out.any():
-        for C in sorted(grid):
-            start = None if fit is None else fit.weight
-            fit = logistic(train[~held_out], codes[~held_out], variances=variances, C=C, start=start)
-            accuracies[C] = float(np.mean(fit.predict(train[held_out]) == codes[held_out]))
-            best = C if accuracies[C] > accuracies.get(best, -1.0) else best
-    fit = logistic(train, codes, variances=variances, C=best)
+        part, kept_back = train[~held_out], train[held_out, :-1]
+        for C in shown_progress(sorted(grid), len(grid), "linear probe", "strengths of regularisation"):
+            fit = fitted(part, codes[~held_out], variances=variances, C=C, start=start)
+            accuracies[C] = float(np.mean(fit.predict(kept_back) == codes[held_out]))
+            start, best = fit.weight, C if accuracies[C] > accuracies.get(best, -1.0) else best
+        del part, kept_back
+    fit = fitted(train, codes, variances=variances, C=best)
     if not fit.converged:
         warnings.warn(
-            f"The linear probe (C = {best:g}, {len(train)} images, {train_features.shape[1]} features) did not "
+            f"The linear probe (C = {best:g}, {len(train)} images, {width} features) did not "
             "converge: its accuracy may be too low.",
             stacklevel=2,
         )
@@ -134,12 +153,17 @@ def standardised(train: NDArray[Any], test: NDArray[Any]) -> tuple[NDArray[np.fl
     (array([[-1.,  0.],
            [ 1.,  0.]], dtype=float32), array([[3., 0.]], dtype=float32))
     """
+    copies = np.array(train, dtype=np.float32), np.array(test, dtype=np.float32)
+    _standardise(*copies)
+    return copies
+
+
+def _standardise(train: NDArray[np.float32], test: NDArray[np.float32]) -> None:
     mean = train.mean(axis=0, dtype=np.float64)  # (D,)
-    std = train.std(axis=0, dtype=np.float64)  # (D,)
+    columns = (train[:, i : i + _COLUMNS] for i in range(0, train.shape[1], _COLUMNS))
+    std = np.concatenate([part.std(axis=0, dtype=np.float64) for part in columns])  # (D,)
     # A float32 column that is constant but for rounding has a std of about 1e-8 |mean|.
     scale = np.where(std > 1e-6 * np.abs(mean), 1 / np.where(std > 0, std, 1), 0).astype(np.float32)
-    centre = mean.astype(np.float32)
-    return (
-        ((np.asarray(train, dtype=np.float32) - centre) * scale).astype(np.float32, copy=False),
-        ((np.asarray(test, dtype=np.float32) - centre) * scale).astype(np.float32, copy=False),
-    )
+    for x in (train, test):
+        x -= mean.astype(np.float32)
+        x *= scale

@@ -56,6 +56,14 @@ def principal(x: Matrix) -> Basis:
     return Basis(axes if span is None else span @ axes, np.maximum(variances, 0))
 
 
+def with_bias(x: Matrix, axes: Matrix) -> Matrix:
+    """Return x @ axes with a last column of ones, (N, R + 1), in the memory of one of both."""
+    y = np.empty((len(x), axes.shape[1] + 1), dtype=np.float32)
+    np.matmul(x, axes, out=y[:, :-1])
+    y[:, -1] = 1
+    return y
+
+
 def logistic(
     x: Matrix,
     labels: NDArray[np.int64],
@@ -100,8 +108,22 @@ def logistic(
     >>> fit.predict(x), fit.converged
     (array([0, 0, 1, 1]), True)
     """
+    x = np.concatenate([x, np.ones((len(x), 1), dtype=np.float32)], axis=1)  # (N, R + 1), the last is the bias's
+    return fitted(x, labels, variances=variances, C=C, start=start, tolerance=tolerance, max_iterations=max_iterations)
+
+
+def fitted(
+    x: Matrix,
+    labels: NDArray[np.int64],
+    *,
+    variances: Matrix,
+    C: float,
+    start: Matrix | None = None,
+    tolerance: float = 1e-6,
+    max_iterations: int = 100,
+) -> Fit:
+    """Return `logistic` of features (N, R + 1) whose last column, the bias's, is 1 (see `with_bias`)."""
     count, classes = len(x), int(labels.max()) + 1
-    x = np.concatenate([x, np.ones((count, 1), dtype=np.float32)], axis=1)  # (N, R + 1), the last column is the bias's
     onehot = np.eye(classes, dtype=np.float32)[labels]  # (N, K)
     penalty = np.full((x.shape[1], 1), 1 / (C * count), dtype=np.float32)  # (R + 1, 1)
     penalty[-1] = 0

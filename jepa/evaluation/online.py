@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from jepa.evaluation.protocol import probe_table
 from jepa.evaluation.split import stratified
+from jepa.evaluation.streamed import streamed
 from jepa.runs.run import features, normalized, random_twin
 
 __all__ = ["OnlineProbe"]
@@ -27,7 +29,7 @@ class OnlineProbe:
         self.config, self.images, self.labels = config, [], []
         for part in (train, held_out):
             chosen = stratified(part.labels, config.evaluation.online_images, generator=np.random.default_rng(0))
-            self.images.append(normalized(config, part.images(chosen.tolist())))
+            self.images.append(streamed(partial(normalized, config), part, chosen, "images of the probes"))
             self.labels.append(part.labels[chosen])
         twin = random_twin(config, 0, self.images[0], device=device)
         self.untrained = self._figures("random", twin)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.evaluation.knn import knn
-from jepa.evaluation.linear_probe import GRID, linear_probe
+from jepa.evaluation.knn import voted
+from jepa.evaluation.linear_probe import GRID, probed
 from jepa.evaluation.split import stratified
+
+Rows = tuple[NDArray[Any], NDArray[Any]]
 
 
 def probe_table(
-    features: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
+    features: Mapping[str, Rows | Callable[[], Rows]],
     train_labels: NDArray[Any],
     test_labels: NDArray[Any],
     *,
@@ -28,7 +30,8 @@ def probe_table(
     Parameters
     ----------
     features : mapping of name to (train, test)
-        Arrays (N, D) and (M, D); D may differ from name to name.
+        Arrays (N, D) and (M, D), or a function that makes them, float32, anew for each probe, which uses them up: for
+        those that are large. D may differ from name to name.
     train_labels, test_labels : int arrays (N,) and (M,)
         Their classes.
     k : int
@@ -62,11 +65,20 @@ def probe_table(
     linear: dict[str, float] = {}
     neighbours: dict[str, float] = {}
     chosen: dict[str, float] = {}
-    for name, (train, test) in features.items():
-        data = train[train_kept], train_labels, test[test_kept], test_labels
-        result = linear_probe(*data, seed=seed, grid=grid)
+
+    def taken(value: Rows | Callable[[], Rows]) -> list[NDArray[np.float32]]:
+        """Return [train, test] as arrays of our own."""
+        if callable(value) and not max_images:
+            return list(value())
+        train, test = value() if callable(value) else value
+        return [np.array(train[train_kept], np.float32), np.array(test[test_kept], np.float32)]
+
+    for name, value in features.items():
+        result = probed(taken(value), train_labels, test_labels, seed=seed, grid=grid)
         linear[name], chosen[name] = result.accuracy, result.C
-        neighbours[name] = knn(*data, k=k)
+        train, test = taken(value)
+        neighbours[name] = float(np.mean(voted(train, train_labels, test, k=k) == test_labels))
+        del train, test
     linear["chance"] = neighbours["chance"] = chance(train_labels, test_labels)
     return {"linear": linear, "knn": neighbours, "C": chosen}
 

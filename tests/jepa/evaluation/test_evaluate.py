@@ -28,6 +28,24 @@ class Model:
         return z
 
 
+class Images:
+    """A dataset that notes how many images it was asked for at once."""
+
+    def __init__(self, count, root, labelled):
+        generator = np.random.default_rng(count)
+        labels = np.arange(count) % 3
+        self.all = generator.normal(size=(count, 3, 4, 4)).astype(np.float32)
+        self.all[:, 0, 0, 0] = labels + 0.1 * self.all[:, 0, 0, 0]
+        self.labels, self.classes = (labels, ["circle", "square", "ring"]) if labelled else (None, [])
+        self.paths = [f"{root}/{index}.png" for index in range(count)]
+
+    def __len__(self):
+        return len(self.all)
+
+    def images(self, indices):
+        return self.all[np.asarray(indices)]
+
+
 class Run:
     device, step = "cpu", 7
 
@@ -42,14 +60,11 @@ class Run:
         self.model = Model(signal=1)
         self.labelled = labelled
 
-    def images(self, split, root=None):
-        count = {"train": 120, "val": 60, None: 180}[split]
-        generator = np.random.default_rng(count)
-        labels = np.arange(count) % 3
-        images = generator.normal(size=(count, 3, 4, 4)).astype(np.float32)
-        images[:, 0, 0, 0] = labels + 0.1 * images[:, 0, 0, 0]
-        paths = [f"{root or 'shapes'}/{index}.png" for index in range(count)]
-        return images, labels if self.labelled else None, ["circle", "square", "ring"] if self.labelled else [], paths
+    def dataset(self, split, root=None):
+        return Images({"train": 120, "val": 60, None: 180}[split], root or "shapes", self.labelled)
+
+    def normalized(self, images):
+        return images
 
     def features(self, images):
         return self.model.features(images, encoder=self.config.evaluation.encoder)
@@ -133,7 +148,8 @@ def test_embed_npz_and_csv_hold_the_same_numbers(install, tmp_path):
     run = Run()
     install(run)
     archive = np.load(embed(tmp_path, "photos", tmp_path / "deep" / "e.npz"), allow_pickle=False)
-    images, labels, classes, paths = run.images(None, "photos")
+    found = run.dataset(None, "photos")
+    images, labels, classes, paths = found.all, found.labels, found.classes, found.paths
     np.testing.assert_array_equal(archive["embeddings"], run.model.features(images, encoder="target"))
     np.testing.assert_array_equal(archive["labels"], labels)
     assert archive["paths"].tolist() == paths and archive["classes"].tolist() == classes

@@ -8,7 +8,7 @@ import pytest
 from jepa.errors import DataError
 from jepa.evaluation import chance, knn, linear_probe, nearest_classes, probe_table
 from jepa.evaluation.linear_probe import standardised
-from jepa.evaluation.logistic import logistic, principal
+from jepa.evaluation.logistic import fitted, logistic, principal
 from jepa.evaluation.split import stratified
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
@@ -92,8 +92,8 @@ def test_linear_probe_of_one_class_is_refused():
 
 def test_linear_probe_warns_when_it_has_not_converged(monkeypatch):
     x, labels = classes(100, 5)
-    short = lambda *args, **settings: logistic(*args, **settings, max_iterations=1)  # noqa: E731
-    monkeypatch.setattr(sys.modules["jepa.evaluation.linear_probe"], "logistic", short)
+    short = lambda *args, **settings: fitted(*args, **settings, max_iterations=1)  # noqa: E731
+    monkeypatch.setattr(sys.modules["jepa.evaluation.linear_probe"], "fitted", short)
     with pytest.warns(UserWarning, match="did not converge"):
         assert not linear_probe(x, labels, x, labels).converged
 
