@@ -25,16 +25,36 @@ from minitensor.tensor import Tensor
 __all__ = ["load", "save"]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+_ONLY = "only numbers can be saved"
+_WIDEST = {"V": 2}  # bytes of a number: bfloat16 is of kind V; others have 8, as there is no float128 in the format
+
+
+def _checked(name: Any) -> str:
+    """Return a name that the format can hold, or say why it cannot."""
+    if not isinstance(name, str):
+        raise TypeError(f"save: names are text; got {name!r} of type {type(name).__name__}: use str({name!r})")
+    if name == "__metadata__":
+        raise ValueError("save: '__metadata__' is where a safetensors file keeps its texts: use another name")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"save: the name {name!r} is no text that UTF-8 can hold: use another name") from None
+    return name
 
 
 def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
     """Return a value as a NumPy array in C order: safetensors writes other layouts wrongly, without a word."""
     data = value.data if isinstance(value, Tensor) else value
     data = plain(data) if isinstance(data, np.ma.MaskedArray) else data  # refuses masked entries
-    array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
-    if array.dtype.kind not in "biufV" or (array.dtype.kind == "V" and array.dtype.itemsize != 2):
-        advice = "save its .real and .imag" if array.dtype.kind == "c" else "only numbers can be saved"
-        raise TypeError(f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: {advice}")
+    try:
+        array = np.asarray(to_numpy(data) if is_array(data) else data, order="C")
+    except ValueError as error:  # lists of several lengths
+        raise TypeError(f"save: {name!r} is no array: {error}") from None
+    if array.dtype.kind not in "biufV" or array.dtype.itemsize > _WIDEST.get(array.dtype.kind, 8):
+        advice = {"c": "save its .real and .imag", "f": "use .astype('float64')"}
+        raise TypeError(
+            f"save: {name!r} is a {type(value).__name__} of dtype {array.dtype}: {advice.get(array.dtype.kind, _ONLY)}"
+        )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -73,7 +93,9 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dic
     ({'x': array([1., 2.], dtype=float32)}, {'epoch': 3})
     """
     path = Path(path)
-    arrays = {name: _host(name, value) for name, value in tensors.items()}
+    if not isinstance(tensors, Mapping):
+        raise TypeError(f"save takes a dict of names and Tensors; got a {type(tensors).__name__}")
+    arrays = {_checked(name): _host(name, value) for name, value in tensors.items()}
     text = json.dumps(metadata or {})
     content = serialize(arrays, {"metadata": text, "crc32": _checksum(arrays, text)})
     beside = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(8)}.tmp")

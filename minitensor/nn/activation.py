@@ -27,9 +27,9 @@ class GELU(Layer):
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x Φ(x)."""
-        return F.gelu(x, self.approximate)
+        return F.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
         """Return which form."""
@@ -48,9 +48,9 @@ class SiLU(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x σ(x)."""
-        return F.silu(x)
+        return F.silu(input)
 
 
 class Mish(Layer):
@@ -65,9 +65,9 @@ class Mish(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x tanh(softplus(x))."""
-        return F.mish(x)
+        return F.mish(input)
 
 
 class ELU(Layer):
@@ -82,9 +82,9 @@ class ELU(Layer):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the exponential linear unit of x."""
-        return F.elu(x, self.alpha)
+        return F.elu(input, self.alpha)
 
     def extra_repr(self) -> str:
         """Return alpha."""
@@ -103,9 +103,9 @@ class CELU(Layer):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha = alpha
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the continuously differentiable ELU of x."""
-        return F.celu(x, self.alpha)
+        return F.celu(input, self.alpha)
 
     def extra_repr(self) -> str:
         """Return alpha."""
@@ -124,9 +124,9 @@ class SELU(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the self-normalising ELU of x."""
-        return F.selu(x)
+        return F.selu(input)
 
 
 class Softplus(Layer):
@@ -141,9 +141,9 @@ class Softplus(Layer):
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta, self.threshold = beta, threshold
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return ln(1 + e^(βx)) / β."""
-        return F.softplus(x, self.beta, self.threshold)
+        return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
         """Return β and the threshold."""
@@ -159,9 +159,9 @@ class Softsign(Layer):
     Tensor float32 (3,): [-0.5 0. 0.75]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x / (1 + |x|)."""
-        return F.softsign(x)
+        return F.softsign(input)
 
 
 class Tanhshrink(Layer):
@@ -173,9 +173,9 @@ class Tanhshrink(Layer):
     Tensor float32 (3,): [-0.2384 0. 0.2384]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x - tanh x."""
-        return F.tanhshrink(x)
+        return F.tanhshrink(input)
 
 
 class Sigmoid(Layer):
@@ -187,9 +187,9 @@ class Sigmoid(Layer):
     Tensor float32 (3,): [0. 0.5 0.7311]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return 1 / (1 + e⁻ˣ)."""
-        return F.sigmoid(x)
+        return F.sigmoid(input)
 
 
 class LogSigmoid(Layer):
@@ -201,9 +201,9 @@ class LogSigmoid(Layer):
     Tensor float32 (3,): [-100. -0.6931 -0.3133]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return ln σ(x)."""
-        return F.logsigmoid(x)
+        return F.logsigmoid(input)
 
 
 class Tanh(Layer):
@@ -215,6 +215,6 @@ class Tanh(Layer):
     Tensor float32 (3,): [-0.7616 0. 0.7616]
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return tanh x."""
-        return F.tanh(x)
+        return F.tanh(input)

@@ -31,9 +31,9 @@ class AdaptiveAvgPool1d(Layer):
     def __init__(self, output_size: Size) -> None:
         self.output_size = output_size
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the means."""
-        return self.function(x, self.output_size)  # type: ignore[no-any-return]
+        return self.function(input, self.output_size)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """Return the output's size."""
@@ -79,9 +79,9 @@ class AdaptiveMaxPool1d(Layer):
     def __init__(self, output_size: Size, return_indices: bool = False) -> None:
         self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Any:
         """Return the largest entries, and their places if `return_indices` is set."""
-        return self.function(x, self.output_size, self.return_indices)
+        return self.function(input, self.output_size, self.return_indices)
 
     def extra_repr(self) -> str:
         """Return the output's size."""

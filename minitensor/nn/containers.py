@@ -129,11 +129,11 @@ class Sequential(LayerList):
     def __getitem__(self, index: int | slice) -> Layer | Sequential:
         return Sequential(*list(self)[index]) if isinstance(index, slice) else super().__getitem__(index)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         """Return what the last layer makes of it."""
         for layer in self:
-            x = layer(x)
-        return x
+            input = layer(input)
+        return input
 
 
 class LayerDict(Layer):

@@ -91,14 +91,14 @@ class _Convolution(Layer):
             widths = [(p, p) for p in ((0,) * self.dims if self.padding == "valid" else self.padding)]
         return [p for pair in reversed(widths) for p in pair]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the convolved input."""
         padding = self.padding
         if self.padding_mode != "zeros":
-            if len(x.shape) not in (self.dims + 1, self.dims + 2):
-                raise ValueError(f"{type(self).__name__} takes (n, c, ...) or (c, ...); got shape {x.shape}")
-            x, padding = F.pad(x, self._widths(), self.padding_mode), 0
-        return self.function(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            if len(input.shape) not in (self.dims + 1, self.dims + 2):
+                raise ValueError(f"{type(self).__name__} takes (n, c, ...) or (c, ...); got shape {input.shape}")
+            input, padding = F.pad(input, self._widths(), self.padding_mode), 0
+        return self.function(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """Return in -> out and the settings that are not the defaults."""

@@ -28,9 +28,9 @@ class _Dropout(Layer):
         share(self, p=p)
         self.p, self.generator = p, generator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x with a share dropped, in training."""
-        return type(self).function(x, self.p, self.training, generator=self.generator)
+        return type(self).function(input, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Return p."""

@@ -93,9 +93,9 @@ class Embedding(_Table):
             num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, generator
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the rows."""
-        return F.embedding(x, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq)
 
 
 class EmbeddingBag(_Table):
@@ -132,10 +132,10 @@ class EmbeddingBag(_Table):
             raise ValueError(f"EmbeddingBag: mode is 'sum', 'mean' or 'max'; got {mode!r}")
         self.mode, self.include_last_offset = mode, include_last_offset
 
-    def forward(self, x: Tensor, offsets: Any = None, per_sample_weights: Tensor | None = None) -> Tensor:
+    def forward(self, input: Tensor, offsets: Any = None, per_sample_weights: Tensor | None = None) -> Tensor:
         """Return one vector for each bag."""
         return F.embedding_bag(
-            x,
+            input,
             self.weight,
             offsets,
             self.max_norm,

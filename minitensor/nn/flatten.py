@@ -27,13 +27,13 @@ class Flatten(Layer):
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the same entries with fewer axes."""
-        shape = x.shape or (1,)
+        shape = input.shape or (1,)
         first, last = (normalize_axis_index(d, len(shape), "Flatten") for d in (self.start_dim, self.end_dim))
         if first > last:
-            raise ValueError(f"Flatten: start_dim {first} comes after end_dim {last} in shape {x.shape}")
-        return x.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+            raise ValueError(f"Flatten: start_dim {first} comes after end_dim {last} in shape {input.shape}")
+        return input.reshape(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
 
     def extra_repr(self) -> str:
         """Return the axes, if they are not the defaults."""
@@ -57,16 +57,20 @@ class Unflatten(Layer):
         whole(self, -1, unflattened_size=unflattened_size)
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the same entries with more axes."""
-        at, size = normalize_axis_index(self.dim, x.ndim, "Unflatten"), self.unflattened_size
+        at, size = normalize_axis_index(self.dim, input.ndim, "Unflatten"), self.unflattened_size
         known = math.prod(n for n in size if n != -1)
-        fits = x.shape[at] == known if -1 not in size else size.count(-1) == 1 and known and not x.shape[at] % known
+        fits = (
+            input.shape[at] == known
+            if -1 not in size
+            else size.count(-1) == 1 and known and not input.shape[at] % known
+        )
         if not fits:
-            raise ValueError(f"Unflatten: axis {self.dim} of shape {x.shape} cannot be cut into {size}")
+            raise ValueError(f"Unflatten: axis {self.dim} of shape {input.shape} cannot be cut into {size}")
         if -1 in size:
-            size = tuple(x.shape[at] // known if n == -1 else n for n in size)
-        return x.reshape(*x.shape[:at], *size, *x.shape[at + 1 :])
+            size = tuple(input.shape[at] // known if n == -1 else n for n in size)
+        return input.reshape(*input.shape[:at], *size, *input.shape[at + 1 :])
 
     def extra_repr(self) -> str:
         """Return the axis and its parts."""

@@ -20,9 +20,9 @@ class _Along(Layer):
     def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the function of x along the axis."""
-        return type(self).function(x, self.dim)
+        return type(self).function(input, self.dim)
 
     def extra_repr(self) -> str:
         """Return the axis."""
@@ -78,11 +78,11 @@ class Softmax2d(Layer):
     (2, 1, 1)
     """
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the softmax over the channels."""
-        if x.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d takes images (n, c, h, w) or (c, h, w); got shape {x.shape}")
-        return F.softmax(x, -3)
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d takes images (n, c, h, w) or (c, h, w); got shape {input.shape}")
+        return F.softmax(input, -3)
 
 
 class GLU(_Along):

@@ -21,6 +21,6 @@ class Identity(Layer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, input: Any) -> Any:
         """Return x."""
-        return x
+        return input

@@ -33,8 +33,9 @@ def _holds(value: Any) -> bool:
 class Layer(Hooked):
     """The base of all layers: subclass it, assign parameters and layers in `__init__`, compute in `forward`.
 
-    Raises TypeError where a bare list or dict of layers is assigned, in which none would be found.
-    Differs from PyTorch: it is Module there; no `super().__init__()` is needed, and state dicts hold NumPy arrays.
+    Raises TypeError where a bare list or dict of layers is assigned, in which none would be found, and for a layer that
+    holds this one. Differs from PyTorch: it is Module there; no `super().__init__()` is needed, state dicts hold NumPy
+    arrays, and a layer may not refer to its parent (there `train`, `to` and `state_dict` then recurse for ever).
 
     >>> class Double(Layer):
     ...     def __init__(self):
@@ -64,6 +65,11 @@ class Layer(Hooked):
             raise TypeError(
                 f"{what} was given a {type(value).__name__} that holds layers or parameters, which would not be found "
                 "in it: use LayerList([...]), or one attribute for each"
+            )
+        if isinstance(value, Layer) and value._reaches(self):
+            raise TypeError(
+                f"{what} was given a {type(value).__name__} that holds this layer, so that the tree would have no end: "
+                "keep a parent as weakref.ref(parent), or pass what is needed to forward"
             )
         if isinstance(present, Parameter) and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
@@ -107,6 +113,18 @@ class Layer(Hooked):
         yield prefix, self
         for name, layer in self._children():
             yield from layer._tree(f"{prefix}.{name}" if prefix else name)
+
+    def _reaches(self, wanted: Layer) -> bool:
+        """Whether a layer is this one, or below it."""
+        stack, seen = [self], {id(self)}
+        while stack:
+            layer = stack.pop()
+            if layer is wanted:
+                return True
+            below = [child for _, child in layer._children() if id(child) not in seen]
+            seen.update(map(id, below))
+            stack += below
+        return False
 
     def named_layers(self) -> Iterator[tuple[str, Layer]]:
         """Yield (path, layer) for this layer (path "") and all below it, each layer once."""

@@ -53,9 +53,9 @@ class LayerNorm(Layer):
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
         self.bias = _zeros(self.normalized_shape) if elementwise_affine and bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """Return the shape, and the settings that are not the defaults."""
@@ -86,9 +86,9 @@ class RMSNorm(Layer):
         self.eps = eps
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """Return the shape, and the settings that are not the defaults."""
@@ -116,9 +116,9 @@ class GroupNorm(Layer):
         self.weight = _ones(num_channels) if affine else None
         self.bias = _zeros(num_channels) if affine and bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
         """Return groups and channels, and the settings that are not the defaults."""
@@ -195,9 +195,9 @@ class LocalResponseNorm(Layer):
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         """Return the settings."""

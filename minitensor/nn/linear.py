@@ -36,9 +36,9 @@ class Linear(Layer):
         bound = 1 / math.sqrt(max(1, in_features))
         self.bias = Parameter(initial.uniform(out_features, bound, generator)) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x Wᵀ + b."""
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return in -> out."""
@@ -72,9 +72,9 @@ class Bilinear(Layer):
         self.weight = Parameter(initial.uniform((out_features, in1_features, in2_features), bound, generator))
         self.bias = Parameter(initial.uniform(out_features, bound, generator)) if bias else None
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """Return x1ᵀ W x2 + b."""
-        return F.bilinear(x1, x2, self.weight, self.bias)
+        return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """Return in1, in2 -> out."""

@@ -77,19 +77,19 @@ class _BatchNorm(_Norm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        if x.ndim not in self.ndims or x.shape[1] != self.num_features:
+        if input.ndim not in self.ndims or input.shape[1] != self.num_features:
             name = f"{type(self).__name__}({self.num_features})"
-            raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {x.shape}")
+            raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {input.shape}")
         mean, var, count = self.running_mean, self.running_var, self.num_batches_tracked
         weight, bias, eps = self.weight, self.bias, self.eps
         if count is None or (self.training and not self.update_statistics):
-            return F.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+            return F.batch_norm(input, None, None, weight, bias, training=True, eps=eps)
         if not self.training:
-            return F.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)
+            return F.batch_norm(input, mean, var, weight, bias, training=False, eps=eps)
         momentum = 1 / (count.item() + 1) if self.momentum is None else self.momentum
-        y = F.batch_norm(x, mean, var, weight, bias, training=True, momentum=momentum, eps=eps)
+        y = F.batch_norm(input, mean, var, weight, bias, training=True, momentum=momentum, eps=eps)
         if not state.replaying:
             count.data += 1
             count.changed()
@@ -189,18 +189,18 @@ class _InstanceNorm(_Norm):
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the normalised activations."""
-        single = x.ndim == self.places + 1
-        if not (single or x.ndim == self.places + 2) or x.shape[0 if single else 1] != self.num_features:
+        single = input.ndim == self.places + 1
+        if not (single or input.ndim == self.places + 2) or input.shape[0 if single else 1] != self.num_features:
             name = f"{type(self).__name__}({self.num_features})"
-            raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {x.shape}")
+            raise ValueError(f"{name} takes {self.shapes} with c = {self.num_features}; got shape {input.shape}")
         own = self.training or self.running_mean is None
         mean, var = self.running_mean, self.running_var
         if self.training and not self.update_statistics:
             mean = var = None
         y = F.instance_norm(
-            x.reshape(1, *x.shape) if single else x,
+            input.reshape(1, *input.shape) if single else input,
             mean,
             var,
             self.weight,
@@ -209,7 +209,7 @@ class _InstanceNorm(_Norm):
             self.momentum or 0.0,
             self.eps,
         )
-        return y.reshape(x.shape) if single else y
+        return y.reshape(input.shape) if single else y
 
     def extra_repr(self) -> str:
         """Return the channels, and the settings that are not the defaults."""

@@ -28,9 +28,9 @@ class _Pad(Layer):
         # one number stands for all; a width below 0 cuts off
         self.padding = each(type(self).__name__, "padding", padding, 2 * self.dims, least=-(2**62))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the padded input."""
-        return F.pad(x, self.padding, self.mode)
+        return F.pad(input, self.padding, self.mode)
 
     def extra_repr(self) -> str:
         """Return the widths."""
@@ -52,9 +52,9 @@ class ConstantPad1d(_Pad):
         super().__init__(padding)
         self.value = value
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the padded input."""
-        return F.pad(x, self.padding, "constant", self.value)
+        return F.pad(input, self.padding, "constant", self.value)
 
     def extra_repr(self) -> str:
         """Return the widths and the value."""

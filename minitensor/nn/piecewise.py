@@ -31,9 +31,9 @@ class ReLU(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return max(x, 0)."""
-        return F.relu(x)
+        return F.relu(input)
 
 
 class ReLU6(Layer):
@@ -48,9 +48,9 @@ class ReLU6(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return min(max(x, 0), 6)."""
-        return F.relu6(x)
+        return F.relu6(input)
 
 
 class LeakyReLU(Layer):
@@ -65,9 +65,9 @@ class LeakyReLU(Layer):
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope = negative_slope
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the leaky ReLU of x."""
-        return F.leaky_relu(x, self.negative_slope)
+        return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         """Return the slope."""
@@ -89,9 +89,9 @@ class PReLU(Layer):
         self.num_parameters = num_parameters
         self.weight = Parameter(np.full(num_parameters, init, np.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the ReLU of x with its learned slope."""
-        return F.prelu(x, self.weight)
+        return F.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
         """Return the number of slopes."""
@@ -118,9 +118,9 @@ class RReLU(Layer):
     ) -> None:
         self.lower, self.upper, self.generator = lower, upper, generator
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the ReLU of x with drawn slopes."""
-        return F.rrelu(x, self.lower, self.upper, self.training, generator=self.generator)
+        return F.rrelu(input, self.lower, self.upper, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
         """Return the bounds."""
@@ -139,9 +139,9 @@ class Threshold(Layer):
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         self.threshold, self.value = threshold, value
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x where it is above the threshold, else the value."""
-        return F.threshold(x, self.threshold, self.value)
+        return F.threshold(input, self.threshold, self.value)
 
     def extra_repr(self) -> str:
         """Return the threshold and the value."""
@@ -162,9 +162,9 @@ class Hardtanh(Layer):
             raise ValueError(f"Hardtanh: min_val is at most max_val; got {min_val} and {max_val}")
         self.min_val, self.max_val = min_val, max_val
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x brought into the interval."""
-        return F.hardtanh(x, self.min_val, self.max_val)
+        return F.hardtanh(input, self.min_val, self.max_val)
 
     def extra_repr(self) -> str:
         """Return the bounds."""
@@ -183,9 +183,9 @@ class Hardsigmoid(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return min(max(x + 3, 0), 6) / 6."""
-        return F.hardsigmoid(x)
+        return F.hardsigmoid(input)
 
 
 class Hardswish(Layer):
@@ -200,9 +200,9 @@ class Hardswish(Layer):
     def __init__(self, inplace: bool = False) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x min(max(x + 3, 0), 6) / 6."""
-        return F.hardswish(x)
+        return F.hardswish(input)
 
 
 class Softshrink(Layer):
@@ -217,9 +217,9 @@ class Softshrink(Layer):
     def __init__(self, lambd: float = 0.5) -> None:
         self.lambd = lambd
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x, nearer to 0 by λ."""
-        return F.softshrink(x, self.lambd)
+        return F.softshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
         """Return λ."""
@@ -238,9 +238,9 @@ class Hardshrink(Layer):
     def __init__(self, lambd: float = 0.5) -> None:
         self.lambd = lambd
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return x where it is farther than λ from 0."""
-        return F.hardshrink(x, self.lambd)
+        return F.hardshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
         """Return λ."""

@@ -50,10 +50,10 @@ class _MaxPool(_Pool):
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Any:
         """Return the largest entries, and their places if `return_indices` is set."""
         settings = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
-        return self.function(x, *settings)
+        return self.function(input, *settings)
 
 
 class MaxPool1d(_MaxPool):
@@ -119,10 +119,10 @@ class AvgPool1d(_Pool):
         self.padding = each("AvgPool1d", "padding", padding, 1, least=0)
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the means."""
         settings = (self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-        return self.function(x, *settings)
+        return self.function(input, *settings)
 
 
 class AvgPool2d(_Pool):
@@ -151,10 +151,10 @@ class AvgPool2d(_Pool):
         self.padding, self.ceil_mode, self.count_include_pad = padding, ceil_mode, count_include_pad
         self.divisor_override = divisor_override
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the means."""
         settings = (self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override)
-        return self.function(x, self.kernel_size, *settings)
+        return self.function(input, self.kernel_size, *settings)
 
 
 class AvgPool3d(AvgPool2d):
@@ -186,9 +186,9 @@ class LPPool1d(_Pool):
         self.norm_type, self.kernel_size, self.ceil_mode = norm_type, kernel_size, ceil_mode
         self.stride = kernel_size if stride is None else stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the power means."""
-        return self.function(x, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+        return self.function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
 class LPPool2d(LPPool1d):
@@ -235,9 +235,9 @@ class MaxUnpool1d(_Pool):
         self.stride = self.kernel_size if stride is None else each(name, "stride", stride, n)
         self.padding = each(name, "padding", padding, n, least=0)
 
-    def forward(self, x: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Return x's entries at their places in zeros."""
-        return self.function(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+        return self.function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
 class MaxUnpool2d(MaxUnpool1d):

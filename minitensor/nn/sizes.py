@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["flag", "number", "share", "whole"]
+__all__ = ["number", "share", "whole"]
 
 
 def _owner(of: Any) -> str:
@@ -51,14 +51,14 @@ def number(layer: Any, least: float = -math.inf, *, above: bool = False, infinit
     >>> number("BatchNorm1d", 0, eps=-1)
     Traceback (most recent call last):
         ...
-    ValueError: BatchNorm1d: eps is a finite number, 0 or more; got -1
+    ValueError: BatchNorm1d: eps=-1 must be a finite number, 0 or more
     """
     for name, value in values.items():
         x = _real(value)
         if not (x > least if above else x >= least) or (math.isinf(x) and not infinite):
             kind = "a number" if infinite else "a finite number"
             bound = "" if math.isinf(least) else f" larger than {least:g}" if above else f", {least:g} or more"
-            raise ValueError(f"{_owner(layer)}: {name} is {kind}{bound}; got {value!r}")
+            raise ValueError(f"{_owner(layer)}: {name}={value!r} must be {kind}{bound}")
 
 
 def share(layer: Any, below: bool = False, **shares: Any) -> None:
@@ -68,10 +68,3 @@ def share(layer: Any, below: bool = False, **shares: Any) -> None:
         if not (0 <= x < 1 if below else 0 <= x <= 1):
             bound = "a share of at least 0 and below 1" if below else "a share between 0 and 1"
             raise ValueError(f"{_owner(layer)}: {name} is {bound}; got {value!r}")
-
-
-def flag(layer: Any, **flags: Any) -> None:
-    """Refuse what is neither true nor false: a text, a number other than 0 and 1."""
-    for name, value in flags.items():
-        if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{_owner(layer)}: {name} is True or False; got {value!r}")

@@ -66,11 +66,11 @@ class _Transposed(Layer):
             raise ValueError(f"{name}: output_size is from {least} to {most} for {x.shape}; got {tuple(output_size)}")
         return missing
 
-    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """Return the result; `output_size` picks one of the lengths that the stride leaves open."""
-        more = self.output_padding if output_size is None else self._missing(x, output_size)
+        more = self.output_padding if output_size is None else self._missing(input, output_size)
         settings: Any = (self.stride, self.padding, more, self.groups, self.dilation)
-        return self.function(x, self.weight, self.bias, *settings)
+        return self.function(input, self.weight, self.bias, *settings)
 
     def extra_repr(self) -> str:
         """Return in -> out and the settings that are not the defaults."""

@@ -28,9 +28,9 @@ class Unfold(Layer):
     def __init__(self, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1) -> None:
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the columns."""
-        return F.unfold(x, self.kernel_size, self.dilation, self.padding, self.stride)
+        return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
     def extra_repr(self) -> str:
         """Return the settings."""
@@ -57,9 +57,9 @@ class Fold(Unfold):
         super().__init__(kernel_size, dilation, padding, stride)
         self.output_size = output_size
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the images."""
-        return F.fold(x, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
+        return F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
 
     def extra_repr(self) -> str:
         """Return the settings."""
@@ -89,10 +89,10 @@ class Upsample(Layer):
         self.size, self.scale_factor, self.mode = size, factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the resampled input."""
         settings = (self.size, self.scale_factor, self.mode, self.align_corners, self.recompute_scale_factor)
-        return F.interpolate(x, *settings)
+        return F.interpolate(input, *settings)
 
     def extra_repr(self) -> str:
         """Return size or scale, and the mode."""
@@ -134,9 +134,9 @@ class PixelShuffle(Layer):
     def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = upscale_factor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the larger image."""
-        return F.pixel_shuffle(x, self.upscale_factor)
+        return F.pixel_shuffle(input, self.upscale_factor)
 
     def extra_repr(self) -> str:
         """Return the factor."""
@@ -155,9 +155,9 @@ class PixelUnshuffle(Layer):
     def __init__(self, downscale_factor: int) -> None:
         self.downscale_factor = downscale_factor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the smaller image."""
-        return F.pixel_unshuffle(x, self.downscale_factor)
+        return F.pixel_unshuffle(input, self.downscale_factor)
 
     def extra_repr(self) -> str:
         """Return the factor."""
@@ -176,9 +176,9 @@ class ChannelShuffle(Layer):
     def __init__(self, groups: int) -> None:
         self.groups = groups
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """Return the channels in another order."""
-        return F.channel_shuffle(x, self.groups)
+        return F.channel_shuffle(input, self.groups)
 
     def extra_repr(self) -> str:
         """Return the number of groups."""

@@ -9,16 +9,9 @@ from typing import Any
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
 
-__all__ = ["Adam", "AdamW", "check_betas"]
+__all__ = ["Adam", "AdamW"]
 
 Array = Any
-
-
-def check_betas(optimizer: Optimizer, betas: tuple[float, float]) -> tuple[float, float]:
-    """Return both betas, or raise ValueError if one is no share below 1."""
-    if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
-        raise ValueError(f"{type(optimizer).__name__}: betas lie in [0, 1); got {betas}")
-    return (betas[0], betas[1])
 
 
 class Adam(Optimizer):
@@ -41,6 +34,8 @@ class Adam(Optimizer):
     Tensor float32 (1,) requires_grad: [0.9]
     """
 
+    fixed = {"maximize": False, "decoupled_weight_decay": False}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -50,7 +45,7 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
     ) -> None:
-        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"amsgrad": amsgrad})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -99,6 +94,8 @@ class AdamW(Adam):
     >>> AdamW(Linear(3, 4).parameters(), lr=1e-4)
     AdamW(2 parameters, lr=0.0001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False)
     """
+
+    fixed = {"maximize": False, "decoupled_weight_decay": True}
 
     def __init__(
         self,

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.optim.adam import check_betas
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["LAMB", "LARS"]
@@ -96,9 +95,7 @@ class LAMB(Optimizer):
         eps: float = 1e-6,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(
-            params, {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
-        )
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the means of the gradient and of its square."""

@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace, to_numpy
+from minitensor.backend import move, namespace, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.graph import enable_grad
+from minitensor.nn.sizes import whole
+from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["LBFGS"]
 
 Array = Any
-FRESH = {"iterations": 0, "scale": 1.0}
-MEMORY = ("d", "t", "s", "y", "gradient", "iterations", "scale")
+FRESH = {"iterations": 0, "evaluations": 0, "scale": 1.0, "loss": 0.0}
+ARRAYS = {"d": "d", "gradient": "prev_flat_grad"}  # under PyTorch's names
+LISTS = {"s": "old_stps", "y": "old_dirs"}
+NUMBERS = {"t": "t", "iterations": "n_iter", "evaluations": "func_evals", "scale": "H_diag", "loss": "prev_loss"}
+DERIVED = ("ro", "al")  # what PyTorch keeps beside them
 
 
 class LBFGS(Optimizer):
@@ -53,10 +58,11 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        if line_search_fn not in (None, "strong_wolfe"):
-            raise ValueError(f"LBFGS: line_search_fn is None or 'strong_wolfe'; got {line_search_fn!r}")
-        settings = {"lr": lr, "max_iter": max_iter, "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval}
+        settings = {"lr": lr, "max_iter": max_iter, "max_eval": max_eval}
         settings |= {"tolerance_grad": tolerance_grad, "tolerance_change": tolerance_change}
+        if max_eval is None:
+            whole(self, 1, max_iter=max_iter)
+            settings["max_eval"] = max(1, max_iter * 5 // 4)
         super().__init__(params, settings | {"history_size": history_size, "line_search_fn": line_search_fn})
         if len(self.param_groups) != 1:
             raise ValueError(f"LBFGS takes one group of parameters; got {len(self.param_groups)}")
@@ -89,10 +95,12 @@ class LBFGS(Optimizer):
         def evaluate() -> tuple[float, Array]:
             with enable_grad():
                 loss = closure()
+            memory["evaluations"] += 1
             return float(loss), self._gradient()
 
         with enable_grad():
             first = closure()
+        memory["evaluations"] += 1
         loss, g = float(first), self._gradient()
         evaluations = 1
         if float(abs(g).max()) <= group["tolerance_grad"]:
@@ -100,11 +108,12 @@ class LBFGS(Optimizer):
         for iteration in range(1, group["max_iter"] + 1):
             memory["iterations"] += 1
             d = self._direction(g)
-            before, memory["gradient"], memory["d"] = loss, g, d
+            before, memory["gradient"], memory["d"], memory["loss"] = loss, g, d, loss
             slope = float(g @ d)
             t = float(group["lr"])
             if memory["iterations"] == 1:
                 t *= min(1.0, 1.0 / float(abs(g).sum()))
+            memory["t"] = t
             if slope > -group["tolerance_change"]:
                 break
             if group["line_search_fn"]:
@@ -201,27 +210,50 @@ class LBFGS(Optimizer):
         return low[1], low[3], low[0], spent
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the memory with the settings."""
-        state = super().state_dict()
-        return {**state, "state": {0: {k: _copied(v) for k, v in self._memory.items()}}}
+        """Return the memory with the settings, as PyTorch lays them out."""
+        state, memory = super().state_dict(), self._memory
+        if not memory["iterations"]:
+            return state
+        kept: dict[str, Any] = {name: memory[key] for key, name in NUMBERS.items()}
+        kept |= {name: np.array(to_numpy(memory[key])) for key, name in ARRAYS.items()}
+        kept |= {name: [np.array(to_numpy(v)) for v in memory[key]] for key, name in LISTS.items()}
+        kept["ro"] = [1 / float(y @ s) for y, s in zip(memory["y"], memory["s"], strict=True)]
+        return {**state, "state": {0: kept}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned."""
-        memory = dict(next(iter(state["state"].values()), {}))
-        if unknown := set(memory) - set(MEMORY):
-            raise StateDictError(f"LBFGS knows no state {sorted(unknown)[0]!r}: it has {', '.join(MEMORY)}")
-        super().load_state_dict({**state, "state": {}})
-        xp = namespace(self.param_groups[0]["params"][0].data)
-        self._memory = dict(FRESH, s=[], y=[]) | {
-            k: [xp.asarray(x) for x in v] if k in ("s", "y") else xp.asarray(v) if k in ("d", "gradient") else v
-            for k, v in memory.items()
-        }
+        """Take over what `state_dict` returned, here or in PyTorch, or raise StateDictError and change nothing."""
+        settings = saved.groups(self, state)
+        memory = self._loaded(state["state"])
+        self.param_groups[0].update(settings[0])
+        self._gather({})
+        self._memory = memory
 
+    def _loaded(self, state: Any) -> dict[str, Any]:
+        entry = next(iter(state.values()), {}) if isinstance(state, Mapping) else state
+        if not isinstance(entry, Mapping):
+            raise StateDictError(f"the state of LBFGS is a dict of one dict; got a {type(entry).__name__}")
+        names = {**NUMBERS, **ARRAYS, **LISTS}.values()
+        if unknown := sorted(set(entry) - {*names, *DERIVED}):
+            raise StateDictError(f"LBFGS knows no state {unknown[0]!r}: it has {', '.join(names)}")
+        if not entry:
+            return dict(FRESH, s=[], y=[])
+        if missing := [name for name in names if name not in entry]:
+            raise StateDictError(f"the state of LBFGS lacks {missing[0]}")
+        params = self.param_groups[0]["params"]
+        p, size = params[0], sum(q.size for q in params)
 
-def _copied(v: Any) -> Any:
-    if isinstance(v, list):
-        return [_copied(x) for x in v]
-    return np.array(to_numpy(v)) if hasattr(v, "shape") else v
+        def vector(name: str, value: Any) -> Array:
+            return move(saved.array(name, value, p, (size,)), p.device)
+
+        try:
+            memory: dict[str, Any] = {key: float(entry[name]) for key, name in NUMBERS.items()}
+            counts = {key: int(memory[key]) for key in ("iterations", "evaluations")}
+            lists = {key: [vector(name, v) for v in entry[name]] for key, name in LISTS.items()}
+        except (TypeError, ValueError, OverflowError) as error:
+            raise StateDictError(f"the state of LBFGS is not right: {error}") from None
+        if len(lists["s"]) != len(lists["y"]):
+            raise StateDictError(f"the state of LBFGS has {len(lists['s'])} old_stps, {len(lists['y'])} old_dirs")
+        return memory | counts | lists | {key: vector(name, entry[name]) for key, name in ARRAYS.items()}
 
 
 def _cubic(a: tuple[float, float, float, Array], b: tuple[float, float, float, Array]) -> float:

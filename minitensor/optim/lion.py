@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.optim.adam import check_betas
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["Lion"]
@@ -39,7 +38,7 @@ class Lion(Optimizer):
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": check_betas(self, betas), "weight_decay": weight_decay})
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the momentum."""

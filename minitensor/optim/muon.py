@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minitensor.backend import namespace
@@ -51,6 +51,7 @@ class Muon(Optimizer):
     """
 
     layerwise = True
+    fixed = {"maximize": False, "adjust_lr_fn": "original"}
 
     def __init__(
         self,
@@ -64,11 +65,11 @@ class Muon(Optimizer):
         ns_steps: int = 5,
     ) -> None:
         settings = {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov}
-        more = {"ns_coefficients": tuple(ns_coefficients), "eps": eps, "ns_steps": ns_steps}
+        more = {"ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps}
         super().__init__(params, settings | more)
 
-    def _checked(self, group: dict[str, Any]) -> dict[str, Any]:
-        group = super()._checked(group)
+    def _completed(self, group: dict[str, Any]) -> dict[str, Any]:
+        group = super()._completed(group)
         for p in group["params"]:
             if p.ndim != 2:
                 raise ValueError(f"Muon takes matrices; got a parameter of shape {p.shape}: give it to AdamW")
@@ -77,6 +78,10 @@ class Muon(Optimizer):
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the momentum's buffer."""
         return ("momentum_buffer",)
+
+    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+        """Return the clock of an entry, which PyTorch does not keep, as no step depends on it."""
+        return super().loaded_clock({"step": 1, **entry})
 
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]

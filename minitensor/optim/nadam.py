@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.optim.adam import check_betas
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["NAdam", "RAdam"]
@@ -50,12 +48,14 @@ class NAdam(_Corrected):
         m ← m + (1 - β₁)(g - m),   v ← v + (1 - β₂)(g² - v),   d = √(v / (1 - β₂ᵗ)) + eps
         p ← p - lr (1 - μₜ) / (1 - Πμ) · g / d - lr μₜ₊₁ / (1 - Πμ μₜ₊₁) · m / d        with Πμ = μ₁ ⋯ μₜ
 
-    Differs from PyTorch: no maximize, foreach, capturable and differentiable.
+    Differs from PyTorch: no maximize, foreach, capturable and differentiable; Πμ is a float64.
 
     >>> from minitensor.nn import Linear
     >>> NAdam(Linear(3, 4).parameters(), lr=1e-4).param_groups[0]["momentum_decay"]
     0.004
     """
+
+    start = (0, 1.0)
 
     def __init__(
         self,
@@ -67,18 +67,34 @@ class NAdam(_Corrected):
         momentum_decay: float = 4e-3,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, settings | more)
 
+    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+        """Return (steps, Πμ): a product over the settings that each step had."""
+        t, product = clock
+        return t + 1, product * _mu(group, t + 1)
+
+    def saved_clock(self, clock: Any) -> dict[str, Any]:
+        """Return a clock as the state dict has it."""
+        return {"step": clock[0], "mu_product": clock[1]}
+
+    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+        """Return the clock of an entry of a state dict."""
+        product = float(entry["mu_product"])
+        if not 0 <= product <= 1:
+            raise ValueError(f"mu_product={product!r} is no product of momenta")
+        return super().loaded_clock(entry), product
+
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: Any, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
-        xp, (m, v), (beta1, beta2) = namespace(p), moments, group["betas"]
+        xp, (m, v), (step, product) = namespace(p), moments, step
         g = self.means(p, g, moments, group, scratch)
-        lr, decay = float(group["lr"]), float(group["momentum_decay"])
-        product, mu, following = _momentum_products(beta1, decay, step)
+        lr, beta2 = float(group["lr"]), group["betas"][1]
+        mu, following = _mu(group, step), _mu(group, step + 1)
         d = xp.sqrt(v)
         d *= 1 / math.sqrt(1 - beta2**step)
         d += float(group["eps"])
@@ -91,14 +107,8 @@ class NAdam(_Corrected):
         p -= s
 
 
-@lru_cache(maxsize=64)
-def _momentum_products(beta1: float, decay: float, step: int) -> tuple[float, float, float]:
-    """Return μ₁ ⋯ μₜ, μₜ and μₜ₊₁: functions of the step alone, so nothing is saved for them."""
-
-    def mu(t: int) -> float:
-        return float(beta1 * (1 - 0.5 * 0.96 ** (t * decay)))
-
-    return math.prod(mu(t) for t in range(1, step + 1)), mu(step), mu(step + 1)
+def _mu(group: dict[str, Any], t: int) -> float:
+    return float(group["betas"][0] * (1 - 0.5 * 0.96 ** (t * float(group["momentum_decay"]))))
 
 
 class RAdam(_Corrected):
@@ -124,7 +134,7 @@ class RAdam(_Corrected):
         weight_decay: float = 0.0,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        settings = {"lr": lr, "betas": check_betas(self, betas), "eps": eps, "weight_decay": weight_decay}
+        settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"decoupled_weight_decay": decoupled_weight_decay})
 
     def update(

@@ -6,48 +6,25 @@ A subclass says how many arrays of memory a parameter has (`moments`) and how on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import is_
+from typing import Any, ClassVar
 
 import numpy as np
 
-from minitensor.backend import is_half, move, namespace, to_numpy
-from minitensor.errors import StateDictError
+from minitensor.backend import namespace, to_numpy
 from minitensor.graph import enable_grad
 from minitensor.nn.parameter import forget
-from minitensor.optim.flat import Flat, block_length, blocks, join
+from minitensor.optim import saved
+from minitensor.optim.flat import block_length, blocks, join
+from minitensor.optim.section import Memory, Section
+from minitensor.optim.settings import check
 from minitensor.tensor import Tensor
 from minitensor.threads import shared
 
 __all__ = ["Optimizer"]
 
 Array = Any
-
-
-class _Section:
-    """Parameters of one group, dtype and device: their flat buffers, moments and numbers of steps."""
-
-    def __init__(self, parameters: Sequence[Tensor], group: dict[str, Any], state: Mapping[int, Any]) -> None:
-        self.parameters, self.group = parameters, group
-        self.flat = Flat(parameters)
-        data = self.flat.data
-        self.half = is_half(data.dtype)
-        self.dtype = np.dtype(np.float32) if self.half else data.dtype  # of the computation, and of the moments
-        self.steps = [state.get(id(p), (0, {}))[0] for p in parameters]
-        self.moments: dict[str, Array] = {}
-        self.views: dict[str, list[Array]] = {}
-        self.state = state  # of the parameters, where they came from: read once, for moments that are asked for later
-
-    def moment(self, name: str) -> Array:
-        """Return a flat array of one moment, made of zeros or of the state when it is first asked for."""
-        if name not in self.moments:
-            data = self.flat.data
-            flat = self.moments[name] = namespace(data).zeros(data.shape, self.dtype)
-            self.views[name] = self.flat.cut(flat, [p.shape for p in self.parameters])
-            for p, view in zip(self.parameters, self.views[name], strict=True):
-                if (value := self.state.get(id(p), (0, {}))[1].get(name)) is not None:
-                    view[...] = move(value.astype(self.dtype), p.device)
-        return self.moments[name]
 
 
 class Optimizer:
@@ -64,11 +41,16 @@ class Optimizer:
     - `load_state_dict` of a layer writes into the views. `Layer.to`, or another array assigned to `.data`, is noticed
       at the next step: the parameters are gathered anew, and their moments move along.
     - A parameter passed twice in one group counts once; in two groups it raises.
+    - `param_groups` may be edited: the parameters that stand there at a step are trained. One that was taken out keeps
+      its moments for when it comes back.
     - A second optimizer over the same parameters takes them over when it is made or steps; the first one takes them
       back at its own next step. Both stay right; each change of hands costs a copy.
 
-    Raises TypeError for what is no Tensor, ValueError for no parameters, for a setting that is not known, or for one
-    out of range. Differs from PyTorch: parameters share memory; no hooks on the optimizer.
+    An iterator as a group's "params" is replaced by its list in the dict that was given, so that another optimizer can
+    be made of it.
+    Raises TypeError for what is no Tensor, ValueError for no parameters (an iterator that is used up), for a setting
+    that is not known, or for one out of range. Differs from PyTorch: parameters share memory; no hooks on the
+    optimizer.
 
     >>> from minitensor import Tensor
     >>> from minitensor.optim import SGD
@@ -78,19 +60,23 @@ class Optimizer:
     """
 
     layerwise = False  # does `update` need one parameter at a time, in its own shape?
+    start: ClassVar[Any] = 0  # the clock of a parameter that no step has reached: see `tick`
+    fixed: ClassVar[Mapping[str, Any]] = {"maximize": False}  # settings of PyTorch's that have one value here
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        if not isinstance(params, Iterable) or isinstance(params, (Tensor, str)):
+        if not isinstance(params, Iterable) or isinstance(params, (Tensor, str, set, frozenset)):
             raise TypeError(
                 f"{type(self).__name__} takes a list of parameters, or of groups; got a {type(params).__name__}"
                 + (": pass layer.parameters()" if hasattr(params, "parameters") else "")
             )
+        check(type(self).__name__, defaults)
         groups = list(params)
         if not groups:
             raise ValueError(f"{type(self).__name__} was given no parameters: the list, or the iterator, is empty")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self._sections: list[_Section] = []
+        self._sections: list[Section] = []
+        self._apart: dict[int, Memory] = {}  # of parameters that were taken out of the groups
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.param_groups.append(self._checked(group))
         self._gather()
@@ -99,7 +85,8 @@ class Optimizer:
         return {"defaults": self.defaults, "param_groups": self.param_groups, "state": self.state_dict()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.defaults, self.param_groups, self._sections = state["defaults"], state["param_groups"], []
+        self.defaults, self.param_groups = state["defaults"], state["param_groups"]
+        self._sections, self._apart = [], {}
         self._gather()
         self.load_state_dict(state["state"])
 
@@ -110,19 +97,25 @@ class Optimizer:
         )
         return f"{type(self).__name__}({'; '.join(groups)})"
 
-    def _checked(self, group: dict[str, Any]) -> dict[str, Any]:
-        """Return a group with defaults filled in, each parameter once."""
-        if "params" not in group:
-            raise ValueError(
-                f"a group is a dict with 'params' and settings; this one has {', '.join(group) or 'nothing'}"
-            )
-        for name in ("lr", "eps", "weight_decay", "momentum"):
-            value = group.get(name, self.defaults.get(name, 0))
-            if isinstance(value, (str, bool)) or not float(value) >= 0:
-                raise ValueError(f"{type(self).__name__}: {name}={value!r} must be a number, 0 or more")
-        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+    def _checked(self, group: Any) -> dict[str, Any]:
+        """Return a new group with defaults filled in, each parameter once."""
+        if not isinstance(group, dict) or "params" not in group:
+            what = (", ".join(group) or "nothing") if isinstance(group, dict) else f"a {type(group).__name__}"
+            raise ValueError(f"a group is a dict with 'params' and settings; this one has {what}")
         if unknown := [k for k in group if k != "params" and k not in self.defaults]:
             raise ValueError(f"{type(self).__name__} has no setting {unknown[0]!r}: it has {', '.join(self.defaults)}")
+        return self._completed(group)
+
+    def _completed(self, group: dict[str, Any]) -> dict[str, Any]:
+        """Return a group with a list of parameters that can be trained, and settings that make sense."""
+        if isinstance(group["params"], Iterator):
+            group["params"] = list(group["params"])  # in the caller's dict: it can be used again
+            if not group["params"]:
+                raise ValueError("the iterator of a group's params is empty: it gives them once. Pass a list")
+        params = [group["params"]] if isinstance(group["params"], Tensor) else group["params"]
+        if isinstance(params, (set, frozenset)) or not isinstance(params, Iterable):
+            raise TypeError(f"params of an optimizer are a list, in order; got a {type(params).__name__}")
+        params = list(params)
         taken = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor):
@@ -131,14 +124,37 @@ class Optimizer:
                 raise ValueError(f"an optimizer takes float leaves; got {p!r}"[:120])
             if id(p) in taken:
                 raise ValueError(f"a parameter of shape {p.shape} is in two groups: it would be changed twice a step")
-        return {**self.defaults, **group, "params": list({id(p): p for p in params}.values())}
+        whole = {**self.defaults, **group, "params": list({id(p): p for p in params}.values())}
+        check(type(self).__name__, whole)
+        return whole
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add a group: {"params": [...], setting: value, ...}."""
         self.param_groups.append(self._checked(group))
         self._gather()
 
-    def _gather(self, state: Mapping[int, Any] | None = None) -> None:
+    def _edited(self) -> bool:
+        """Whether somebody has changed which parameters the groups have since they were gathered."""
+        return len(self.param_groups) != len(self._known) or any(
+            group is not known
+            or type(group["params"]) is not list
+            or len(group["params"]) != len(params)
+            or not all(map(is_, group["params"], params))
+            for group, (known, params) in zip(self.param_groups, self._known, strict=True)
+        )
+
+    def _accept(self) -> None:
+        """Take edited groups over, or raise and leave them."""
+        groups, self.param_groups = self.param_groups, []
+        try:
+            for group in groups:
+                group.update(self._completed(group))
+                self.param_groups.append(group)
+        finally:
+            self.param_groups = groups
+        self._gather()
+
+    def _gather(self, state: Mapping[int, Memory] | None = None) -> None:
         """Move all parameters into flat buffers, and the state of each to its new place."""
         state = self._state() if state is None else state
         sections = []
@@ -146,20 +162,22 @@ class Optimizer:
             alike: dict[tuple[Any, str], list[Tensor]] = {}
             for p in group["params"]:
                 alike.setdefault((p.dtype, p.device), []).append(p)
-            sections += [_Section(params, group, state) for params in alike.values()]
+            sections += [Section(params, group, state, self.start) for params in alike.values()]
         for section in sections:
             for name in self.moments(section.group):
                 section.moment(name)
-            section.state = {}
         self._sections = sections
+        self._known = [(group, list(group["params"])) for group in self.param_groups]
+        present = {id(p) for _, params in self._known for p in params}
+        self._apart = {i: memory for i, memory in state.items() if i not in present}
 
-    def _state(self) -> dict[int, tuple[int, dict[str, Array]]]:
-        """Return by id of the parameter: its number of steps, and its moments."""
-        return {
-            id(p): (s.steps[i], {name: views[i] for name, views in s.views.items()})
+    def _state(self) -> dict[int, Memory]:
+        """Return what is remembered of each parameter, by its id."""
+        return self._apart | {
+            id(p): Memory(p, s.clocks[i], {name: views[i] for name, views in s.views.items()})
             for s in self._sections
             for i, p in enumerate(s.parameters)
-            if s.steps[i]
+            if s.clocks[i] != self.start
         }
 
     # -- the step ----------------------------------------------------------------------------------------------------
@@ -169,15 +187,31 @@ class Optimizer:
         raise NotImplementedError
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: Any, scratch: Sequence[Array]
     ) -> None:
         """Change entries `p` along the gradient `g`, and their moments, in place; `g` stays as it is.
 
-        Both are 1-D stretches over many parameters, or one parameter in its shape if `layerwise`. step: counts from 1.
+        Both are 1-D stretches over many parameters, or one parameter in its shape if `layerwise`. step: their clock,
+        which counts from 1 unless `tick` says otherwise.
         Several threads may each be at a stretch of their own.
         scratch: two arrays of p's shape (none if `layerwise`).
         """
         raise NotImplementedError
+
+    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+        """Return a parameter's clock after one step more: the number of its steps."""
+        return clock + 1
+
+    def saved_clock(self, clock: Any) -> dict[str, Any]:
+        """Return a clock as the state dict has it."""
+        return {"step": clock}
+
+    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+        """Return the clock of an entry of a state dict, or raise ValueError or KeyError."""
+        step = float(entry["step"])
+        if not 0 <= step < 2**63 or step != int(step):
+            raise ValueError(f"step={entry['step']!r} is no number of steps")
+        return int(step)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; `closure`, if there is one, first computes the loss, returned."""
@@ -185,13 +219,15 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if not all(s.flat.holds(s.parameters) for s in self._sections):
+        if self._edited():
+            self._accept()
+        elif not all(s.flat.holds(s.parameters) for s in self._sections):
             self._gather()
         for section in self._sections:
             self._step(section)
         return loss
 
-    def _step(self, s: _Section) -> None:
+    def _step(self, s: Section) -> None:
         flat = s.flat
         flat.collect(s.parameters)
         reached = [i for i, p in enumerate(s.parameters) if p.grad is not None]
@@ -199,25 +235,25 @@ class Optimizer:
             return
         moments = [s.moment(name) for name in self.moments(s.group)]
         for i in reached:
-            s.steps[i] += 1
+            s.clocks[i] = self.tick(s.clocks[i], s.group)
             s.parameters[i].changed()
         if self.layerwise:
             for i in reached:
                 p, g = flat.views[i], flat.slots[i]
                 if s.half:
                     p, g = p.astype(np.float32), g.astype(np.float32)
-                self.update(p, g, [s.views[name][i] for name in self.moments(s.group)], s.group, s.steps[i], ())
+                self.update(p, g, [s.views[name][i] for name in self.moments(s.group)], s.group, s.clocks[i], ())
                 if s.half:
                     flat.views[i][...] = p.astype(flat.data.dtype)
             return
-        # neighbours with one number of steps are one stretch: all of them, where backward always reaches all
-        steps = {flat.bounds[i][0]: s.steps[i] for i in reached}
-        counts = [s.steps[i] for i in reached]
-        runs = join([flat.bounds[i] for i in reached], lambda k: counts[k] == counts[k - 1])
+        # neighbours with one clock are one stretch: all of them, where backward always reaches all
+        steps = {flat.bounds[i][0]: s.clocks[i] for i in reached}
+        clocks = [s.clocks[i] for i in reached]
+        runs = join([flat.bounds[i] for i in reached], lambda k: clocks[k] == clocks[k - 1])
         pieces = [(b, steps[start]) for start, stop in runs for b in blocks(start, stop, flat.data)]
         xp, length = namespace(flat.data), block_length(flat.data)
 
-        def work(pieces: Sequence[tuple[slice, int]]) -> None:
+        def work(pieces: Sequence[tuple[slice, Any]]) -> None:
             scratch = [xp.empty(length, s.dtype) for _ in range(2)]
             for b, step in pieces:
                 p, g = flat.data[b], flat.grad[b]
@@ -232,6 +268,8 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: `.grad` is None until the next backward, or, with False, the same Tensor of zeros."""
+        if self._edited():
+            self._accept()
         forget((p for group in self.param_groups for p in group["params"]), set_to_none)
 
     # -- saving and loading ------------------------------------------------------------------------------------------
@@ -247,41 +285,21 @@ class Optimizer:
         for group in self.param_groups:
             for i, p in enumerate(group["params"], number):
                 if id(p) in state:
-                    step, moments = state[id(p)]
-                    arrays[i] = {"step": step} | {k: np.array(to_numpy(v)) for k, v in moments.items()}
+                    _, clock, moments = state[id(p)]
+                    arrays[i] = self.saved_clock(clock) | {k: np.array(to_numpy(v)) for k, v in moments.items()}
             indices = list(range(number, number + len(group["params"])))
             groups.append({k: v for k, v in group.items() if k != "params"} | {"params": indices})
             number += len(indices)
         return {"state": arrays, "param_groups": groups}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` returned, also after a way through JSON (text keys, lists for tuples)."""
-        if missing := {"state", "param_groups"} - set(state):
-            raise StateDictError(
-                f"an optimizer's state has state and param_groups; {' and '.join(sorted(missing))} missing"
-            )
-        groups = state["param_groups"]
-        here, there = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
-        if here != there:
-            raise StateDictError(f"the state has groups of {there} parameters; this {type(self).__name__} of {here}")
-        params = [p for g in self.param_groups for p in g["params"]]
-        loaded: dict[int, tuple[int, dict[str, Array]]] = {}
-        for key, entry in state["state"].items():
-            if not 0 <= int(key) < len(params):
-                raise StateDictError(f"the state has a parameter {key}; there are {len(params)}, counted from 0")
-            p = params[int(key)]
-            known = {name for group in self.param_groups for name in self.moments({**group, **groups[0]})}
-            if foreign := set(entry) - known - {"step"}:
-                raise StateDictError(
-                    f"{type(self).__name__} keeps no {sorted(foreign)[0]!r}: a state of another optimizer?"
-                )
-            arrays = {k: np.asarray(v) for k, v in entry.items() if k != "step"}
-            for name, array in arrays.items():
-                if array.shape != p.shape:
-                    raise StateDictError(f"{name} of parameter {key} is {array.shape}; the parameter is {p.shape}")
-            loaded[id(p)] = int(entry["step"]), arrays
-        for mine, theirs in zip(self.param_groups, groups, strict=True):
-            for k, v in theirs.items():
-                if k != "params" and k in mine:
-                    mine[k] = tuple(v) if isinstance(v, list) else v
+        """Take over what `state_dict` returned, also after a way through JSON (text keys, lists for tuples).
+
+        The state of PyTorch's optimizer of the same name will do too. Raises StateDictError, and changes nothing, if
+        something of it does not fit.
+        """
+        settings = saved.groups(self, state)
+        loaded = saved.memories(self, state, settings)
+        for mine, theirs in zip(self.param_groups, settings, strict=True):
+            mine.update(theirs)
         self._gather(loaded)

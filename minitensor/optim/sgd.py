@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minitensor.backend import namespace
@@ -41,14 +41,20 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("SGD: nesterov needs a momentum, and no dampening")
         settings = {"lr": lr, "momentum": momentum, "dampening": dampening}
         super().__init__(params, settings | {"weight_decay": weight_decay, "nesterov": nesterov})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the momentum's buffer, if there is momentum."""
         return ("momentum_buffer",) if group["momentum"] else ()
+
+    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+        """Return the number of steps with momentum: without it nothing is remembered, as in PyTorch."""
+        return clock + 1 if group["momentum"] else clock
+
+    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+        """Return the clock of an entry: a buffer has begun, whether or not it says how long ago (PyTorch does not)."""
+        return super().loaded_clock({"step": 1, **entry}) if "momentum_buffer" in entry else self.start
 
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]

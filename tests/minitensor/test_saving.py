@@ -141,3 +141,32 @@ def test_layer_and_optimizer_through_a_file(tmp_path):
 def test_complex_numbers_are_told_what_to_do(tmp_path):
     with pytest.raises(TypeError, match="'z' is a ndarray of dtype complex128: save its .real and .imag"):
         mt.save(tmp_path / "z.safetensors", {"z": np.ones(2, complex)})
+
+
+@pytest.mark.parametrize(
+    ("tensors", "error", "text"),
+    [
+        ({"__metadata__": np.ones(1)}, ValueError, "keeps its texts"),
+        ({"a": np.ones(1), "__metadata__": np.ones(1)}, ValueError, "keeps its texts"),
+        ({"\udc80": np.ones(1)}, ValueError, "UTF-8"),
+        ({1: np.ones(1)}, TypeError, "names are text; got 1 of type int"),
+        ({None: np.ones(1)}, TypeError, "names are text"),
+        ({("a", 0): np.ones(1)}, TypeError, "names are text"),
+        ({b"a": np.ones(1)}, TypeError, "names are text"),
+        ([("a", np.ones(1))], TypeError, "takes a dict"),
+        ({"a": [[1], [2, 3]]}, TypeError, "'a' is no array"),
+        ({"a": np.ones(1, np.longdouble)}, TypeError, "use .astype"),
+        ({"a": None}, TypeError, "'a' is a NoneType"),
+    ],
+)
+def test_what_the_format_cannot_hold_is_refused_before_anything_is_written(tmp_path, tensors, error, text):
+    with pytest.raises(error, match=text):
+        mt.save(tmp_path / "x.safetensors", tensors)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "é😀", " __metadata__", "__metadata__.x", 'x\n"\\', "a" * 5000])
+def test_odd_names_come_back(tmp_path, name):
+    mt.save(tmp_path / "x", {name: np.arange(3), "b": np.ones(2)}, {"m": 1})
+    arrays, metadata = mt.load(tmp_path / "x")
+    assert set(arrays) == {name, "b"} and arrays[name].tolist() == [0, 1, 2] and metadata == {"m": 1}

@@ -299,3 +299,79 @@ def test_nonsense_is_refused_in_one_sentence(name):
     make, error, text = NONSENSE[name]
     with pytest.raises(error, match=text):
         make()
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        np.full(2, "x"),
+        np.array([None, 1]),
+        np.full(2, 1j),
+        "text",
+        None,
+        [[1.0], [1.0, 2.0]],
+        {"a": 1},
+        np.zeros(2, "datetime64[s]"),
+        np.zeros(3),
+    ],
+    ids=str,
+)
+def test_a_failed_load_leaves_everything_as_it_was(last):
+    """The fault is in the last value; what comes before would fit."""
+    layer = Sequential(Linear(3, 2), nn.BatchNorm1d(2), Linear(2, 2))
+    before = layer.state_dict()
+    versions = [p.version for p in layer.parameters()]
+    state = {k: v + 1 for k, v in before.items()} | {"2.bias": last}
+    with pytest.raises(StateDictError, match=r"2\.bias is"):
+        layer.load_state_dict(state)
+    assert all(np.array_equal(v, before[k]) for k, v in layer.state_dict().items())
+    assert versions == [p.version for p in layer.parameters()]
+
+
+def test_load_into_arrays_that_cannot_be_written_to():
+    layer = Linear(3, 2)
+    layer.weight.data = np.broadcast_to(np.float32(0), (2, 3))
+    layer.load_state_dict({"weight": np.arange(6).reshape(2, 3), "bias": np.ones(2)})
+    assert layer.weight.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+class Child(nn.Layer):
+    def __init__(self, parent=None):
+        self.linear = Linear(2, 2)
+        self.parent = parent
+
+
+class Parent(nn.Layer):
+    def __init__(self, knows):
+        self.child = Child(self) if knows else Child()
+
+
+def test_a_layer_that_refers_to_its_parent_is_refused_where_the_circle_closes():
+    with pytest.raises(TypeError, match=r"Parent\.child was given a Child that holds this layer.*weakref\.ref"):
+        Parent(True)
+    model = Parent(False)
+    with pytest.raises(TypeError, match=r"Child\.parent was given a Parent that holds this layer"):
+        model.child.parent = model
+    with pytest.raises(TypeError, match="that holds this layer"):
+        model.child.linear.deeper = Sequential(Linear(2, 2), nn.LayerList([model]))
+    with pytest.raises(TypeError, match="that holds this layer"):
+        model.itself = model
+    layers = nn.LayerList([Linear(2, 2)])
+    with pytest.raises(TypeError, match="that holds this layer"):
+        layers.append(layers)
+    model.child.parent = weakref.ref(model)
+    assert len(list(model.parameters())) == 2 and set(model.state_dict()) == {
+        "child.linear.weight",
+        "child.linear.bias",
+    }
+    assert model.train().to(dtype="float64") is model and "linear" in repr(model) and model.child.parent() is model
+
+
+def test_a_layer_in_several_places_is_no_circle():
+    shared = Linear(2, 2)
+    model = Sequential(shared, Sequential(shared, shared))
+    assert len(list(model.parameters())) == 2 and len(model.state_dict()) == 6
+    deep = shared
+    for _ in range(12):
+        deep = Sequential(deep, deep)
+    assert len(list(deep.parameters())) == 2

@@ -288,3 +288,129 @@ def test_what_a_kept_gradient_is_afterwards(made):
 
     theirs = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
     assert kept_by(mt.optim, mt.nn.Parameter(np.ones(3))) == kept_by(torch.optim, theirs)
+
+
+LOADED = {
+    **{case: OPTIMIZERS[case] for case in OPTIMIZERS},
+    "muon": ("Muon", {"lr": 0.05}),
+    "muon, plain": ("Muon", {"lr": 0.05, "nesterov": False, "momentum": 0.5, "weight_decay": 0.0}),
+    "sgd, no momentum": ("SGD", {"lr": 0.1}),
+}
+
+
+@pytest.mark.parametrize("way", ["to us", "to PyTorch"])
+@pytest.mark.parametrize("which", ["all", "a hole"])
+@pytest.mark.parametrize("case", LOADED)
+def test_states_move_both_ways(case, which, way):
+    """Three steps on one side, weights and state moved over, three more on both: the same weights."""
+    name, settings = LOADED[case]
+    ours, theirs = pairs(np.float64)
+    if name == "Muon":
+        ours, theirs = ours[:1] * 1, theirs[:1] * 1
+    a, b = getattr(mt.optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    idle = [mt.nn.Parameter(p.numpy().copy()) for p in ours], [torch.nn.Parameter(q.detach().clone()) for q in theirs]
+    other = getattr(mt.optim, name)(idle[0], **settings), getattr(torch.optim, name)(idle[1], **settings)
+    if way == "to us":
+        run(idle[0], theirs, other[0], b, 3, REACHED[which])
+        for p, q in zip(ours, theirs, strict=True):
+            p.data[...] = q.detach().numpy()
+        a.load_state_dict(b.state_dict())
+    else:
+        run(ours, idle[1], a, other[1], 3, REACHED[which])
+        with torch.no_grad():
+            for p, q in zip(ours, theirs, strict=True):
+                q.copy_(torch.tensor(p.numpy()))
+        state = a.state_dict()
+        scalars = ("step", "mu_product")  # float32 in PyTorch
+        state["state"] = {
+            i: {k: torch.as_tensor(v, dtype=torch.float32 if k in scalars else None) for k, v in entry.items()}
+            for i, entry in state["state"].items()
+        }
+        b.load_state_dict({**state, "param_groups": [{**b.param_groups[0], **g} for g in state["param_groups"]]})
+    run(ours, theirs, a, b, 3, REACHED["all"])
+    exact = {"NAdam": 1e-7, "Muon": 1e-2}.get(name, 1e-12)  # a float32 product; bfloat16
+    close(ours, theirs, np.float64, exact)
+
+
+def test_lbfgs_states_move_both_ways():
+    rng = np.random.default_rng(0)
+    m, start = rng.standard_normal((12, 5)), rng.standard_normal(5)
+
+    def made(lib):
+        p = mt.Tensor(np.array(start), requires_grad=True) if lib is mt.optim else torch.tensor(start).requires_grad_()
+        optimizer = lib.LBFGS([p], lr=0.3, max_iter=4)
+        matrix = mt.Tensor(m) if lib is mt.optim else torch.tensor(m)
+
+        def closure():
+            optimizer.zero_grad()
+            r = matrix @ p - 1
+            loss = (r * r).sum() + (p**4).sum()
+            loss.backward()
+            return loss
+
+        return p, optimizer, closure
+
+    for first, second in ((torch.optim, mt.optim), (mt.optim, torch.optim)):
+        p, a, closure = made(first)
+        a.step(closure)
+        q, b, other = made(second)
+        q.data[...] = p.detach().numpy() if second is mt.optim else torch.tensor(p.numpy())
+        state = a.state_dict()
+        if second is torch.optim:
+            entry = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in state["state"][0].items()}
+            entry |= {k: [torch.tensor(v) for v in entry[k]] for k in ("old_dirs", "old_stps", "ro")}
+            state = {**state, "state": {0: entry}}
+        b.load_state_dict(state)
+        a.step(closure), b.step(other)
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-8)  # roundings grow by 4 iterations
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "theirs"),
+    [
+        ("Adam", {"maximize": True}, "Adam"),
+        ("SGD", {"maximize": True}, "SGD"),
+        ("AdamW", {}, "Adam"),
+        ("Adam", {}, "AdamW"),
+        ("Muon", {"adjust_lr_fn": "match_rms_adamw"}, "Muon"),
+    ],
+)
+def test_states_of_what_is_not_offered_are_refused(name, settings, theirs):
+    w = torch.zeros(2, 2, requires_grad=True)
+    state = getattr(torch.optim, name)([w], **settings).state_dict()
+    with pytest.raises(mt.errors.StateDictError, match="does not offer"):
+        getattr(mt.optim, theirs)([mt.nn.Parameter(np.zeros((2, 2)))]).load_state_dict(state)
+
+
+def test_edited_groups_are_what_is_trained():
+    """Lists replaced, emptied, added to, put back; groups taken out and added: step by step as PyTorch."""
+
+    def edits(groups, w):
+        yield
+        groups[0]["params"] = [w[1]]
+        yield
+        groups[0]["params"].append(w[0])
+        yield
+        groups[0]["params"][:] = []
+        yield
+        groups[0]["params"] = [w[0], w[1]]
+        groups.append({**groups[0], "params": [w[2]], "lr": 0.5})
+        yield
+        del groups[0]
+        yield
+
+    found = []
+    for lib, make in (
+        (mt.optim, lambda: mt.nn.Parameter(np.ones(2))),
+        (torch.optim, lambda: torch.nn.Parameter(torch.ones(2, dtype=torch.float64))),
+    ):
+        w = [make() for _ in range(3)]
+        optimizer = lib.AdamW([w[0]], lr=0.1)
+        for k, _ in enumerate(edits(optimizer.param_groups, w)):
+            optimizer.zero_grad()
+            sum((p * p * (i + 1 + k)).sum() for i, p in enumerate(w)).backward()
+            optimizer.step()
+            for p in w:
+                p.grad = None
+        found.append(np.array([p.detach().numpy() for p in w]))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
