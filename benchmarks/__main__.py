@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "results"])
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--only", default="", help="one case, or one experiment of `results`")
-    parser.add_argument("--seeds", type=int, default=3, help="training seeds of `results`")
+    parser.add_argument("--seeds", type=int, default=0, help="training seeds of `results`; default: 3, masked 5")
     parser.add_argument(
         "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`"
     )
