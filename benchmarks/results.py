@@ -4,8 +4,8 @@
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
 
-Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread. The masked recipes run
-with two kinds of matrix kernels, which round differently: what a rounding decides shows as a difference between them.
+Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread. The masked recipes
+run with two kinds of matrix kernels, which round differently: what a rounding decides shows as a difference.
 Runs that runs/results/ has already are taken as they are; delete it to start anew.
 """
 
