@@ -1,23 +1,33 @@
 """A generated image folder: there whole, or not there at all.
 
-The images are written into a hidden sibling folder, `meta.json` last of all, and the folder is then renamed. So a
-folder under the asked name is finished, and what an interrupted run left behind is known by its name and written
-anew.
+The images are written into a hidden sibling folder of their own, `meta.json` last of all, and the folder is then
+renamed. So a folder under the asked name is finished, and several processes that write the same one at once do not
+disturb each other: the first that is done is the one whose folder stays. What an interrupted process left behind is
+known by the mark in it, and by nobody holding its lock.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import shutil
+import re
+import secrets
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from PIL import Image
 
 from jepa.errors import DataError
+from jepa.files.lock import Taken, writing
+from jepa.files.mark import PROGRAM
+from jepa.progress import shown_progress
+from jepa.text import shown
+
+MARK = "unfinished.json"  # in a folder that is being written
+OURS = re.compile(r"(train|val)/[^/]+/\d{5,}\.png|labels\.csv|meta\.json|unfinished\.json")
 
 
 class Sample(NamedTuple):
@@ -36,7 +46,8 @@ def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[s
     """Write samples as `out/<split>/<label>/00001.png`, with `out/labels.csv` and `out/meta.json`; return `out`.
 
     `settings` says how the samples are made (generator, version, seed, ...) and is kept in `meta.json`. A finished
-    folder with the same settings is left as it is; any other non-empty folder is never overwritten.
+    folder with the same settings is left as it is; any other non-empty folder is never overwritten. Several processes
+    may do this at once.
 
     Raises
     ------
@@ -44,41 +55,102 @@ def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[s
         `out` is a file, or a folder that holds something else.
     """
     out = Path(out)
+    if _is_whole(out, settings):
+        return out
+    there = out.resolve()
+    there.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(there)
+    partial = there.with_name(f".{there.name[:50]}.{secrets.token_hex(8)}.partial")
+    partial.mkdir()
+    try:
+        with writing(partial):
+            (partial / MARK).write_text(json.dumps({"program": PROGRAM}), encoding="utf-8")
+            _write(partial, samples, settings)
+            (partial / MARK).unlink()
+        if not _renamed(partial, there) and not _is_whole(out, settings):
+            raise DataError(f"cannot write the data set to {shown(out)}: something else was put there meanwhile")
+    finally:
+        _remove(partial)
+    return out
+
+
+def _is_whole(out: Path, settings: dict[str, Any]) -> bool:
+    """Whether the data set is there; raise DataError if a part of it is, or something else."""
     if is_finished(out, settings):
         listed = len((out / "labels.csv").read_text(encoding="utf-8").splitlines()) - 1
         there = sum(1 for _ in out.glob("*/*/*.png"))
         if there != listed:
-            raise DataError(f"{out} has {there} of its {listed} images: remove the folder, and it is written anew")
-        return out
+            raise DataError(
+                f"{shown(out)} has {there} of its {listed} images: remove the folder, and it is written anew"
+            )
+        return True
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(
-            f"cannot write the data set '{settings['generator']}' to {out}: it exists and is not this data set with "
-            f"these settings ({_listed(settings)}); remove it or choose another folder"
+            f"cannot write the data set '{settings['generator']}' to {shown(out)}: it exists and is not this data set "
+            f"with these settings ({_listed(settings)}); remove it or choose another folder"
         )
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    return False
+
+
+def _write(folder: Path, samples: Iterable[Sample], settings: dict[str, Any]) -> None:
     numbers: Counter[tuple[str, str]] = Counter()
     rows: list[dict[str, Any]] = []
-    for sample in samples:
+    for sample in shown_progress(samples, settings.get("count", 0), "drawing"):
         key = sample.split, sample.label
         numbers[key] += 1
-        folder = partial / sample.split / sample.label
-        if numbers[key] == 1:
-            folder.mkdir(parents=True)
-        sample.image.save(folder / f"{numbers[key]:05d}.png")
-        rows.append({"file": f"{sample.split}/{sample.label}/{numbers[key]:05d}.png", **sample.facts})
-    with open(partial / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        place = f"{sample.split}/{sample.label}/{numbers[key]:05d}.png"
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        sample.image.save(folder / place)
+        rows.append({"file": place, **sample.facts})
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["file"])
         writer.writeheader()
         writer.writerows(rows)
     counts = {split: sum(n for (s, _), n in numbers.items() if s == split) for split in ("train", "val")}
     meta = json.dumps({**settings, "images": counts}, indent=1)
-    (partial / "meta.json").write_text(meta + "\n", encoding="utf-8")
-    if out.exists():
+    (folder / "meta.json").write_text(meta + "\n", encoding="utf-8")
+
+
+def _renamed(partial: Path, out: Path) -> bool:
+    """Whether the folder could be given its name; not if another process was first."""
+    with suppress(OSError):
         out.rmdir()  # an empty folder; a rename onto one fails on some systems
-    partial.rename(out)
-    return out
+    try:
+        partial.rename(out)
+    except OSError:
+        if out.exists():
+            return False
+        raise
+    return True
+
+
+def _sweep(out: Path) -> None:
+    """Remove what processes that were killed have left of this data set: only what we wrote, and nobody is writing."""
+    for folder in out.parent.iterdir():
+        if not (folder.name.startswith(f".{out.name[:50]}.") and folder.name.endswith(".partial")):
+            continue
+        if folder.is_symlink() or not (folder / MARK).is_file():
+            continue
+        try:
+            marked = json.loads((folder / MARK).read_text(encoding="utf-8"))
+            with writing(folder):
+                ours = marked == {"program": PROGRAM}
+        except (OSError, ValueError, Taken):
+            continue
+        if ours:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove the files that `write_folder` writes, and the folders that are empty then."""
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+        with suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            elif OURS.fullmatch(path.relative_to(folder).as_posix()):
+                path.unlink()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def is_finished(out: str | Path, settings: dict[str, Any]) -> bool:

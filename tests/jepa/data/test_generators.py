@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 from jepa.data import digits, shapes
 from jepa.data.generated import Sample, is_finished, write_folder
 from jepa.errors import DataError
+from jepa.files.lock import writing
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -138,6 +141,66 @@ def test_unfinished_folder_is_recognised_and_written_anew(tmp_path):
     write_folder(tmp_path / "set", [sample], settings=settings)
     assert is_finished(tmp_path / "set", settings)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+
+ONE = [Sample("train", "a", Image.new("L", (8, 8)), {"n": 1})]
+SETTINGS = {"generator": "test", "seed": 0}
+
+
+def unfinished(folder: Path, program: str) -> Path:
+    """Return a folder as a killed process leaves it behind."""
+    (folder / "train" / "a").mkdir(parents=True)
+    (folder / "train" / "a" / "00001.png").write_bytes(b"half")
+    (folder / "unfinished.json").write_text(json.dumps({"program": program}))
+    return folder
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    old = unfinished(tmp_path / ".set.0123.partial", "minitensor-jepa")
+    with_a_thesis = unfinished(tmp_path / ".set.4567.partial", "minitensor-jepa")
+    (with_a_thesis / "train" / "a" / "thesis.txt").write_text("years of work")
+    busy = unfinished(tmp_path / ".set.89ab.partial", "minitensor-jepa")
+    foreign = unfinished(tmp_path / ".set.cdef.partial", "another")
+    mine = tmp_path / ".set.partial"  # what version 0.1.0 called it, and anybody may
+    mine.mkdir()
+    (mine / "labels.csv").write_text("years of work")
+    elsewhere = unfinished(tmp_path / "elsewhere", "minitensor-jepa")
+    (tmp_path / ".set.link.partial").symlink_to(elsewhere)
+    with writing(busy):
+        write_folder(tmp_path / "set", ONE, settings=SETTINGS)
+    assert not old.exists()
+    assert [path.name for path in with_a_thesis.rglob("*") if path.is_file()] == ["thesis.txt"]
+    for folder in (busy, foreign, elsewhere):
+        assert (folder / "train" / "a" / "00001.png").exists()
+    assert (mine / "labels.csv").read_text() == "years of work"
+
+
+def test_a_set_that_was_finished_meanwhile_is_used(tmp_path):
+    def slow():
+        yield from ONE
+        write_folder(tmp_path / "set", ONE, settings=SETTINGS)
+
+    assert write_folder(tmp_path / "set", slow(), settings=SETTINGS) == tmp_path / "set"
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
+
+    def other():
+        yield from ONE
+        (tmp_path / "other").mkdir()
+        (tmp_path / "other" / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(DataError, match="something else was put there|it exists and is not this data set"):
+        write_folder(tmp_path / "other", other(), settings=SETTINGS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "set"]
+
+
+def test_processes_that_start_at_once_all_succeed(tmp_path):
+    program = f"from jepa.data import shapes; print(shapes.write({str(tmp_path / 'data' / 'set')!r}, count=60))"
+    started = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(4)]
+    for process in started:
+        _, said = process.communicate(timeout=100)
+        assert process.returncode == 0, said.decode()
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["set"]
+    assert contents(tmp_path / "data" / "set") == contents(shapes.write(tmp_path / "alone", count=60))
 
 
 def test_finished_set_is_kept_and_anything_else_is_refused(tmp_path):
