@@ -26,7 +26,7 @@ STRIP = 1 << 20  # pixels that are worked on at once
 WHITE = (1.0, 1.0, 1.0)
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
-Wanted = Callable[[int, int], tuple[int, int]]
+Wanted = Callable[[float, float], tuple[int, int]]
 T = TypeVar("T")
 
 
@@ -48,8 +48,12 @@ class Loaded(NamedTuple):
     """Whether the file has 16 bits of a colour, of which Pillow reads the upper 8."""
     orientation: int
     """How the EXIF data say that it has to be turned, 1 to 8; 1: not at all."""
-    full: int
+    turned: bool
+    """Whether that, or what Pillow has done already, changes the image."""
+    white: int
     """The grey value that is white: 255, or 65535 of 16 bits."""
+    extent: tuple[float, float]
+    """Width and height of the picture in pixels of `image`: of a JPEG decoded small, the last ones are not whole."""
 
     @property
     def deep(self) -> bool:
@@ -73,7 +77,7 @@ class Loaded(NamedTuple):
             value = np.asarray(strip)[:, :, None]  # (h, W, 1)
             if self.mode == "I" and not 0 <= value.min() <= value.max() <= 65535:
                 raise ValueError(f"its numbers go from {value.min()} to {value.max()}, beyond the 16 bits of a grey")
-            x = np.minimum(value.astype(np.float32) / np.float32(self.full), 1)
+            x = np.minimum(value.astype(np.float32) / np.float32(self.white), 1)
             alpha = None if clear is None else (value != clear).astype(np.float32)
         elif self.image.has_transparency_data:
             x = np.asarray(strip.convert("RGBA")).astype(np.float32) / np.float32(255)  # (h, W, 4)
@@ -96,11 +100,11 @@ class Loaded(NamedTuple):
         pixels = np.asarray(strip.convert("L" if self.mode in ("1", "L") else "RGB"))
         return pixels.reshape(*pixels.shape[:2], -1)  # (h, W, 1 or 3)
 
-    def turned(self, x: NDArray[Any]) -> NDArray[Any]:
+    def upright(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return pixels (H, W, C) as they are to be seen."""
         return self._flipped(x.swapaxes(0, 1) if self.orientation >= 5 else x)
 
-    def unturned(self, y: NDArray[Any]) -> NDArray[Any]:
+    def as_stored(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return pixels that are to be seen as they lie in the file: a view, to write into."""
         y = self._flipped(y)
         return y.swapaxes(0, 1) if self.orientation >= 5 else y
@@ -151,7 +155,7 @@ def decode(path: str | os.PathLike[str], *, channels: int = 3, ground: Sequence[
         width, height = loaded.image.size
         size = (width, height) if loaded.orientation >= 5 else (height, width)
         out = np.empty((channels, *size), dtype=np.float32)
-        rows, top = loaded.unturned(out.transpose(1, 2, 0)), 0  # as they lie in the file
+        rows, top = loaded.as_stored(out.transpose(1, 2, 0)), 0  # as they lie in the file
         for strip in loaded.strips():
             x = loaded.exact(strip, ground)
             rows[top : top + len(x)] = luma(x) if channels == 1 and x.shape[2] == 3 else x
@@ -235,15 +239,16 @@ def content(path: str | os.PathLike[str]) -> bytes:
 def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted | None, result: int) -> T:
     scans = limits.check_content(data)
     image = identify(data, suffix)
-    full = image.size
+    full, extent = image.size, (float(image.width), float(image.height))
     if image.format in ("JPEG", "MPO") and wanted is not None:
         across, down = wanted(*full)
-        image.draft(image.mode, (2 * across, 2 * down))
+        drafted = image.draft(image.mode, (2 * across, 2 * down))
+        extent = drafted[1][2:] if drafted else extent
     with limits.room(limits.check_size(image, full, scans, result)):
-        return make(_loaded(image))
+        return make(_loaded(image, extent))
 
 
-def _loaded(image: Image.Image) -> Loaded:
+def _loaded(image: Image.Image, extent: tuple[float, float]) -> Loaded:
     mode, clear, stored = image.mode, image.info.get("transparency"), _stored(image)
     if mode == "F":
         raise limits.Excessive("its pixels are floating-point numbers, and nothing says which of them is white")
@@ -252,9 +257,12 @@ def _loaded(image: Image.Image) -> Loaded:
     rounded = ";16" in stored and mode not in DEEP
     if isinstance(clear, tuple) and rounded:
         image.info["transparency"] = tuple(value >> 8 for value in clear)  # as the pixels are
+    tags: Any = getattr(image, "tag_v2", {})
+    by_pillow = tags.get(0x0112, 1)  # a TIFF is turned when it is loaded
     image.load()
+    orientation = _orientation(image)
     white = 4095 if stored == "I;12" else 65535 if mode in DEEP else 255
-    return Loaded(image, mode, rounded, _orientation(image), white)
+    return Loaded(image, mode, rounded, orientation, max(orientation, by_pillow) > 1, white, extent)
 
 
 def _stored(image: Image.Image) -> str:

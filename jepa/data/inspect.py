@@ -183,7 +183,7 @@ def _counted(loaded: Loaded) -> _Facts:
         sums += _sums_of_bytes(x) if x.dtype == np.uint8 else _sums(x.astype(np.float64))
     width, height = loaded.image.size
     size = (width, height) if loaded.orientation >= 5 else (height, width)
-    return _Facts(size, loaded.mode, loaded.rounded, loaded.orientation > 1, sums, coloured)
+    return _Facts(size, loaded.mode, loaded.rounded, loaded.turned, sums, coloured)
 
 
 def _sums(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -50,15 +50,15 @@ def square(
         As `decode`.
     """
 
-    def wanted(width: int, height: int) -> tuple[int, int]:
+    def wanted(width: float, height: float) -> tuple[int, int]:
         if not pad:
             return side, side
         fit = side / max(width, height)
         return max(1, round(width * fit)), max(1, round(height * fit))
 
     def made(loaded: Loaded) -> Square:
-        across, down = wanted(*loaded.image.size)
-        x = loaded.turned(_resized(_reduced(loaded, across, down, ground), across, down))
+        across, down = wanted(*loaded.extent)
+        x = loaded.upright(_shrunk(loaded, across, down, ground))
         if channels == 1 and x.shape[2] == 3:
             x = np.rint(luma(x.astype(np.float32))).astype(x.dtype) if x.dtype == np.uint8 else luma(x)
         return _on_ground(x, side, channels, ground)
@@ -66,8 +66,8 @@ def square(
     return load(path, made, wanted=wanted)
 
 
-def _reduced(loaded: Loaded, across: int, down: int, ground: Sequence[float]) -> Pixels:
-    """Return the pixels (h, w, C), averaged over blocks as long as they stay GAP times as large as wanted."""
+def _shrunk(loaded: Loaded, across: int, down: int, ground: Sequence[float]) -> Pixels:
+    """Return the pixels (down, across, C): averaged over blocks while they stay GAP times as many, then resized."""
     width, height = loaded.image.size
     block = max(1, width // (GAP * across)), max(1, height // (GAP * down))
     rows = max(1, STRIP // width // block[1]) * block[1]
@@ -75,13 +75,11 @@ def _reduced(loaded: Loaded, across: int, down: int, ground: Sequence[float]) ->
     for strip in loaded.strips(rows):
         x = loaded.rounded_off(strip, ground)
         parts.append(x if block == (1, 1) else _each_plane(x, lambda plane: plane.reduce(block)))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _resized(x: Pixels, across: int, down: int) -> Pixels:
-    if x.shape[:2] == (down, across):
+    x = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    box = (0, 0, loaded.extent[0] / block[0], loaded.extent[1] / block[1])  # blocks at the ends may not be whole
+    if (down, across) == x.shape[:2] == box[:1:-1]:
         return x
-    return _each_plane(x, lambda plane: plane.resize((across, down), Image.Resampling.BILINEAR))
+    return _each_plane(x, lambda plane: plane.resize((across, down), Image.Resampling.BILINEAR, box))
 
 
 def _each_plane(x: Pixels, change: Any) -> Pixels:
