@@ -52,8 +52,10 @@ class Loaded(NamedTuple):
     """Whether that, or what Pillow has done already, changes the image."""
     white: int
     """The grey value that is white: 255, or 65535 of 16 bits."""
+    full: tuple[int, int]
+    """Width and height in the file."""
     extent: tuple[float, float]
-    """Width and height of the picture in pixels of `image`: of a JPEG decoded small, the last ones are not whole."""
+    """The same in pixels of `image`: of a JPEG decoded small, the last ones are not whole."""
 
     @property
     def deep(self) -> bool:
@@ -245,10 +247,10 @@ def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted 
         drafted = image.draft(image.mode, (2 * across, 2 * down))
         extent = drafted[1][2:] if drafted else extent
     with limits.room(limits.check_size(image, full, scans, result)):
-        return make(_loaded(image, extent))
+        return make(_loaded(image, full, extent))
 
 
-def _loaded(image: Image.Image, extent: tuple[float, float]) -> Loaded:
+def _loaded(image: Image.Image, full: tuple[int, int], extent: tuple[float, float]) -> Loaded:
     mode, clear, stored = image.mode, image.info.get("transparency"), _stored(image)
     if mode == "F":
         raise limits.Excessive("its pixels are floating-point numbers, and nothing says which of them is white")
@@ -262,7 +264,7 @@ def _loaded(image: Image.Image, extent: tuple[float, float]) -> Loaded:
     image.load()
     orientation = _orientation(image)
     white = 4095 if stored == "I;12" else 65535 if mode in DEEP else 255
-    return Loaded(image, mode, rounded, orientation, max(orientation, by_pillow) > 1, white, extent)
+    return Loaded(image, mode, rounded, orientation, max(orientation, by_pillow) > 1, white, full, extent)
 
 
 def _stored(image: Image.Image) -> str:

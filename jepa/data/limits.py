@@ -33,19 +33,22 @@ PIECES = 100_000
 """Chunks of a PNG, segments of a JPEG."""
 TEXTS = 1_000
 """Chunks of a PNG that are not pixels."""
-METADATA = 32_000_000
+METADATA = 12_000_000
 """Bytes of a JPEG's segments that are not pixels."""
 COMMENTS = 1_000_000
 """Bytes before the first picture of a GIF."""
+HEADER = 10_000
+"""Bytes in which width and height of a PPM stand."""
 SLOW = 3_000_000
 """Values that Pillow decodes in Python: plain PPM, BMP with run lengths."""
 
 COSTS = {"WEBP": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24, "GIF": 8}
 """Bytes that a format's decoder takes for a pixel; 4, Pillow's own array, for the others."""
-FEWER = {"JPEG2000": 12_000_000}
+FEWER = {"JPEG2000": 6_000_000}
 """Pixels of a format that takes longer."""
 SEGMENT = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 AFTER_PIXELS = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)  # 00 and restarts belong to the pixels
+SIZES = re.compile(rb"P.(?:(?:\s|#[^\r\n]*[\r\n])+[-+.0-9]{1,10}){2}")  # between spaces and comments
 BARE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say the size
 
@@ -62,6 +65,8 @@ def check_content(data: bytes) -> int:
         return _check_jpeg(data)
     elif data.startswith(b"GIF8"):
         _check_gif(data)
+    elif data.startswith(b"P") and len(data) > HEADER and not SIZES.match(data[:HEADER]):
+        raise Excessive(f"it says no width and height in its first {HEADER:,} bytes")
     return 1
 
 

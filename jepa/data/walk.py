@@ -95,7 +95,7 @@ def _kind(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str | None:
     """Return None for an image, and else what to count the file by."""
     try:
         if not entry.is_file():
-            return "link to nothing" if entry.is_symlink() else "no regular file"
+            return "no regular file" if os.path.exists(entry) else "link to nothing"
     except OSError:
         return "link to nothing"
     if entry.name.lower().endswith(endings):
