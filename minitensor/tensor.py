@@ -10,7 +10,7 @@ import numpy as np
 from minitensor import backend, engine
 from minitensor.doors import array_from, call_numpy, may_leave
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
+from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class, tell
 from minitensor.hooks import Handle, register
 from minitensor.ops import (
     diagonal,
@@ -142,6 +142,7 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the entries as a NumPy array, without history: a read-only view on the CPU, a copy from a GPU."""
+        tell("leaves", self, "numpy()")
         view = backend.to_numpy(self.data).view()
         view.flags.writeable = False
         return view
@@ -152,13 +153,15 @@ class Tensor(Variable):
                 f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
             )
         may_leave(self, "NumPy")
-        return np.array(self.data, dtype=dtype, copy=True) if copy else np.asarray(self.numpy(), dtype=dtype)
+        view = self.numpy()
+        return np.array(view, dtype=dtype, copy=True) if copy else np.asarray(view, dtype=dtype)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         return call_numpy(function, args, settings)
 
     def __dlpack__(self, **settings: Any) -> Any:
         may_leave(self, "DLPack")
+        tell("leaves", self, "DLPack")
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -168,10 +171,12 @@ class Tensor(Variable):
         """Return the single entry as a Python number."""
         if self.data.size != 1:
             raise ValueError(f"item() takes a Tensor of one entry; this one has shape {self.shape}")
+        tell("leaves", self, "item()")
         return self.data.item()
 
     def tolist(self) -> Any:
         """Return the entries as nested lists of Python numbers."""
+        tell("leaves", self, "tolist()")
         return self.data.tolist()
 
     __float__ = lambda self: float(self.item())  # noqa: E731
@@ -181,6 +186,7 @@ class Tensor(Variable):
     def __bool__(self) -> bool:
         if self.data.size != 1:
             raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: use .any() or .all()")
+        tell("leaves", self, "bool()")
         return bool(self.data.item())
 
     def __index__(self) -> int:
@@ -263,7 +269,11 @@ class Tensor(Variable):
 
     def clone(self) -> Tensor:
         """Return a copy that passes gradients on."""
-        return self * 1 if self.requires_grad and is_recording() else Tensor(self.data.copy())
+        if self.requires_grad and is_recording():
+            return el.multiply(self, 1)  # type: ignore[no-any-return]
+        copy = self.data.copy()
+        tell("same", self.data, copy)
+        return Tensor(copy)
 
     # -- devices and dtypes ------------------------------------------------------------------------------------------
 

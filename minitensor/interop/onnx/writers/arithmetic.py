@@ -1,0 +1,206 @@
+"""Arithmetic of two operands, rounding, casts, choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.interop.onnx.writing import OPS, Array, Write, op
+
+__all__ = ["plain", "where"]
+
+SMALL = ("int8", "int16", "uint8", "uint16", "uint32")  # runtimes compute in few integers
+
+
+def plain(kind: str, of_bools: str = "") -> Write:
+    """Return a writer of an op with the same meaning: operands in, result out; bools may have a node of their own."""
+
+    def write(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+        names, dtype = t.names(xs, y), next((x.dtype for x in xs if hasattr(x, "dtype")), y.dtype)
+        if dtype.kind == "b" and of_bools:
+            t.emit(of_bools, names, y)
+        elif dtype.name in SMALL or dtype.kind == "b":
+            t.emit("Cast", [t.step(kind, [t.cast(n, np.int64) for n in names])], y, to=y.dtype)
+        else:
+            t.emit(kind, names, y)
+
+    return write
+
+
+for _name, _kind, _bools in (
+    ("add", "Add", "Or"), ("subtract", "Sub", ""), ("multiply", "Mul", "And"), ("divide", "Div", ""),
+    ("power", "Pow", ""), ("negative", "Neg", ""), ("abs", "Abs", ""), ("maximum", "Max", "Or"),
+    ("minimum", "Min", "And"), ("identity", "Identity", "Identity"), ("all_sum", "Identity", "Identity"),
+    ("reciprocal", "Reciprocal", ""), ("sign", "Sign", "Identity"),
+):  # fmt: skip
+    OPS[_name] = plain(_kind, _bools)
+
+
+def where(t: Any, condition: str, a: str, b: str, y: Array | None = None) -> str:
+    """Add a = where(condition, a, b), of names."""
+    name: str = t.step("Where", [condition, a, b]) if y is None else t.emit("Where", [condition, a, b], y)
+    return name
+
+
+@op("where")
+def _where(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    condition, a, b = t.names(xs, y)
+    where(t, condition, a, b, y)
+
+
+@op("fmax", "fmin")
+def _fmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """A number wins over NaN."""
+    a, b = t.names(xs, y)
+    both = t.step("Max" if t.op.name == "fmax" else "Min", [a, b])
+    if y.dtype.kind != "f":
+        t.emit("Identity", [both], y)
+        return
+    inner = where(t, t.step("IsNaN", [b]), a, both)
+    where(t, t.step("IsNaN", [a]), b, inner, y)
+
+
+@op("clip")
+def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x, low, high = xs
+    name = t.name(x, y.dtype)
+    for kind, bound in (("Max", low), ("Min", high)):
+        if bound is not None:
+            name = t.step(kind, [name, t.name(bound, y.dtype)])
+    t.emit("Identity", [name], y)
+
+
+@op("raised")
+def _raised(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Max", [t.name(xs[0]), t.name(s["least"], y.dtype)], y)
+
+
+@op("astype")
+def _astype(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Cast", [t.name(xs[0])], y, to=y.dtype)
+
+
+@op("square")
+def _square(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x = t.name(xs[0]) if xs[0].dtype == y.dtype else t.cast(t.name(xs[0]), y.dtype)
+    t.emit("Mul", [x, x], y)
+
+
+@op("nothing")
+def _nothing(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """Zeros: they depend on no value, so that there is nothing to write."""
+
+
+# -- rounding ----------------------------------------------------------------------------------------------------------
+
+
+@op("floor", "ceil", "trunc")
+def _floor(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x = t.name(xs[0])
+    if y.dtype.kind != "f":
+        t.emit("Identity", [x], y)
+    elif t.op.name == "trunc":
+        low, high = t.step("Floor", [x]), t.step("Ceil", [x])
+        where(t, t.step("Less", [x, t.name(0, y.dtype)]), high, low, y)
+    else:
+        t.emit(t.op.name.capitalize(), [x], y)
+
+
+@op("round")
+def _round(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x, decimals = t.name(xs[0]), s["decimals"]
+    if y.dtype.kind != "f":
+        if decimals < 0:
+            t.refuse("rounds integers to tens, which has no counterpart in ONNX here")
+        t.emit("Identity", [x], y)
+    elif decimals:
+        scale = t.name(10.0 ** abs(decimals), y.dtype)
+        there, back = ("Mul", "Div") if decimals > 0 else ("Div", "Mul")
+        t.emit(back, [t.step("Round", [t.step(there, [x, scale])]), scale], y)
+    else:
+        t.emit("Round", [x], y)
+
+
+@op("lattice")
+def _lattice(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Round" if s["nearest"] else "Floor", [t.name(xs[0])], y)
+
+
+def _wide(t: Any, xs: Sequence[Any], y: Array) -> list[str]:
+    names: list[str] = t.names(xs, y)
+    return [t.cast(n, np.int64) for n in names] if y.dtype.name in SMALL else names
+
+
+def _finish(t: Any, name: str, y: Array) -> None:
+    t.emit("Cast", [name], y, to=y.dtype)
+
+
+def _remainder(t: Any, a: str, b: str, dtype: Any) -> str:
+    """a mod b with the sign of b."""
+    if dtype.kind in "iu":
+        return str(t.step("Mod", [a, b]))
+    rest, zero = t.step("Mod", [a, b], fmod=1), t.name(0, dtype)
+    signs = t.step("Xor", [t.step("Less", [rest, zero]), t.step("Less", [b, zero])])
+    apart = t.step("And", [signs, t.step("Not", [t.step("Equal", [rest, zero])])])
+    return where(t, apart, t.step("Add", [rest, b]), rest)
+
+
+@op("remainder")
+def _mod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    a, b = _wide(t, xs, y)
+    _finish(t, _remainder(t, a, b, y.dtype), y)
+
+
+@op("fmod")
+def _fmod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    _finish(t, t.step("Mod", _wide(t, xs, y), fmod=1), y)
+
+
+@op("floor_divide")
+def _floor_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    a, b = _wide(t, xs, y)
+    exact = t.step("Div", [t.step("Sub", [a, _remainder(t, a, b, y.dtype)]), b])
+    if y.dtype.kind != "f":
+        _finish(t, exact, y)
+        return
+    endless = t.step("Equal", [b, t.name(0, y.dtype)])
+    where(t, endless, t.step("Div", [a, b]), t.step("Round", [exact]), y)
+
+
+@op("trunc_divide")
+def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    names: list[str] = t.names(xs, y)
+    dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
+    if dtype.kind != "f":
+        names = [t.cast(n, y.dtype) for n in names]
+    quotient = t.step("Div", names)
+    low, high = t.step("Floor", [quotient]), t.step("Ceil", [quotient])
+    where(t, t.step("Less", [quotient, t.name(0, y.dtype)]), high, low, y)
+
+
+# -- bits --------------------------------------------------------------------------------------------------------------
+
+for _name, _kind, _bools in (
+    ("bitwise_and", "BitwiseAnd", "And"), ("bitwise_or", "BitwiseOr", "Or"), ("bitwise_xor", "BitwiseXor", "Xor"),
+    ("bitwise_not", "BitwiseNot", "Not"),
+):  # fmt: skip
+    OPS[_name] = plain(_kind, _bools)
+
+
+@op("bitwise_left_shift", "bitwise_right_shift")
+def _shift(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """Multiply by a power of two, or divide; by the width or more, nothing is left."""
+    if y.dtype.kind == "u" and y.dtype.itemsize == 8:
+        t.refuse("shifts uint64, which has no counterpart in ONNX here")
+    a, b = (t.cast(n, np.int64) for n in t.names(xs, y))
+    zero, width = t.name(0, np.int64), 8 * y.dtype.itemsize
+    power = t.step("Pow", [t.name(2, np.int64), t.step("Min", [b, t.name(min(width, 62), np.int64)])])
+    beyond = t.step("GreaterOrEqual", [b, t.name(min(width, 63), np.int64)])
+    if t.op.name == "bitwise_left_shift":
+        _finish(t, where(t, beyond, zero, t.step("Mul", [a, power])), y)
+        return
+    floor = t.step("Div", [t.step("Sub", [a, t.step("Mod", [a, power])]), power])
+    sign = where(t, t.step("Less", [a, zero]), t.name(-1, np.int64), zero)
+    _finish(t, where(t, beyond, sign, floor), y)

@@ -1,0 +1,101 @@
+"""Comparisons, logic, and questions about each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.interop.onnx.writers.arithmetic import plain
+from minitensor.interop.onnx.writing import OPS, Array, op
+
+__all__ = ["as_bool"]
+
+for _name, _kind in {
+    "equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
+    "greater_equal": "GreaterOrEqual",
+}.items():  # fmt: skip
+    OPS[_name] = plain(_kind, "Equal" if _kind == "Equal" else "")
+
+
+@op("not_equal")
+def _not_equal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Not", [t.step("Equal", t.names(xs, y))], y)
+
+
+def as_bool(t: Any, name: str, x: Any) -> str:
+    """Add whether a value is not 0, NaN being none."""
+    dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    if dtype.kind == "b":
+        return name
+    return str(t.step("Not", [t.step("Equal", [name, t.name(0, dtype)])]))
+
+
+@op("logical_and", "logical_or", "logical_xor")
+def _connect(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    kind = t.op.name.removeprefix("logical_").capitalize()
+    t.emit(kind, [as_bool(t, t.name(x), x) for x in xs], y)
+
+
+@op("logical_not")
+def _not(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Not", [as_bool(t, t.name(xs[0]), xs[0])], y)
+
+
+@op("isnan", "isinf", "isposinf", "isneginf", "isfinite")
+def _ask(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,), name = xs, t.op.name
+    if x.dtype.kind != "f":
+        return  # of integers the answer is known: a constant
+    if x.dtype == np.float64:
+        _ask_double(t, x, name, y)
+    elif name == "isnan":
+        t.emit("IsNaN", [t.name(x)], y)
+    elif name == "isfinite":
+        t.emit("Not", [t.step("Or", [t.step("IsInf", [t.name(x)]), t.step("IsNaN", [t.name(x)])])], y)
+    else:
+        sides = {"detect_positive": int(name != "isneginf"), "detect_negative": int(name != "isposinf")}
+        t.emit("IsInf", [t.name(x)], y, **sides)
+
+
+def _ask_double(t: Any, x: Array, name: str, y: Array) -> None:
+    if name == "isnan":
+        t.emit("IsNaN", [t.name(x)], y)
+    elif name == "isfinite":
+        t.emit("Less", [t.step("Abs", [t.name(x)]), t.name(np.inf, x.dtype)], y)
+    else:
+        end = t.name(-np.inf if name == "isneginf" else np.inf, x.dtype)
+        t.emit("Equal", [t.step("Abs", [t.name(x)]) if name == "isinf" else t.name(x), end], y)
+
+
+@op("signbit")
+def _signbit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x = xs[0]
+    if x.dtype.kind == "f":
+        t.emit("Identity", [negative(t, t.name(x), x.dtype)], y)
+    elif x.dtype.kind == "i":
+        t.emit("Less", [t.name(x), t.name(0, x.dtype)], y)
+
+
+def negative(t: Any, name: str, dtype: Any) -> str:
+    """Add whether a float has a minus, -0 too."""
+    zero = t.name(0, dtype)
+    return str(t.step("Or", [t.step("Less", [name, zero]), t.step("Less", [t.step("Reciprocal", [name]), zero])]))
+
+
+@op("isclose")
+def _isclose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
+    names = t.names(xs, y)
+    if dtype.kind != "f":
+        names, dtype = [t.cast(n, np.float32) for n in names], np.dtype(np.float32)
+    a, b = names
+    apart = t.step("Abs", [t.step("Sub", [a, b])])
+    room = t.step("Mul", [t.step("Abs", [b]), t.name(s["rtol"], dtype)])
+    near = t.step("LessOrEqual", [apart, t.step("Add", [room, t.name(s["atol"], dtype)])])
+    ends = t.step("Less", [t.step("Abs", [b]), t.name(np.inf, dtype)])
+    found = t.step("Or", [t.step("And", [near, ends]), t.step("Equal", [a, b])])
+    if s["equal_nan"]:
+        found = t.step("Or", [found, t.step("And", [t.step("IsNaN", [a]), t.step("IsNaN", [b])])])
+    t.emit("Identity", [found], y)

@@ -1,0 +1,43 @@
+"""Matrix products, normalization."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.interop.onnx.writers.arithmetic import plain
+from minitensor.interop.onnx.writing import OPS, Array, composite, op
+
+__all__: list[str] = []
+
+OPS["bmm"] = plain("MatMul")
+OPS["det"] = plain("Det")
+
+
+@op("einsum")
+def _einsum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Einsum", t.names(xs, y), y, equation=s["subscripts"])
+
+
+@composite("linear")
+def _linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+    x, weight, bias = xs
+    if len({v.dtype for v in (x, weight, bias) if v is not None}) > 1 or x.ndim < 1:
+        return NotImplemented
+    t.origins[id(y)] = tuple(xs)  # a recurrent layer wants what this is made of
+    name = t.step("MatMul", [t.name(x), t.step("Transpose", [t.name(weight)], perm=[1, 0])])
+    t.emit("Identity" if bias is None else "Add", [name] if bias is None else [name, t.name(bias)], y)
+    return None
+
+
+@composite("layer_norm")
+def _layer_norm(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+    axes = s["axes"]
+    if len({v.dtype for v in xs if v is not None}) > 1 or y.dtype != np.float32:
+        return NotImplemented  # the node has epsilon in float32
+    weight = np.ones(xs[0].shape[-axes:], y.dtype) if xs[1] is None else xs[1]
+    names = [t.name(xs[0]), t.name(weight), *([t.name(xs[2])] if xs[2] is not None else [])]
+    t.emit("LayerNormalization", names, y, axis=-axes, epsilon=s["eps"])
+    return None

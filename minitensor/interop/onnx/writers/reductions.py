@@ -1,0 +1,133 @@
+"""Reductions: one entry for all along some axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.interop.onnx.writers.arithmetic import SMALL, where
+from minitensor.interop.onnx.writers.comparisons import as_bool
+from minitensor.interop.onnx.writing import Array, op
+
+__all__ = ["axes_of"]
+
+
+def axes_of(x: Array, axis: Any) -> list[int]:
+    """Return the axes that are reduced, none of them negative."""
+    axes = range(x.ndim) if axis is None else [axis] if hasattr(axis, "__index__") else axis
+    return [int(a) % max(x.ndim, 1) for a in axes] if x.ndim else []
+
+
+def _reduce(t: Any, kind: str, name: str, x: Array, s: dict[str, Any], y: Array | None = None) -> str:
+    axes = axes_of(x, s["axis"])
+    inputs, settings = ([name], {}) if not axes else ([name, t.ints(axes)], {"keepdims": int(s["keepdims"])})
+    kind = kind if axes else "Identity"
+    return str(t.step(kind, inputs, **settings) if y is None else t.emit(kind, inputs, y, **settings))
+
+
+def _cast(t: Any, x: Array, dtype: Any) -> str:
+    return str(t.name(x) if x.dtype == dtype else t.cast(t.name(x), dtype))
+
+
+@op("sum", "prod", "mean")
+def _total(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    kind = {"sum": "ReduceSum", "prod": "ReduceProd", "mean": "ReduceMean"}[t.op.name]
+    if t.op.name == "mean" and not xs[0].size:
+        t.refuse("is of no entries, which has no counterpart in ONNX here")
+    _reduce(t, kind, _cast(t, xs[0], y.dtype), xs[0], s, y)
+
+
+@op("nansum")
+def _nansum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    name = t.name(x)
+    if x.dtype.kind == "f":
+        name = where(t, t.step("IsNaN", [name]), t.name(0, x.dtype), name)
+    _reduce(t, "ReduceSum", name if x.dtype == y.dtype else t.cast(name, y.dtype), x, s, y)
+
+
+@op("max", "min")
+def _extreme(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,), kind = xs, f"Reduce{t.op.name.capitalize()}"
+    if x.dtype.name in SMALL or x.dtype == bool:
+        t.emit("Cast", [_reduce(t, kind, t.cast(t.name(x), np.int64), x, s)], y, to=y.dtype)
+    elif x.dtype.kind == "f":
+        found, spoilt = _reduce(t, kind, t.name(x), x, s), t.step("IsNaN", [t.name(x)])
+        any_nan = _reduce(t, "ReduceMax", t.cast(spoilt, np.int32), x, s)
+        where(t, t.cast(any_nan, bool), t.name(np.nan, y.dtype), found, y)
+    else:
+        _reduce(t, kind, t.name(x), x, s, y)
+
+
+@op("any", "all")
+def _any(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    if not x.size:
+        t.refuse("is of no entries, which has no counterpart in ONNX here")
+    whole = t.cast(as_bool(t, t.name(x), x), np.int32)
+    t.emit("Cast", [_reduce(t, "ReduceMax" if t.op.name == "any" else "ReduceMin", whole, x, s)], y, to=np.dtype(bool))
+
+
+@op("count_nonzero")
+def _count(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    _reduce(t, "ReduceSum", t.cast(as_bool(t, t.name(x), x), y.dtype), x, s, y)
+
+
+@op("_present")
+def _present(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Cast", [as_bool(t, t.name(xs[0]), xs[0])], y, to=y.dtype)
+
+
+@op("logsumexp")
+def _logsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """max + ln Σ e^(x - max); an infinite maximum is the result."""
+    (x,) = xs
+    axes = axes_of(x, s["axis"])
+    if not x.size:
+        t.refuse("is of no entries, which has no counterpart in ONNX here")
+    if not axes:
+        t.emit("Identity", [t.name(x)], y)
+        return
+    top = t.step("ReduceMax", [t.name(x), t.ints(axes)], keepdims=1)
+    ends = t.step("Equal", [t.step("Abs", [top]), t.name(np.inf, x.dtype)])
+    shift = where(t, ends, t.name(0, x.dtype), top)
+    e = t.step("Exp", [t.step("Sub", [t.name(x), shift])])
+    total = t.step("Log", [t.step("ReduceSum", [e, t.ints(axes)], keepdims=1)])
+    found = where(t, ends, top, t.step("Add", [total, shift]))
+    if s["keepdims"]:
+        t.emit("Identity", [found], y)
+    else:
+        t.emit("Squeeze", [found, t.ints(axes)], y)
+
+
+@op("var", "std")
+def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    axes = axes_of(x, s["axis"])
+    count = math.prod(x.shape[a] for a in axes)
+    if count <= s["correction"]:
+        t.refuse(f"is of {count} entries with correction {s['correction']}, which has no counterpart in ONNX here")
+    centre = _reduce(t, "ReduceMean", t.name(x), x, {"axis": axes, "keepdims": True})
+    d = t.step("Sub", [t.name(x), centre])
+    total = _reduce(t, "ReduceSum", t.step("Mul", [d, d]), x, s)
+    found = t.step("Div", [total, t.name(count - s["correction"], y.dtype)])
+    t.emit("Sqrt" if t.op.name == "std" else "Identity", [found], y)
+
+
+@op("argmax", "argmin")
+def _argument(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,), axis, kind = xs, s["axis"], "ArgMax" if t.op.name == "argmax" else "ArgMin"
+    name = t.cast(t.name(x), np.int32) if x.dtype.name in (*SMALL, "bool") else t.name(x)
+    whole = axis is None or not x.ndim
+    name = t.step("Reshape", [name, t.ints([-1])]) if whole else name
+    along = {"axis": 0 if whole else int(axis), "keepdims": 0 if whole else int(s["keepdims"])}
+    found = t.step(kind, [name], **along)
+    if x.dtype.kind == "f":  # the first NaN, if there is one
+        spoilt = t.cast(t.step("IsNaN", [name]), np.int32)
+        there = t.step("ReduceMax", [spoilt, t.ints([along["axis"]])], keepdims=along["keepdims"])
+        found = where(t, t.cast(there, bool), t.step("ArgMax", [spoilt], **along), found)
+    t.emit("Reshape", [found, t.ints(y.shape)], y) if whole else t.emit("Identity", [found], y)

@@ -1,0 +1,161 @@
+"""Shapes: the same entries in another order or arrangement, joined, cut, repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minitensor.interop.onnx.writing import Array, op
+
+__all__ = ["END", "flat", "reshaped"]
+
+END = 2**63 - 1  # beyond every axis
+
+
+def reshaped(t: Any, name: str, shape: Sequence[int], y: Array | None = None) -> str:
+    """Add the entries in another shape; one length that follows the batch becomes -1 in the file."""
+    settings = {"allowzero": 1} if 0 in shape else {}
+    inputs = [name, t.ints(shape)]
+    return str(t.step("Reshape", inputs, **settings) if y is None else t.emit("Reshape", inputs, y, **settings))
+
+
+def flat(t: Any, name: str) -> str:
+    """Add all entries in one axis."""
+    return reshaped(t, name, [-1])
+
+
+@op("reshape")
+def _reshape(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    given = s["shape"] if isinstance(s["shape"], (tuple, list)) else [s["shape"]]
+    shape = [int(n) for n in given]
+    reshaped(t, t.name(xs[0]), y.shape if 0 in y.shape or -1 not in shape else shape, y)
+
+
+@op("transpose")
+def _transpose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    axes = range(y.ndim)[::-1] if s["axes"] is None else [int(a) % y.ndim for a in s["axes"]]
+    if not y.ndim:
+        t.emit("Identity", [t.name(xs[0])], y)
+        return
+    t.emit("Transpose", [t.name(xs[0])], y, perm=list(axes))
+
+
+@op("broadcast_to")
+def _broadcast_to(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    t.emit("Expand", [t.name(xs[0]), t.ints(y.shape)], y)
+
+
+@op("concatenate")
+def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    names, axis = t.names(xs, y), s["axis"]
+    if axis is None:
+        names, axis = [flat(t, n) for n in names], 0
+    t.emit("Concat", names, y, axis=int(axis))
+
+
+@op("separate")
+def _separate(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
+    x = t.name(xs[0])
+    for i, y in enumerate(ys):
+        t.emit("Gather", [x, t.name(np.asarray(i))], y, axis=s["axis"])
+
+
+@op("frame")
+def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    if not x.ndim:
+        t.emit("Identity", [t.name(x)], y)
+        return
+    before, after = zip(*s["width"], strict=True)
+    value = t.name(np.asarray(s["value"]).astype(x.dtype))
+    t.emit("Pad", [t.name(x), t.ints([*before, *after]), value], y)
+
+
+@op("flip")
+def _flip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    axis = s["axis"]
+    axes = list(range(y.ndim)) if axis is None else [axis] if hasattr(axis, "__index__") else list(axis)
+    if not axes:
+        t.emit("Identity", [t.name(xs[0])], y)
+        return
+    n = len(axes)
+    t.emit("Slice", [t.name(xs[0]), t.ints([-1] * n), t.ints([-END] * n), t.ints(axes), t.ints([-1] * n)], y)
+
+
+@op("roll")
+def _roll(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """What is cut off at one end is joined on at the other."""
+    shift, axis = s["shift"], s["axis"]
+    shifts = [shift] if hasattr(shift, "__index__") else list(shift)
+    name = t.name(xs[0])
+    if axis is None:
+        name, axes, lengths = flat(t, name), [0], [y.size]
+        shifts = [sum(shifts)]
+    else:
+        axes = [axis] if hasattr(axis, "__index__") else list(axis)
+        count = max(len(axes), len(shifts))
+        axes, shifts = axes * (count // len(axes)), shifts * (count // len(shifts))
+        lengths = [y.shape[a] for a in axes]
+    for n, a, length in zip(shifts, axes, lengths, strict=True):
+        at = -(n % max(length, 1))
+        if at:
+            tail = t.step("Slice", [name, t.ints([at]), t.ints([END]), t.ints([a])])
+            head = t.step("Slice", [name, t.ints([0]), t.ints([at]), t.ints([a])])
+            name = t.step("Concat", [tail, head], axis=int(a))
+    reshaped(t, name, y.shape, y)
+
+
+@op("tile")
+def _tile(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    reps = [s["reps"]] if hasattr(s["reps"], "__index__") else list(s["reps"])
+    shape = [1] * (y.ndim - xs[0].ndim) + list(xs[0].shape)
+    name = reshaped(t, t.name(xs[0]), shape) if len(shape) > xs[0].ndim else t.name(xs[0])
+    if not y.ndim:
+        t.emit("Identity", [name], y)
+        return
+    t.emit("Tile", [name, t.ints([1] * (y.ndim - len(reps)) + reps)], y)
+
+
+@op("repeat_each")
+def _repeat_each(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,), axis = xs, s["axis"] % max(y.ndim, 1)
+    apart = t.step("Unsqueeze", [t.name(x), t.ints([axis + 1])])
+    tiles = [s["count"] if i == axis + 1 else 1 for i in range(x.ndim + 1)]
+    reshaped(t, t.step("Tile", [apart, t.ints(tiles)]), y.shape, y)
+
+
+@op("tril", "triu")
+def _triangle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    x, narrow = t.name(xs[0]), y.dtype.name not in ("float32", "float64", "int64", "bool")
+    inputs = [t.cast(x, np.int64) if narrow else x, t.name(np.asarray(s["k"]))]
+    found = t.step("Trilu", inputs, upper=int(t.op.name == "triu"))
+    t.emit("Cast", [found], y, to=y.dtype)
+
+
+@op("diagonal")
+def _diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    (x,) = xs
+    a, b = s["axis1"] % x.ndim, s["axis2"] % x.ndim
+    rest = [i for i in range(x.ndim) if i not in (a, b)]
+    lead = [x.shape[i] for i in rest]
+    rows = t.step("Transpose", [t.name(x)], perm=[*rest, a, b])
+    rows = reshaped(t, rows, [*lead, x.shape[a] * x.shape[b]])
+    places = np.arange(x.shape[a] * x.shape[b]).reshape(x.shape[a], x.shape[b]).diagonal(s["offset"])
+    t.emit("Gather", [rows, t.ints(places)], y, axis=len(lead))
+
+
+@op("put_diagonal")
+def _put_diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    """Each diagonal beside a column of zeros, which all other places read."""
+    (x,) = xs
+    a, b = s["axis1"] % y.ndim, s["axis2"] % y.ndim
+    rest = [i for i in range(y.ndim) if i not in (a, b)]
+    places = np.full((y.shape[a], y.shape[b]), x.shape[-1])
+    i = np.arange(x.shape[-1])
+    places[i + max(-s["offset"], 0), i + max(s["offset"], 0)] = i
+    pads = t.ints([0] * x.ndim + [0] * (x.ndim - 1) + [1])
+    padded = t.step("Pad", [t.name(x), pads, t.name(np.zeros((), x.dtype))])
+    found = t.step("Gather", [padded, t.name(places)], axis=x.ndim - 1)
+    t.emit("Transpose", [found], y, perm=list(np.argsort([*rest, a, b])))
