@@ -8,7 +8,8 @@ import numpy as np
 
 from minitensor import backend
 from minitensor.errors import HistoryError
-from minitensor.graph import Variable, is_recording, tell
+from minitensor.graph import Variable, is_recording
+from minitensor.notices import same
 from minitensor.ops.elementwise import astype
 from minitensor.promotion import default_complex, default_float, listed
 
@@ -27,11 +28,7 @@ def array_from(data: Any, dtype: Any) -> Array:
         array = backend.plain(data if backend.is_array(data) else np.asarray(data))
         meant = {float: default_float, complex: default_complex}.get(type(data), array.dtype)
     dtype = meant if dtype is None else np.dtype(dtype)
-    if array.dtype == dtype:
-        return array
-    other = astype(array, dtype=dtype)
-    tell("same", array, other)
-    return other
+    return array if array.dtype == dtype else same(array, astype(array, dtype=dtype))
 
 
 def may_leave(x: Variable, door: str) -> None:

@@ -19,7 +19,7 @@ from minitensor.backend import device_of, is_array
 
 __all__ = [
     "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "key_of", "no_grad", "outward",
-    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "switch", "tell",
+    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "switch",
     "unfused", "watch", "wrap",
 ]  # fmt: skip
 
@@ -89,13 +89,6 @@ class switch:  # noqa: N801
 
 def _context(name: str, value: Any, function: Callable[..., Any] | None) -> Any:
     return switch(name, value) if function is None else switch(name, value)(function)
-
-
-def tell(event: str, *values: Any) -> None:
-    """Tell the observer, if it listens, what is no call: `same` (old array, new), `leaves` (Tensor, how)."""
-    listen = getattr(state.observer, event, None)
-    if listen is not None:
-        listen(*values)
 
 
 def no_grad(function: Callable[..., Any] | None = None) -> Any:

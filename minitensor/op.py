@@ -11,7 +11,8 @@ from numpy import ndarray
 from minitensor.backend import backends, is_array, plain
 from minitensor.declaration import Declaration
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, parents, results, state, tell, watch, wrap
+from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
+from minitensor.notices import same
 from minitensor.precision import cast
 from minitensor.promotion import FLOAT32, FLOAT64, settle, widen
 from minitensor.rules import Plan, Rule, plan
@@ -165,10 +166,7 @@ class Op(Declaration):
             if not self.complete:
                 self._refuse_hidden_gradient(args, differentiable)
         if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
-            if narrow is not None:
-                wide, y = y, narrow(y)
-                tell("same", wide, y)
-            result = results(y, None)
+            result = results(y if narrow is None else same(y, narrow(y)), None)
         else:
             mask = 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
             result = self._record(args, arrays, settings, edges, mask, y, narrow)

@@ -10,8 +10,9 @@ import numpy as np
 from minitensor import backend, engine
 from minitensor.doors import array_from, call_numpy, may_leave
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class, tell
+from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
+from minitensor.notices import copied, leaves
 from minitensor.ops import (
     diagonal,
     gather,
@@ -142,7 +143,7 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Return the entries as a NumPy array, without history: a read-only view on the CPU, a copy from a GPU."""
-        tell("leaves", self, "numpy()")
+        leaves(self, "numpy()")
         view = backend.to_numpy(self.data).view()
         view.flags.writeable = False
         return view
@@ -153,15 +154,14 @@ class Tensor(Variable):
                 f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
             )
         may_leave(self, "NumPy")
-        view = self.numpy()
-        return np.array(view, dtype=dtype, copy=True) if copy else np.asarray(view, dtype=dtype)
+        return np.array(self.numpy(), dtype=dtype, copy=True if copy else None)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
         return call_numpy(function, args, settings)
 
     def __dlpack__(self, **settings: Any) -> Any:
         may_leave(self, "DLPack")
-        tell("leaves", self, "DLPack")
+        leaves(self, "DLPack")
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -171,12 +171,12 @@ class Tensor(Variable):
         """Return the single entry as a Python number."""
         if self.data.size != 1:
             raise ValueError(f"item() takes a Tensor of one entry; this one has shape {self.shape}")
-        tell("leaves", self, "item()")
+        leaves(self, "item()")
         return self.data.item()
 
     def tolist(self) -> Any:
         """Return the entries as nested lists of Python numbers."""
-        tell("leaves", self, "tolist()")
+        leaves(self, "tolist()")
         return self.data.tolist()
 
     __float__ = lambda self: float(self.item())  # noqa: E731
@@ -186,7 +186,7 @@ class Tensor(Variable):
     def __bool__(self) -> bool:
         if self.data.size != 1:
             raise ValueError(f"a Tensor of shape {self.shape} is neither true nor false: use .any() or .all()")
-        tell("leaves", self, "bool()")
+        leaves(self, "bool()")
         return bool(self.data.item())
 
     def __index__(self) -> int:
@@ -269,11 +269,7 @@ class Tensor(Variable):
 
     def clone(self) -> Tensor:
         """Return a copy that passes gradients on."""
-        if self.requires_grad and is_recording():
-            return el.multiply(self, 1)  # type: ignore[no-any-return]
-        copy = self.data.copy()
-        tell("same", self.data, copy)
-        return Tensor(copy)
+        return self * 1 if self.requires_grad and is_recording() else Tensor(copied(self.data))
 
     # -- devices and dtypes ------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ import numpy as np
 from minitensor.backend import device_of, is_array, namespace, plain
 from minitensor.composite import composite
 from minitensor.errors import DeviceError
-from minitensor.graph import Variable, describe, tell
+from minitensor.graph import Variable, describe
+from minitensor.notices import copied
 from minitensor.op import op
 from minitensor.ops.gather import add_into, inside, integers, read_along, read_rows
 from minitensor.ops.shape import axes_of, broadcast_arrays, broadcast_to, common_shape, ravel, reshape
@@ -52,9 +53,7 @@ def _plain(i: Any, x: Array) -> Any:
             raise DeviceError(
                 f"the index is on {device_of(i)}, the array on {device_of(x)}: move it with .to({device_of(x)!r})"
             )
-        own = i.copy()
-        tell("same", i, own)
-        return own
+        return copied(i)
     if isinstance(i, (list, tuple, range)):
         return _listed(i, x)
     if hasattr(i, "__index__"):

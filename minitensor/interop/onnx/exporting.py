@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from minitensor.backend import default_generator
+from minitensor.generators import default_generator
 from minitensor.graph import Variable, describe
 from minitensor.interop.onnx import writers
 from minitensor.interop.onnx.compare import Affine, Along, Difference, affine, by_batch, difference
