@@ -44,7 +44,8 @@ PLAN: dict[str, dict[str, str]] = {
         "derivatives": "errors backend graph promotion engine op composite ops tensor",
         "function": "errors backend graph",
         "viz": "errors backend graph hooks promotion engine",
-        "interop": "errors backend graph notices hooks generators promotion engine op composite ops doors tensor functions nn",
+        "interop": "errors backend graph notices hooks generators promotion engine op composite ops doors tensor "
+        "functions nn",
         "anomaly": "errors backend graph",
         "memory": "",
         "profiler": "errors backend graph",
