@@ -6,15 +6,15 @@ import argparse
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from jepa.config import Config, load
+from jepa.config import Config, fields, load
 from jepa.config.reading import shown
-from jepa.errors import JEPAError
+from jepa.errors import ConfigError, JEPAError
 
-__all__ = ["Parser", "configured", "place", "whole"]
+__all__ = ["Parser", "configured", "place", "taken", "whole"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +42,12 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--device", metavar="auto|cpu|cuda[:i]", help="where to compute (default: auto)")
         return self
 
+    def with_run(self, *, optional: bool = False) -> Parser:
+        """Add the folder of a run, and settings that are to be others than the run's: see `taken`."""
+        self.add_argument("run", type=place, nargs="?" if optional else None, help="folder of the run")
+        self.add_argument("settings", nargs="*", metavar="key=value", help="settings other than the run's")
+        return self.with_device()
+
     def with_settings(self) -> Parser:
         """Add everything that makes a configuration: see `configured`."""
         self.add_argument(
@@ -51,6 +57,19 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("--seed", type=whole(0, 2**64 - 1), metavar="N", help="the same as seed=N")
         self.add_argument("settings", nargs="*", metavar="key=value", help="single settings, over all others")
         return self.with_device()
+
+
+def taken(args: argparse.Namespace, verb: str, meant: Sequence[str]) -> list[str]:
+    """Return the settings among the words of a verb, all of which must be of `meant`: full keys, the others' first.
+
+    Raises ConfigError for one that the verb has no use for; what is no setting at all is answered where it is read.
+    """
+    for word in args.settings:
+        key = word.partition("=")[0]
+        if key in fields() and key not in meant:
+            raise ConfigError(f"jepa {verb} has no use for {key}; it takes {', '.join(meant)}")
+    flags = {"device": args.device, "data.root": getattr(args, "data", None)}
+    return [*args.settings, *(f"{key}={v}" for key, v in flags.items() if v is not None and key in meant)]
 
 
 def place(word: str) -> Path:

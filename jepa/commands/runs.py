@@ -8,10 +8,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jepa.commands.parser import Parser, configured, place
+from jepa.commands.parser import Parser, configured, place, taken
 from jepa.config import fields
 
 __all__ = ["demo", "embed", "evaluate", "plot", "train"]
+
+READ = "data.on_error data.sizes data.limit".split()
+SEEN = [*READ, *"data.root data.range data.mean data.std device evaluation.encoder evaluation.pool".split()]
+SPLIT = [*SEEN, *"data.validation data.prefetch data.threads seed".split()]
+PROBED = "data.eval_root evaluation.k evaluation.C evaluation.random_seeds evaluation.max_images".split()
+PRETRAINED, EMBED, PLOT, EVAL = [*READ, "device"], SEEN, SPLIT, [*SPLIT, *PROBED]
+"""the settings that a verb has a use for, but for those that train"""
 
 
 def demo(words: Sequence[str]) -> int:
@@ -85,13 +92,21 @@ def train(words: Sequence[str]) -> int:
 def evaluate(words: Sequence[str]) -> int:
     """Print and write the evaluation of a run."""
     parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out images, beside baselines.")
-    parser.with_device().add_argument("run", type=place, help="folder of the run")
+    parser.with_run()
     parser.add_argument("--data", type=place, metavar="FOLDER", help="labelled images other than the run's")
     args = parser.parse_intermixed_args(words)
+    data, args.data = args.data, None
+    settings = taken(args, "eval", EVAL)
     from jepa.evaluation.evaluate import evaluate_run
 
-    print(table(evaluate_run(args.run, data=args.data, device=args.device or "auto")))
+    print(table(evaluate_run(args.run, data=data, device=_device(settings), settings=settings)))
     return 0
+
+
+def _device(settings: Sequence[str]) -> str:
+    """Return the last device that was named: that of the run is where it was trained."""
+    named = [word.partition("=")[2] for word in settings if word.startswith("device=")]
+    return named[-1] if named else "auto"
 
 
 def table(evaluation: Mapping[str, Any]) -> str:
@@ -115,38 +130,46 @@ def table(evaluation: Mapping[str, Any]) -> str:
 
 def embed(words: Sequence[str]) -> int:
     """Write the embeddings of images."""
-    parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_device()
-    parser.add_argument("run", type=place, nargs="?", help="folder of the run")
+    parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_run(optional=True)
     parser.add_argument(
         "--pretrained", type=place, metavar="FILE", help="instead of a run: a checkpoint of the official I-JEPA code"
     )
     parser.add_argument("--data", type=place, metavar="FOLDER", help="images (default: those of the run)")
     parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
     args = parser.parse_intermixed_args(words)
+    if args.run is not None and str(args.run).partition("=")[0] in fields():  # a setting, where a run could stand
+        args.settings.insert(0, str(args.run))
+        args.run = None
     if (args.run is None) == (args.pretrained is None):
         parser.error("name a run, or weights with --pretrained FILE, and not both")
     if args.pretrained is not None:
         if args.data is None:
             parser.error("--pretrained needs --data FOLDER: weights come without images")
+        settings = taken(args, "embed --pretrained", PRETRAINED)
         from jepa.evaluation.embed import embed_pretrained
 
-        print(f"embeddings: {embed_pretrained(args.pretrained, args.data, args.out, device=args.device or 'auto')}")
+        device = _device(settings)
+        print(f"embeddings: {embed_pretrained(args.pretrained, args.data, args.out, device=device, settings=settings)}")
         return 0
+    data, args.data = args.data, None
+    settings = taken(args, "embed", EMBED)
     from jepa.evaluation.embed import embed as embed_run
 
-    print(f"embeddings: {embed_run(args.run, args.data, args.out, device=args.device or 'auto')}")
+    print(f"embeddings: {embed_run(args.run, data, args.out, device=_device(settings), settings=settings)}")
     return 0
 
 
 def plot(words: Sequence[str]) -> int:
     """Draw the pictures and the report of a run."""
-    parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_device()
-    parser.add_argument("run", type=place, help="folder of the run")
+    parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_run()
+    parser.add_argument("--data", type=place, metavar="FOLDER", help="images to show (default: those of the run)")
     parser.add_argument(
         "--projection", choices=("pca", "tsne", "umap"), default="pca", help="of the embeddings in the plane"
     )
     args = parser.parse_intermixed_args(words)
+    settings = taken(args, "plot", PLOT)
     from jepa.visualisation.report import draw
 
-    print(f"report: {draw(args.run, device=args.device or 'auto', projection=args.projection)}")
+    report = draw(args.run, device=_device(settings), projection=args.projection, settings=settings)
+    print(f"report: {report}")
     return 0

@@ -2,7 +2,7 @@
 
 from jepa.config.encoders import encoder_name, patch_size
 from jepa.config.fields import fields, value_of
-from jepa.config.load import differences, from_yaml, load, presets, to_yaml
+from jepa.config.load import changed, differences, from_yaml, load, presets, to_yaml
 from jepa.config.masked import HierarchyConfig, MaskConfig, ViTConfig
 from jepa.config.rules import check
 from jepa.config.schema import (
@@ -30,6 +30,7 @@ __all__ = [
     "RegionConfig",
     "TrainConfig",
     "ViTConfig",
+    "changed",
     "check",
     "differences",
     "encoder_name",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.config import Config, changed
 from jepa.errors import DataError, RunError
 from jepa.evaluation.streamed import streamed
 from jepa.files.atomic import replacing
@@ -22,7 +23,9 @@ IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of
 BATCH = 16  # images at once: few, for large transformers
 
 
-def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, device: str = "auto") -> Path:
+def embed(
+    run_dir: str | Path, data: str | Path | None, out: str | Path, *, device: str = "auto", settings: Sequence[str] = ()
+) -> Path:
     """Embed every image of a folder with the frozen encoder of a run, and write them to a file.
 
     Parameters
@@ -35,6 +38,8 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
         ``.npz`` or ``.csv``, see `write_embeddings`. An existing file is replaced once the new one is whole.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    settings : list of str
+        Settings other than the run's, such as ``evaluation.pool=cls``.
 
     Returns
     -------
@@ -49,13 +54,15 @@ def embed(run_dir: str | Path, data: str | Path | None, out: str | Path, *, devi
     _checked(out)  # before the work, not after it
     from jepa.runs.run import load_run
 
-    run = load_run(run_dir, device=device)
+    run = load_run(run_dir, device=device, settings=settings)
     found = run.dataset(None, data)
     embeddings = streamed(lambda x: run.features(run.normalized(x)), found, range(len(found)), "embedding")  # (N, D)
     return write_embeddings(out, embeddings, found.labels, paths=list(map(str, found.paths)), classes=found.classes)
 
 
-def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, device: str = "auto") -> Path:
+def embed_pretrained(
+    weights: str | Path, data: str | Path, out: str | Path, *, device: str = "auto", settings: Sequence[str] = ()
+) -> Path:
     """Embed every image of a folder with published weights, and write them to a file: the mean over all patches.
 
     Parameters
@@ -63,8 +70,9 @@ def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, 
     weights : path
         A checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder of
         `jepa.models.save_pretrained` with a vision transformer.
-    data, out, device
-        As in `embed`; images are brought to the size of the weights and normalised by ImageNet's mean and deviation.
+    data, out, device, settings
+        As in `embed`, but of the settings ``data.on_error``, ``data.sizes`` and ``data.limit`` alone. Images are
+        brought to the size of the weights and normalised by ImageNet's mean and deviation.
 
     Raises
     ------
@@ -89,7 +97,11 @@ def embed_pretrained(weights: str | Path, data: str | Path, out: str | Path, *, 
     height, width = encoder.image_size
     if height != width:
         raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
-    found = ImageFolder(data, split=None, image_size=height, channels=3)
+    how = changed(Config(), settings).data
+    limit = how.limit or None
+    found = ImageFolder(
+        data, split=None, image_size=height, channels=3, on_error=how.on_error, sizes=how.sizes, limit=limit
+    )
     normalize = Normalize(*IMAGENET)
 
     def embedded(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +43,9 @@ class Part(NamedTuple):
     """their classes, or None"""
 
 
-def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto") -> dict[str, Any]:
+def evaluate_run(
+    run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto", settings: Sequence[str] = ()
+) -> dict[str, Any]:
     """Evaluate a run on held-out images and write the figures into its folder.
 
     One protocol for every row (`probe_table`): linear probe and kNN, learned from the training images without
@@ -67,6 +69,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
         path behind it, if another folder of this name was evaluated before).
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    settings : list of str
+        Settings other than the run's, such as ``evaluation.max_images=10000``; they are noted under ``settings``.
 
     Returns
     -------
@@ -87,13 +91,13 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
 
     started = time.perf_counter()
     run_dir = Path(run_dir)
-    run = load_run(run_dir, device=device)
-    settings = run.config.evaluation
+    run = load_run(run_dir, device=device, settings=settings)
+    protocol = run.config.evaluation
     root = str(data) if data is not None else run.config.data.eval_root or None
     parts: dict[str, Part] = {}
     for split in ("train", "val"):
         found = run.dataset(split, root)
-        kept = _limited(len(found), found.labels, settings.max_images, seed=run.config.seed)
+        kept = _limited(len(found), found.labels, protocol.max_images, seed=run.config.seed)
         parts[split] = Part(found, kept, None if found.labels is None else found.labels[kept])
     classes = found.classes
     labels = {split: part.labels for split, part in parts.items()}
@@ -109,7 +113,8 @@ def evaluate_run(run_dir: str | Path, *, data: str | Path | None = None, device:
     result: dict[str, Any] = {
         "data": root or pipeline.source(run.config),
         "step": run.step,
-        "encoder": settings.encoder,
+        "encoder": protocol.encoder,
+        **({"settings": list(settings)} if settings else {}),
         "images": len(parts["val"].kept),
         "train_images": len(parts["train"].kept),
         "classes": len(classes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
-from jepa.config import Config
+from jepa.config import Config, changed
 from jepa.data.folder import ImageFolder
-from jepa.errors import RunError
+from jepa.errors import DataError, RunError
 from jepa.methods import Method, build
 from jepa.runs import pipeline
 from jepa.runs.checkpoint import find_checkpoint, load_weights
@@ -42,6 +43,10 @@ class Run:
         """
         if root is None and self._root is None:
             self._root = pipeline.prepare(self.config)
+            if not self._root.exists():
+                raise DataError(
+                    f"the images of {self.folder} are not in {self._root}: say where they are now with data.root=FOLDER"
+                )
         found = pipeline.dataset(self.config, root or self._root or "", split)
         for text in [*found.remarks, *([found.describe_skipped()] if found.skipped else [])]:
             if text not in self._said:
@@ -70,13 +75,15 @@ class Run:
         return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.indices) > 1)
 
 
-def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last") -> Run:
+def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last", settings: Sequence[str] = ()) -> Run:
     """Open a run with its last weights, those of its best checkpoint ("best"), or of a checkpoint file.
+
+    `settings` are changed in its configuration, such as "data.root=FOLDER" where its images have moved.
 
     Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, of another model, or holds NaN.
     """
     folder, device = Path(folder), choose_device(device)
-    config = read_config(folder)
+    config = changed(read_config(folder), settings)
     path = (
         folder
         if checkpoint == "last"

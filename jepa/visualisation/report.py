@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,12 @@ EXAMPLES = 64
 
 
 def draw(
-    run_dir: str | Path, *, examples: Mapping[str, Any] | None = None, device: str = "auto", projection: str = "pca"
+    run_dir: str | Path,
+    *,
+    examples: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    projection: str = "pca",
+    settings: Sequence[str] = (),
 ) -> Path:
     """Draw every picture of a run into ``plots/`` and write ``report.html``; what is missing is named in the report.
 
@@ -63,6 +68,8 @@ def draw(
         A missing key leaves out the pictures that need it.
     device : str
         Where the model runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+    settings : list of str
+        Settings other than the run's for what the model shows, such as ``data.root=FOLDER``.
     projection : str
         Of the embeddings in the plane: ``pca``, ``tsne`` or ``umap`` (`jepa.visualisation.projection.project`).
 
@@ -84,7 +91,7 @@ def draw(
     sweep_run(run_dir)
     missing: list[str] = []
     evaluations = _evaluations(run_dir, missing)
-    figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing, projection)
+    figures = _curves(run_dir, missing) | _model_figures(run_dir, examples, device, missing, projection, settings)
     pictures = {name: _picture(run_dir, name, figure) for name, figure in figures.items()}
 
     body: list[str] = []
@@ -158,14 +165,19 @@ def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
 
 
 def _model_figures(
-    run_dir: Path, examples: Mapping[str, Any] | None, device: str, missing: list[str], projection: str
+    run_dir: Path,
+    examples: Mapping[str, Any] | None,
+    device: str,
+    missing: list[str],
+    projection: str,
+    settings: Sequence[str],
 ) -> dict[str, Figure]:
     if examples is None:
         try:
             from jepa.evaluation.examples import examples as shown_by
             from jepa.runs.run import load_run
 
-            examples = shown_by(load_run(run_dir, device=device), EXAMPLES)
+            examples = shown_by(load_run(run_dir, device=device, settings=settings), EXAMPLES)
         except JEPAError as error:
             mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
             missing.append(f"Pictures of what the model does: {str(error).rstrip('.')}. {mended}")

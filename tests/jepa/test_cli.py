@@ -187,12 +187,29 @@ def test_eval_embed_plot(api: Calls, capsys: pytest.CaptureFixture[str]) -> None
     assert main(["embed", "--out", "a.csv", "runs/a", "--threads", "1"]) == 0
     assert main(["plot", "runs/a"]) == 0
     assert api == [
-        ("evaluate", {"run": run, "data": Path("other"), "device": "cpu"}),
-        ("embed", {"run": run, "data": None, "out": Path("a.csv"), "device": "auto"}),
-        ("draw", {"run": run, "device": "auto", "projection": "pca"}),
+        ("evaluate", {"run": run, "data": Path("other"), "device": "cpu", "settings": ["device=cpu"]}),
+        ("embed", {"run": run, "data": None, "out": Path("a.csv"), "device": "auto", "settings": []}),
+        ("draw", {"run": run, "device": "auto", "projection": "pca", "settings": []}),
     ]
     printed = capsys.readouterr().out
     assert "a.csv" in printed and str(run / "report.html") in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (
+            ["eval", "runs/a", "evaluation.max_images=9", "data.root=/x # 1"],
+            ["evaluation.max_images=9", "data.root=/x # 1"],
+        ),
+        (["eval", "runs/a", "device=cpu", "seed=3"], ["device=cpu", "seed=3"]),
+        (["embed", "runs/a", "--out", "e.npz", "evaluation.pool=cls"], ["evaluation.pool=cls"]),
+        (["plot", "runs/a", "--data", "there", "data.limit=9"], ["data.limit=9", "data.root=there"]),
+    ],
+)
+def test_a_verb_takes_the_settings_that_mean_something_to_it(api: Calls, words: list[str], settings: list[str]) -> None:
+    assert main(words) == 0
+    assert api[0][1]["settings"] == settings and api[0][1]["device"] == ("cpu" if "device=cpu" in words else "auto")
 
 
 def test_an_evaluation_without_labels_prints_its_note(
@@ -273,6 +290,11 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["train", "--out", ""], "an empty word is no path"),
         (["train", "model.target=shared"], "must collapse"),
         (["eval"], "run"),
+        (["eval", "runs/old", "train.epochs=3"], "jepa eval has no use for train.epochs; it takes data.on_error"),
+        (["eval", "runs/old", "evaluation.every=3"], "jepa eval has no use for evaluation.every"),
+        (["plot", "runs/old", "data.make=digits"], "jepa plot has no use for data.make"),
+        (["embed", "runs/old", "--out", "e.npz", "data.eval_root=x"], "jepa embed has no use for data.eval_root"),
+        (["embed", "--pretrained", "w", "--data", "d", "--out", "e.npz", "data.mean=0"], "has no use for data.mean"),
         (["embed", "runs/a"], "--out"),
         (["data", "make", "shape"], "shape"),
         (["data", "make", "shapes", "--count", "3"], "count"),

@@ -79,7 +79,7 @@ def install(monkeypatch):
 
     def put(run):
         module = ModuleType("jepa.runs.run")
-        module.load_run = lambda run_dir, *, device: run
+        module.load_run = lambda run_dir, *, device, settings: run
         module.features = lambda model, config, images: model.features(images, encoder=config.evaluation.encoder)
         module.random_twin = lambda config, seed, images, *, device: Model(signal=0, seed=seed + 1)
         monkeypatch.setitem(sys.modules, "jepa.runs.run", module)
