@@ -5,8 +5,9 @@ from jepa.visualisation.embedding import plot_embedding
 from jepa.visualisation.masks import plot_masks
 from jepa.visualisation.projection import pca, project
 from jepa.visualisation.reconstruction import plot_reconstruction
+from jepa.visualisation.records import read_metrics
 from jepa.visualisation.regions import plot_regions
-from jepa.visualisation.report import draw, read_metrics
+from jepa.visualisation.report import draw
 from jepa.visualisation.similarity import cosine_matrix, plot_similarity
 from jepa.visualisation.style import save
 from jepa.visualisation.summary import summary

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ from jepa.visualisation.curves import plot_curriculum, plot_health, plot_loss, p
 from jepa.visualisation.embedding import plot_embedding
 from jepa.visualisation.masks import plot_masks
 from jepa.visualisation.reconstruction import plot_reconstruction
+from jepa.visualisation.records import read_metrics
 from jepa.visualisation.regions import plot_regions
 from jepa.visualisation.similarity import plot_similarity
 from jepa.visualisation.style import save
@@ -116,36 +116,6 @@ def draw(
         logging.getLogger("jepa").warning(f"not in the report: {text}")
     write_text(report, page.document(f"JEPA run: {run_dir.resolve().name}", body))
     return report
-
-
-def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """Lines of a ``metrics.jsonl``, in the order of their steps.
-
-    A run that was stopped and resumed writes some steps twice: the later line counts. A last line cut short by a kill
-    is left out.
-
-    Raises
-    ------
-    RunError
-        If another line is not JSON.
-    """
-    records: dict[tuple[Any, Any], dict[str, Any]] = {}
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            if number == len(lines):
-                break
-            raise RunError(f"line {number} of {path} is not JSON: repair or delete that line") from error
-        if not (isinstance(record, dict) and isinstance(record.get("kind"), str) and _is_number(record.get("step"))):
-            raise RunError(f"line {number} of {path} is no line of metrics (kind, step): repair or delete that line")
-        records[record.get("kind"), record.get("step")] = record
-    return sorted(records.values(), key=lambda record: float(record["step"]))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and abs(value) < 1e18  # not NaN either
 
 
 def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
