@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor import backend
 from minitensor.composite import Composite
 from minitensor.declaration import registry
 from minitensor.ops import attention, convolution, elementwise, loss, pooling, softmax
-from tests.minitensor.cases import CASES, Case
+from tests.minitensor.cases import CASES
+from tests.minitensor.cases.run import first, moved, outputs, same, second
 from tests.minitensor.fake_cupy import FakeArray
 
 OURS = {name for name in registry if name.startswith("minitensor.")}
@@ -29,75 +29,21 @@ table = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 smooth = pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
 
 
-def _is_float(x: Any) -> bool:
-    return isinstance(x, np.ndarray) and x.dtype.kind in "fc"
-
-
-def _in(dtype: str, x: np.ndarray) -> np.ndarray:
-    """Return floats in a dtype, complex numbers in that of their parts."""
-    return x.astype(np.result_type(dtype, np.complex64) if x.dtype.kind == "c" else dtype) if _is_float(x) else x
-
-
-def _drawn(generator: np.random.Generator, y: Any) -> np.ndarray:
-    v = np.asarray(generator.standard_normal(y.shape))
-    return (v + 1j * generator.standard_normal(y.shape) if y.dtype.kind == "c" else v).astype(y.dtype)
-
-
-def _results(y: Any) -> list[mt.Tensor]:
-    return list(y) if isinstance(y, (tuple, list)) else [y]
-
-
-def _moved(value: Any, device: str) -> Any:
-    """Bring the arrays in a setting (an index) to a device."""
-    if isinstance(value, tuple):
-        return tuple(_moved(v, device) for v in value)
-    return backend.move(value, device) if isinstance(value, np.ndarray) else value
-
-
-def _run(case: Case, device: str = "cpu", dtype: str = "float64") -> tuple[list[np.ndarray], list[np.ndarray | None]]:
-    """Return the values, and the gradients of Σ v y with fixed v with respect to the float arguments."""
-    args = [
-        mt.Tensor(_in(dtype, a), device=device, requires_grad=_is_float(a) and case.smooth)
-        if isinstance(a, np.ndarray)
-        else a
-        for a in case.args
-    ]
-    ys = _results(case.op(*args, **{k: _moved(v, device) for k, v in case.settings.items()}))
-    assert all(y.device.startswith(device) for y in ys)
-    leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
-    generator = np.random.default_rng(0)
-    incoming = [mt.Tensor(_drawn(generator, y), device=device) for y in ys]
-    wanted = [(y, v) for y, v in zip(ys, incoming, strict=True) if y.requires_grad]
-    grads: tuple[Any, ...] = ()
-    if wanted:
-        grads = mt.grad([y for y, _ in wanted], leaves, [v for _, v in wanted], allow_unused=True)
-    return [y.numpy() for y in ys], [None if g is None else g.numpy() for g in grads]
-
-
-def _same(a: Any, b: Any, tolerance: float) -> None:
-    for x, y in zip(a, b, strict=True):
-        assert (x is None) == (y is None)
-        if x is not None:
-            assert x.shape == y.shape and x.dtype == y.dtype
-            scale = np.abs(y).max(initial=1.0, where=np.isfinite(y))
-            np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * scale)
-
-
 def test_every_op_has_a_case():
     assert OURS == {f"{c.op.forward.__module__}.{c.op.name}" for c in CASES}
 
 
 @table
 def test_value(case):
-    expected = _results(case.reference(*case.args))
-    values, _ = _run(case)
+    expected = outputs(case.reference(*case.args))
+    values, _ = first(case)
     assert len(values) == len(expected)
     for got, ref in zip(values, expected, strict=True):
         assert got.shape == np.shape(ref)
         if case.op.name != "one_hot":
             assert got.dtype == np.asarray(ref).dtype
         np.testing.assert_allclose(got, ref, rtol=1e-12, atol=1e-13)
-    raw = _results(case.op(*case.args, **case.settings))  # on arrays: the same values, no Tensors
+    raw = outputs(case.op(*case.args, **case.settings))  # on arrays: the same values, no Tensors
     for got, ref in zip(raw, values, strict=True):
         assert not isinstance(got, mt.Tensor)
         np.testing.assert_allclose(got, ref, rtol=1e-12, atol=1e-13)
@@ -121,10 +67,10 @@ def test_gradients_without_kernels(case):
 @pytest.mark.parametrize("case", FUSED, ids=lambda c: c.id)
 def test_fused_equals_composite(case, dtype, tolerance):
     with mt.unfused():
-        plain = _run(case, dtype=dtype)
-    fused = _run(case, dtype=dtype)
-    _same(fused[0], plain[0], tolerance)
-    _same(fused[1], plain[1], tolerance)
+        plain = first(case, dtype=dtype)
+    fused = first(case, dtype=dtype)
+    same(fused[0], plain[0], tolerance)
+    same(fused[1], plain[1], tolerance)
 
 
 @pytest.mark.parametrize("op", {c.op.name: c.op for c in FUSED}.values(), ids=lambda op: op.name)
@@ -143,11 +89,11 @@ def test_every_kernel_runs(op, monkeypatch):
     monkeypatch.setitem(op.kernels, "cpu", counted)
     for case in FUSED:
         if case.op is op:
-            _run(case, dtype="float32")
+            first(case, dtype="float32")
     assert ran
     with mt.unfused():
         ran.clear()
-        _run(next(c for c in FUSED if c.op is op))
+        first(next(c for c in FUSED if c.op is op))
         assert not ran
 
 
@@ -156,7 +102,7 @@ def test_results_share_no_memory_with_arguments(case):
     if case.op.name in VIEWS or getattr(case.op, "view", False):
         pytest.skip("a view")
     args = [mt.Tensor(a.copy()) if isinstance(a, np.ndarray) else a for a in case.args]
-    for y in _results(case.op(*args, **case.settings)):
+    for y in outputs(case.op(*args, **case.settings)):
         assert not any(isinstance(a, mt.Tensor) and np.shares_memory(y.data, a.data) for a in args)
 
 
@@ -171,49 +117,35 @@ def test_arguments_are_not_changed(case):
 
 @table
 def test_on_the_stand_in(case):
-    host, device = _run(case), _run(case, "fake")
-    _same(device[0], host[0], 1e-12)
-    _same(device[1], host[1], 1e-12)
-    raw = case.op(*[_moved(a, "fake") for a in case.args], **{k: _moved(v, "fake") for k, v in case.settings.items()})
-    assert all(isinstance(y, FakeArray) for y in _results(raw))
+    host, device = first(case), first(case, "fake")
+    same(device[0], host[0], 1e-12)
+    same(device[1], host[1], 1e-12)
+    raw = case.op(*[moved(a, "fake") for a in case.args], **{k: moved(v, "fake") for k, v in case.settings.items()})
+    assert all(isinstance(y, FakeArray) for y in outputs(raw))
 
 
 @smooth
 def test_second_gradient_on_the_stand_in(case):
-    def second(device: str) -> list[np.ndarray | None]:
-        args = [
-            mt.Tensor(a, device=device, requires_grad=_is_float(a)) if isinstance(a, np.ndarray) else a
-            for a in case.args
-        ]
-        ys = _results(case.op(*args, **{k: _moved(v, device) for k, v in case.settings.items()}))
-        ys = [y for y in ys if y.requires_grad]  # indices have no gradient
-        leaves = [a for a in args if isinstance(a, mt.Tensor) and a.requires_grad]
-        v = [mt.Tensor(np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype), device=device) for y in ys]
-        first = [g for g in mt.grad(ys, leaves, v, create_graph=True, allow_unused=True) if g is not None]
-        first = [g for g in first if g.requires_grad]
-        if not first:
-            return []
-        v = [mt.Tensor(np.sin(1 + np.arange(g.size)).reshape(g.shape).astype(g.dtype), device=device) for g in first]
-        return [None if g is None else g.numpy() for g in mt.grad(first, leaves, v, allow_unused=True)]
-
-    _same(second("fake"), second("cpu"), 1e-12)
+    same(second(case, "fake"), second(case), 1e-12)
 
 
 @pytest.mark.gpu
 @table
 def test_on_the_gpu(case):
-    try:
-        backend.move(np.zeros(1), "cuda")
-    except mt.errors.DeviceError as error:
-        pytest.skip(str(error))
-    host, device = _run(case), _run(case, "cuda")
-    _same(device[0], host[0], 1e-9)
-    _same(device[1], host[1], 1e-9)
+    host, device = first(case), first(case, "cuda")
+    same(device[0], host[0], 1e-9)
+    same(device[1], host[1], 1e-9)
+
+
+@pytest.mark.gpu
+@smooth
+def test_second_gradient_on_the_gpu(case):
+    same(second(case, "cuda"), second(case), 1e-8)
 
 
 @table
 def test_float32_stays_float32(case):
-    values, grads = _run(case, dtype="float32")
+    values, grads = first(case, dtype="float32")
     for v in values:
         assert v.dtype not in (np.float64, np.complex128) or "dtype" in case.settings
     assert all(g is None or g.dtype in (np.float32, np.complex64) for g in grads)
@@ -411,7 +343,7 @@ def test_a_plain_call_gives_what_a_watched_one_does(op: Any) -> None:
         fresh = [mt.Tensor(a.data, requires_grad=a.requires_grad) if isinstance(a, mt.Tensor) else a for a in args]
         try:
             y = op(*fresh)
-            for part in _results(y):
+            for part in outputs(y):
                 if isinstance(part, mt.Tensor) and part.requires_grad:
                     part.sum().backward(retain_graph=True)
         except Exception as error:
