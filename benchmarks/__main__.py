@@ -6,6 +6,7 @@
     memory    the peak memory of the two training steps
     scaling   the step's cost against batch size, image size, depth and width, as a plot
     peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
+    gpu       everything on an NVIDIA GPU, in eight minutes (see `make gpu`)
     results   the README's tables of what training reaches
 
 Without a word: kernels, steps and memory, with one thread and with two. What is measured goes into benchmarks/results.
@@ -25,13 +26,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "results"])
+    parser.add_argument(
+        "what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "gpu", "results"]
+    )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--only", default="", help="one case, or one experiment of `results`")
     parser.add_argument("--seeds", type=int, default=0, help="training seeds of `results`; default: 3, masked 5")
     parser.add_argument(
-        "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`"
+        "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`, `gpu`"
     )
+    parser.add_argument("--seconds", type=float, default=420, help="for all of `gpu`")
+    parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU")
+    parser.add_argument("--out", default="", help="file of `gpu`'s results (default: benchmarks/results/gpu.json)")
     args = parser.parse_args()
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # each side takes what it finds best for the processor
         os.environ.pop(name, None)
@@ -41,6 +47,10 @@ def main() -> None:
 
         results.run(args.seeds, args.only, args.cifar10, args.threads or 1)
         return
+    if args.what == "gpu":
+        from benchmarks import gpu
+
+        sys.exit(gpu.run(args.seconds, args.only, args.cifar10, args.out, dry=args.dry))
     try:
         import torch
     except ImportError:

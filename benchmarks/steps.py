@@ -7,7 +7,7 @@ gradients of all parameters are compared.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +54,16 @@ def twin_of(ours: mt.nn.Layer, theirs: Any) -> Any:
     return theirs
 
 
+def tensor(x: Any) -> mt.Tensor:
+    """Return a part of the batch, which on a GPU is there already, as a Tensor."""
+    return x if isinstance(x, mt.Tensor) else mt.Tensor(x)
+
+
+def torch_device(device: str) -> str:
+    """Return where PyTorch's side is: on the same GPU, or on the CPU beside a stand-in for one."""
+    return "cuda" if device == "cuda" and torch.cuda.is_available() else "cpu"
+
+
 def torch_average(target: Any, source: Any) -> Callable[[], None]:
     """Return what moves a PyTorch module after another, by its function for many tensors at once."""
     mine, theirs = list(target.parameters()), [p.detach() for p in source.parameters()]
@@ -74,8 +84,16 @@ class ConvEncoder(mt.nn.Layer):
         return self.head(self.stages(x).mean(axis=(2, 3)))
 
 
-def cnn(channels_last: bool, batch: int = BATCH, size: int = 32, width: int = 32) -> Step:
+def moved(device: str, modules: Sequence[mt.nn.Layer], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """Bring layers to a device; return the batch there, or as it is on the CPU: to cut it is `data_parallel`'s work."""
+    for module in modules:
+        module.to(device)
+    return tuple(arrays) if device == "cpu" else tuple(mt.Tensor(a, device=device) for a in arrays)
+
+
+def cnn(channels_last: bool, batch: int = BATCH, size: int = 32, width: int = 32, device: str = "cpu") -> Step:
     """CNN-JEPA: four convolution stages, an MLP predictor, the mean squared error to an averaged target encoder."""
+    where = torch_device(device)
     mt.manual_seed(0)
     widths = (width, 2 * width, 4 * width, 4 * width)
     d = widths[-1]
@@ -86,22 +104,22 @@ def cnn(channels_last: bool, batch: int = BATCH, size: int = 32, width: int = 32
 
     def embed(seen: Any, true: Any) -> tuple[mt.Tensor, mt.Tensor]:
         with mt.no_grad():
-            y = target.target(mt.Tensor(true))
-        return predictor(encoder(mt.Tensor(seen))), y
+            y = target.target(tensor(true))
+        return predictor(encoder(tensor(seen))), y
 
     def placed(x: Any) -> Any:
-        return x.to(memory_format=torch.channels_last) if channels_last else x
+        return x.to(where, memory_format=torch.channels_last if channels_last else torch.preserve_format)
 
     e, p = placed(twin_of(encoder, twins.ConvEncoder(widths))), torch.nn.Sequential()
     p = twin_of(predictor, torch.nn.Sequential(torch.nn.Linear(d, 2 * d), torch.nn.ReLU(), torch.nn.Linear(2 * d, d)))
-    t = copy.deepcopy(e).requires_grad_(False)
+    p, t = p.to(where), copy.deepcopy(e).requires_grad_(False)
     x1, x2 = placed(torch.tensor(seen)), placed(torch.tensor(true))
     return Step(
         "CNN-JEPA",
         (encoder, predictor),
         embed,
         mt.nn.functional.mse_loss,
-        (seen, true),
+        moved(device, (encoder, target.target, predictor), (seen, true)),
         lambda: target.update(MOMENTUM),
         (e, p),
         lambda: torch.nn.functional.mse_loss(p(e(x1)), t(x2)),
@@ -110,11 +128,17 @@ def cnn(channels_last: bool, batch: int = BATCH, size: int = 32, width: int = 32
 
 
 def vit(
-    channels_last: bool, batch: int = BATCH, size: int = 32, dim: int = 192, depth: int = 6, recompute: bool = False
+    channels_last: bool,
+    batch: int = BATCH,
+    size: int = 32,
+    dim: int = 192,
+    depth: int = 6,
+    recompute: bool = False,
+    device: str = "cpu",
 ) -> Step:
     """I-JEPA: a ViT on patches of 4x4, a predictor of 96 dimensions and 3 blocks; context 40, 4 targets of 10."""
     mt.manual_seed(0)
-    count = (size // 4) ** 2
+    where, count = torch_device(device), (size // 4) ** 2
     settings = {"image_size": size, "patch_size": 4, "dim": dim, "depth": depth, "heads": 3}
     encoder = models.VisionTransformer(**settings)
     target = mt.optim.EMA(copy.deepcopy(encoder), encoder)
@@ -130,16 +154,16 @@ def vit(
     x = images(batch, size)
 
     def embed(x: Any, context: Any, *targets: Any) -> tuple[mt.Tensor, mt.Tensor]:
-        seen = mt.Tensor(x)
+        seen = tensor(x)
         with mt.no_grad():
             y = mt.nn.functional.layer_norm(target.target(seen), (dim,))
             y = gather_tokens(y, targets)
         return predictor(encoder(seen, [context]), [context], list(targets)), y
 
-    e = twin_of(encoder, twins.ViT(size, 4, dim, depth, 3))
-    p = twin_of(predictor, twins.Predictor(count, dim, 96, 3, 3))
+    e = twin_of(encoder, twins.ViT(size, 4, dim, depth, 3)).to(where)
+    p = twin_of(predictor, twins.Predictor(count, dim, 96, 3, 3)).to(where)
     t = copy.deepcopy(e).requires_grad_(False)
-    images_, c, ms = torch.tensor(x), torch.tensor(context), [torch.tensor(m) for m in targets]
+    images_, c, *ms = (torch.tensor(a).to(where) for a in (x, context, *targets))
 
     def twin_loss() -> Any:
         y = torch.nn.functional.layer_norm(t(images_), (dim,))
@@ -151,7 +175,7 @@ def vit(
         (encoder, predictor),
         embed,
         mt.nn.functional.mse_loss,
-        (x, context, *targets),
+        (*moved(device, (encoder, target.target, predictor), (x,)), context, *targets),
         lambda: target.update(MOMENTUM),
         (e, p),
         twin_loss,
@@ -159,15 +183,16 @@ def vit(
     )
 
 
-def resnet(channels_last: bool, batch: int = BATCH) -> Step:
+def resnet(channels_last: bool, batch: int = BATCH, size: int = 32, device: str = "cpu") -> Step:
     """VICReg: two views through one ResNet-18, batch norm included, and a Linear of 512 to 512."""
+    where = torch_device(device)
     mt.manual_seed(0)
     encoder, head = models.resnet18(), mt.nn.Linear(512, 512)
-    x = images(2 * batch)
+    x = images(2 * batch, size)
     views = x[:batch], x[batch:]
 
     def embed(a: Any, b: Any) -> tuple[mt.Tensor, mt.Tensor]:
-        return head(encoder(mt.Tensor(a))), head(encoder(mt.Tensor(b)))
+        return head(encoder(tensor(a))), head(encoder(tensor(b)))
 
     def loss(a: mt.Tensor, b: mt.Tensor) -> mt.Tensor:
         terms = mt.nn.functional.mse_loss(a, b) * 25
@@ -176,16 +201,16 @@ def resnet(channels_last: bool, batch: int = BATCH) -> Step:
         return terms
 
     def placed(v: Any) -> Any:
-        return v.to(memory_format=torch.channels_last) if channels_last else v
+        return v.to(where, memory_format=torch.channels_last if channels_last else torch.preserve_format)
 
-    e, h = placed(twin_of(encoder, twins.ResNet18())), twin_of(head, torch.nn.Linear(512, 512))
+    e, h = placed(twin_of(encoder, twins.ResNet18())), twin_of(head, torch.nn.Linear(512, 512)).to(where)
     a, b = (placed(torch.tensor(v)) for v in views)
     return Step(
         "ResNet-18 VICReg",
         (encoder, head),
         embed,
         loss,
-        views,
+        moved(device, (encoder, head), views),
         lambda: None,
         (e, h),
         lambda: twins.vicreg(h(e(a)), h(e(b))),
@@ -237,7 +262,7 @@ def check(step: Step) -> None:
         assert gradients.keys() == {k for k, p in named.items() if p.grad is not None}
         largest = max(float(g.norm()) for g in gradients.values())
         for k, g in gradients.items():
-            error = np.linalg.norm(named[k].grad.numpy() - g.numpy())
+            error = np.linalg.norm(named[k].grad.numpy() - g.cpu().numpy())
             # a gradient that is zero but for rounding (the key biases) is compared with the largest of all
             assert error <= TOLERANCE * max(float(g.norm()), 1e-3 * largest), (step.name, k, error)
             named[k].grad = None

@@ -169,6 +169,6 @@ def vicreg(a: Tensor, b: Tensor) -> Tensor:
     for z in (a, b):
         loss = loss + 25 * torch.relu(1 - torch.sqrt(z.var(dim=0) + 1e-4)).mean()
         c = z - z.mean(dim=0)
-        c = c.T @ c / (n - 1) * (1 - torch.eye(d))
+        c = c.T @ c / (n - 1) * (1 - torch.eye(d, device=z.device))
         loss = loss + (c * c).sum() / d
     return loss

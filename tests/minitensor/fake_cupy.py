@@ -242,3 +242,8 @@ class _Module(ModuleType):
 
 xp = _Module("fake_cupy")
 register("fake", FakeArray, Backend(xp, lambda x: "fake", lambda x, device: FakeArray(x.copy()), FakeArray.get))
+
+
+def as_cuda() -> None:
+    """Let the stand-in bear CuPy's name in this process: `Tensor.to("cuda")`."""
+    register("cuda", FakeArray, Backend(xp, lambda x: "cuda:0", lambda x, device: FakeArray(x.copy()), FakeArray.get))
