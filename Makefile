@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity fuzz bench bench-peers results clean
+.PHONY: help demo test lint parity fuzz bench bench-peers gpu results clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -19,7 +19,7 @@ demo: $(BASE)  ## write the default images, train, evaluate, draw: runs/demo/rep
 	$(BIN)/python -m jepa demo $(ARGS)
 
 test: $(VENV)/.test  ## run the whole suite (ARGS='-k name' for a part)
-	$(BIN)/python -m pytest -q -n 2 -m "not parity" $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not parity" $(ARGS)
 
 lint: $(VENV)/.lint  ## check style and types
 	$(BIN)/python -m ruff check .
@@ -37,6 +37,9 @@ bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyT
 
 bench-peers: $(VENV)/.peers  ## measure the CNN step beside MyGrad, HIPS autograd and JAX (installs them into .venv)
 	$(BIN)/python -m benchmarks peers --threads 1 $(ARGS)
+
+gpu: $(if $(WHEELS),$(VENV)/.wheels,$(VENV)/.gpu)  ## measure everything on an NVIDIA GPU, in eight minutes (WHEELS=FOLDER: without an index)
+	$(BIN)/python -m benchmarks gpu $(ARGS)
 
 results: $(BASE)  ## rerun the experiments behind the README's tables (hours)
 	$(BIN)/python -m benchmarks results $(ARGS)
@@ -56,6 +59,22 @@ $(BASE): pyproject.toml
 
 $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
 	$(BIN)/python -m pip install -q --group $*
+	@touch $@
+
+$(VENV)/.gpu: $(VENV)/.test
+	$(BIN)/python -m pip install -q -e '.[eval,cuda13]'
+	@touch $@
+
+# Without an index: what this Python has already stays visible (a venv of a venv would not show it), the rest comes out of
+# a folder. The packages run from the working directory, as they would need hatchling to be installed.
+NEEDS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")
+OFFLINE = $(BIN)/python -m pip install -q --no-index --find-links $(WHEELS)
+$(VENV)/.wheels: pyproject.toml
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(PYTHON) -c 'import site; print(*site.getsitepackages(), sep="\n")' > "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')/around.pth"
+	$(PYTHON) -c '$(NEEDS)' > $(VENV)/needs.txt
+	$(OFFLINE) -r $(VENV)/needs.txt
+	@for name in scikit-learn ml_dtypes pytest hypothesis pytest-timeout pytest-xdist; do $(OFFLINE) $$name || echo "goes on without $$name"; done
 	@touch $@
 
 $(VENV)/.parity: $(VENV)/.test

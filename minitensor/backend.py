@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from minitensor.errors import DeviceError
 __all__ = [
     "Backend",
     "backends",
+    "checked",
     "device_of",
     "from_device_dlpack",
     "is_array",
@@ -47,6 +49,7 @@ class Backend(NamedTuple):
     device: Callable[[Array], str]  # array -> "cpu", "cuda:0", ...
     from_host: Callable[[np.ndarray[Any, Any], str], Array]  # copies a NumPy array to the named device
     to_host: Callable[[Array], np.ndarray[Any, Any]]
+    checked: Callable[[], AbstractContextManager[Any]] = nullcontext  # in which LAPACK's failures are LinAlgErrors
 
 
 backends: dict[type, Backend] = {}  # by the type of its arrays
@@ -82,7 +85,10 @@ def _load_cupy() -> None:
         with cupy.cuda.Device(_index(device)):
             return cupy.asarray(x)
 
-    register("cuda", cupy.ndarray, Backend(cupy, lambda x: f"cuda:{x.device.id}", from_host, cupy.asnumpy))
+    def checked() -> AbstractContextManager[Any]:
+        return importlib.import_module("cupyx").errstate(linalg="raise")  # type: ignore[no-any-return]
+
+    register("cuda", cupy.ndarray, Backend(cupy, lambda x: f"cuda:{x.device.id}", from_host, cupy.asnumpy, checked))
 
 
 _loaders["cuda"] = _load_cupy
@@ -206,6 +212,11 @@ def writable(x: Array) -> Array:
     """
     shared = any(stride == 0 and n > 1 for stride, n in zip(x.strides, x.shape, strict=True))
     return x.copy() if shared or not getattr(x.flags, "writeable", True) else x
+
+
+def checked(x: Array) -> AbstractContextManager[Any]:
+    """Return a context in which linear algebra raises LinAlgError: by itself CuPy gives whatever is in the memory."""
+    return _of(x).checked()
 
 
 def from_device_dlpack(x: Any) -> Array:

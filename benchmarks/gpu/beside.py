@@ -1,8 +1,8 @@
 """The training steps of `benchmarks.steps` and their memory, beside PyTorch on the same GPU, taking turns.
 
 float32 on both sides, without TensorFloat-32. Losses and gradients are compared before anything is timed. A time is
-that of a step from its call until the GPU is idle again. Memory is the peak of what the allocator has given out: CuPy's pool
-by a hook, PyTorch's by its own statistics.
+that of a step from its call until the GPU is idle again. Memory is the peak of what the allocator has given out:
+CuPy's pool by a hook, PyTorch's by its own statistics.
 """
 
 from __future__ import annotations

@@ -65,6 +65,8 @@ def add_into(y: Array, index: Any, x: Array) -> Array:
         xp.add.at(y, index, x)
         return y
     kind = y.dtype.kind  # the GPU adds atomically in these dtypes only; whole numbers wrap around alike in uint64
+    if kind == "c":
+        return add_into(y.real.copy(), index, x.real) + 1j * add_into(y.imag.copy(), index, x.imag)
     wide = y.astype("uint64" if kind in "iu" else "float32" if is_half(y.dtype) else y.dtype)
     xp.add.at(wide, index, x.astype(wide.dtype))
     return wide.astype(y.dtype)

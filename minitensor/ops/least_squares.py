@@ -36,6 +36,7 @@ def pseudo_inverse(x: Array, *, rtol: float | None = None) -> Array:
     if not x.size:
         return xp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), dtype=x.dtype)
     u, s, vh = attempt(
+        x,
         lambda: xp.linalg.svd(x, full_matrices=False),
         "pinv: LAPACK found no singular values: does a matrix hold NaN or inf?",
     )

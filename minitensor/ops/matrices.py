@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from minitensor.backend import namespace
+from minitensor.backend import checked, namespace
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import abs, astype, less_equal
 from minitensor.ops.reduce import max
@@ -44,10 +44,11 @@ def square(name: str, x: Any) -> int:
     return x.shape[-1]  # type: ignore[no-any-return]
 
 
-def attempt(run: Callable[[], Any], text: str) -> Any:
-    """Run LAPACK; if it gives up, say why in one sentence."""
+def attempt(x: Array, run: Callable[[], Any], text: str) -> Any:
+    """Run LAPACK on x; if it gives up, say why in one sentence."""
     try:
-        return run()
+        with checked(x):
+            return run()
     except LinAlgError:
         raise LinAlgError(text) from None
 

@@ -44,6 +44,7 @@ def svd(a: Array, *, full_matrices: bool = True) -> tuple[Array, Array, Array]:
         return u, xp.zeros((*a.shape[:-2], k), dtype=a.dtype), vh
     return tuple(
         attempt(
+            a,
             lambda: xp.linalg.svd(a, full_matrices=full_matrices),
             "svd: LAPACK found no singular values: does a matrix hold NaN or inf?",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index as integer
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import checked, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.diagonal import tril, triu
@@ -26,7 +26,8 @@ def inverse(x: Array, *, instead: float | None = None) -> Array:
     if not x.size:
         return x.copy()
     try:
-        return xp.linalg.inv(x)
+        with checked(x):
+            return xp.linalg.inv(x)
     except LinAlgError:
         if instead is None:
             raise LinAlgError(
@@ -45,7 +46,7 @@ def inv(a: Array) -> Array:
     """y = a⁻¹, with a y = y a = 1
 
     (..., n, n) -> (..., n, n). The gradient is -yᵀ g yᵀ. Integers give the default float. Raises LinAlgError, a
-    ValueError, for matrices that are not square, or singular to the last bit (on a GPU the result is inf or NaN then).
+    ValueError, for matrices that are not square, or singular to the last bit.
     Differs from NumPy: integers give float32. Differs from PyTorch: in nothing.
 
     Giles (2008), Collected matrix derivative results for forward and reverse mode algorithmic differentiation, 2.2.3.
@@ -66,7 +67,7 @@ def solve_columns(a: Array, b: Array) -> Array:
     if not a.size or not b.size:
         return xp.zeros(b.shape, dtype=b.dtype)
     return attempt(
-        lambda: xp.linalg.solve(a, b), f"solve: a matrix of shape {tuple(a.shape)} is singular: use lstsq or pinv"
+        a, lambda: xp.linalg.solve(a, b), f"solve: a matrix of shape {tuple(a.shape)} is singular: use lstsq or pinv"
     )
 
 
@@ -84,8 +85,8 @@ def solve(a: Array, b: Array) -> Array:
 
     (..., n, n) with (..., n, k) -> (..., n, k), leading axes broadcast; or with one vector (n,) -> (..., n). With
     h = a⁻ᵀ g the gradients are h for b and -h yᵀ for a. Integers give the default float. Raises LinAlgError, a
-    ValueError, for matrices that are not square, or singular to the last bit (on a GPU the result is inf or NaN then);
-    ValueError for other shapes.
+    ValueError, for matrices that are not square, or singular to the last bit; ValueError for other
+    shapes.
     Differs from NumPy: integers give float32. Differs from PyTorch: only a b of one axis is a vector; pass several as
     b[..., None].
 

@@ -45,6 +45,7 @@ def cholesky_factor(x: Array) -> Array:
     if not x.size:
         return x.copy()
     return attempt(
+        x,
         lambda: namespace(x).linalg.cholesky(_half(x)),
         f"cholesky: a matrix of shape {tuple(x.shape)} is not positive definite: no L has L Lᵀ equal to it",
     )
@@ -67,7 +68,7 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
     (..., n, n) -> (..., n, n). Only the lower (or upper) triangle of a is read, as one half of a symmetric matrix. With
     Φ the lower triangle with half of the diagonal, the gradient is the symmetric part of L⁻ᵀ Φ(Lᵀ g) L⁻¹. Integers give
     the default float, NaN gives NaN. Raises LinAlgError, a ValueError, for matrices that are not square, or not
-    positive definite (on a GPU the result is NaN then).
+    positive definite.
     Differs from NumPy: integers give float32. Differs from PyTorch: NaN is not refused.
 
     Murray (2016), Differentiation of the Cholesky decomposition, arXiv:1602.07527.
@@ -88,7 +89,9 @@ def eigen(x: Array) -> tuple[Array, Array]:
     if not x.size:
         return namespace(x).zeros(x.shape[:-1], dtype=x.dtype), rows_of_eye(x, x.shape[-1], x.shape[-1])
     return tuple(
-        attempt(lambda: namespace(x).linalg.eigh(_half(x)), "eigh: LAPACK did not converge: does it hold NaN or inf?")
+        attempt(
+            x, lambda: namespace(x).linalg.eigh(_half(x)), "eigh: LAPACK did not converge: does it hold NaN or inf?"
+        )
     )
 
 

@@ -32,7 +32,8 @@ METHODS = """all any argmax argmin argsort astype clip conj copy cumprod cumsum 
 OPERATORS = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift".split()
 COMPARISONS = "eq ne lt le gt ge".split()
 FROM_HOST = {"array", "asarray", "ascontiguousarray"}  # an explicit copy to the device, of host arrays too
-AT_DTYPES = "int32 uint32 uint64 float16 float32 float64 complex64 complex128".split()  # what atomicAdd knows
+AT = "int32 int64 uint32 uint64 float32 float64".split()  # what the GPU does atomically
+AT_DTYPES = {"add": [*AT, "float16"], "maximum": AT, "minimum": AT, "subtract": ["int32", "uint32"]}
 calls: list[str] = []  # names of module functions that ran: proof that the device's module did the work
 
 
@@ -184,10 +185,10 @@ class _Callable:
         return _wrap(self.function(*_unwrap(args), **_unwrap(kwargs)))
 
     def at(self, a: FakeArray, index: Any, b: Any = None) -> None:
-        if not isinstance(self.function, np.ufunc) or self.name not in ("add", "subtract", "maximum", "minimum"):
-            raise AttributeError(f"{self.name}.at")
-        if a.dtype.name not in AT_DTYPES:
-            raise TypeError(f"{self.name}.at: the GPU has no atomic operation for {a.dtype}")
+        if self.name not in AT_DTYPES:
+            raise NotImplementedError(f"`cupy_{self.name}.at` is not supported yet")
+        if a.dtype.name not in AT_DTYPES[self.name]:
+            raise TypeError(f"cupy.{self.name}.at only supports {', '.join(AT_DTYPES[self.name])} as data type")
         calls.append(f"{self.name}.at")
         self.function.at(_unwrap(a), _unwrap(index), _unwrap(b))
 
