@@ -60,11 +60,16 @@ def _half(part: dict[str, Any]) -> str:
 
 
 def _steps(part: dict[str, Any]) -> str:
-    return "; ".join(
-        f"{part[name]['name']} {part[name]['milliseconds']['ours'][0]:.1f} ms, {part[name]['ratio']} of PyTorch's, "
-        f"{part[name]['megabytes']['ours']} MB to {part[name]['megabytes'].get('torch', '-')}"
-        for name in ("vit", "cnn", "resnet")
-    )
+    said = []
+    for step in (part[name] for name in ("vit", "cnn", "resnet") if name in part):
+        if "error" in step:
+            said.append(step["error"])
+            continue
+        megabytes = f"{step['megabytes']['ours']} MB to {step['megabytes'].get('torch', '-')}"
+        apart = f", DISAGREES: {step['disagrees']}" if "disagrees" in step else ""
+        time = f"{step['milliseconds']['ours'][0]:.1f} ms, {step['ratio']} of PyTorch's"
+        said.append(f"{step['name']} {time}, {megabytes}{apart}")
+    return "; ".join(said)
 
 
 def _cifar10(part: dict[str, Any]) -> str:

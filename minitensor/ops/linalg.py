@@ -38,15 +38,22 @@ def operands(*xs: Any) -> tuple[Any, ...]:
     return tuple(map(array, xs))
 
 
-@op(broadcasts=True)
-def bmm(a: Array, b: Array) -> Array:
-    """(..., n, k) @ (..., k, m) -> (..., n, m); leading axes broadcast."""
+def times(a: Any, b: Any) -> Any:
+    """Return a @ b; in float32 for stacks of matrices in bfloat16 on a GPU, which CuPy 14 does not multiply."""
+    if a.dtype.kind == "V" and (len(a.shape) > 2 or len(b.shape) > 2):
+        return (a.astype("float32") @ b.astype("float32")).astype(a.dtype)
     return a @ b
 
 
+@op(broadcasts=True)
+def bmm(a: Array, b: Array) -> Array:
+    """(..., n, k) @ (..., k, m) -> (..., n, m); leading axes broadcast."""
+    return times(a, b)
+
+
 bmm.vjp(
-    a=lambda g, b: g @ b.mT,  # (..., n, m) @ (..., m, k)
-    b=lambda g, a: a.mT @ g,  # (..., k, n) @ (..., n, m); the engine sums the broadcast axes
+    a=lambda g, b: times(g, b.mT),  # (..., n, m) @ (..., m, k)
+    b=lambda g, a: times(a.mT, g),  # (..., k, n) @ (..., n, m); the engine sums the broadcast axes
 )
 
 
@@ -152,7 +159,7 @@ def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
     lead = [size[c] for c in batch]
     a = a.transpose([for_a.index(c) for c in (*batch, *rows, *inner)]).reshape((*lead, n, k))
     b = b.transpose([for_b.index(c) for c in (*batch, *inner, *columns)]).reshape((*lead, k, m))
-    y = (a @ b).reshape([size[c] for c in (*batch, *rows, *columns)])
+    y = times(a, b).reshape([size[c] for c in (*batch, *rows, *columns)])
     return y.transpose([(batch + rows + columns).index(c) for c in out])
 
 
@@ -167,7 +174,10 @@ def einsum(*xs: Array, subscripts: str) -> Array:
     _check_lengths(terms, [x.shape for x in xs], out)
     if len(xs) == 2 and all(len(set(t)) == len(t) for t in terms) and len(set(out)) == len(out):
         return _contract(xs[0], terms[0], xs[1], terms[1], out)
-    return namespace(*xs).einsum(f"{','.join(terms)}->{out}", *xs, **({"optimize": True} if len(xs) > 2 else {})).copy()
+    halves = xs[0].dtype.kind == "V"  # see `times`
+    wide = [x.astype("float32") for x in xs] if halves else xs
+    y = namespace(*xs).einsum(f"{','.join(terms)}->{out}", *wide, **({"optimize": True} if len(xs) > 2 else {}))
+    return y.astype(xs[0].dtype) if halves else y.copy()
 
 
 def _einsum_rule(g: Any, xs: Sequence[Any], subscripts: str) -> list[Any]:

@@ -4,28 +4,27 @@ Like CuPy's, its arrays refuse to become NumPy arrays by themselves and refuse t
 0-d arrays, and the module lacks the names that CuPy 14.2 lacks. Where CuPy is lenient (`numpy.exp(device_array)`
 works there, NumPy scalars are taken and bring their dtype along) it is stricter.
 
-`import tests.minitensor.fake_cupy` registers it: `Tensor.to("fake")`.
+`import tests.minitensor.fake_cupy` registers it: `Tensor.to("fake")`. Its tables of names and keywords come out of
+`cupy_names`, which asks an installed CuPy.
 """
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Backend, register
+from tests.minitensor.cupy_tables import LACKING, MISSING
 
-# dir(numpy 2.4) minus dir(cupy 14.2.0): 67 names
-MISSING = frozenset(
-    """False_ ScalarType True_ asmatrix block bmat busday_count busday_offset busdaycalendar bytes_ char character
-    clongdouble complex256 core ctypeslib datetime64 datetime_as_string datetime_data dtypes einsum_path emath errstate
-    f2py flexible float128 frompyfunc fromregex geomspace get_include getbufsize geterr geterrcall histogram_bin_edges
-    info insert is_busday isnat little_endian longdouble ma matrix matvec memmap nanpercentile nanquantile ndenumerate
-    nditer nested_iters object_ polyder polydiv polyint rec recarray record sctypeDict setbufsize seterr seterrcall
-    show_runtime spacing str_ strings test timedelta64 typecodes unstack vecdot vecmat void""".split()
-)
+UFUNC_KEYWORDS = {"out", "dtype", "casting"}
+ATOMS = (bool, int, float, complex)  # what an operand may be beside an array
+JOINED = {"concatenate", "stack", "vstack", "hstack", "column_stack", "concat", "where"}  # of arrays alone
+NARROW = {"where", "clip", "round", "einsum", "matmul", "multiply", "add", "subtract", "divide"}  # see _bfloat16
 METHODS = """all any argmax argmin argsort astype clip conj copy cumprod cumsum diagonal dot fill flatten max mean min
     nonzero prod ptp ravel repeat reshape round searchsorted sort squeeze std sum swapaxes take trace transpose var
     view""".split()
@@ -54,10 +53,47 @@ def _unwrap(x: Any) -> Any:
     return x
 
 
+def _check_keywords(name: str, function: Any, keywords: Any) -> None:
+    """Refuse what NumPy's function takes and CuPy's does not."""
+    words = set(keywords)
+    wrong = words - UFUNC_KEYWORDS if isinstance(function, np.ufunc) else words & LACKING.get(name, frozenset())
+    if wrong:
+        raise TypeError(f"{name}() got an unexpected keyword argument {sorted(wrong)[0]!r}")
+    if name in ("sort", "argsort") and keywords.get("kind") not in (None, "stable"):
+        raise ValueError("kind can only be None or 'stable'")
+
+
+def _check_operands(name: str, args: Any) -> None:
+    """Refuse lists to be joined, and a condition that is no array."""
+    if name in JOINED and args:
+        chosen = args[:1] if name == "where" else args[0] if isinstance(args[0], (list, tuple)) else ()
+        for x in chosen:
+            if not isinstance(x, FakeArray):
+                raise TypeError(f"{name}: unsupported type {type(x)}")
+
+
+def _bfloat16(name: str, args: Any, y: Any) -> Any:
+    """Do with bfloat16 what CuPy does: no stacks of matrix products, and float32 beside a Python float."""
+    halves = [x for x in args if isinstance(x, FakeArray) and x.dtype.kind == "V"]
+    if halves and (name == "einsum" or (name == "matmul" and max(x.ndim for x in halves) > 2)):
+        raise TypeError("data type 'E' not understood")
+    beside = name == "round" or any(isinstance(x, float) for x in args)
+    if halves and beside and isinstance(y, (np.ndarray, np.generic)) and y.dtype.kind == "V":
+        return y.astype("float32")
+    return y
+
+
 def _wrap(y: Any) -> Any:
     if isinstance(y, (np.ndarray, np.generic)):
         return FakeArray(np.asarray(y))  # 0-d arrays where NumPy gives scalars
     return tuple(map(_wrap, y)) if isinstance(y, (tuple, list)) else y
+
+
+class _Flags:
+    """What CuPy tells of an array's memory: not whether it may be written, as it always may."""
+
+    def __init__(self, flags: Any) -> None:
+        self.c_contiguous, self.f_contiguous, self.owndata = flags.c_contiguous, flags.f_contiguous, flags.owndata
 
 
 class FakeArray:
@@ -71,6 +107,8 @@ class FakeArray:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, array: np.ndarray) -> None:
+        if array.dtype.kind not in "biufcV" or array.dtype.char in "gG" or not array.dtype.isnative:
+            raise ValueError(f"Unsupported dtype {array.dtype}")
         self._array = array
 
     shape = property(lambda self: self._array.shape)
@@ -80,7 +118,7 @@ class FakeArray:
     itemsize = property(lambda self: self._array.itemsize)
     nbytes = property(lambda self: self._array.nbytes)
     strides = property(lambda self: self._array.strides)
-    flags = property(lambda self: self._array.flags)
+    flags = property(lambda self: _Flags(self._array.flags))
     real = property(lambda self: FakeArray(self._array.real), lambda self, v: setattr(self._array, "real", _unwrap(v)))
     imag = property(lambda self: FakeArray(self._array.imag), lambda self, v: setattr(self._array, "imag", _unwrap(v)))
     T = property(lambda self: FakeArray(self._array.T))
@@ -120,6 +158,8 @@ class FakeArray:
         return _wrap(self._array[_unwrap(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(value, (list, tuple)):
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
         self._array[_unwrap(index)] = _unwrap(value)
 
     def __neg__(self) -> FakeArray:
@@ -134,6 +174,7 @@ class FakeArray:
 
 def _method(name: str) -> Any:
     def call(self: FakeArray, *args: Any, **kwargs: Any) -> Any:
+        _check_keywords("" if name == "clip" else name, None, kwargs)  # the method names its bounds as NumPy's does
         return _wrap(getattr(self._array, name)(*_unwrap(args), **_unwrap(kwargs)))
 
     return call
@@ -143,10 +184,12 @@ def _binary(name: str, reflected: bool = False) -> Any:
     function = getattr(operator, f"__{name}__")
 
     def call(self: FakeArray, other: Any) -> Any:
-        if not isinstance(other, (FakeArray, bool, int, float, complex, np.ndarray, np.generic)):
+        if not isinstance(other, (FakeArray, *ATOMS, np.ndarray, np.generic)):
+            if isinstance(other, str):
+                raise TypeError(f"__{name}__: operand type(s) all returned NotImplemented")
             return NotImplemented
         a, b = self._array, _unwrap(other)
-        return _wrap(function(b, a) if reflected else function(a, b))
+        return _wrap(_bfloat16(name, (self, other), function(b, a) if reflected else function(a, b)))
 
     return call
 
@@ -175,14 +218,17 @@ for _name in OPERATORS:
 class _Callable:
     """A function of the module: device arrays in, device arrays out."""
 
-    def __init__(self, name: str, function: Any) -> None:
-        self.name, self.function = name, function
+    def __init__(self, name: str, function: Any, part: str = "") -> None:
+        self.name, self.function, self.label = name, function, part + name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         calls.append(self.name)
+        _check_keywords(self.label, self.function, kwargs)
+        _check_operands(self.name, args)
         if self.name in FROM_HOST and isinstance(args[0], (np.ndarray, np.generic)):
             return _wrap(np.array(args[0], **kwargs))
-        return _wrap(self.function(*_unwrap(args), **_unwrap(kwargs)))
+        y = self.function(*_unwrap(args), **_unwrap(kwargs))
+        return _wrap(_bfloat16(self.name, args, y) if self.name in NARROW else y)
 
     def at(self, a: FakeArray, index: Any, b: Any = None) -> None:
         if self.name not in AT_DTYPES:
@@ -203,7 +249,7 @@ class _Part(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
             raise AttributeError(f"module 'cupy' has no attribute {self._part.__name__}.{name}")
-        return _Callable(name, getattr(self._part, name))
+        return _Callable(name, getattr(self._part, name), self._part.__name__.removeprefix("numpy.") + ".")
 
 
 FFT = """fft fft2 fftfreq fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftfreq
@@ -214,7 +260,12 @@ LINALG = "cholesky det eigh eigvalsh inv matrix_power matrix_rank norm pinv qr s
 
 
 class _LinAlg(_Part):
-    """`cupy.linalg`: systems of one shape of stack only, as CuPy solves them, and nothing without entries."""
+    """`cupy.linalg`: systems of one shape of stack only, as CuPy solves them, and nothing without entries.
+
+    What LAPACK gives up on is what happens to be in the memory; it raises only in `checked`, as in cupyx.errstate.
+    """
+
+    raising = False
 
     def __getattr__(self, name: str) -> Any:
         function = super().__getattr__(name)
@@ -224,9 +275,22 @@ class _LinAlg(_Part):
                 raise ValueError("a must have (..., M, M) shape and b must have (..., M) or (..., M, K)")
             if 0 in a.shape:
                 raise ValueError(f"cupy.linalg.{name}: an array of shape {a.shape} has no entries")
-            return function(a, *args, **kwargs)
+            try:
+                return function(a, *args, **kwargs)
+            except np.linalg.LinAlgError:
+                if self.raising:
+                    raise
+                return FakeArray(np.full((args[0] if name == "solve" else a).shape, 7.0, a.dtype))
 
         return call
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        before, self.raising = self.raising, True
+        try:
+            yield
+        finally:
+            self.raising = before
 
 
 class _Module(ModuleType):
@@ -242,9 +306,16 @@ class _Module(ModuleType):
 
 
 xp = _Module("fake_cupy")
-register("fake", FakeArray, Backend(xp, lambda x: "fake", lambda x, device: FakeArray(x.copy()), FakeArray.get))
+
+
+def _register(kind: str, device: str) -> None:
+    to_device = lambda x, device: FakeArray(x.copy())  # noqa: E731
+    register(kind, FakeArray, Backend(xp, lambda x: device, to_device, FakeArray.get, xp.linalg.checked))
+
+
+_register("fake", "fake")
 
 
 def as_cuda() -> None:
     """Let the stand-in bear CuPy's name in this process: `Tensor.to("cuda")`."""
-    register("cuda", FakeArray, Backend(xp, lambda x: "cuda:0", lambda x, device: FakeArray(x.copy()), FakeArray.get))
+    _register("cuda", "cuda:0")
