@@ -18,18 +18,21 @@ What a part finds is in benchmarks/results/gpu.json as soon as it is found. `--o
 While the cases run, the others go through two steps each in the background: CuPy compiles each kernel when it is first
 met, and keeps it on disk.
 
-Without an index (a machine that is offline, with CuPy, NumPy and perhaps PyTorch installed system-wide). Where there is
-an index, beside the repository, for that machine's Python and processor:
+Without an index, on a machine that has CuPy (and PyTorch for `steps`) already: where there is an index, fetch what
+that machine's `pip list` lacks, for its Python and processor; with PyTorch, CuPy and the usual packages there, that is
 
-    pip download -d wheels --only-binary=:all: --python-version 3.12 --platform manylinux_2_28_x86_64 \\
-        --platform manylinux_2_27_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \\
-        'omegaconf>=2.4.0.dev0' pyyaml antlr4-python3-runtime --no-deps
+    python -m pip download -d wheels --only-binary=:all: --python-version 3.12 --implementation cp \\
+        --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 pyyaml
 
-    pip download -d wheels ... --no-deps hatchling ... for what `pip list` there does not have
+(with pillow, matplotlib, tqdm, safetensors, threadpoolctl behind it for a machine that has nothing but NumPy, and, for
+the digits, the tests and bfloat16, scikit-learn, pytest, hypothesis, pytest-timeout and ml_dtypes). There, in the
+repository, with the wheels and CIFAR-10 (a folder, or the archive of one) carried along:
 
-and there, in the repository, with the wheels' folder and CIFAR-10 (a folder, or the archive of one) carried along:
+    make gpu WHEELS=wheels ARGS='--cifar10 cifar10.tar.xz --out gpu.json'
 
-    make gpu WHEELS=wheels ARGS='--cifar10 cifar10.tar.xz'
+It makes .venv beside what the machine's own Python sees, asks no index, and installs nothing else. Where there is no
+`make`, `python3 -m pip install --no-index --no-deps --target FOLDER wheels/*` and then
+`PYTHONPATH=FOLDER python3 -m benchmarks gpu` do the same. The figures are in the file that `--out` names.
 """
 
 from __future__ import annotations

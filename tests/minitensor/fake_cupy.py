@@ -78,7 +78,7 @@ def _bfloat16(name: str, args: Any, y: Any) -> Any:
     if halves and (name == "einsum" or (name == "matmul" and max(x.ndim for x in halves) > 2)):
         raise TypeError("data type 'E' not understood")
     beside = name == "round" or any(isinstance(x, float) for x in args)
-    if halves and beside and isinstance(y, (np.ndarray, np.generic)) and y.dtype.kind == "V":
+    if halves and beside and isinstance(y, (np.ndarray, np.generic)) and y.dtype.kind in "Vf":
         return y.astype("float32")
     return y
 
