@@ -257,10 +257,13 @@ def test_indices_and_masks_that_are_inputs(tmp_path):
     check(Call(lambda x, m: mt.masked_select(x, m)), [X, mask], tmp_path / "x.onnx")
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64"])
-def test_other_precisions(dtype, tmp_path):
-    model = nn.Sequential(nn.Linear(3, 5), nn.LayerNorm(5), nn.ReLU(), nn.Linear(5, 2), nn.Softmax(-1)).to(dtype=dtype)
-    other(model, [X.astype(dtype)], tmp_path / "x.onnx", tolerance=1e-3 if dtype == "float16" else 1e-12)
+@pytest.mark.parametrize("dtype, tolerance", [("float16", 2e-3), ("float64", 1e-12)])
+def test_other_precisions(dtype, tolerance, tmp_path):
+    draw = np.random.default_rng(0)
+    images, steps = (mt.Tensor(draw.standard_normal(s).astype(dtype)) for s in ((2, 3, 6, 6), (2, 4, 3)))
+    mlp = nn.Sequential(nn.Linear(3, 5), nn.LayerNorm(5), nn.ReLU(), nn.Linear(5, 2), nn.Softmax(-1))
+    for model, x in ((mlp, X.astype(dtype)), (nn.Conv2d(3, 4, 3), images), (nn.LSTM(3, 5, batch_first=True), steps)):
+        other(model.to(dtype=dtype), [x], tmp_path / "x.onnx", tolerance=tolerance)
 
 
 def test_the_batch_axis_may_be_another_or_none(tmp_path):

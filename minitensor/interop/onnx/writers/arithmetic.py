@@ -80,6 +80,8 @@ def _raised(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 @op("astype")
 def _astype(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Cast", [t.name(xs[0])], y, to=y.dtype)
+    if id(xs[0]) in t.origins:  # half precision is widened between two layers: it is still made of the same
+        t.origins[id(y)] = t.origins[id(xs[0])]
 
 
 @op("square")
