@@ -25,6 +25,7 @@ from minitensor import hooks
 from minitensor.backend import is_complex, namespace, references, writable
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, key_of, outward, place, state, switch, wrap
+from minitensor.sums import total
 
 __all__ = ["backward", "grad", "run_backward"]
 
@@ -37,7 +38,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which its argument was broadcast."""
     extra = g.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    return (g.sum(axis=axes) if axes else g).reshape(shape)
+    return (total(g, axes) if axes else g).reshape(shape)
 
 
 def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:

@@ -14,6 +14,7 @@ from minitensor.graph import Variable
 from minitensor.op import op
 from minitensor.ops.shape import common_shape, squeeze
 from minitensor.promotion import default_complex, default_float, settle
+from minitensor.sums import total
 
 __all__ = ["bmm", "einsum", "linear", "matmul", "operands", "without_ones"]
 
@@ -149,8 +150,8 @@ def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
     """Two operands without repeated letters, as one batched matrix product."""
     for_a = [c for c in la if c in lb or c in out]
     for_b = [c for c in lb if c in la or c in out]
-    a = a.sum(axis=tuple(i for i, c in enumerate(la) if c not in for_a)) if len(for_a) < len(la) else a
-    b = b.sum(axis=tuple(i for i, c in enumerate(lb) if c not in for_b)) if len(for_b) < len(lb) else b
+    a = total(a, tuple(i for i, c in enumerate(la) if c not in for_a)) if len(for_a) < len(la) else a
+    b = total(b, tuple(i for i, c in enumerate(lb) if c not in for_b)) if len(for_b) < len(lb) else b
     batch = [c for c in for_a if c in for_b and c in out]
     inner = [c for c in for_a if c in for_b and c not in out]
     rows, columns = [c for c in for_a if c not in for_b], [c for c in for_b if c not in for_a]
@@ -174,6 +175,10 @@ def einsum(*xs: Array, subscripts: str) -> Array:
     _check_lengths(terms, [x.shape for x in xs], out)
     if len(xs) == 2 and all(len(set(t)) == len(t) for t in terms) and len(set(out)) == len(out):
         return _contract(xs[0], terms[0], xs[1], terms[1], out)
+    if len(xs) == 1 and xs[0].dtype.kind != "V" and len(set(terms[0])) == len(terms[0]) and len(set(out)) == len(out):
+        left = [c for c in terms[0] if c in out]
+        y = total(xs[0], tuple(i for i, c in enumerate(terms[0]) if c not in out))
+        return y.transpose([left.index(c) for c in out]).copy()
     halves = xs[0].dtype.kind == "V"  # see `times`
     wide = [x.astype("float32") for x in xs] if halves else xs
     y = namespace(*xs).einsum(f"{','.join(terms)}->{out}", *wide, **({"optimize": True} if len(xs) > 2 else {}))

@@ -11,6 +11,7 @@ from minitensor.ops.elementwise import astype, equal, logical_or, not_equal, whe
 from minitensor.ops.order import flip
 from minitensor.ops.scan import cumprod, shifted
 from minitensor.ops.shape import broadcast_to, reshape, transpose
+from minitensor.sums import total
 
 __all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "sum"]
 
@@ -22,7 +23,8 @@ Array = Any
 
 def _total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Return Σ x, of half precision in float32."""
-    return x.sum(axis=axis, keepdims=keepdims, dtype=accumulator(x.dtype))
+    wider = accumulator(x.dtype)
+    return total(x, axis, keepdims) if wider is x.dtype else x.sum(axis=axis, keepdims=keepdims, dtype=wider)
 
 
 def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
@@ -61,8 +63,8 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     Tensor float32 (2,): [1.5 3.5]
     """
     n = length("mean", axis, x.shape)
-    total = _total(x, reduced("mean", axis, x.shape), keepdims)
-    y = total / n if n else total * math.nan
+    summed = _total(x, reduced("mean", axis, x.shape), keepdims)
+    y = summed / n if n else summed * math.nan
     return y.astype(x.dtype, copy=False) if x.dtype.kind != "i" else y
 
 

@@ -14,6 +14,7 @@ from minitensor.ops.index import take_along_axis
 from minitensor.ops.join import concatenate
 from minitensor.ops.order import flip
 from minitensor.ops.shape import reshape
+from minitensor.sums import FEW, WIDER
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "shifted"]
 
@@ -62,7 +63,9 @@ def cumsum(x: Array, *, axis: int | None = None) -> Array:
     Tensor float32 (3,): [1. 3. 6.]
     """
     shape, at, out = along("cumsum", axis, x.shape)
-    return x.reshape(shape).cumsum(axis=at, dtype=accumulator(x.dtype)).astype(_same(x), copy=False).reshape(out)
+    wider = WIDER.get(x.dtype.char) if x.size > FEW else None  # it adds one by one: errors grow
+    y = x.reshape(shape).cumsum(axis=at, dtype=wider or accumulator(x.dtype))
+    return y.astype(_same(x), copy=False).reshape(out)
 
 
 def _cumsum_rule(g: Any, x_shape: tuple[int, ...], axis: int | None) -> Any:

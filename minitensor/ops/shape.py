@@ -12,6 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.op import op
+from minitensor.sums import total
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "axes_of", "broadcast_arrays", "broadcast_to", "common_shape",
@@ -211,7 +212,7 @@ def broadcast_to(x: Array, *, shape: int | Sequence[int]) -> Array:
 def _unbroadcast(g: Any, x_shape: tuple[int, ...]) -> Any:
     extra = len(g.shape) - len(x_shape)
     axes = (*range(extra), *(i + extra for i, n in enumerate(x_shape) if n == 1 and g.shape[i + extra] != 1))
-    return (g.sum(axis=axes) if axes else g).reshape(x_shape)
+    return (total(g, axes) if axes else g).reshape(x_shape)
 
 
 broadcast_to.vjp(x=_unbroadcast)

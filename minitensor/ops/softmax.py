@@ -12,6 +12,7 @@ from minitensor.ops.axes import Axis, kept, length, reduced, wide
 from minitensor.ops.elementwise import exp
 from minitensor.ops.reduce import sum
 from minitensor.ops.shape import reshape
+from minitensor.sums import total
 
 __all__ = ["log_normalised_exp", "log_softmax", "logsumexp", "normalised_exp", "softmax", "softmin"]
 
@@ -39,8 +40,8 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     v = wide(x)
     top = v.max(axis=axes, keepdims=True)
     shift = xp.where(xp.isfinite(top), top, math.nan)  # beside an infinite one nothing counts
-    total = xp.exp(v - shift).sum(axis=axes, keepdims=True)
-    y = xp.where(xp.isfinite(top), xp.log(total) + shift, top).astype(x.dtype, copy=False)
+    summed = total(xp.exp(v - shift), axes, keepdims=True)
+    y = xp.where(xp.isfinite(top), xp.log(summed) + shift, top).astype(x.dtype, copy=False)
     return y if keepdims else y.reshape(shape)
 
 
@@ -73,7 +74,7 @@ def normalised_exp(x: Array, *, axis: Axis = -1) -> Array:
     """
     d, axes = _shifted("softmax", x, axis)
     e = namespace(x).exp(d)
-    return (e / e.sum(axis=axes, keepdims=True)).astype(x.dtype, copy=False)
+    return (e / total(e, axes, keepdims=True)).astype(x.dtype, copy=False)
 
 
 normalised_exp.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
@@ -91,7 +92,7 @@ def log_normalised_exp(x: Array, *, axis: Axis = -1) -> Array:
     """
     xp = namespace(x)
     d, axes = _shifted("log_softmax", x, axis)
-    return (d - xp.log(xp.exp(d).sum(axis=axes, keepdims=True))).astype(x.dtype, copy=False)
+    return (d - xp.log(total(xp.exp(d), axes, keepdims=True))).astype(x.dtype, copy=False)
 
 
 log_normalised_exp.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))

@@ -19,6 +19,7 @@ from minitensor.ops.reduce import count_nonzero, max, mean, min, sum
 from minitensor.ops.shape import moveaxis, reshape, transpose
 from minitensor.ops.sorting import sort
 from minitensor.promotion import default_float
+from minitensor.sums import total
 
 __all__ = ["median", "nanmean", "nansum", "ptp", "quantile", "std", "var"]
 
@@ -31,11 +32,11 @@ def _variance(x: Array, axes: tuple[int, ...], correction: float, keepdims: bool
     n = math.prod([x.shape[a] for a in axes])
     if not n:
         return v.sum(axis=axes, keepdims=keepdims) * math.nan
-    d = v - v.sum(axis=axes, keepdims=True) / n
-    total = (d * d).sum(axis=axes, keepdims=keepdims)
+    d = v - total(v, axes, keepdims=True) / n
+    squares = total(d * d, axes, keepdims)
     if n > correction:
-        return total / (n - correction)
-    return xp.where(total > 0, math.inf, math.nan).astype(v.dtype, copy=False)  # what x / 0 is
+        return squares / (n - correction)
+    return xp.where(squares > 0, math.inf, math.nan).astype(v.dtype, copy=False)  # what x / 0 is
 
 
 @op(floating=True)

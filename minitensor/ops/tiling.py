@@ -13,6 +13,7 @@ from minitensor.graph import Variable
 from minitensor.op import op
 from minitensor.ops.gather import read_rows
 from minitensor.ops.shape import axes_of, broadcast_to, ravel, reshape, whole
+from minitensor.sums import total
 
 __all__ = ["meshgrid", "repeat", "repeat_each", "tile"]
 
@@ -26,7 +27,7 @@ def repeat_each(x: Array, *, count: int, axis: int) -> Array:
 
 
 def _summed(g: Any, x_shape: tuple[int, ...], count: int, axis: int) -> Any:
-    return g.reshape((*x_shape[: axis + 1], count, *x_shape[axis + 1 :])).sum(axis=axis + 1)
+    return total(g.reshape((*x_shape[: axis + 1], count, *x_shape[axis + 1 :])), (axis + 1,))
 
 
 repeat_each.vjp(x=_summed)
@@ -88,7 +89,7 @@ def tile(x: Array, *, reps: int | Sequence[int]) -> Array:
 def _untile(g: Any, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Any:
     shape, times = _aligned(x_shape, whole(reps))
     pairs = [n for pair in zip(times, shape, strict=True) for n in pair]  # (tiles, entries) of each axis
-    return g.reshape(pairs).sum(axis=tuple(range(0, len(pairs), 2))).reshape(x_shape) if pairs else g
+    return total(g.reshape(pairs), tuple(range(0, len(pairs), 2))).reshape(x_shape) if pairs else g
 
 
 tile.vjp(x=_untile)

@@ -63,11 +63,11 @@ def weight_gradient(x: Array, g: Array, size: Pair, padding: Pair, dilation: Pai
     """Return the gradient of the weight (c, kh, kw), of images (n, h, w, c) and g (n, h', w', c)."""
     n, out_h, out_w, c = g.shape
     lines = g.reshape(n, out_h, out_w * c)
-    total = np.zeros((size[0] * size[1], out_w * c), x.dtype)
+    total = np.zeros((size[0] * size[1], out_w * c))  # float64: a sum of many parts
     for part, rows in _rows(x, padding, (out_h, out_w), size, dilation):
         gradient = lines[part]
         ones, product = np.ones(len(gradient), x.dtype), np.empty_like(gradient)
         for row, line in zip(rows, total, strict=True):
             line += ones @ np.multiply(row, gradient, out=product)
     sums: Array = total.reshape(*size, out_w, c).sum(axis=2)  # (kh, kw, c)
-    return sums.transpose(2, 0, 1)
+    return sums.astype(x.dtype).transpose(2, 0, 1)

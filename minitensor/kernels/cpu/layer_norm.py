@@ -70,7 +70,8 @@ def layer_norm_cpu(
         for part in parts:
             along = np.multiply(gradient[part], rows[part], out=buffer[: len(rows[part])])
             product[part] = along @ w
-            dw += inverse[part] @ along
+            dw += channel_sum(along, inverse[part])
+        dw -= channel_sum(gradient, mean * inverse)
         dx = None
         if needs[0]:
             mean_h = gradient @ w / d
@@ -89,7 +90,7 @@ def layer_norm_cpu(
             dx = dx.reshape(x.shape)
         return (
             dx,
-            None if weight is None else (dw - (mean * inverse) @ gradient).astype(x.dtype).reshape(weight.shape),
+            None if weight is None else dw.astype(x.dtype).reshape(weight.shape),
             None if bias is None else channel_sum(gradient).reshape(bias.shape),
         )
 

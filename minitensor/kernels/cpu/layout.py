@@ -22,13 +22,14 @@ def to_first(x: Array) -> Array:
 BLOCK = 256  # rows that are added up one after another: rounding errors grow with their number
 
 
-def channel_sum(rows: Array) -> Array:
-    """Σ over the rows of (r, c): a product with ones, for which BLAS is faster than a reduction, block by block."""
+def channel_sum(rows: Array, weights: Array | None = None) -> Array:
+    """Σ weight · row over the rows of (r, c): products, for which BLAS is faster than a reduction, block by block."""
     r, c = rows.shape
     whole = r // BLOCK * BLOCK
-    blocks = np.ones((1, BLOCK), rows.dtype) @ rows[:whole].reshape(-1, BLOCK, c)  # (blocks, 1, c)
-    rest = np.ones(r - whole, rows.dtype) @ rows[whole:]
-    return blocks.sum(axis=(0, 1)) + rest  # type: ignore[no-any-return]
+    w = np.ones(r, rows.dtype) if weights is None else weights
+    blocks = w[:whole].reshape(-1, 1, BLOCK) @ rows[:whole].reshape(-1, BLOCK, c)  # (blocks, 1, c)
+    y: Array = blocks.sum(axis=(0, 1), dtype=np.float64) + w[whole:] @ rows[whole:]
+    return y.astype(rows.dtype)
 
 
 LARGE = 4.0  # mean² over variance, above which mean(x²) - mean² has lost more than a digit of the variance

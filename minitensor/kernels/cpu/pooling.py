@@ -12,16 +12,18 @@ import numpy as np
 from minitensor.kernels.cpu.layout import to_first, to_last
 from minitensor.ops.avg_pooling import avg_pool2d
 from minitensor.ops.pooling import max_pool2d
+from minitensor.sums import total
 
 Array = np.ndarray[Any, Any]
+LARGEST = 1024  # entries of a window that are added one by one
 PLAIN = {
     "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False, "count_include_pad": True,
     "divisor_override": None,
 }  # fmt: skip
 
 
-def _tiles(x: Array, kernel_size: Any, stride: Any = None, **settings: Any) -> list[tuple[slice, ...]] | None:
-    """Return the slice of (n, h, w, c) at each place of a window, row by row; None if the windows do not tile."""
+def _window(x: Array, kernel_size: Any, stride: Any = None, **settings: Any) -> tuple[int, int] | None:
+    """Return the height and width of the windows; None if they do not tile."""
     plain = all(value == PLAIN[name] or value == (PLAIN[name],) * 2 for name, value in settings.items())
     size, step = ((v, v) if isinstance(v, int) else v for v in (kernel_size, kernel_size if stride is None else stride))
     if not plain or size != step or x.ndim != 4 or 0 in x.shape or not (isinstance(size, tuple) and len(size) == 2):
@@ -29,6 +31,15 @@ def _tiles(x: Array, kernel_size: Any, stride: Any = None, **settings: Any) -> l
     kh, kw = size
     if kh < 1 or kw < 1 or x.shape[2] % kh or x.shape[3] % kw:
         return None
+    return kh, kw
+
+
+def _tiles(x: Array, **settings: Any) -> list[tuple[slice, ...]] | None:
+    """Return the slice of (n, h, w, c) at each place of a window, row by row; None if the windows do not tile."""
+    window = _window(x, **settings)
+    if window is None:
+        return None
+    kh, kw = window
     return [(slice(None), slice(i, None, kh), slice(j, None, kw)) for i in range(kh) for j in range(kw)]
 
 
@@ -57,9 +68,25 @@ def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any
     return to_first(y), pullback
 
 
+def _large(x: Array, kh: int, kw: int) -> Any:
+    """Average windows of so many entries that adding them one by one would be slow and wrong."""
+    n, c, h, w = x.shape
+    y = total(x.reshape(n, c, h // kh, kh, w // kw, kw), (3, 5))
+    y *= 1 / (kh * kw)
+
+    def pullback(g: Array) -> tuple[Array]:
+        share = (g * np.asarray(1 / (kh * kw), g.dtype))[:, :, :, None, :, None]
+        return (np.broadcast_to(share, (n, c, h // kh, kh, w // kw, kw)).reshape(x.shape),)
+
+    return y, pullback
+
+
 @avg_pool2d.fused("cpu")
 def avg_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
     """Run avg_pool2d over tiles; keeps nothing."""
+    window = _window(x, **settings)
+    if window is not None and window[0] * window[1] > LARGEST:
+        return _large(x, *window)
     tiles = _tiles(x, **settings)
     if tiles is None:
         return NotImplemented
