@@ -23,6 +23,8 @@ LARGE = 10_000_000
 """Bytes of a file that waits until no other such file is being read."""
 PIXELS = 90_000_000
 """Pixels that are decoded; a JPEG, which can be decoded at an eighth of its size, may have more."""
+SIDE = 100_000
+"""Pixels of a side: each row costs time, however short it is."""
 MEMORY = 750_000_000
 """Bytes that decoding may take."""
 SCANS = 100
@@ -30,7 +32,7 @@ SCANS = 100
 WORK = 1_500_000_000
 """Scans times pixels of a JPEG."""
 PIECES = 100_000
-"""Chunks of a PNG, segments of a JPEG."""
+"""Chunks of a PNG, segments of a JPEG, strips or tiles of a TIFF."""
 TEXTS = 1_000
 """Chunks of a PNG that are not pixels."""
 METADATA = 12_000_000
@@ -65,6 +67,8 @@ def check_content(data: bytes) -> int:
         return _check_jpeg(data)
     elif data.startswith(b"GIF8"):
         _check_gif(data)
+    elif data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        _check_tiff(data)
     elif data.startswith(b"P") and len(data) > HEADER and not SIZES.match(data[:HEADER]):
         raise Excessive(f"it says no width and height in its first {HEADER:,} bytes")
     return 1
@@ -81,6 +85,8 @@ def check_size(image: Image.Image, full: tuple[int, int], scans: int, result: in
     most = FEWER.get(image.format or "", PIXELS)
     if pixels > most:
         raise Excessive(f"it has {said}, and at most {most // 10**6} million are read")
+    if max(full) > SIDE:
+        raise Excessive(f"it has {said}, and no side may be longer than {SIDE:,}")
     tiles = getattr(image, "tile", None)
     if tiles and tiles[0][0] in Image.DECODERS and pixels * len(image.getbands()) > SLOW:
         raise Excessive(f"its {said} are stored in a way that takes too long to read ({tiles[0][0]})")
@@ -205,3 +211,17 @@ def _check_gif(data: bytes) -> None:
         at += 1
         if at > COMMENTS:
             raise Excessive(f"it has more than {COMMENTS // 10**6} MB before its first picture")
+
+
+def _check_tiff(data: bytes) -> None:
+    """Look through the directory of the first picture for how many strips or tiles it has."""
+    big = 43 in data[2:4]  # with numbers of 8 bytes
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], "little" if data.startswith(b"I") else "big")
+
+    at = number(8, 8) if big else number(4, 4)
+    count, at, size = (number(at, 8), at + 8, 20) if big else (number(at, 2), at + 2, 12)
+    for entry in range(at, at + size * min(count, PIECES), size):
+        if number(entry, 2) in (273, 324) and (pieces := number(entry + 4, 8 if big else 4)) > PIECES:
+            raise Excessive(f"it comes in {pieces:,} strips or tiles, and at most {PIECES:,} are read")
