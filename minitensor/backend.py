@@ -210,6 +210,8 @@ def writable(x: Array) -> Array:
     >>> writable(x) is x, writable(np.broadcast_to(x, (3, 2))).flags.writeable
     (True, True)
     """
+    if 0 not in x.strides and getattr(x.flags, "writeable", True):
+        return x
     shared = any(stride == 0 and n > 1 for stride, n in zip(x.strides, x.shape, strict=True))
     return x.copy() if shared or not getattr(x.flags, "writeable", True) else x
 

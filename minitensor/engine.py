@@ -215,7 +215,8 @@ def _add_to_grad(leaf: Variable, g: Any, create_graph: bool) -> None:
             leaf.slot[...] = g
             leaf._grad = wrap(leaf.slot)
     else:
-        before.data = writable(before.data)
+        if before.data is not leaf.slot:
+            before.data = writable(before.data)
         before.data += g
         before.changed()
 

@@ -51,7 +51,7 @@ def forget(parameters: Iterable[Tensor], set_to_none: bool = True) -> None:
     """Set gradients to None, or to 0 in place: who keeps one sees the zeros, and what is added to them."""
     for p in parameters:
         if set_to_none:
-            p.grad = None
+            p._grad = None
         elif (g := p.grad) is not None:
             g.source, g.requires_grad = None, False
             g.data = writable(g.data)

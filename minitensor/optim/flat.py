@@ -64,7 +64,10 @@ class Flat:
 
     def collect(self, parameters: Sequence[Tensor]) -> None:
         """Copy the gradients that backward did not write here: of plain Tensors, kept ones', assigned by hand."""
-        outside = [i for i, p in enumerate(parameters) if p.grad is not None and p.grad.data is not self.slots[i]]
+        places = zip(parameters, self.slots, strict=True)
+        outside = [i for i, (p, slot) in enumerate(places) if p._grad is not None and p._grad.data is not slot]
+        if not outside:
+            return
         if any(isinstance(p := parameters[i], Parameter) and references(p.slot) > p.slot_free for i in outside):
             self._new_slots(parameters)
             outside = [i for i, p in enumerate(parameters) if p.grad is not None]

@@ -230,12 +230,15 @@ class Optimizer:
     def _step(self, s: Section) -> None:
         flat = s.flat
         flat.collect(s.parameters)
-        reached = [i for i, p in enumerate(s.parameters) if p.grad is not None]
+        reached = [i for i, p in enumerate(s.parameters) if p._grad is not None]
         if not reached:
             return
         moments = [s.moment(name) for name in self.moments(s.group)]
+        before = after = None
         for i in reached:
-            s.clocks[i] = self.tick(s.clocks[i], s.group)
+            if before is None or s.clocks[i] != before:  # mostly all are at one
+                before, after = s.clocks[i], self.tick(s.clocks[i], s.group)
+            s.clocks[i] = after
             s.parameters[i].changed()
         if self.layerwise:
             for i in reached:
