@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -80,6 +81,7 @@ class ELU(Layer):
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        number(self, alpha=alpha)
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
@@ -101,6 +103,9 @@ class CELU(Layer):
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        number(self, alpha=alpha)
+        if alpha == 0:
+            raise ValueError("CELU: alpha divides the input: other than 0")
         self.alpha = alpha
 
     def forward(self, input: Tensor) -> Tensor:
@@ -139,6 +144,10 @@ class Softplus(Layer):
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        number(self, beta=beta)
+        number(self, infinite=True, threshold=threshold)
+        if beta == 0:
+            raise ValueError("Softplus: beta is the steepness, other than 0")
         self.beta, self.threshold = beta, threshold
 
     def forward(self, input: Tensor) -> Tensor:

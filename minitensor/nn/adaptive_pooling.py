@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -15,6 +16,13 @@ __all__ = [
 ]  # fmt: skip
 
 Size = int | tuple[int | None, ...]
+
+
+def _sizes(layer: Layer, output_size: Any) -> None:
+    """Refuse a length that is neither a whole number nor None, which keeps the input's."""
+    for n in output_size if isinstance(output_size, (tuple, list)) else (output_size,):
+        if n is not None:
+            whole(layer, output_size=n)
 
 
 class AdaptiveAvgPool1d(Layer):
@@ -29,6 +37,7 @@ class AdaptiveAvgPool1d(Layer):
     function: ClassVar[Callable[..., Any]] = staticmethod(F.adaptive_avg_pool1d)
 
     def __init__(self, output_size: Size) -> None:
+        _sizes(self, output_size)
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:
@@ -77,6 +86,7 @@ class AdaptiveMaxPool1d(Layer):
     function: ClassVar[Callable[..., Any]] = staticmethod(F.adaptive_max_pool1d)
 
     def __init__(self, output_size: Size, return_indices: bool = False) -> None:
+        _sizes(self, output_size)
         self.output_size, self.return_indices = output_size, return_indices
 
     def forward(self, input: Tensor) -> Any:

@@ -12,6 +12,7 @@ from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.linear import Linear
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import share, whole
 from minitensor.ops import attention
 from minitensor.ops.elementwise import where
 from minitensor.ops.join import concatenate
@@ -77,15 +78,16 @@ class MultiheadAttention(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
+        whole(self, embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads divides embed_dim, both at least 1; got {num_heads} and {embed_dim}"
             )
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"MultiheadAttention: dropout is a share between 0 and 1; got {dropout}")
+        share(self, dropout=dropout)
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
         self.kdim = embed_dim if kdim is None else kdim
         self.vdim = embed_dim if vdim is None else vdim
+        whole(self, kdim=self.kdim, vdim=self.vdim)
         self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
         self.in_proj_weight: Parameter | None = None
         self.q_proj_weight: Parameter | None = None

@@ -12,6 +12,7 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import whole
 from minitensor.ops.recurrent import NONLINEARITIES, gru_step, lstm_step
 from minitensor.tensor import Tensor
 
@@ -24,8 +25,8 @@ class _Cell(Layer):
     gates = 1
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, generator: np.random.Generator | None) -> None:
-        if input_size < 0 or hidden_size < 1:
-            raise ValueError(f"{type(self).__name__}: sizes are positive; got {input_size} and {hidden_size}")
+        whole(self, input_size=input_size)
+        whole(self, 1, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = self.gates * hidden_size
 

@@ -10,7 +10,7 @@ from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.nn.sizes import whole
+from minitensor.nn.sizes import number, whole
 from minitensor.tensor import Tensor
 
 __all__ = ["Embedding", "EmbeddingBag"]
@@ -35,6 +35,11 @@ class _Table(Layer):
             raise ValueError(f"{name}: sparse gradients are not offered; the gradient of the weight is dense")
         whole(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        number(self, 0, above=True, infinite=True, norm_type=norm_type)
+        if max_norm is not None:
+            number(self, 0, max_norm=max_norm)
+        if padding_idx is not None:
+            whole(self, None, padding_idx=padding_idx)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise ValueError(
                 f"{name}: padding_idx is a row, {-num_embeddings} to {num_embeddings - 1}; got {padding_idx}"

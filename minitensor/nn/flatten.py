@@ -25,6 +25,7 @@ class Flatten(Layer):
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        whole(self, None, start_dim=start_dim, end_dim=end_dim)
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: Tensor) -> Tensor:
@@ -54,6 +55,7 @@ class Unflatten(Layer):
     def __init__(self, dim: int, unflattened_size: tuple[int, ...] | list[int]) -> None:
         if not isinstance(unflattened_size, (tuple, list)):
             raise TypeError(f"Unflatten: unflattened_size is a tuple of lengths; got {unflattened_size!r}")
+        whole(self, None, dim=dim)
         whole(self, -1, unflattened_size=unflattened_size)
         self.dim, self.unflattened_size = dim, tuple(unflattened_size)
 

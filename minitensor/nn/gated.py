@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = ["GLU", "LogSoftmax", "Softmax", "Softmax2d", "Softmin", "SwiGLU"]
@@ -18,6 +19,8 @@ class _Along(Layer):
     function: ClassVar[Callable[..., Tensor]]
 
     def __init__(self, dim: int | None = None) -> None:
+        if dim is not None:
+            whole(self, None, dim=dim)
         self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:

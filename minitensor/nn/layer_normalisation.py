@@ -7,7 +7,7 @@ import numpy as np
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.nn.sizes import whole
+from minitensor.nn.sizes import number, whole
 from minitensor.ops import normalisation
 from minitensor.tensor import Tensor
 
@@ -48,7 +48,9 @@ class LayerNorm(Layer):
         bias: bool = True,
     ) -> None:
         whole(self, normalized_shape=normalized_shape)
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = normalized_shape
+        self.normalized_shape = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
+        number(self, 0, eps=eps)
         self.eps = eps
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
         self.bias = _zeros(self.normalized_shape) if elementwise_affine and bias else None
@@ -82,13 +84,16 @@ class RMSNorm(Layer):
         elementwise_affine: bool = True,
     ) -> None:
         whole(self, normalized_shape=normalized_shape)
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        shape = normalized_shape
+        self.normalized_shape = tuple(shape) if isinstance(shape, (tuple, list)) else (int(shape),)
+        if eps is not None:
+            number(self, 0, eps=eps)
         self.eps = eps
         self.weight = _ones(self.normalized_shape) if elementwise_affine else None
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return the normalised activations."""
-        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+        return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
         """Return the shape, and the settings that are not the defaults."""
@@ -112,6 +117,7 @@ class GroupNorm(Layer):
         whole(self, num_groups=num_groups, num_channels=num_channels)
         if num_groups < 1 or num_channels % num_groups:
             raise ValueError(f"GroupNorm: {num_channels} channels cannot be cut into {num_groups} equal groups")
+        number(self, 0, eps=eps)
         self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
         self.weight = _ones(num_channels) if affine else None
         self.bias = _zeros(num_channels) if affine and bias else None
@@ -140,6 +146,7 @@ class LayerNorm2d(Layer):
 
     def __init__(self, num_channels: int, eps: float = 1e-6, affine: bool = True) -> None:
         whole(self, num_channels=num_channels)
+        number(self, 0, eps=eps)
         self.num_channels, self.eps = num_channels, eps
         self.weight = _ones(num_channels) if affine else None
         self.bias = _zeros(num_channels) if affine else None
@@ -169,6 +176,7 @@ class GRN(Layer):
 
     def __init__(self, num_channels: int, eps: float = 1e-6) -> None:
         whole(self, num_channels=num_channels)
+        number(self, 0, eps=eps)
         self.num_channels, self.eps = num_channels, eps
         self.weight, self.bias = _zeros(num_channels), _zeros(num_channels)
 
@@ -193,6 +201,8 @@ class LocalResponseNorm(Layer):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        whole(self, 1, size=size)
+        number(self, alpha=alpha, beta=beta, k=k)
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, input: Tensor) -> Tensor:

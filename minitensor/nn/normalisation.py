@@ -14,7 +14,7 @@ from minitensor.graph import state
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.nn.sizes import whole
+from minitensor.nn.sizes import number, share, whole
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -34,6 +34,9 @@ class _Norm(Layer):
         self, num_features: int, eps: float, momentum: float | None, affine: bool, track: bool, bias: bool
     ) -> None:
         whole(self, num_features=num_features)
+        number(self, 0, eps=eps)
+        if momentum is not None:
+            share(self, momentum=momentum)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.update_statistics = True
         ones, zeros = np.ones(num_features, np.float32), np.zeros(num_features, np.float32)

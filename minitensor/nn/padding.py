@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import number
 from minitensor.ops.windows import each
 from minitensor.tensor import Tensor
 
@@ -50,6 +51,8 @@ class ConstantPad1d(_Pad):
 
     def __init__(self, padding: Widths, value: float) -> None:
         super().__init__(padding)
+        if value == value:  # NaN marks what was put there
+            number(self, infinite=True, value=value)
         self.value = value
 
     def forward(self, input: Tensor) -> Tensor:

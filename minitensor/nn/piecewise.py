@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.parameter import Parameter
-from minitensor.nn.sizes import whole
+from minitensor.nn.sizes import number, whole
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -63,6 +63,7 @@ class LeakyReLU(Layer):
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        number(self, negative_slope=negative_slope)
         self.negative_slope = negative_slope
 
     def forward(self, input: Tensor) -> Tensor:
@@ -86,6 +87,7 @@ class PReLU(Layer):
 
     def __init__(self, num_parameters: int = 1, init: float = 0.25) -> None:
         whole(self, num_parameters=num_parameters)
+        number(self, init=init)
         self.num_parameters = num_parameters
         self.weight = Parameter(np.full(num_parameters, init, np.float32))
 
@@ -116,6 +118,9 @@ class RReLU(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
+        number(self, lower=lower, upper=upper)
+        if lower > upper:
+            raise ValueError(f"RReLU: lower is at most upper; got {lower} and {upper}")
         self.lower, self.upper, self.generator = lower, upper, generator
 
     def forward(self, input: Tensor) -> Tensor:
@@ -137,6 +142,7 @@ class Threshold(Layer):
     """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        number(self, infinite=True, threshold=threshold, value=value)
         self.threshold, self.value = threshold, value
 
     def forward(self, input: Tensor) -> Tensor:
@@ -158,6 +164,7 @@ class Hardtanh(Layer):
     """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        number(self, infinite=True, min_val=min_val, max_val=max_val)
         if min_val > max_val:
             raise ValueError(f"Hardtanh: min_val is at most max_val; got {min_val} and {max_val}")
         self.min_val, self.max_val = min_val, max_val
@@ -215,6 +222,7 @@ class Softshrink(Layer):
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
+        number(self, 0, lambd=lambd)
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:
@@ -236,6 +244,7 @@ class Hardshrink(Layer):
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
+        number(self, lambd=lambd)
         self.lambd = lambd
 
     def forward(self, input: Tensor) -> Tensor:

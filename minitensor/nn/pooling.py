@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from minitensor.nn import functional as F
 from minitensor.nn.convolution import brief
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import number, whole
 from minitensor.ops.windows import each
 from minitensor.tensor import Tensor
 
@@ -47,6 +48,8 @@ class _MaxPool(_Pool):
         ceil_mode: bool = False,
     ) -> None:
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        whole(self, 1, kernel_size=self.kernel_size, stride=self.stride, dilation=dilation)
+        whole(self, padding=padding)
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
@@ -148,6 +151,10 @@ class AvgPool2d(_Pool):
         divisor_override: int | None = None,
     ) -> None:
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        whole(self, 1, kernel_size=self.kernel_size, stride=self.stride)
+        whole(self, padding=padding)
+        if divisor_override is not None:
+            whole(self, 1, divisor_override=divisor_override)
         self.padding, self.ceil_mode, self.count_include_pad = padding, ceil_mode, count_include_pad
         self.divisor_override = divisor_override
 
@@ -185,6 +192,10 @@ class LPPool1d(_Pool):
     ) -> None:
         self.norm_type, self.kernel_size, self.ceil_mode = norm_type, kernel_size, ceil_mode
         self.stride = kernel_size if stride is None else stride
+        number(self, infinite=True, norm_type=norm_type)
+        if norm_type == 0:
+            raise ValueError(f"{type(self).__name__}: norm_type is the power of a norm, other than 0")
+        whole(self, 1, kernel_size=kernel_size, stride=self.stride)
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the power means."""

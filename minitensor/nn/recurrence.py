@@ -14,6 +14,7 @@ from minitensor.nn import initial
 from minitensor.nn.layer import Layer
 from minitensor.nn.packed import PackedSequence, checked_lengths, reached, reordered, repacked, unpacked
 from minitensor.nn.parameter import Parameter
+from minitensor.nn.sizes import share, whole
 from minitensor.ops.elementwise import where
 from minitensor.ops.join import concatenate, stack
 from minitensor.ops.linalg import bmm
@@ -49,12 +50,12 @@ class Recurrence(Layer):
     ) -> None:
         name = type(self).__name__
         for what, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if not isinstance(size, int) or size < 1:
-                raise (ValueError if isinstance(size, int) else TypeError)(
-                    f"{name}: {what} is a positive whole number; got {size!r}"
-                )
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout is a share between 0 and 1; got {dropout!r}")
+            is_whole = hasattr(size, "__index__") and not isinstance(size, bool)
+            if not is_whole or size < 1:
+                error = ValueError if is_whole else TypeError
+                raise error(f"{name}: {what} is a positive whole number; got {size!r}")
+        share(self, dropout=dropout)
+        whole(self, proj_size=proj_size)
         if not 0 <= proj_size < hidden_size:
             raise ValueError(f"{name}: proj_size is less than hidden_size {hidden_size}; got {proj_size}")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias

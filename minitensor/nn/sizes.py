@@ -15,17 +15,19 @@ def _owner(of: Any) -> str:
     return of if isinstance(of, str) else type(of).__name__
 
 
-def whole(layer: Any, least: int = 0, **sizes: Any) -> None:
-    """Refuse a size that is no whole number, or is below `least`; several in a tuple are looked at one by one."""
+def whole(layer: Any, least: int | None = 0, **sizes: Any) -> None:
+    """Refuse what is no whole number, or is below `least`; several in a tuple are looked at one by one."""
     for name, value in sizes.items():
         for n in value if isinstance(value, (tuple, list)) else (value,):
             try:
-                fits = not isinstance(n, bool) and operator.index(n) >= least
+                size = operator.index(n)
+                fits = not isinstance(n, bool) and (least is None or size >= least)
             except TypeError:
                 fits = None
             if not fits:
                 error = ValueError if fits is False and not isinstance(n, bool) else TypeError
-                raise error(f"{_owner(layer)}: {name} is a whole number, {least} or more; got {value!r}")
+                bound = "" if least is None else f", {least} or more"
+                raise error(f"{_owner(layer)}: {name} is a whole number{bound}; got {value!r}")
 
 
 def _real(value: Any) -> float:

@@ -12,6 +12,7 @@ from minitensor.nn.containers import LayerList
 from minitensor.nn.init import xavier_uniform_
 from minitensor.nn.layer import Layer
 from minitensor.nn.layer_normalisation import LayerNorm
+from minitensor.nn.sizes import whole
 from minitensor.nn.transformer_layers import Activation, TransformerDecoderLayer, TransformerEncoderLayer
 from minitensor.tensor import Tensor
 
@@ -19,6 +20,7 @@ __all__ = ["Transformer", "TransformerDecoder", "TransformerEncoder"]
 
 
 def _copies(name: str, layer: Layer, count: int) -> LayerList:
+    whole(name, None, num_layers=count)
     if count < 0:
         raise ValueError(f"{name}: num_layers is at least 0; got {count}")
     return LayerList(copy.deepcopy(layer) for _ in range(count))
@@ -130,16 +132,18 @@ class Transformer(Layer):
     ) -> None:
         block = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias)
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
-        self.encoder: Layer = custom_encoder or TransformerEncoder(
-            TransformerEncoderLayer(*block, generator=generator),
-            num_encoder_layers,
-            LayerNorm(d_model, layer_norm_eps, bias=bias),
-        )
-        self.decoder: Layer = custom_decoder or TransformerDecoder(
-            TransformerDecoderLayer(*block, generator=generator),
-            num_decoder_layers,
-            LayerNorm(d_model, layer_norm_eps, bias=bias),
-        )
+        for name, given in (("custom_encoder", custom_encoder), ("custom_decoder", custom_decoder)):
+            if given is not None and not isinstance(given, Layer):
+                raise TypeError(f"Transformer: {name} is a Layer or None; got {given!r}")
+        if custom_encoder is None:
+            encoder_layer = TransformerEncoderLayer(*block, generator=generator)
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias)
+            custom_encoder = TransformerEncoder(encoder_layer, num_encoder_layers, norm)
+        if custom_decoder is None:
+            decoder_layer = TransformerDecoderLayer(*block, generator=generator)
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias)
+            custom_decoder = TransformerDecoder(decoder_layer, num_decoder_layers, norm)
+        self.encoder, self.decoder = custom_encoder, custom_decoder
         for p in self.parameters():
             if p.ndim > 1:
                 xavier_uniform_(p, generator=generator)

@@ -13,6 +13,7 @@ from minitensor.nn.dropout import Dropout
 from minitensor.nn.layer import Layer
 from minitensor.nn.layer_normalisation import LayerNorm
 from minitensor.nn.linear import Linear
+from minitensor.nn.sizes import whole
 from minitensor.tensor import Tensor
 
 __all__ = ["TransformerDecoderLayer", "TransformerEncoderLayer"]
@@ -24,6 +25,8 @@ def _function(activation: Activation) -> Callable[[Tensor], Tensor]:
     known: dict[Any, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
     if isinstance(activation, str) and activation not in known:
         raise ValueError(f"activation is 'relu', 'gelu' or a function; got {activation!r}")
+    if not isinstance(activation, str) and not callable(activation):
+        raise TypeError(f"activation is 'relu', 'gelu' or a function; got {activation!r}")
     return known[activation] if isinstance(activation, str) else activation
 
 
@@ -55,6 +58,8 @@ class TransformerEncoderLayer(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
+        whole(self, 1, d_model=d_model, nhead=nhead)
+        whole(self, dim_feedforward=dim_feedforward)
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, generator=generator)
         self.linear1 = Linear(d_model, dim_feedforward, bias, generator=generator)
         self.dropout = Dropout(dropout)
@@ -117,6 +122,8 @@ class TransformerDecoderLayer(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
+        whole(self, 1, d_model=d_model, nhead=nhead)
+        whole(self, dim_feedforward=dim_feedforward)
         heads = [
             MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, generator=generator)
             for _ in range(2)

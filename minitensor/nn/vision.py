@@ -6,6 +6,7 @@ from typing import Any
 
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
+from minitensor.nn.sizes import number, whole
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -26,6 +27,8 @@ class Unfold(Layer):
     """
 
     def __init__(self, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1) -> None:
+        whole(self, 1, kernel_size=kernel_size, dilation=dilation, stride=stride)
+        whole(self, padding=padding)
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
 
     def forward(self, input: Tensor) -> Tensor:
@@ -55,6 +58,7 @@ class Fold(Unfold):
         stride: Setting = 1,
     ) -> None:
         super().__init__(kernel_size, dilation, padding, stride)
+        whole(self, 1, output_size=output_size)
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:
@@ -85,7 +89,11 @@ class Upsample(Layer):
     ) -> None:
         factor: Any = scale_factor
         if factor is not None:
+            for value in factor if isinstance(factor, (tuple, list)) else [factor]:
+                number(self, 0, above=True, scale_factor=value)
             factor = tuple(map(float, factor)) if isinstance(factor, (tuple, list)) else float(factor)
+        if size is not None:
+            whole(self, 1, size=size)
         self.size, self.scale_factor, self.mode = size, factor, mode
         self.align_corners, self.recompute_scale_factor = align_corners, recompute_scale_factor
 
@@ -132,6 +140,7 @@ class PixelShuffle(Layer):
     """
 
     def __init__(self, upscale_factor: int) -> None:
+        whole(self, 1, upscale_factor=upscale_factor)
         self.upscale_factor = upscale_factor
 
     def forward(self, input: Tensor) -> Tensor:
@@ -153,6 +162,7 @@ class PixelUnshuffle(Layer):
     """
 
     def __init__(self, downscale_factor: int) -> None:
+        whole(self, 1, downscale_factor=downscale_factor)
         self.downscale_factor = downscale_factor
 
     def forward(self, input: Tensor) -> Tensor:
@@ -174,6 +184,7 @@ class ChannelShuffle(Layer):
     """
 
     def __init__(self, groups: int) -> None:
+        whole(self, 1, groups=groups)
         self.groups = groups
 
     def forward(self, input: Tensor) -> Tensor:

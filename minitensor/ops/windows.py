@@ -31,7 +31,7 @@ def each(name: str, setting: str, value: Any, n: int, least: int = 1) -> Ints:
         values = (integer(value),) if hasattr(value, "__index__") else tuple([integer(v) for v in value])
     except TypeError:
         values = None
-    if values is None or isinstance(value, str):
+    if values is None or isinstance(value, (str, bool)):
         raise TypeError(f"{name}: {setting} is an integer, or one for each of {n} axes; got {value!r}")
     if len(values) not in (1, n):
         raise ValueError(f"{name}: {setting} is one integer, or one for each of {n} axes; got {value}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from minitensor.nn import functional as F
 from minitensor.nn.loss.reduction import Loss, buffer
+from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = ["BCELoss", "BCEWithLogitsLoss", "HingeEmbeddingLoss", "MultiLabelSoftMarginLoss", "SoftMarginLoss"]
@@ -110,6 +111,7 @@ class HingeEmbeddingLoss(Loss):
 
     def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
+        number(self, margin=margin)
         self.margin = margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 
 from minitensor.nn import functional as F
 from minitensor.nn.loss.reduction import Loss, buffer
+from minitensor.nn.sizes import number, share, whole
 from minitensor.tensor import Tensor
 
 __all__ = ["CTCLoss", "CrossEntropyLoss", "MultiLabelMarginLoss", "MultiMarginLoss", "NLLLoss"]
@@ -36,6 +37,8 @@ class CrossEntropyLoss(Loss):
     ) -> None:
         super().__init__(reduction)
         self.register_buffer("weight", buffer(weight))
+        whole(self, None, ignore_index=ignore_index)
+        share(self, label_smoothing=label_smoothing)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -67,6 +70,7 @@ class NLLLoss(Loss):
     def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", buffer(weight))
+        whole(self, None, ignore_index=ignore_index)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -89,9 +93,10 @@ class MultiMarginLoss(Loss):
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        if p not in (1, 2):
+        if isinstance(p, bool) or p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: p is 1 or 2; got {p}")
         self.register_buffer("weight", buffer(weight))
+        number(self, margin=margin)
         self.p, self.margin = p, margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -133,6 +138,7 @@ class CTCLoss(Loss):
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction)
+        whole(self, blank=blank)
         self.blank, self.zero_infinity = blank, zero_infinity
 
     def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:

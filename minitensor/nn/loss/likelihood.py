@@ -5,6 +5,7 @@ from __future__ import annotations
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.loss.reduction import Loss
+from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = ["GaussianNLLLoss", "KLDivLoss", "PoissonNLLLoss"]
@@ -51,6 +52,7 @@ class PoissonNLLLoss(Loss):
         self, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
     ) -> None:
         super().__init__(reduction)
+        number(self, 0, eps=eps)
         self.log_input, self.full, self.eps = log_input, full, eps
 
     def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
@@ -75,6 +77,7 @@ class GaussianNLLLoss(Loss):
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction)
+        number(self, 0, eps=eps)
         self.full, self.eps = full, eps
 
     def forward(self, input: Tensor, target: Tensor, var: Tensor) -> Tensor:

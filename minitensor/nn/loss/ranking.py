@@ -5,6 +5,7 @@ from __future__ import annotations
 from minitensor.nn import functional as F
 from minitensor.nn.layer import Layer
 from minitensor.nn.loss.reduction import Loss
+from minitensor.nn.sizes import number, whole
 from minitensor.tensor import Tensor
 
 __all__ = ["CosineEmbeddingLoss", "CosineSimilarity", "MarginRankingLoss", "PairwiseDistance", "TripletMarginLoss"]
@@ -23,6 +24,7 @@ class MarginRankingLoss(Loss):
 
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
+        number(self, margin=margin)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
@@ -44,6 +46,7 @@ class CosineEmbeddingLoss(Loss):
 
     def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
+        number(self, margin=margin)
         self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
@@ -68,8 +71,11 @@ class TripletMarginLoss(Loss):
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, *, reduction: str = "mean"
     ) -> None:
         super().__init__(reduction)
+        number(self, margin=margin)
         if margin <= 0:
             raise ValueError(f"TripletMarginLoss: margin is above 0; got {margin}")
+        number(self, infinite=True, p=p)
+        number(self, 0, eps=eps)
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -96,6 +102,8 @@ class CosineSimilarity(Layer):
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        whole(self, None, dim=dim)
+        number(self, 0, eps=eps)
         self.dim, self.eps = dim, eps
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
@@ -117,6 +125,8 @@ class PairwiseDistance(Layer):
     """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        number(self, infinite=True, p=p)
+        number(self, 0, eps=eps)
         self.p, self.eps, self.keepdim = p, eps, keepdim
 
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minitensor.nn import functional as F
 from minitensor.nn.loss.reduction import Loss
+from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]
@@ -59,6 +60,7 @@ class SmoothL1Loss(Loss):
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
+        number(self, 0, beta=beta)
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -80,6 +82,7 @@ class HuberLoss(Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
+        number(self, 0, above=True, delta=delta)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
