@@ -68,6 +68,11 @@ def train(words: Sequence[str]) -> int:
         help="go on with the run in this folder (default: --out), to the same bits; or from a checkpoint file of it",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="with --resume: go on even if images were added or removed, with the schedule that the run had",
+    )
     args = parser.parse_intermixed_args(words)
     if args.resume and args.resume.partition("=")[0] in fields():  # `--resume key=value`: a setting, not the folder
         args.settings.insert(0, args.resume)
@@ -83,7 +88,9 @@ def train(words: Sequence[str]) -> int:
 
     from jepa.training.run import train as train_run
 
-    result = train_run(config, out=args.out or Path("runs") / config.name, resume=resume, overwrite=args.overwrite)
+    out = args.out or Path("runs") / config.name
+    accept = {"accept_changes": True} if args.accept_changes else {}
+    result = train_run(config, out=out, resume=resume, overwrite=args.overwrite, **accept)
     run = shlex.quote(str(result.folder))
     print(f"next: python -m jepa eval {run}   and: python -m jepa plot {run}")
     return 0

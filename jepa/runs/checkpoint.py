@@ -132,6 +132,11 @@ def _is_parts(parts: Any) -> bool:
     return isinstance(parts, dict) and "loss" in parts and all(isinstance(v, int | float) for v in parts.values())
 
 
+def step_of(path: Path) -> int:
+    """Return the step that a checkpoint is of."""
+    return int(read_checkpoint(path)[1]["step"])
+
+
 def _is_whole(path: Path) -> bool:
     try:
         mt.load(path)

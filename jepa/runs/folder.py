@@ -163,12 +163,16 @@ def _is_unused(folder: Path) -> bool:
     return not (metrics.is_file() and b'"kind": "epoch"' in metrics.read_bytes())
 
 
-def check_same(folder: Path, config: Config) -> None:
-    """Raise RunError if the run in a folder has other settings than those it is to go on with."""
+def check_same(folder: Path, config: Config, *, moved: bool = False) -> None:
+    """Raise RunError if the run in a folder has other settings than those it is to go on with.
+
+    `moved`: the images may lie elsewhere; which ones they are is looked at later.
+    """
     old, new = (
         replace(c, data=replace(c.data, root=pipeline.source(c))) for c in (read_config(folder), config)
     )  # ./photos and photos are one folder
-    changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, new).items() if not k.startswith(FREE)]
+    free = (*FREE, "data.root") if moved else FREE
+    changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, new).items() if not k.startswith(free)]
     if changed:
         raise RunError(
             f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. Take another --out for a new run"

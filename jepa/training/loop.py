@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_coll
 from jepa.methods import Method, build
 from jepa.models import Embeddings
 from jepa.runs import checkpoint, pipeline
+from jepa.runs.images import fingerprint
 from jepa.training.log import RunLog
+from jepa.training.resume import Earlier, fresh_epochs
 from jepa.training.signals import Signals
 
 HELD_OUT = 512  # images of the validation part that the loss is taken of after each epoch
@@ -33,7 +36,9 @@ class Trainer:
     at any moment and resumed from its last checkpoint gives the same bits as one that was not.
     """
 
-    def __init__(self, config: Config, folder: Path, device: str) -> None:
+    def __init__(
+        self, config: Config, folder: Path, device: str, earlier: Earlier | None = None, start: Any = None
+    ) -> None:
         root = pipeline.prepare(config)
         self.config = config = pipeline.located(config, root)
         self.folder, self.device, t = folder, device, config.train
@@ -42,8 +47,12 @@ class Trainer:
         fitting = replace(t, batch_size=batch_size(t, len(self.images)))
         self.loader = pipeline.loader(replace(config, train=fitting), self.images, seed=config.seed)
         self.per_epoch = len(self.loader) // t.accumulate
-        total = t.epochs * self.per_epoch
-        self.steps = min(total, t.max_steps or total)
+        self.fingerprint = fingerprint(self.images, self.held_out)
+        self.epochs = fresh_epochs(t, self.per_epoch)
+        if earlier is not None:
+            at = partial(checkpoint.step_of, start)
+            self.epochs = earlier.epochs(t, self.per_epoch, self.fingerprint, at)
+        self.steps = self.epochs.steps
         mt.manual_seed(config.seed)
         self.method = build(config, self.steps)
         self.method.model.to(device)
@@ -101,7 +110,7 @@ class Trainer:
         """Draw a batch and compute its loss, and leave everything as it was: what cannot work fails here."""
         model, generator = self.method.model, mt.default_generator().bit_generator
         weights, state = {k: np.copy(v) for k, v in model.state_dict().items()}, generator.state
-        batches = self._batches(self.step // self.per_epoch)
+        batches = self._batches()
         model.train()
         with mt.no_grad(), self.autocast, np.errstate(all="ignore"):
             self.method.loss(next(batches))
@@ -115,9 +124,8 @@ class Trainer:
         t = self.config.train
         with Signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
             while self.step < self.steps:
-                epoch = self.step // self.per_epoch
-                end = min((epoch + 1) * self.per_epoch, self.steps)
-                batches = self._batches(epoch)
+                epoch, _, end = self.epochs.at(self.step)
+                batches = self._batches()
                 clock, since = time.monotonic(), self.step
                 while self.step < end:
                     entry = self._train_step(batches)
@@ -135,12 +143,14 @@ class Trainer:
                 if self.step < self.steps and (self.stopping or self.step == stop_after):
                     raise KeyboardInterrupt
 
-    def _batches(self, epoch: int) -> Iterator[Any]:
-        """Return the rest of an epoch's batches; the regions' curriculum follows the step."""
+    def _batches(self) -> Iterator[Any]:
+        """Return the rest of this epoch's batches; the regions' curriculum follows the step."""
         t = self.config.train
-        first = (self.step - epoch * self.per_epoch) * t.accumulate
+        epoch, begin, _ = self.epochs.at(self.step)
         return self.loader.batches(  # type: ignore[no-any-return]
-            epoch, start=first, progress=lambda i: (epoch * self.per_epoch + i // t.accumulate) / max(1, self.steps - 1)
+            epoch,
+            start=(self.step - begin) * t.accumulate,
+            progress=lambda i: (begin + i // t.accumulate) / max(1, self.steps - 1),
         )
 
     def _train_step(self, batches: Iterator[Any]) -> dict[str, Any]:
@@ -181,7 +191,9 @@ class Trainer:
         self.window = []
         if not math.isfinite(parts["loss"]):
             clip = "" if self.config.optim.clip else ", or set optim.clip=1"
-            raise RunError(f"the loss is {parts['loss']} at step {self.step}: lower optim.lr={last['lr']:.1e}{clip}")
+            raise RunError(
+                f"the loss is {parts['loss']} at step {self.step}: lower optim.lr (now {self.config.optim.lr:g}){clip}"
+            )
         progress = (self.step - 1) / max(1, self.steps - 1)
         entry = {
             "step": self.step,
@@ -214,7 +226,7 @@ class Trainer:
         entry = {"step": self.step, "epoch": epoch + 1, "loss": e["loss"]}
         entry |= {"validation_loss": found["loss"], "validation_loss_shuffled": found["shuffled"]} if found else {}
         entry |= {f"validation/{name}": value for name, value in found.get("parts", {}).items()}
-        text = f"epoch {epoch + 1}/{-(-self.steps // self.per_epoch)} loss {e['loss']:.4f}"
+        text = f"epoch {epoch + 1}/{self.epochs.last} loss {e['loss']:.4f}"
         text += f" held-out {found['loss']:.3f} (geometry shuffled {found['shuffled']:.3f})" if found else ""
         last = self.step == self.steps
         if self.probe is not None and (last or (epoch + 1) % self.config.evaluation.every == 0):

@@ -21,6 +21,7 @@ from jepa.runs.folder import alone, check_new, check_same, environment, find_run
 from jepa.runs.owned import clear
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
+from jepa.training.resume import Earlier, limits
 
 __all__ = ["RunResult", "train"]
 
@@ -44,13 +45,15 @@ def train(
     resume: bool | str | Path = False,
     overwrite: bool = False,
     stop_after: int | None = None,
+    accept_changes: bool = False,
 ) -> RunResult:
     """Train a JEPA and write its folder: config, environment, log, metrics, checkpoints.
 
     out: the folder, runs/NAME by default, or the one of the run that is resumed; a non-empty one is refused, unless
     `resume` (True, or the path of a run or of one of its checkpoints) or `overwrite`. stop_after: save and stop after
     that step, as Ctrl-C would. A run that was stopped and resumed gives the same bits as one that was not; what had
-    come after the checkpoint that it goes on from is deleted.
+    come after the checkpoint that it goes on from is deleted. Images that have moved are named with `data.root`; other
+    images than the run's are refused, or gone on over with the run's schedule if `accept_changes`.
 
     The folder is written to, or cleared, when everything else that can go wrong at the start has gone well.
 
@@ -74,18 +77,21 @@ def train(
         if folder.exists():
             held.enter_context(alone(folder))
         clock = time.monotonic()
-        start = None
+        start, earlier = None, None
         if resume:
-            check_same(folder, config)
+            earlier = Earlier(folder, accept=accept_changes)
+            check_same(folder, config, moved=earlier.knows_images or accept_changes)
+            earlier.check_root(config)
             start = checkpoint or find_checkpoint(folder)
         mt.keep_freed_memory()
-        trainer = Trainer(config, folder, choose_device(config.device))
+        trainer = Trainer(config, folder, choose_device(config.device), earlier, start)
         if start is not None:
             trainer.restore(start)
             drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
             if trainer.step >= trainer.steps:
                 return _nothing_left(trainer, start)
-            return _run(trainer, start, stop_after, clock)
+            said = list(earlier.warnings(mt.get_num_threads())) if earlier is not None else []
+            return _run(trainer, start, stop_after, clock, said)
         if folder.exists():
             trainer.rehearse()
         else:
@@ -97,10 +103,10 @@ def train(
 def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     """Say that a run has come to its last step before; refuse settings that end earlier."""
     step, steps = trainer.step, trainer.steps
+    limit = limits(trainer.config.train, trainer.per_epoch, steps)
     if step > steps:
-        raise RunError(f"{start} is at step {step}, but these settings end at step {steps}: raise train.epochs")
-    limit = "max_steps" if trainer.config.train.max_steps == steps else "epochs"
-    text = f"already trained to step {step} of {steps}: a larger train.{limit} goes on"
+        raise RunError(f"{start} is at step {step}, but these settings end at step {steps}: raise {limit}")
+    text = f"already trained to step {step} of {steps}: a larger {limit} goes on"
     logging.getLogger("jepa").warning(text)
     losses = [entry["loss"] for entry in logged(trainer.folder, step) if "loss" in entry]
     return RunResult(trainer.folder, step, losses[-1] if losses else math.nan, 0.0)
@@ -112,7 +118,8 @@ def _run(
     """Write the folder and train."""
     folder, config, device = trainer.folder, trainer.config, trainer.device
     threads = mt.get_num_threads()
-    write_settings(folder, config, environment(device, threads))
+    trained = {"images": trainer.fingerprint, "epochs": trainer.epochs.pieces, "steps": trainer.steps}
+    write_settings(folder, config, environment(device, threads) | trained)
     log = RunLog(folder, step=trainer.step, steps=trainer.steps)
     try:
         if start is not None:
@@ -164,24 +171,27 @@ def _warnings(trainer: Trainer) -> Iterator[str]:
             f"{len(trainer.images)} training images are fewer than train.batch_size={t.batch_size}{times}: "
             f"training in batches of {size}"
         )
+    limit = limits(t, trainer.per_epoch, steps)
     if steps <= trainer.config.optim.warmup_steps:
         yield (
             f"all {steps} steps lie in the warm-up, optim.warmup_steps={trainer.config.optim.warmup_steps}: "
-            f"raise train.epochs, or set optim.warmup_steps={steps // 10}"
+            f"raise {limit}, or set optim.warmup_steps={steps // 10}"
         )
     if model.target == "ema" and (kept := _kept(trainer)) > UNTRAINED:
         momentum = math.floor(100 * UNTRAINED ** (1 / steps)) / 100
         yield (
             f"after {steps} steps the target encoder is still {100 * kept:.0f} % its untrained self: raise "
-            f"train.epochs, or set model.ema_start={momentum:g} model.ema_end={momentum:g}"
+            f"{limit}, or set model.ema_start={momentum:g} model.ema_end={momentum:g}"
         )
 
 
 def _kept(trainer: Trainer) -> float:
     """Return the share of its first weights that the target encoder has at the end: the product of the momenta."""
+    most = 10_000  # steps that are looked at, for those that nobody will live to see
+    looked_at = range(trainer.steps) if trainer.steps <= most else range(0, trainer.steps, trainer.steps // most)
     kept = 1.0
-    for step in range(trainer.steps):
-        kept *= trainer.method.momentum(step)
+    for step in looked_at:
+        kept *= trainer.method.momentum(step) ** (trainer.steps / len(looked_at))
         if kept <= UNTRAINED:
             break
     return kept

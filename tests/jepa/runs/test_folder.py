@@ -98,7 +98,7 @@ def test_a_resume_that_fails_changes_nothing(run, monkeypatch):
             train(load(file=run / "config.yaml", overrides=["train.epochs=9"]), out=run, resume=True)
     finally:
         images.with_name("away").rename(images)
-    with pytest.raises(RunError, match=r"is at step 8, but these settings end at step 5: raise train.epochs"):
+    with pytest.raises(RunError, match=r"is at step 8, but these settings end at step 5: raise train.max_steps"):
         train(load(file=run / "config.yaml", overrides=["train.max_steps=5"]), out=run, resume=True)
     assert tree(run) == before
 

@@ -66,7 +66,7 @@ def run(tmp_path):
 def no_model(monkeypatch):
     """A jepa.runs.run that finds no checkpoint."""
 
-    def load_run(run_dir, *, device):
+    def load_run(run_dir, *, device, settings):
         raise RunError("there is no checkpoint in this run.")
 
     run, shown = ModuleType("jepa.runs.run"), ModuleType("jepa.evaluation.examples")
