@@ -78,7 +78,7 @@ class MultiheadAttention(Layer):
         *,
         generator: np.random.Generator | None = None,
     ) -> None:
-        whole(self, embed_dim=embed_dim, num_heads=num_heads)
+        whole(self, None, embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim < 1 or num_heads < 1 or embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads divides embed_dim, both at least 1; got {num_heads} and {embed_dim}"

@@ -55,7 +55,7 @@ class Recurrence(Layer):
                 error = ValueError if is_whole else TypeError
                 raise error(f"{name}: {what} is a positive whole number; got {size!r}")
         share(self, dropout=dropout)
-        whole(self, proj_size=proj_size)
+        whole(self, None, proj_size=proj_size)
         if not 0 <= proj_size < hidden_size:
             raise ValueError(f"{name}: proj_size is less than hidden_size {hidden_size}; got {proj_size}")
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
