@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from jepa.transforms.base import Images, Transform
 __all__ = ["Resize", "Size", "crop_resize", "sides"]
 
 Size = int | tuple[int, int]
+ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share out to threads
 SMALL = 1 << 16  # weights; larger matrices, of whole photographs, are not kept
 
 
@@ -60,8 +62,36 @@ def crop_resize(x: Images, boxes: Sequence[Sequence[int]], size: Size) -> Images
                 f"{rows} x {columns} pixels"
             )
         part = x[k, :, top : top + h, left : left + w]  # (C, h, w)
-        np.matmul(_weights(h, high), part @ _weights(w, wide).T, out=y[k])  # (high, h) (C, h, wide)
+        down, over = _weights(h, high), _weights(w, wide)
+        across = np.empty((c, h, wide), np.float32)
+        for into, of in _pieces(w, wide, h):
+            np.matmul(part[:, :, of], over[into, of].T, out=across[:, :, into])
+        for into, of in _pieces(h, high, wide):
+            np.matmul(down[into, of], across[:, of], out=y[k, :, into])
     return y
+
+
+@lru_cache(maxsize=2048)
+def _pieces(inside: int, outside: int, other: int) -> tuple[tuple[slice, slice], ...]:
+    """Cut a product of weights into pieces: which new pixels, and which old ones they are made of.
+
+    So that each is small enough for BLAS to compute it in one thread: several threads would wait for each other longer
+    than they compute, and round in another way than one. `other` is the number of pixels along the other axis.
+    """
+    s = inside / outside
+    f = max(s, 1.0)
+    if inside * outside * other <= ALONE:
+        return ((slice(0, outside), slice(0, inside)),)
+    many = outside
+    while many > 1 and many * (many * s + 2 * f + 2) * other > ALONE:
+        many //= 2
+    return tuple(
+        (
+            slice(k, min(k + many, outside)),
+            slice(max(0, floor((k + 0.5) * s - f - 0.5)), min(inside, ceil((k + many - 0.5) * s + f) + 1)),
+        )
+        for k in range(0, outside, many)
+    )
 
 
 def _weights(inside: int, outside: int) -> Images:

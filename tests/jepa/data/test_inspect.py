@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jepa.__main__ import main
 from jepa.data.inspect import inspect
 from jepa.errors import DataError
 
@@ -73,3 +74,19 @@ def test_many_sizes_are_not_all_printed(tmp_path: Path) -> None:
 def test_no_images(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no images"):
         inspect(tmp_path)
+
+
+def test_the_command_writes_all_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k in range(12):
+        (tmp_path / f"{k:02d}.png").write_bytes(b"")
+    assert main(["data", "inspect", str(tmp_path), "--list", str(tmp_path / "out" / "bad.txt")]) == 0
+    assert "and 2 more (--list FILE writes all)" in capsys.readouterr().out
+    lines = (tmp_path / "out" / "bad.txt").read_text().splitlines()
+    assert lines == [f"{tmp_path}/{k:02d}.png: it is empty (0 bytes)" for k in range(12)]
+
+
+def test_a_huge_jpeg_is_counted_as_large_as_it_is(tmp_path: Path) -> None:
+    Image.new("RGB", (9400, 6000), (255, 0, 51)).save(tmp_path / "x.jpg", progressive=True)
+    report = inspect(tmp_path)
+    assert report.sizes == Counter({(6000, 9400): 1}) and not report.bad
+    np.testing.assert_allclose(report.mean, [1, 0, 0.2], atol=0.01)

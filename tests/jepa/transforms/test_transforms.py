@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from jepa.errors import DataError
 from jepa.transforms import (
@@ -23,6 +24,7 @@ from jepa.transforms import (
     as_transform,
     crop_resize,
 )
+from jepa.transforms.resize import _triangles
 
 
 def images(n=6, c=3, h=20, w=24, seed=0):
@@ -279,3 +281,18 @@ def test_none_changes_nothing_and_a_function_will_do():
     assert as_transform(None).apply(x, [[]] * 6) is x
     assert repr(Compose([twice])) == "Compose([Each(twice)])"
     assert as_transform(Resize(3)) == Resize(3)
+
+
+@pytest.mark.parametrize(("side", "size"), [(32, 24), (64, 64), (65, 64), (150, 40), (224, 96), (224, 224), (300, 224)])
+def test_a_resize_is_one_thread_s_work_and_gives_one_thread_s_bits(side: int, size: int) -> None:
+    x = np.random.default_rng(0).random((2, 3, side, side + 7), dtype=np.float32)
+    boxes = [(0, 0, side, side + 7), (3, 5, side - 9, side - 13)]
+    found = []
+    for threads in (1, 2, 4):
+        with threadpool_limits(threads):
+            found.append(crop_resize(x, boxes, size))
+    for y in found[1:]:
+        np.testing.assert_array_equal(y, found[0])
+    for image, (top, left, h, w), y in zip(x, boxes, found[0], strict=True):
+        part = image[:, top : top + h, left : left + w].astype(np.float64)
+        np.testing.assert_allclose(y, _triangles(h, size) @ part @ _triangles(w, size).T, atol=1e-5)
