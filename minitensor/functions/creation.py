@@ -134,12 +134,15 @@ def full_like(x: Tensor, value: complex) -> Tensor:
 def linspace(start: float, stop: float, num: int = 50, dtype: Any = default_float, device: str = "cpu") -> Tensor:
     """Return `num` evenly spaced numbers from start to stop, both included.
 
-    Differs from NumPy: float32. Differs from PyTorch: num is 50 unless given.
+    A dtype of integers takes the floor, as in NumPy.
+    Differs from NumPy: float32; no endpoint, retstep and axis. Differs from PyTorch: num is 50 unless given; there
+    integers are cut towards 0.
 
     >>> linspace(0, 1, 5)
     Tensor float32 (5,): [0. 0.25 0.5 0.75 1. ]
     """
-    return Tensor(np.linspace(start, stop, num), dtype, device=device)
+    whole = np.dtype(dtype).kind in "iu"
+    return Tensor(np.linspace(start, stop, num, dtype=dtype if whole else None), dtype, device=device)
 
 
 def _plain_shape(shape: tuple[Any, ...]) -> Any:

@@ -7,7 +7,9 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+import numpy as np
+
+from minitensor.backend import is_array, namespace, to_numpy
 from minitensor.op import op
 from minitensor.ops.index import take_along_axis
 from minitensor.promotion import default_float
@@ -92,14 +94,15 @@ bincount.vjp(weights=lambda g, x: take_along_axis(g, x, axis=0))
 def histogram(
     x: Array,
     *,
-    bins: int | Sequence[float] = 10,
+    bins: int | Sequence[float] | str = 10,
     range: tuple[float, float] | None = None,
     density: bool = False,
 ) -> tuple[Array, Array]:
     """(y, edges): yₖ = how many entries lie in [edgesₖ, edgesₖ₊₁); the last interval holds its upper edge too.
 
     (...) -> (bins,), (bins + 1,), without a gradient. `bins` equal intervals over `range`, from the smallest to the
-    largest entry if none is given; or the edges themselves. Counts are int64; density divides by their sum and by the
+    largest entry if none is given; or the edges themselves; or the name of a rule that chooses them ("auto", "fd",
+    "sturges", ..., those of NumPy). Counts are int64; density divides by their sum and by the
     widths. An infinite range, bins that do not ascend: ValueError.
     Differs from NumPy: no weights; integers give float32 edges. Differs from PyTorch: counts are integers.
 
@@ -110,17 +113,21 @@ def histogram(
     xp = namespace(x)
     dtype = x.dtype if x.dtype.kind == "f" else default_float
     x = x.astype("uint8") if x.dtype.kind == "b" else x
-    if not hasattr(bins, "__index__"):
-        bins = xp.asarray(bins, dtype=dtype)
+    into: Any = bins  # what CuPy takes as NumPy does
+    if isinstance(bins, str):
+        into = bins if xp is np else xp.asarray(np.histogram_bin_edges(to_numpy(x), bins, range))
+    elif not hasattr(bins, "__index__") or (is_array(bins) and into.ndim):
+        into = xp.asarray(bins, dtype=None if is_array(bins) else dtype)
+        dtype = into.dtype if into.dtype.kind == "f" else dtype
     else:
-        if operator.index(bins) < 1:
+        if operator.index(into) < 1:
             raise ValueError(f"histogram: bins is a number from 1 up, or the edges; got {bins}")
         range = range or ((float(x.min()), float(x.max())) if x.size else (0.0, 1.0))
         if not (math.isfinite(range[0]) and math.isfinite(range[1]) and range[0] <= range[1]):
             raise ValueError(
                 f"histogram: range is finite and ascends; got {range}: choose one, or sort out NaN and inf"
             )
-    y, edges = xp.histogram(x, bins=bins, range=range)
+    y, edges = xp.histogram(x, bins=into, range=range)
     y = y.astype("int64", copy=False)
     if density:
         y = (y / (edges[1:] - edges[:-1]) / y.sum()).astype(dtype, copy=False)

@@ -7,6 +7,7 @@ from operator import index as integer
 from typing import Any
 
 from minitensor.composite import composite
+from minitensor.graph import Variable
 from minitensor.ops.diagonal import diagonal
 from minitensor.ops.elementwise import astype, clip, sqrt
 from minitensor.ops.join import concatenate
@@ -38,6 +39,9 @@ def _weights(name: str, w: Any, n: int, kinds: str) -> Any:
         raise TypeError(f"cov: {name} counts how often each observation was made, in integers; got {w.dtype}")
     if tuple(w.shape) != (n,):
         raise ValueError(f"cov: {name} has one entry for each of the {n} observations; got shape {tuple(w.shape)}")
+    plain = w.data if isinstance(w, Variable) else w
+    if w.dtype.kind != "b" and (plain < 0).any():
+        raise ValueError(f"cov: {name} counts observations: none is negative; the smallest is {plain.min().item()}")
     return w
 
 
@@ -57,7 +61,7 @@ def cov(
     (variables, n) -> (variables, variables), a vector -> (); `rowvar=False` reads (n, variables), y adds variables.
     ddof is PyTorch's `correction`: 1 unless given, 0 with `bias`. fweights (n,) says how often each observation was
     made, aweights (n,) how much it counts: x̄ and the sum are weighted, and n is Σ w. Integers give the default float;
-    n <= ddof gives inf or NaN. Raises ValueError for more than two axes and weights of another shape.
+    n <= ddof gives inf or NaN. Raises ValueError for more than two axes, weights of another shape, below 0 or of sum 0.
     Differs from NumPy: integers give float32, no warning. Differs from PyTorch: variables need not be rows.
 
     >>> import minitensor as mt
@@ -79,12 +83,13 @@ def cov(
         a = astype(_weights("aweights", aweights, n, "biuf"), dtype=x.dtype)
         w = a if w is None else w * a
     if w is None:
-        total: Any = n
         centred = scaled = x - sum(x, axis=1, keepdims=True) * (1 / n if n else math.nan)
         freedom: Any = n - ddof
         c = bmm(scaled, centred.mT) * (1 / freedom if freedom > 0 else math.inf)
     else:
         total = sum(w)
+        if n and not bool(total != 0):
+            raise ValueError("cov: the weights add up to 0, so no observation counts")
         centred = x - sum(x * w, axis=1, keepdims=True) / total
         freedom = total - (ddof if aweights is None else ddof * (sum(w * a) / total))
         c = bmm(centred * w, centred.mT) / clip(freedom, min=0.0)

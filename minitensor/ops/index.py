@@ -169,16 +169,19 @@ def take_along_axis(x: Array, indices: Array, *, axis: int | None = -1) -> Array
     x (..., n, ...) and indices (..., k, ...) broadcast on the other axes -> (..., k, ...); None reads x as one row.
     Negative places count from the end, repeated ones add up their gradients. Raises TypeError unless the indices are
     integers, ValueError if the shapes do not fit, IndexError outside [-n, n) (on the CPU; on a GPU it wraps around).
-    Differs from NumPy: in nothing. Differs from PyTorch: there it is take_along_dim; its gather does not broadcast.
+    Differs from NumPy: a number has axis 0. Differs from PyTorch: likewise; there it is take_along_dim; its gather does
+    not broadcast.
 
     >>> import minitensor as mt
     >>> mt.take_along_axis([[1, 3, 2], [6, 5, 4]], [[1], [0]], axis=1)
     Tensor int64 (2, 1): [[3] [6]]
     """
     indices = integers("take_along_axis", indices, x)
+    shape = indices.shape
     x, indices, axis = same_lanes("take_along_axis", x, indices, axis)
     inside("take_along_axis", indices, x.shape[axis], axis, negative=True)
-    return read_along(x, indices, axis=axis)
+    y = read_along(x, indices, axis=axis)
+    return y if shape else reshape(y, shape=())
 
 
 def same_lanes(name: str, x: Any, indices: Any, axis: int | None) -> tuple[Any, Any, int]:
@@ -187,6 +190,8 @@ def same_lanes(name: str, x: Any, indices: Any, axis: int | None) -> tuple[Any, 
         x, axis = ravel(x), 0
     if len(x.shape) != len(indices.shape):
         raise ValueError(f"{name}: indices have as many axes as x; got shapes {indices.shape} and {x.shape}")
+    if not x.shape:  # one lane of one entry
+        x, indices = ravel(x), ravel(indices)
     (axis,) = axes_of(name, axis, len(x.shape))
     without = [(*s[:axis], *s[axis + 1 :]) for s in (x.shape, indices.shape)]
     if without[0] != without[1]:

@@ -9,7 +9,7 @@ import numpy as np
 from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.op import op
-from minitensor.ops.elementwise import astype, equal, greater, not_equal, square
+from minitensor.ops.elementwise import astype, equal, greater, logical_and, not_equal, square
 from minitensor.ops.linalg import bmm, operands
 from minitensor.ops.matrices import attempt, floats, matrices
 from minitensor.ops.matrices import square as order
@@ -86,11 +86,12 @@ def matrix_rank(
     hermitian: bool = False,
     rtol: float | None = None,
 ) -> Array:
-    """How many singular values are above tol, or above rtol times the largest; without a gradient
+    """How many singular values are above tol, and above rtol times the largest; without a gradient
 
-    (..., n, m) -> (...), int64; a vector or a number has rank 1 unless it is 0. Unless given, rtol is max(n, m)
+    (..., n, m) -> (...), int64; a vector or a number has rank 1 unless it is 0. Unless one is given, rtol is max(n, m)
     rounding errors. With `hermitian` only the lower triangle is read. Raises LinAlgError for NaN and inf.
-    Differs from NumPy: one tol for all matrices. Differs from PyTorch: tol is called atol there.
+    Differs from NumPy: one tol for all matrices; tol and rtol may both be given. Differs from PyTorch: tol is called
+    atol there, and one of 0 counts as given.
 
     >>> import minitensor as mt
     >>> mt.linalg.matrix_rank([[1.0, 2.0], [2.0, 4.0]])
@@ -103,7 +104,10 @@ def matrix_rank(
         order("matrix_rank", A)
         A = mirrored(A)  # noqa: N806
     s = svdvals(floats(A))
-    return sum(greater(s, s[..., :1] * _part(floats(A), rtol) if tol is None else tol), axis=-1)
+    above = greater(s, 0.0 if tol is None else tol)
+    if tol is None or rtol is not None:
+        above = logical_and(above, greater(s, s[..., :1] * _part(floats(A), rtol)))
+    return sum(above, axis=-1)
 
 
 @composite

@@ -20,15 +20,16 @@ Array = Any
 def flip(x: Array, *, axis: int | Sequence[int] | None = None) -> Array:
     """y[..., i, ...] = x[..., n - 1 - i, ...] along the axes, along all of them for None
 
-    A view. Raises ValueError if an axis is named twice, IndexError if it is not there.
-    Differs from NumPy: in nothing. Differs from PyTorch: there the axes are not optional, and the result is a copy.
+    A view; a number has one lane. Raises ValueError if an axis is named twice, IndexError if it is not there.
+    Differs from NumPy: a number has axis 0. Differs from PyTorch: there the axes are not optional, the result a copy.
 
     >>> import minitensor as mt
     >>> mt.flip([[1, 2], [3, 4]], 1)
     Tensor int64 (2, 2): [[2 1] [4 3]]
     """
-    axes = range(x.ndim) if axis is None else axes_of("flip", axis, x.ndim)
-    return x[tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])] if axes else x
+    axes = range(x.ndim) if axis is None else axes_of("flip", axis, x.ndim or 1)
+    turned = tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
+    return x[turned] if axes and turned else x
 
 
 flip.vjp(x=lambda g, axis: flip(g, axis=axis))
@@ -99,7 +100,7 @@ def roll(x: Array, *, shift: int | Sequence[int], axis: int | Sequence[int] | No
     Any shape, the same out. With `axis` None the entries are shifted as one row. Tuples shift several axes; an axis
     that is named twice is shifted by the sum. Raises ValueError if shifts and axes do not match, IndexError for an
     axis that is not there.
-    Differs from NumPy: in nothing. Differs from PyTorch: one shift serves several axes.
+    Differs from NumPy: a number has axis 0. Differs from PyTorch: likewise; one shift serves several axes.
 
     >>> import minitensor as mt
     >>> mt.roll([1, 2, 3, 4], 1)
@@ -112,12 +113,12 @@ def roll(x: Array, *, shift: int | Sequence[int], axis: int | Sequence[int] | No
     if len(shifts) != len(named) and 1 not in (len(shifts), len(named)):
         raise ValueError(f"roll: one shift for each axis; got shift={shift} and axis={axis}")
     count = max(len(shifts), len(named)) if shifts and named else 0
-    axes = tuple([axes_of("roll", a, x.ndim)[0] for a in named])
+    axes = tuple([axes_of("roll", a, x.ndim or 1)[0] for a in named])
     pairs = zip((shifts * count)[:count], (axes * count)[:count], strict=True)
     total: dict[int, int] = {}
     for s, a in pairs:
         total[a] = total.get(a, 0) + s
-    return namespace(x).roll(x, tuple(total.values()), tuple(total)) if total else x.copy()
+    return namespace(x).roll(x, tuple(total.values()), tuple(total)) if total and x.ndim else x.copy()
 
 
 roll.vjp(x=lambda g, shift, axis: roll(g, shift=[-s for s in whole(shift)], axis=axis))

@@ -208,7 +208,8 @@ def put_along_axis(x: Array, indices: Array, values: Array, *, axis: int | None)
     indices broadcast with x on the other axes, values with the indices; None counts places row by row. Raises
     TypeError unless the indices are integers, or for floats into integers, ValueError if a shape does not fit,
     IndexError outside [-n, n) (on the CPU; on a GPU it wraps around).
-    Differs from NumPy: a new array. Differs from PyTorch: there it is scatter, which does not broadcast.
+    Differs from NumPy: a new array; a number has axis 0. Differs from PyTorch: there it is scatter, which does not
+    broadcast.
 
     >>> import minitensor as mt
     >>> mt.put_along_axis(mt.zeros((2, 2)), [[1], [0]], 7, axis=1)

@@ -122,15 +122,16 @@ def swapaxes(x: Array, *, axis1: int, axis2: int) -> Array:
     """y = x with two axes exchanged
 
     A view. Raises IndexError for an axis that is not there.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: a number has axis 0. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.swapaxes(mt.zeros((2, 3, 4)), 0, -1).shape
     (4, 3, 2)
     """
     axes = list(range(len(x.shape)))
-    (a,), (b,) = axes_of("swapaxes", axis1, len(axes)), axes_of("swapaxes", axis2, len(axes))
-    axes[a], axes[b] = b, a
+    (a,), (b,) = axes_of("swapaxes", axis1, len(axes) or 1), axes_of("swapaxes", axis2, len(axes) or 1)
+    if axes:
+        axes[a], axes[b] = b, a
     return transpose(x, axes=tuple(axes))
 
 
@@ -140,20 +141,20 @@ def moveaxis(x: Array, *, source: int | Sequence[int], destination: int | Sequen
 
     A view. Raises ValueError if an axis is named twice or the two lists differ in length, IndexError for an axis that
     is not there.
-    Differs from NumPy: in nothing. Differs from PyTorch: there it is also called movedim.
+    Differs from NumPy: a number has axis 0. Differs from PyTorch: there it is also called movedim.
 
     >>> import minitensor as mt
     >>> mt.moveaxis(mt.zeros((2, 3, 4)), (0, 1), (-1, 0)).shape
     (3, 4, 2)
     """
     n = len(x.shape)
-    take, put = axes_of("moveaxis", source, n), axes_of("moveaxis", destination, n)
+    take, put = axes_of("moveaxis", source, n or 1), axes_of("moveaxis", destination, n or 1)
     if len(take) != len(put):
         raise ValueError(f"moveaxis: as many sources as destinations; got {source} and {destination}")
     axes = [a for a in range(n) if a not in take]
     for to, a in sorted(zip(put, take, strict=True)):
         axes.insert(to, a)
-    return transpose(x, axes=tuple(axes))
+    return transpose(x, axes=tuple(axes[:n]))
 
 
 @composite(moves=True)

@@ -59,10 +59,12 @@ def _var_rule(g: Any, x: Any, axis: Axis, correction: float) -> Any:
     n = length("var", axis, x.shape)
     d = x - mean(x, axis=axis, keepdims=True)
     g = reshape(g, shape=kept("var", axis, x.shape))
-    if n != correction:
+    if n > correction or (n < correction and axis is not None and x.shape):
         return g * (d * (2 / (n - correction)))
-    still = equal(d, 0)
-    return g * where(still, math.nan, where(still, 1.0, d) * math.inf)
+    still = equal(d, 0)  # elsewhere the variance is infinite, and so is its slope
+    slope = g * where(still, 0.0, d if axis is not None and x.shape else 1.0)
+    gone = equal(slope, 0)
+    return where(gone, math.nan, where(gone, 1.0, slope) * math.inf)
 
 
 var.vjp(x=_var_rule)

@@ -231,3 +231,57 @@ def test_integers_have_no_negative_powers(dtype):
     for call in (lambda x: x**-1, lambda x: mt.power(x, -2)):
         with pytest.raises(ValueError, match="an integer to a negative power is no integer"):
             call(mt.Tensor(np.array([1, 2], dtype)))
+
+
+def test_integers_between_two_numbers_are_numpys():
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        low, high, n = rng.normal() * 10, rng.normal() * 10, int(rng.integers(0, 20))
+        for dtype in ("int64", "int8", "float32", "float64"):
+            if not n or dtype[0] != "f":
+                wanted = np.linspace(low, high, n, dtype=dtype)
+            else:
+                wanted = np.linspace(low, high, n).astype(dtype)
+            assert np.array_equal(mt.linspace(low, high, n, dtype).numpy(), wanted)
+
+
+@pytest.mark.parametrize(
+    "bins",
+    [
+        5,
+        np.int64(4),
+        "auto",
+        "fd",
+        "sturges",
+        "sqrt",
+        "scott",
+        "rice",
+        "doane",
+        "stone",
+        [-1.0, 0.0, 2.0],
+        (0, 1),
+        np.array([-2.0, -0.5, 0.1, 3.0]),
+        np.arange(-2, 3),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("limits", [None, (-1.0, 1.0)])
+def test_histograms_are_numpys(bins, dtype, limits):
+    x = (np.random.default_rng(0).standard_normal(200) * 2).astype(dtype)
+    for density in (False, True):
+        y, edges = mt.histogram(x, bins, range=limits, density=density)
+        wanted, places = np.histogram(x, bins, range=limits, density=density)
+        np.testing.assert_allclose(y.numpy(), wanted, rtol=1e-5)
+        np.testing.assert_allclose(edges.numpy(), places, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="not a valid estimator"):
+        mt.histogram(x, "no rule")
+
+
+def test_covariances_refuse_weights_that_count_nothing():
+    x = mt.Tensor([[1.0, 2.0, 4.0], [3.0, 5.0, 4.0]])
+    for weights in ({"fweights": [1, -1, 2]}, {"aweights": [0.5, -0.1, 1.0]}):
+        with pytest.raises(ValueError, match="none is negative"):
+            mt.cov(x, **weights)
+    with pytest.raises(ValueError, match="add up to 0"):
+        mt.cov(x, aweights=[0.0, 0.0, 0.0])
+    assert np.allclose(mt.cov(x, aweights=[0.0, 1.0, 1.0]).numpy(), np.cov(x.numpy(), aweights=[0.0, 1.0, 1.0]))

@@ -274,3 +274,11 @@ def test_the_error_names_the_call():
         mt.grad(L.qr(x := mt.Tensor([[0.0, 1.0], [0.0, 2.0]], requires_grad=True)).R.sum(), x)
     assert any("in the gradient of qr_tall" in note for note in caught.value.__notes__)
     assert singular.svd.name == "svd"
+
+
+@pytest.mark.parametrize("tol", [None, 0.0, 0.3, 1.0, 6.0])
+@pytest.mark.parametrize("rtol", [None, 0.0, 0.05, 0.3, 1.0])
+def test_rank_above_both_tolerances(tol, rtol):
+    s = np.array([5.0, 3.0, 1.0, 0.5, 0.1])
+    least = max(tol or 0.0, 5 * rtol if rtol is not None else 0.0 if tol is not None else 1e-9)
+    assert mt.linalg.matrix_rank(np.diag(s), tol=tol, rtol=rtol).item() == (s > least).sum()

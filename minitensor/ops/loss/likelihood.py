@@ -72,7 +72,7 @@ def gaussian_nll_loss(
 ) -> Array:
     """L = (ln v + (x - t)² / v) / 2 for targets t of a normal distribution with mean x and variance v = max(var, eps).
 
-    input and target broadcast; var has the input's shape, or 1 as its last length, or lacks its last axis, or is a
+    input and target broadcast; var has the input's shape, or 1 in place of one length, or lacks its last axis, or is a
     number -> (), or the common shape with "none". `full` adds ln(2π) / 2. The floor eps leaves the gradient of var as
     it is. Raises ValueError for another shape of var, for a negative entry, or eps <= 0. Reference: Nix & Weigend 1994.
     Differs from PyTorch: in nothing.
@@ -86,9 +86,10 @@ def gaussian_nll_loss(
     if isinstance(var, (int, float)):
         var = var + 0 * input
     if var.shape != input.shape:
+        other = [v for n, v in zip(input.shape, var.shape, strict=False) if n != v]
         if var.shape == input.shape[:-1]:
             var = var.reshape((*var.shape, 1))
-        elif var.shape != (*input.shape[:-1], 1):
+        elif len(var.shape) != len(input.shape) or other != [1]:
             raise ValueError(f"gaussian_nll_loss: var has the shape {input.shape} of input, or less; got {var.shape}")
     if ((var.data if isinstance(var, Variable) else var) < 0).any():
         raise ValueError("gaussian_nll_loss: var is a variance, at least 0; it has a negative entry")

@@ -167,3 +167,20 @@ def test_refused(name):
         call(F, mt.Tensor)
     with pytest.raises((RuntimeError, IndexError, ValueError)):
         call(G, torch.tensor)
+
+
+VARIANCES = [(4, 3), (1, 3), (4, 1), (4,), (1, 1), (3,), (2, 3), (4, 3, 1), (4, 1, 1)]
+
+
+@pytest.mark.parametrize("shape", VARIANCES)
+def test_gaussian_takes_the_variances_that_pytorch_takes(shape):
+    x, t, v = normal(4, 3), normal(4, 3), share(*shape)
+    given = [[lib(a) for a in (x, t, v)] for lib in (torch.tensor, mt.Tensor)]
+    try:
+        wanted = G.gaussian_nll_loss(*given[0])
+    except ValueError:
+        with pytest.raises(ValueError, match="var has the shape"):
+            F.gaussian_nll_loss(*given[1])
+        return
+    assert F.gaussian_nll_loss(*given[1]).item() == pytest.approx(wanted.item(), rel=1e-12)
+    both("gaussian_nll_loss", normal(4, 3, 2), normal(4, 3, 2), share(4, 1, 2) + 0.1, reduction="sum")

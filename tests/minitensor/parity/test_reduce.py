@@ -376,3 +376,17 @@ def test_refused(name):
         theirs()
     with pytest.raises(kind, match=text):
         ours()
+
+
+@pytest.mark.parametrize("row", [[1.0, 2.0], [1.0, 2.0, 2.5], [1.0, 3.0, 2.0], [2.0, 2.0]])
+@pytest.mark.parametrize("more", [0, 1, 5])
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_corrections_that_leave_no_freedom(name, more, row):
+    found = []
+    for x, f in ((torch.tensor(row), torch), (mt.Tensor(row), mt)):
+        x.requires_grad_(True)
+        y = getattr(f, name)(x, correction=len(row) + more)
+        y.backward()
+        found.append((y.item(), x.grad.tolist()))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
