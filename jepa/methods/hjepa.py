@@ -84,11 +84,12 @@ class HierarchicalJEPA(Method[MaskedBatch]):
     def loss(self, batch: MaskedBatch) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the weighted sum over the levels, each level's loss and its parts, and the embeddings of the finest.
 
-        "level 1" is the loss of level 1 before its weight, "level 1/accuracy" a part of it.
+        "level 1" is the loss of level 1 before its weight, "level 1/accuracy" a part of it. It is 0 in a batch whose
+        masks hide half of no group of that level, so that there is nothing to predict.
         """
         embeddings, parts = self.levels(batch), dict[str, mt.Tensor]()
         for k, e in enumerate(embeddings):
-            found = self.objective(e)
+            found = self.objective(e) if e.target.shape[1] else {"loss": mt.zeros((), device=self.device)}
             parts[f"level {k}"] = found.pop("loss")
             parts |= {f"level {k}/{name}": part for name, part in found.items()}
         total: Any = sum(w * parts[f"level {k}"] for k, w in enumerate(self.weights))
