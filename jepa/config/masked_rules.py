@@ -16,10 +16,14 @@ def masked_problems(config: Config) -> Iterator[str]:
     side = max(patch_size(config), 1)
     patches = (config.model.image_size // side) ** 2
     if name != "mlp" and config.model.image_size % side == 0 and patches <= masks.min_keep + 1:
-        smaller = "vit.patch_size" if name == "vit" else "take larger images"
-        yield f"masks.min_keep={masks.min_keep} of {patches} patches leaves nothing to predict: lower it, or {smaller}"
+        more = "lower vit.patch_size" if name == "vit" else "take a larger model.image_size"
+        ways = ["lower it", more] if patches > 2 else [more]
+        yield (f"masks.min_keep={masks.min_keep} of {patches} patches leaves nothing to predict: {', or '.join(ways)}")
     if name != "vit" and pool != "mean":
-        yield f"evaluation.pool={pool} needs model.encoder=vit; tokens of model.encoder={name} have a mean and no more"
+        also = " vit.class_token=true" if pool == "cls" else ""
+        yield (
+            f"evaluation.pool={pool} needs model.encoder=vit{also}; tokens of model.encoder={name} have a mean and no more"
+        )
     elif config.vit.class_token is False and pool == "cls":
         yield "evaluation.pool=cls needs vit.class_token=true"
     if config.method == "hjepa" and len(config.hierarchy.weights) != config.hierarchy.levels:
