@@ -15,7 +15,6 @@ from jepa.config import Config, changed
 from jepa.errors import DataError, RunError
 from jepa.evaluation.streamed import streamed
 from jepa.files.atomic import replacing
-from jepa.models.vit import VisionTransformer
 from jepa.text import cell
 
 SUFFIXES = (".npz", ".csv")
@@ -82,17 +81,16 @@ def embed_pretrained(
     _checked(out)
     from jepa.data.folder import ImageFolder
     from jepa.models.ijepa import pooled
-    from jepa.models.pretrained import from_pretrained, ijepa_encoder
+    from jepa.models.pretrained import ijepa_encoder, pretrained_transformer
     from jepa.runs.device import choose_device
     from jepa.transforms import Normalize
 
     weights, device = Path(weights), choose_device(device)
     if not weights.exists():
         raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
-    encoder = ijepa_encoder(weights) if weights.is_file() else from_pretrained(weights)
-    if not isinstance(encoder, VisionTransformer):
-        kind = type(encoder).__name__
-        raise RunError(f"{weights} holds a {kind}, not a vision transformer: `jepa embed RUN` is for runs")
+    encoder = ijepa_encoder(weights) if weights.is_file() else pretrained_transformer(weights)
+    if (channels := encoder.patch_embed.proj.weight.shape[1]) != 3:
+        raise RunError(f"{weights} is for images of {channels} channels; only images in colour, of 3, can be embedded")
     encoder.to(device)
     height, width = encoder.image_size
     if height != width:

@@ -21,8 +21,9 @@ from jepa.evaluation.protocol import chance, probe_table
 from jepa.evaluation.quality import effective_rank, feature_std, uniformity
 from jepa.evaluation.split import stratified
 from jepa.evaluation.streamed import streamed
-from jepa.files.atomic import write_text
+from jepa.files.mark import read_object
 from jepa.runs import pipeline
+from jepa.runs.owned import check_replaceable, replace_text
 
 CALIBRATION = 2048
 """Training images that an untrained encoder takes its batch-norm statistics from, at most."""
@@ -92,6 +93,8 @@ def evaluate_run(
     started = time.perf_counter()
     run_dir = Path(run_dir)
     run = load_run(run_dir, device=device, settings=settings)
+    out = run_dir / _file_name(run_dir, data)
+    check_replaceable(out)
     protocol = run.config.evaluation
     root = str(data) if data is not None else run.config.data.eval_root or None
     parts: dict[str, Part] = {}
@@ -140,7 +143,7 @@ def evaluate_run(
         result["geometry"] = run.validation_losses()
     result["seconds"] = round(time.perf_counter() - started, 2)
 
-    write_text(run_dir / _file_name(run_dir, data), json.dumps(result, indent=2) + "\n")
+    replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
 
 
@@ -160,12 +163,11 @@ def _file_name(run_dir: Path, data: str | Path | None) -> str:
     if data is None:
         return "evaluation.json"
     here = Path(data).resolve()
-    name = f"evaluation-{here.name}"
+    name = f"evaluation-{here.name[:60]}"  # names of files end at 255 bytes
     try:
-        before = json.loads((run_dir / f"{name}.json").read_text(encoding="utf-8"))["data"]
+        same = Path(read_object(run_dir / f"{name}.json")["data"]).resolve() == here
     except (OSError, ValueError, KeyError, TypeError):
         return f"{name}.json"
-    same = Path(before).resolve() == here
     return f"{name}.json" if same else f"{name}-{hashlib.sha256(str(here).encode()).hexdigest()[:6]}.json"
 
 

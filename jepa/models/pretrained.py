@@ -20,10 +20,16 @@ from jepa.models.torch_file import StoredTensor, TorchFile
 from jepa.models.vit import SIZES, VisionTransformer
 from jepa.text import shortened
 
-__all__ = ["from_pretrained", "ijepa_encoder", "load_ijepa_checkpoint", "save_pretrained"]
+__all__ = [
+    "from_pretrained",
+    "ijepa_encoder",
+    "load_ijepa_checkpoint",
+    "pretrained_transformer",
+    "save_pretrained",
+]
 
 State = dict[str, NDArray[Any]]
-LARGEST_SIDE = 2048  # pixels of an image that weights can ask for
+LARGEST_SIDE, MOST_PATCHES = 2048, 8192  # of an image that weights can ask for; the published have 448 and 784
 PARTS = ("encoder", "predictor", "target_encoder")
 
 
@@ -46,6 +52,25 @@ def save_pretrained(model: mt.nn.Layer, folder: str | Path) -> Path:
     return folder
 
 
+def pretrained_transformer(folder: str | Path) -> VisionTransformer:
+    """Return the vision transformer of a folder that `save_pretrained` wrote; one that nobody vouches for will do.
+
+    Raises RunError as `from_pretrained`, and for another model, before anything of its size is made.
+    """
+    check_transformer(*_read(Path(folder)), Path(folder))
+    return from_pretrained(folder)  # type: ignore[no-any-return]
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], State]:
+    """Return the description and the weights in a folder of `save_pretrained`."""
+    try:
+        return read_object(folder / "config.json"), mt.load(folder / "model.safetensors")[0]
+    except FileNotFoundError as error:
+        raise RunError(f"{folder} has no pretrained model: it needs config.json and model.safetensors") from error
+    except (mt.errors.DamagedFileError, ValueError, OSError) as error:
+        raise RunError(f"the model in {folder} cannot be read: {error}") from error
+
+
 def from_pretrained(folder: str | Path, into: mt.nn.Layer | None = None, device: str | None = None) -> Any:
     """Return the model of a folder that `save_pretrained` wrote, in evaluation mode.
 
@@ -53,13 +78,7 @@ def from_pretrained(folder: str | Path, into: mt.nn.Layer | None = None, device:
     Raises RunError if the folder has no such model, a file of it is damaged, or weights and settings do not fit.
     """
     folder = Path(folder)
-    try:
-        description = read_object(folder / "config.json")
-        weights, _ = mt.load(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise RunError(f"{folder} has no pretrained model: it needs config.json and model.safetensors") from error
-    except (mt.errors.DamagedFileError, ValueError, OSError) as error:
-        raise RunError(f"the model in {folder} cannot be read: {error}") from error
+    description, weights = _read(folder)
     if into is None:
         if "settings" not in description:
             name = shortened(str(description.get("class", "?")), 60)
@@ -148,13 +167,9 @@ def _shape(state: State) -> dict[str, Any]:
     dim, channels, patch_size, width = _of(state, "patch_embed.proj.weight", 4)
     count = _of(state, "pos_embed", 3)[1]
     hidden = _of(state, "blocks.0.mlp.fc1.weight", 2)[0]
-    depth = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
-    for k in range(depth):
-        for name, shape in (("attn.qkv", (3 * dim, dim)), ("mlp.fc1", (hidden, dim)), ("mlp.fc2", (dim, hidden))):
-            if (found := _of(state, f"blocks.{k}.{name}.weight", 2)) != shape:
-                raise ValueError(f"blocks.{k}.{name}.weight {found}, not {shape},")
+    depth = _depth(state, dim, hidden)
     side = math.isqrt(count)
-    if side * side != count or patch_size != width or side * patch_size > LARGEST_SIDE:
+    if side * side != count or patch_size != width or _too_large(side * patch_size, count):
         raise ValueError(f"a grid of {count} patches of {patch_size} x {width} pixels")
     return {
         "image_size": side * patch_size,
@@ -164,6 +179,42 @@ def _shape(state: State) -> dict[str, Any]:
         "depth": depth,
         "mlp_ratio": (hidden + 0.5) / dim,
     }
+
+
+def _too_large(side: int, patches: int) -> bool:
+    return side > LARGEST_SIDE or patches > MOST_PATCHES
+
+
+def _depth(state: State, dim: int, hidden: int) -> int:
+    """Return the number of blocks, each of whose large weights has to be there."""
+    depth = len({name.split(".")[1] for name in state if name.startswith("blocks.")})
+    for k in range(depth):
+        for name, shape in (("attn.qkv", (3 * dim, dim)), ("mlp.fc1", (hidden, dim)), ("mlp.fc2", (dim, hidden))):
+            if (found := _of(state, f"blocks.{k}.{name}.weight", 2)) != shape:
+                raise ValueError(f"blocks.{k}.{name}.weight {found}, not {shape},")
+    return depth
+
+
+def check_transformer(description: dict[str, Any], weights: State, folder: Path) -> None:
+    """Raise RunError unless weights are those of the vision transformer that a config.json describes.
+
+    Before it is made: settings in a file may ask for any amount of memory, numbers that are in it may not.
+    """
+    if description.get("class") != "VisionTransformer":
+        kind = shortened(str(description.get("class")), 60)
+        raise RunError(f"{folder} holds a {kind}, not a vision transformer: `jepa embed RUN` is for runs")
+    try:
+        s = description["settings"]
+        dim, patch, sides = s["dim"], s["patch_size"], s["image_size"]
+        sides = (sides, sides) if isinstance(sides, int) else sides
+        count = math.prod(side // patch for side in sides)
+        depth = _depth(weights, dim, int(dim * s["mlp_ratio"]))
+        same = (depth, *_of(weights, "patch_embed.proj.weight", 4)) == (s["depth"], dim, s["channels"], patch, patch)
+        same = same and _of(weights, "pos_embed", 3)[1:] == (count, dim) and not _too_large(max(sides), count)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise RunError(f"the weights in {folder} do not fit its config.json: {_listed([str(error)])}") from error
+    if not same:
+        raise RunError(f"the weights in {folder} do not fit its config.json: other sizes")
 
 
 def _of(state: State, name: str, axes: int) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ __all__ = [
     "numbered",
     "prune",
     "read_checkpoint",
+    "tidy",
     "understood",
     "unflatten",
     "write_checkpoint",
@@ -75,10 +76,7 @@ def prune(folder: Path, keep: int) -> None:
 
 
 def drop_after(folder: Path, step: int, keep: int) -> None:
-    """Delete the checkpoints of later steps than the one that a run goes on from, and what a kill left undone.
-
-    That is halves of files, and older checkpoints than `keep` says.
-    """
+    """Delete the checkpoints of later steps than the one that a run goes on from, and what a kill left undone."""
     for path in reversed(list_checkpoints(folder)):
         if _step(path) > step:
             put_away(path)
@@ -88,6 +86,11 @@ def drop_after(folder: Path, step: int, keep: int) -> None:
             put_away(best)
     except (mt.errors.DamagedFileError, LookupError, TypeError):
         put_away(best)
+    tidy(folder, keep)
+
+
+def tidy(folder: Path, keep: int) -> None:
+    """Delete what a kill left: halves of files, and older checkpoints than `keep` says."""
     sweep_run(folder, locked=True)
     prune(folder, keep)
 

@@ -23,7 +23,7 @@ from jepa.files.mark import PROGRAM, is_run
 from jepa.runs import pipeline
 from jepa.runs.owned import SETTINGS, foreign, is_ours
 
-__all__ = ["alone", "check_new", "check_same", "environment", "find_run", "read_config", "write_settings"]
+__all__ = ["alone", "check_new", "check_own", "check_same", "environment", "find_run", "read_config", "write_settings"]
 
 PACKAGES = (
     "minitensor-jepa",
@@ -161,6 +161,13 @@ def _is_unused(folder: Path) -> bool:
         return False
     metrics = folder / "metrics.jsonl"  # with an epoch in it, it is a run whose checkpoints somebody took away
     return not (metrics.is_file() and b'"kind": "epoch"' in metrics.read_bytes())
+
+
+def check_own(folder: Path) -> None:
+    """Raise RunError if a run would go on in a folder that another program's env.json says is that program's."""
+    env = folder / "env.json"
+    if (env.exists() or env.is_symlink()) and not is_run(folder):
+        raise RunError(f"{env} is damaged, or was not written by a run: move it elsewhere, and the run can go on")
 
 
 def check_same(folder: Path, config: Config, *, moved: bool = False) -> None:

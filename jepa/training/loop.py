@@ -15,7 +15,7 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config import Config, OptimConfig, TrainConfig, to_yaml
-from jepa.errors import RunError
+from jepa.errors import ConfigError, RunError
 from jepa.evaluation.online import OnlineProbe
 from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
 from jepa.methods import Method, build
@@ -107,15 +107,23 @@ class Trainer:
             self.scaler.load_state_dict(metadata["scaler"])
 
     def rehearse(self) -> None:
-        """Draw a batch and compute its loss, and leave everything as it was: what cannot work fails here."""
+        """Draw a batch and compute its loss, and leave everything as it was.
+
+        Whatever cannot work fails here, before a folder is touched; raises ConfigError for settings that pass each for
+        itself, and do not work together.
+        """
         model, generator = self.method.model, mt.default_generator().bit_generator
-        weights, state = {k: np.copy(v) for k, v in model.state_dict().items()}, generator.state
+        weights, state = model.state_dict(), generator.state
         batches = self._batches()
         model.train()
-        with mt.no_grad(), self.autocast, np.errstate(all="ignore"):
-            self.method.loss(next(batches))
-        model.load_state_dict(weights)
-        generator.state = state
+        try:
+            with mt.no_grad(), self.autocast, np.errstate(all="ignore"):
+                self.method.loss(next(batches))
+        except (ValueError, TypeError, LookupError, ArithmeticError, mt.errors.MinitensorError) as error:
+            raise ConfigError(f"a step with these settings fails: {' '.join(str(error).split())}") from error
+        finally:
+            model.load_state_dict(weights)
+            generator.state = state
 
     # -- training ----------------------------------------------------------------------------------------------------
 

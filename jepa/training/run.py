@@ -15,9 +15,9 @@ import minitensor as mt
 from jepa.config import Config, check
 from jepa.errors import ConfigError, JEPAError, RunError
 from jepa.files.atomic import write_text
-from jepa.runs.checkpoint import drop_after, find_checkpoint
+from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
-from jepa.runs.folder import alone, check_new, check_same, environment, find_run, write_settings
+from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
 from jepa.runs.owned import clear
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
@@ -79,6 +79,7 @@ def train(
         clock = time.monotonic()
         start, earlier = None, None
         if resume:
+            check_own(folder)
             earlier = Earlier(folder, accept=accept_changes)
             check_same(folder, config, moved=earlier.knows_images or accept_changes)
             earlier.check_root(config)
@@ -87,14 +88,14 @@ def train(
         trainer = Trainer(config, folder, choose_device(config.device), earlier, start)
         if start is not None:
             trainer.restore(start)
-            drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
             if trainer.step >= trainer.steps:
                 return _nothing_left(trainer, start)
+        trainer.rehearse()
+        if start is not None:
+            drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
             said = list(earlier.warnings(mt.get_num_threads())) if earlier is not None else []
             return _run(trainer, start, stop_after, clock, said)
-        if folder.exists():
-            trainer.rehearse()
-        else:
+        if not folder.exists():
             held.enter_context(alone(folder))
         check_new(folder, overwrite=overwrite)  # once more: it took a while to come here
         return _run(trainer, start, stop_after, clock, clear(folder))
@@ -106,6 +107,7 @@ def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     limit = limits(trainer.config.train, trainer.per_epoch, steps)
     if step > steps:
         raise RunError(f"{start} is at step {step}, but these settings end at step {steps}: raise {limit}")
+    tidy(trainer.folder, trainer.config.train.keep)
     text = f"already trained to step {step} of {steps}: a larger {limit} goes on"
     logging.getLogger("jepa").warning(text)
     losses = [entry["loss"] for entry in logged(trainer.folder, step) if "loss" in entry]

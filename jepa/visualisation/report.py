@@ -33,6 +33,7 @@ from jepa.visualisation.tokens import plot_features, plot_levels, plot_neighbour
 
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What goes wrong with the content of a file that has another shape than ours."""
+_ANEW = "move it elsewhere, and `python -m jepa eval {}` writes it anew."
 EXAMPLES = 64
 """Held-out images that the pictures of the model are made from."""
 
@@ -104,7 +105,7 @@ def draw(
         except ODD as error:
             missing.append(
                 f"Result table: `{name}.json` holds something else than an evaluation ({type(error).__name__}: "
-                f"{error}); `python -m jepa eval {run_dir}` writes it anew."
+                f"{error}); {_ANEW.format(run_dir)}"
             )
     if missing:
         body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
@@ -210,7 +211,7 @@ def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]
         try:
             found[path.stem] = read_object(path)
         except (OSError, ValueError):
-            missing.append(f"Result table: `{path.name}` is damaged; `python -m jepa eval {run_dir}` writes it anew.")
+            missing.append(f"Result table: `{path.name}` is damaged; {_ANEW.format(run_dir)}")
     if not found and not missing:
         missing.append(f"Result table: the run was not evaluated yet; `python -m jepa eval {run_dir}` does it.")
     return found

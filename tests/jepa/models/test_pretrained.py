@@ -36,7 +36,13 @@ from jepa.models import (
     TokenEncoder,
     VisionTransformer,
 )
-from jepa.models.pretrained import from_pretrained, ijepa_encoder, load_ijepa_checkpoint, save_pretrained
+from jepa.models.pretrained import (
+    from_pretrained,
+    ijepa_encoder,
+    load_ijepa_checkpoint,
+    pretrained_transformer,
+    save_pretrained,
+)
 from jepa.models.settings import describe
 from jepa.models.torch_file import TorchFile
 
@@ -493,3 +499,28 @@ def test_a_flipped_byte_anywhere_in_the_directory_is_a_sentence(tmp_path: Path) 
         )
         with contextlib.suppress(RunError):  # or it is read all the same
             ijepa_encoder(tmp_path / "x.pth.tar")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("dim", 10**9),
+        ("depth", 10**9),
+        ("image_size", 10**9),
+        ("patch_size", 0),
+        ("mlp_ratio", 1e9),
+        ("channels", 10**9),
+    ],
+)
+def test_settings_of_a_folder_cannot_ask_for_more_than_its_weights(setting: str, value: float, tmp_path: Path) -> None:
+    mt.manual_seed(0)
+    folder = save_pretrained(VisionTransformer(8, 4, 3, 12, 2, 3), tmp_path)
+    assert pretrained_transformer(folder).extra_repr() == from_pretrained(folder).extra_repr()
+    description = json.loads((folder / "config.json").read_text())
+    description["settings"][setting] = value
+    (folder / "config.json").write_text(json.dumps(description))
+    with pytest.raises(RunError, match="do not fit its config.json"):
+        pretrained_transformer(folder)
+    (folder / "config.json").write_text('{"class": "MLPEncoder", "settings": {"dim": 1000000000}}')
+    with pytest.raises(RunError, match="holds a MLPEncoder, not a vision transformer"):
+        pretrained_transformer(folder)
