@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -81,11 +82,16 @@ class Plain(Patient):
 def standard_streams() -> Iterator[None]:
     """Make standard output plain and patient, and standard error patient (a progress bar needs its control characters).
 
-    So `jepa train 2>&1 | head -3` trains to the end, and any encoding of the terminal will do.
+    So `jepa train 2>&1 | head -3` trains to the end, and any encoding of the terminal will do. Warnings of the logger
+    "jepa" are lines of standard error, in printable characters too.
     """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Plain(before[0]), Patient(before[1])
+    warnings = logging.StreamHandler(Plain(before[1]))
+    warnings.setLevel(logging.WARNING)
+    logging.getLogger("jepa").addHandler(warnings)
     try:
         yield
     finally:
+        logging.getLogger("jepa").removeHandler(warnings)
         sys.stdout, sys.stderr = before

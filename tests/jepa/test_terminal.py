@@ -84,6 +84,16 @@ def test_a_full_disk_is_no_success(tmp_path):
     assert shell("set -o pipefail; $JEPA config | head -1", tmp_path)[2] == 0
 
 
+def test_names_in_warnings_and_errors_are_printable(odd_names, tmp_path):
+    name = os.fsdecode(b"\x1b[31mcaf\xe9")
+    _, errors, code = shell(f"$JEPA train data.root={odd_names}/images $SET train.epochs=1 --out '{name}'", tmp_path)
+    assert code == 0 and "\x1b" not in errors and "-> \\x1b[31mcaf\\udce9" in errors
+    _, errors, code = shell(f"$JEPA plot '{name}'", tmp_path)
+    assert code == 0 and "\x1b" not in errors and "jepa eval \\x1b[31mcaf\\udce9" in errors
+    _, errors, code = shell(f"$JEPA plot '{name}.png'", tmp_path)
+    assert code == 2 and "\x1b" not in errors
+
+
 @pytest.mark.parametrize("log", ["metrics.jsonl", "train.log"])
 def test_a_full_disk_while_logging_is_one_sentence(odd_names, tmp_path, log):
     often = (

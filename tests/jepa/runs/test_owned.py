@@ -13,7 +13,7 @@ from PIL import Image
 
 import minitensor as mt
 from jepa.__main__ import main
-from jepa.errors import JEPAError, RunError
+from jepa.errors import ConfigError, JEPAError, RunError
 from jepa.files.atomic import replacing, write_text
 from jepa.files.lock import Taken, writing
 from jepa.files.mark import is_run
@@ -167,9 +167,10 @@ def test_pictures_and_report_replace_nothing_of_others(run, name):
 def test_nothing_is_deleted_before_the_first_batch_was_computed(shapes_folder, run, monkeypatch):
     before = tree(run)
     monkeypatch.setattr("jepa.methods.crops.CropJEPA.loss", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        train(config(shapes_folder), out=run, overwrite=True)
-    assert tree(run) == before
+    for way in ({"overwrite": True}, {"resume": True}):
+        with pytest.raises(ConfigError, match="a step with these settings fails: division by zero"):
+            train(config(shapes_folder, "train.epochs=2"), out=run, **way)
+        assert tree(run) == before
 
 
 def test_the_rehearsal_changes_no_bit(shapes_folder, run, tmp_path):
@@ -276,6 +277,25 @@ def test_halves_of_files_are_swept_away_at_the_next_start(shapes_folder, run):
     written(run, dict.fromkeys(halves, "half") | others)
     train(config(shapes_folder, "train.epochs=1"), out=run, resume=True)  # which has nothing left to do
     assert not any((run / name).exists() for name in halves) and all((run / name).exists() for name in others)
+
+
+def test_a_finished_run_keeps_what_is_later_than_the_checkpoint_that_was_named(shapes_folder, run):
+    first = list_checkpoints(run)[0]
+    before = tree(run)
+    train(config(shapes_folder, "train.epochs=1", "train.max_steps=2"), resume=first)  # which is at step 2
+    with pytest.raises(RunError, match="end at step 1"):
+        train(config(shapes_folder, "train.epochs=1", "train.max_steps=1"), resume=first)
+    assert tree(run) == before
+
+
+def test_a_run_does_not_go_on_over_another_programs_mark(shapes_folder, run):
+    (run / "env.json").write_text('{"python": "3.11"}')
+    before = tree(run)
+    with pytest.raises(RunError, match="env.json is damaged, or was not written by a run"):
+        train(config(shapes_folder, "train.epochs=2"), out=run, resume=True)
+    assert tree(run) == before
+    (run / "env.json").unlink()  # as the sentence says
+    assert train(config(shapes_folder, "train.epochs=2"), out=run, resume=True).steps == 16
 
 
 def test_what_a_kill_before_the_pruning_left_is_pruned(shapes_folder, run):
