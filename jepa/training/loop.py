@@ -107,11 +107,7 @@ class Trainer:
             self.scaler.load_state_dict(metadata["scaler"])
 
     def rehearse(self) -> None:
-        """Draw a batch and compute its loss, and leave everything as it was.
-
-        Whatever cannot work fails here, before a folder is touched; raises ConfigError for settings that pass each for
-        itself, and do not work together.
-        """
+        """Compute the loss of a batch, to no effect; ConfigError if settings that pass alone do not work together."""
         model, generator = self.method.model, mt.default_generator().bit_generator
         weights, state = model.state_dict(), generator.state
         batches = self._batches()
