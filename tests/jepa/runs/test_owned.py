@@ -369,7 +369,7 @@ def test_a_checkpoint_that_lacks_its_arrays(run, capsys):
 
 def test_nothing_waits_for_the_collector(shapes_folder, tmp_path):
     trainer = Trainer(config(shapes_folder), tmp_path, "cpu")
-    batches = trainer._batches(0)
+    batches = trainer._batches()
     for _ in range(2):  # what is made once, such as caches, is made
         trainer._train_step(batches)
         trainer.save()
