@@ -21,9 +21,7 @@ def masked_problems(config: Config) -> Iterator[str]:
         yield (f"masks.min_keep={masks.min_keep} of {patches} patches leaves nothing to predict: {', or '.join(ways)}")
     if name != "vit" and pool != "mean":
         also = " vit.class_token=true" if pool == "cls" else ""
-        yield (
-            f"evaluation.pool={pool} needs model.encoder=vit{also}; tokens of model.encoder={name} have a mean and no more"
-        )
+        yield (f"evaluation.pool={pool} needs model.encoder=vit{also}; tokens of model.encoder={name} have but a mean")
     elif config.vit.class_token is False and pool == "cls":
         yield "evaluation.pool=cls needs vit.class_token=true"
     if config.method == "hjepa" and len(config.hierarchy.weights) != config.hierarchy.levels:
