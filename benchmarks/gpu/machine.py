@@ -12,7 +12,7 @@ from benchmarks.gpu.report import Report
 
 __all__ = ["run"]
 
-PACKAGES = """numpy torch pillow matplotlib omegaconf tqdm safetensors threadpoolctl scikit-learn ml_dtypes pytest
+PACKAGES = """numpy torch pillow matplotlib pyyaml tqdm safetensors threadpoolctl scikit-learn ml_dtypes pytest
     hypothesis""".split()
 
 
