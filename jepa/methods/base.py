@@ -35,6 +35,11 @@ class Method(ABC, Generic[B]):
         """Where the model is."""
         return next(iter(self.model.parameters())).device  # type: ignore[no-any-return]
 
+    def placed(self, *arrays: Any) -> list[mt.Tensor]:
+        """Return arrays as Tensors where the model is: so `mt.data_parallel` sees that a GPU takes them whole."""
+        device = self.device
+        return [mt.Tensor(x, device=device) for x in arrays]
+
     @abstractmethod
     def embed(self, batch: B) -> Embeddings:
         """Return the embeddings of a batch, in the space of the loss."""

@@ -6,7 +6,6 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config import Config
-from jepa.data.batches import Array
 from jepa.data.loader import Batch
 from jepa.methods.base import Method
 from jepa.models import Embeddings, JEPAModel
@@ -23,12 +22,9 @@ class CropJEPA(Method[Batch]):
 
     def embed(self, batch: Batch) -> Embeddings:
         """Return the embeddings of a batch, in the space of the loss."""
-        e: Embeddings = mt.data_parallel(self._part, *batch[:3])
+        e: Embeddings = mt.data_parallel(self.model, *self.placed(*batch[:3]))
         return e._replace(target=self.normalized(e.target))
 
     def misled(self, batch: Batch) -> Embeddings:
         """Return the same, with a predictor that is told another image's geometry."""
         return self.embed(batch._replace(geometry=np.roll(batch.geometry, 1, axis=0)))
-
-    def _part(self, *arrays: Array) -> Embeddings:
-        return self.model(*(mt.Tensor(x, device=self.device) for x in arrays))  # type: ignore[no-any-return]

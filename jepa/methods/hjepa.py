@@ -48,7 +48,8 @@ class HierarchicalJEPA(Method[MaskedBatch]):
             kept = [(kept_tokens(p, valid), kept_tokens(t, valid)) for p, t, valid in sides]
             return mean_token(z["context"], z["context_valid"]), kept
 
-        mean, levels = mt.data_parallel(part, batch)
+        images, true = self.placed(batch.images, batch.target_images)
+        mean, levels = mt.data_parallel(part, batch._replace(images=images, target_images=true))
         return [Embeddings(mean, p[None], t[None]) for p, t in levels]
 
     def hidden(self, masks: Masks) -> NDArray[np.bool_]:
@@ -59,7 +60,7 @@ class HierarchicalJEPA(Method[MaskedBatch]):
         return np.logical_or.reduce(sets)  # type: ignore[no-any-return]
 
     def _outputs(self, batch: MaskedBatch, misplaced: bool = False) -> dict[str, Any]:
-        images, true = (mt.Tensor(x, device=self.device) for x in (batch.images, batch.target_images))
+        images, true = self.placed(batch.images, batch.target_images)
         m = batch.masks
         context = m.context[0], None if m.context_valid is None else m.context_valid[0]
         return self.model(  # type: ignore[no-any-return]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.config import Config
-from jepa.data.batches import Array
 from jepa.data.masked import MaskedBatch
 from jepa.masks import Masks
 from jepa.methods.base import Method
@@ -49,17 +48,17 @@ class MaskedJEPA(Method[MaskedBatch]):
 
     def _tokens(self, batch: MaskedBatch, asked: Masks | None = None) -> Tokens:
         """Return the tokens of a batch, of which threads compute a part each."""
-        sides = mt.data_parallel(self._part, batch.images, batch.target_images, batch.masks, asked)
+        seen, true = self.placed(batch.images, batch.target_images)
+        sides = mt.data_parallel(self._part, seen, true, batch.masks, asked)
         joined = (side and (mt if isinstance(side[0], mt.Tensor) else np).concatenate(side) for side in sides)
         return Tokens(*joined)
 
     def _part(
-        self, images: Array, target_images: Array, masks: Masks, asked: Masks | None
+        self, seen: mt.Tensor, true: mt.Tensor, masks: Masks, asked: Masks | None
     ) -> list[list[mt.Tensor] | None]:
         """Return each side of the tokens cut by context and target, so that the images are the first axis."""
-        seen, true = (mt.Tensor(x, device=self.device) for x in (images, target_images))
         z = self.model(seen, masks, true, asked)
-        n = len(images)
+        n = len(seen)
         return [x if x is None else [x[i : i + n] for i in range(0, len(x), n)] for x in z]
 
     def compare(self, embeddings: Embeddings, batch: MaskedBatch) -> dict[str, mt.Tensor]:

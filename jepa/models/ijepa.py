@@ -86,7 +86,7 @@ class TokenModel(mt.nn.Layer):
         chosen.eval()
         with mt.no_grad():
             parts = [
-                mt.data_parallel(lambda x: f(chosen, mt.Tensor(x, device=device)), images[i : i + batch_size]).numpy()
+                mt.data_parallel(lambda x: f(chosen, x), mt.Tensor(images[i : i + batch_size], device=device)).numpy()
                 for i in range(0, len(images), batch_size)
             ]
         chosen.train(training)

@@ -86,9 +86,7 @@ class JEPAModel(mt.nn.Layer):
         chosen.eval()
         with mt.no_grad():
             parts = [
-                mt.data_parallel(
-                    lambda x: chosen.pooled(mt.Tensor(x, device=device)), images[i : i + batch_size]
-                ).numpy()
+                mt.data_parallel(chosen.pooled, mt.Tensor(images[i : i + batch_size], device=device)).numpy()
                 for i in range(0, len(images), batch_size)
             ]
         chosen.train(training)

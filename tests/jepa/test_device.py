@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 
+import minitensor as mt
 from jepa.evaluation.examples import examples
 from jepa.runs.run import load_run
 from jepa.training.log import RunLog
@@ -43,6 +44,26 @@ def test_trains_as_on_the_cpu(shapes_folder, tmp_path, device, loss):
     run_on("cpu", c, tmp_path / "host")
     # BatchNorm over 8 images of 16 x 16 and sums in another order: 1e-3 after 8 steps of Adam
     np.testing.assert_allclose(losses(tmp_path / "device"), losses(tmp_path / "host"), rtol=2e-3)
+
+
+@pytest.mark.parametrize("method", ["crops", "ijepa", "hjepa"])
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_gpu_takes_batches_whole_whatever_the_threads(shapes_folder, tmp_path, device, method):
+    """`data_parallel` cuts them for threads of the CPU; in parts on a GPU they would be computed one after another."""
+    masked = "vit.patch_size=4 vit.dim=12 vit.depth=1 vit.heads=1 vit.predictor_dim=12 vit.predictor_depth=1"
+    words = [] if method == "crops" else [f"method={method}", *masked.split(), "vit.predictor_heads=1"]
+    c = config(shapes_folder, "train.epochs=1", "train.log_every=1", "train.batch_size=16", *words)
+    threads = mt.get_num_threads()
+    try:
+        mt.set_num_threads(2)
+        trainer = run_on(device, c, tmp_path / "two")
+        images = np.zeros((16, 3, 16, 16), np.float32)
+        assert np.isfinite(trainer.method.model.features(images)).all()
+        mt.set_num_threads(1)
+        run_on(device, c, tmp_path / "one")
+    finally:
+        mt.set_num_threads(threads)
+    np.testing.assert_array_equal(losses(tmp_path / "two"), losses(tmp_path / "one"))
 
 
 @pytest.mark.parametrize("device", DEVICES)
