@@ -48,8 +48,8 @@ class HierarchicalJEPA(Method[MaskedBatch]):
             kept = [(kept_tokens(p, valid), kept_tokens(t, valid)) for p, t, valid in sides]
             return mean_token(z["context"], z["context_valid"]), kept
 
-        images, true = self.placed(batch.images, batch.target_images)
-        mean, levels = mt.data_parallel(part, batch._replace(images=images, target_images=true))
+        there: Any = self.placed(batch.images, batch.target_images)
+        mean, levels = mt.data_parallel(part, batch._replace(images=there[0], target_images=there[1]))
         return [Embeddings(mean, p[None], t[None]) for p, t in levels]
 
     def hidden(self, masks: Masks) -> NDArray[np.bool_]:
