@@ -25,7 +25,6 @@ from jepa.runs.images import fingerprint
 from jepa.training.log import RunLog
 from jepa.training.resume import Earlier, fresh_epochs
 from jepa.training.signals import Signals
-from minitensor.optim.flat import gradients
 
 HELD_OUT = 512  # images of the validation part that the loss is taken of after each epoch
 
@@ -317,4 +316,5 @@ def make_optimizer(c: OptimConfig, method: Method[Any]) -> mt.optim.Optimizer:
 
 def _norm(parameters: list[mt.Tensor]) -> float:
     """Return the norm of the gradients of some parameters together."""
-    return math.sqrt(sum(float((g * g).sum()) for g in gradients(parameters)))  # each a wait for a GPU, so few
+    squares = [(p.grad.data * p.grad.data).sum() for p in parameters if p.grad is not None]
+    return math.sqrt(float(sum(squares)))  # one wait for a GPU, not one for each parameter
