@@ -14,6 +14,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minitensor.errors import StateDictError
+from minitensor.nn.sizes import number, share, whole
+
 __all__ = [
     "Plateau", "constant", "cosine", "exponential", "linear", "multi_step", "one_cycle", "polynomial", "restarts",
     "sequence", "step_decay", "warmup",
@@ -21,9 +24,15 @@ __all__ = [
 
 
 def _progress(step: float, steps: float) -> float:
-    if steps <= 0:
-        raise ValueError(f"a schedule takes at least one step; got steps={steps}")
-    return min(max(step / steps, 0.0), 1.0)
+    """Return step / steps, brought into [0, 1]."""
+    number("a schedule", infinite=True, step=step)
+    if isinstance(steps, bool) or not 0 < steps < math.inf:
+        raise ValueError(f"a schedule takes at least one step, and a finite number of them; got steps={steps}")
+    return float(min(max(step, 0), steps) / steps)
+
+
+def _finite(**settings: Any) -> None:
+    number("a schedule", **settings)
 
 
 def constant(step: float, *, start: float) -> float:
@@ -32,6 +41,7 @@ def constant(step: float, *, start: float) -> float:
     >>> constant(7, start=0.5)
     0.5
     """
+    _finite(start=start)
     return start
 
 
@@ -43,6 +53,7 @@ def linear(step: float, *, start: float, end: float, steps: float) -> float:
     >>> linear(5, start=0.0, end=1.0, steps=10)
     0.5
     """
+    _finite(start=start, end=end)
     return start + (end - start) * _progress(step, steps)
 
 
@@ -55,6 +66,7 @@ def cosine(step: float, *, start: float, end: float, steps: float) -> float:
     >>> cosine(0, start=0.996, end=1.0, steps=100), cosine(100, start=0.996, end=1.0, steps=100)
     (0.996, 1.0)
     """
+    _finite(start=start, end=end)
     return end - (end - start) * (1 + math.cos(math.pi * _progress(step, steps))) / 2
 
 
@@ -66,6 +78,8 @@ def warmup(step: float, schedule: Callable[[float], float], *, steps: float) -> 
     >>> [warmup(t, lambda t: constant(t, start=1.0), steps=4) for t in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
     """
+    number("a schedule", 0, steps=steps)
+    number("a schedule", infinite=True, step=step)
     return schedule(0) * (step + 1) / steps if step < steps else schedule(step - steps)
 
 
@@ -77,7 +91,9 @@ def step_decay(step: float, *, start: float, gamma: float, every: float) -> floa
     >>> [step_decay(t, start=1.0, gamma=0.1, every=2) for t in range(4)]
     [1.0, 1.0, 0.1, 0.1]
     """
-    return float(start * gamma ** (step // every))
+    number("a schedule", 0, above=True, every=every)
+    number("a schedule", step=step)
+    return _power(start, gamma, step // every)
 
 
 def multi_step(step: float, *, start: float, gamma: float, milestones: Sequence[float]) -> float:
@@ -88,7 +104,10 @@ def multi_step(step: float, *, start: float, gamma: float, milestones: Sequence[
     >>> [multi_step(t, start=1.0, gamma=0.5, milestones=(1, 3)) for t in range(4)]
     [1.0, 0.5, 0.5, 0.25]
     """
-    return float(start * gamma ** sum(step >= m for m in milestones))
+    number("a schedule", infinite=True, step=step)
+    for milestone in milestones:
+        number("a schedule", infinite=True, milestones=milestone)
+    return _power(start, gamma, sum(step >= m for m in milestones))
 
 
 def exponential(step: float, *, start: float, gamma: float) -> float:
@@ -99,7 +118,17 @@ def exponential(step: float, *, start: float, gamma: float) -> float:
     >>> exponential(2, start=1.0, gamma=0.5)
     0.25
     """
-    return float(start * gamma**step)
+    return _power(start, gamma, step)
+
+
+def _power(start: float, gamma: float, n: float) -> float:
+    """Return start · gammaⁿ, as floats: whole numbers would be computed in full; inf where that is too large."""
+    number("a schedule", 0, gamma=gamma)
+    _finite(start=start, step=n)
+    try:
+        return float(float(start) * float(gamma) ** float(n))
+    except (OverflowError, ZeroDivisionError):  # a power of 0 below 0 is infinite too
+        return math.inf * start if start else 0.0
 
 
 def polynomial(step: float, *, start: float, end: float, steps: float, power: float = 1.0) -> float:
@@ -110,6 +139,8 @@ def polynomial(step: float, *, start: float, end: float, steps: float, power: fl
     >>> polynomial(5, start=1.0, end=0.0, steps=10, power=2.0)
     0.25
     """
+    _finite(start=start, end=end)
+    number("a schedule", 0, power=power)
     return float(end + (start - end) * (1 - _progress(step, steps)) ** power)
 
 
@@ -124,23 +155,37 @@ def one_cycle(
     >>> [round(one_cycle(t, peak=1.0, steps=10), 3) for t in (0, 2, 9)]
     [0.04, 1.0, 0.0]
     """
+    _finite(peak=peak, start_factor=start_factor, end_factor=end_factor)
+    share("a schedule", rise=rise)
+    _progress(step, steps)
     top, last = rise * steps - 1, steps - 1
-    if step <= top:
+    if step <= top and top > 0:
         return cosine(step, start=peak * start_factor, end=peak, steps=top)
-    return cosine(step - top, start=peak, end=peak * end_factor, steps=last - top)
+    return cosine(step - top, start=peak, end=peak * end_factor, steps=last - top) if top < last else peak
 
 
 def restarts(step: float, *, start: float, end: float, period: float, factor: float = 1.0) -> float:
     """Return a cosine from start to end again and again, each period `factor` times as long (Loshchilov & Hutter 2017).
 
+    factor: 1 or more. After n periods period · (factorⁿ - 1) / (factor - 1) steps have passed: no loop over them.
     Differs from PyTorch: there CosineAnnealingWarmRestarts; a function of the step.
 
     >>> [restarts(t, start=1.0, end=0.0, period=2) for t in range(4)]
     [1.0, 0.5, 1.0, 0.5]
     """
-    while step >= period:
-        step, period = step - period, period * factor
-    return cosine(step, start=start, end=end, steps=period)
+    number("a schedule", 0, step=step)
+    number("a schedule", 0, above=True, period=period)
+    number("a schedule", 1, factor=factor)
+    step, period, factor = float(step), float(period), float(factor)
+    if factor == 1:
+        return cosine(step % period, start=start, end=end, steps=period)
+
+    def passed(n: int) -> float:
+        return _power(period, factor, n) / (factor - 1) - period / (factor - 1)
+
+    n = max(0, math.floor(math.log1p(step * (factor - 1) / period) / math.log(factor)))
+    n += (step >= passed(n + 1)) - (step < passed(n))  # the logarithm's rounding
+    return cosine(step - passed(n), start=start, end=end, steps=_power(period, factor, n))
 
 
 def sequence(step: float, parts: Sequence[tuple[float, Callable[[float], float]]]) -> float:
@@ -153,7 +198,11 @@ def sequence(step: float, parts: Sequence[tuple[float, Callable[[float], float]]
     >>> [sequence(t, parts) for t in range(7)]
     [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
+    if not parts:
+        raise ValueError("a sequence of schedules has one part at least")
+    number("a schedule", infinite=True, step=step)
     for length, schedule in parts[:-1]:
+        number("a schedule", 0, infinite=True, length=length)
         if step < length:
             return schedule(step)
         step -= length
@@ -175,6 +224,9 @@ class Plateau:
     def __init__(self, *, factor: float = 0.1, patience: int = 10, threshold: float = 1e-4, mode: str = "min") -> None:
         if mode not in ("min", "max"):
             raise ValueError(f"Plateau: mode is 'min' or 'max'; got {mode!r}")
+        share(self, below=True, factor=factor)
+        whole(self, patience=patience)
+        number(self, 0, threshold=threshold)
         self._settings = factor, patience, threshold, mode
         self._value, self._best, self._bad = 1.0, math.inf, 0
 
@@ -193,5 +245,12 @@ class Plateau:
         return {"value": self._value, "best": self._best, "bad": self._bad}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
-        self._value, self._best, self._bad = state["value"], state["best"], state["bad"]
+        """Go on from a state; StateDictError, and no change, if it is none."""
+        try:
+            value, best, bad = float(state["value"]), float(state["best"]), int(state["bad"])
+            number(self, 0, value=value)
+            number(self, infinite=True, best=best)
+            whole(self, bad=bad)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise StateDictError(f"a Plateau's state has value, best and bad, three numbers: {error}") from None
+        self._value, self._best, self._bad = value, best, bad
