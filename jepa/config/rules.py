@@ -129,6 +129,8 @@ _RULES: dict[str, Rule] = {
     "optim.betas": (lambda v: all(0 <= x < 1 for x in v), "must be two numbers, each at least 0 and less than 1"),
     "optim.weight_decay": _DECAY,
     "optim.weight_decay_end": _DECAY,
+    "optim.start_lr": _between(0, COUNT),
+    "optim.ipe_scale": (lambda v: 1e-3 <= v <= 1e6, "must lie between 0.001 and 1000000"),
     "optim.warmup_steps": _OR_NONE,
     "optim.final_lr": _between(0, COUNT),
     "optim.clip": _between(0, COUNT),

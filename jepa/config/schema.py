@@ -115,9 +115,9 @@ class JEPAConfig:
     target: Literal["ema", "stopgrad", "shared"] = "ema"
     """target encoder: a moving average of the context encoder; the same weights without gradient; the same with it"""
     ema_start: float = 0.99
-    """momentum m of target = m * target + (1 - m) * context, at the start"""
+    """momentum m of target = m * target + (1 - m) * context, at the first step"""
     ema_end: float = 1.0
-    """the same at the end of training"""
+    """the same where training ends: what a step after the last would have"""
     ema_schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """way from ema_start to ema_end"""
 
@@ -154,8 +154,10 @@ class OptimConfig:
     """decay of the first and the second moment (adam, adamw)"""
     weight_decay: float = 0.05
     """of the weights; biases and normalisation have none"""
+    start_lr: float = 0.0
+    """learning rate that the warm-up rises from; its first step is the first above it"""
     warmup_steps: int = 100
-    """steps in which the learning rate rises linearly from 0"""
+    """steps in which the learning rate rises linearly from start_lr to lr"""
     final_lr: float = 1e-5
     """learning rate at the last step"""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -166,6 +168,8 @@ class OptimConfig:
     """of sgd"""
     weight_decay_end: float | None = None
     """weight decay at the last step, reached along a cosine; null: constant"""
+    ipe_scale: float = 1.0
+    """length of all schedules (lr, weight decay, moving average) in trainings; above 1 the training cuts them off"""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Method(ABC, Generic[B]):
     model: Any
 
     def __init__(self, config: Config, steps: int) -> None:
-        self.config, self.steps = config.model, steps
+        self.config, self.horizon = config.model, config.optim.ipe_scale * steps
         self.objective = losses.build(config.loss)
         self.normalizes = config.loss.normalize_targets and config.loss.name in ("l2", "smooth_l1")
 
@@ -77,12 +77,12 @@ class Method(ABC, Generic[B]):
         return {"encoder": list(encoder.parameters()), "predictor": list(predictor.parameters())}
 
     def momentum(self, step: int) -> float:
-        """Return the moving average's momentum at a step, a pure function of the step."""
+        """Return the moving average's momentum at a step, counted from 0: from ema_start there towards ema_end at T."""
         c = self.config
         if c.ema_schedule == "constant":
             return c.ema_start
         schedule = mt.optim.schedule.cosine if c.ema_schedule == "cosine" else mt.optim.schedule.linear
-        return float(schedule(step, start=c.ema_start, end=c.ema_end, steps=self.steps))
+        return float(schedule(step, start=c.ema_start, end=c.ema_end, steps=self.horizon))
 
     def after_step(self, step: int) -> dict[str, float]:
         """Move the target encoder towards the context encoder; return what the log should show."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import minitensor as mt
-from jepa.config import Config, OptimConfig, TrainConfig, to_yaml
+from jepa.config import Config, TrainConfig, to_yaml
 from jepa.errors import ConfigError, RunError
 from jepa.evaluation.online import OnlineProbe
 from jepa.evaluation.quality import cosine, effective_rank, feature_std, is_collapsed
@@ -23,6 +23,7 @@ from jepa.models import Embeddings
 from jepa.runs import checkpoint, pipeline
 from jepa.runs.images import fingerprint
 from jepa.training.log import RunLog
+from jepa.training.optimizer import learning_rate, make_optimizer, weight_decay
 from jepa.training.resume import Earlier, fresh_epochs
 from jepa.training.signals import Signals
 
@@ -57,6 +58,7 @@ class Trainer:
         self.method = build(config, self.steps)
         self.method.model.to(device)
         self.optimizer = make_optimizer(config.optim, self.method)
+        self.decays = [g["weight_decay"] > 0 for g in self.method.groups(1.0)]  # not those of biases and norms
         half = t.precision != "float32" and device != "cpu"
         self.autocast = mt.autocast(t.precision) if half else nullcontext()
         self.scaler = mt.optim.GradScaler(enabled=half and t.precision == "float16")
@@ -178,9 +180,8 @@ class Trainer:
             mt.optim.clip_grad_norm_([p for g in self.optimizer.param_groups for p in g["params"]], c.optim.clip)
         lr = learning_rate(c.optim, self.step, self.steps)
         decay = weight_decay(c.optim, self.step, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-            group["weight_decay"] = decay if group["weight_decay"] else 0.0  # 0: biases and norms, which never decay
+        for group, decays in zip(self.optimizer.param_groups, self.decays, strict=True):
+            group["lr"], group["weight_decay"] = lr, decay if decays else 0.0
         self.scaler.step(self.optimizer)
         self.scaler.update()
         extra = self.method.after_step(self.step)
@@ -281,37 +282,6 @@ def held_out_losses(config: Config, method: Method[Any], images: Any, *, limit: 
     return method.held_out(
         b for b, _ in zip(batches, range(-(-count // config.train.batch_size)), strict=False) if len(b.indices) > 1
     )
-
-
-def learning_rate(c: OptimConfig, step: int, steps: int) -> float:
-    """Return the learning rate of a step: a linear rise to lr, then the schedule down to final_lr."""
-    after = max(1, steps - c.warmup_steps)
-    ways: dict[str, Callable[[float], float]] = {
-        "constant": lambda t: schedule.constant(t, start=c.lr),
-        "linear": lambda t: schedule.linear(t, start=c.lr, end=c.final_lr, steps=after),
-        "cosine": lambda t: schedule.cosine(t, start=c.lr, end=c.final_lr, steps=after),
-    }
-    schedule = mt.optim.schedule
-    return schedule.warmup(step, ways[c.schedule], steps=c.warmup_steps)
-
-
-def weight_decay(c: OptimConfig, step: int, steps: int) -> float:
-    """Return the weight decay of a step: constant, or along a cosine to `weight_decay_end`, as I-JEPA has it.
-
-    >>> weight_decay(OptimConfig(weight_decay=0.04, weight_decay_end=0.4), 100, 100)
-    0.4
-    """
-    if c.weight_decay_end is None:
-        return c.weight_decay
-    return float(mt.optim.schedule.cosine(step, start=c.weight_decay, end=c.weight_decay_end, steps=steps))
-
-
-def make_optimizer(c: OptimConfig, method: Method[Any]) -> mt.optim.Optimizer:
-    """Return the optimizer that the config names, over the method's parameters."""
-    groups = method.groups(c.weight_decay)
-    if c.name == "sgd":
-        return mt.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
-    return (mt.optim.AdamW if c.name == "adamw" else mt.optim.Adam)(groups, lr=c.lr, betas=c.betas)
 
 
 def _norm(parameters: list[mt.Tensor]) -> float:
