@@ -147,19 +147,18 @@ class Composite(Declaration):
             y = narrow(y)
         if edges is None:
             return results(y, None)
-        owners = [id(_owner(v)) for v in (y if type(y) is tuple else (y,))]
-        node = Node(self, edges, None, (pullback, arrays, settings), watch(args), y)
+        node = Node(self, edges, None, (), watch(args), y)
         result = results(y, node)
-        versions = watch(result if type(result) is tuple else (result,))
-        node.saved = (pullback, arrays, settings, tuple(zip(versions, owners, strict=True)))
+        made = result if type(result) is tuple else (result,)
+        node.saved = (pullback, arrays, settings, watch(made), [id(_owner(t.data)) for t in made])
         return result
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
         assert node.saved is not None
-        pullback, arrays, settings, made = node.saved
+        pullback, arrays, settings, versions, owners = node.saved
         if not create_graph:
-            for (counter, value), owner in made:
+            for (counter, value), owner in zip(versions, owners, strict=True):
                 if counter[0] != value and _keeps(pullback, owner):
                     raise InPlaceError(
                         f"the result of {self.name}, which it keeps for its gradient, was changed in place since. "

@@ -70,17 +70,24 @@ class Replayed(Source):
 
     def __init__(self, first: Recorded) -> None:
         self.below = source()
-        made = {id(actual): replica(actual, stood) for actual, stood in first.stood}
-        self.next = iter([made[id(actual)] for actual, _ in first.stood])
-        self.met = {id(g): (g, g) for g in made.values()}
+        self.next = iter(first.stood)
+        self.met: dict[int, tuple[Generator, Any]] = {id(_default): (_default, next(self.next))}
+        self.made: dict[int, Generator] = {}  # id of what the first run drew from -> its replica
         self.values: Iterator[Any] = iter(first.values)
-        self.draw(_default)
 
     def draw(self, g: Generator) -> Generator:
-        """Return the replica."""
+        """Return the replica, made when it is first drawn from."""
+        if any(g is own for own in self.made.values()):
+            return g
         if id(g) not in self.met:
-            self.met[id(g)] = g, next(self.next, None) or self.below.draw(g)
-        return self.met[id(g)][1]
+            self.met[id(g)] = g, next(self.next, None)
+        _, entry = self.met[id(g)]
+        if entry is None:
+            return self.below.draw(g)
+        actual, stood = entry
+        if id(actual) not in self.made:
+            self.made[id(actual)] = replica(actual, stood)
+        return self.made[id(actual)]
 
     def recall(self, make: Callable[[], Any]) -> Any:
         """Return what the first run got."""

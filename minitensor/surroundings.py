@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from minitensor.graph import state, switch
+from minitensor.graph import state
 
 __all__ = ["adopted", "surroundings"]
 
@@ -16,10 +14,20 @@ def surroundings() -> dict[str, Any]:
     return {name: getattr(state, name) for name in ("recording", "fused", "autocast", "replaying")}
 
 
-@contextmanager
-def adopted(states: dict[str, Any]) -> Iterator[None]:
-    """Set several states of this thread for a while."""
-    with ExitStack() as stack:
+class adopted:  # noqa: N801
+    """Set several states of this thread for a while: a context."""
+
+    def __init__(self, states: dict[str, Any]) -> None:
+        self._states = states
+
+    def __enter__(self) -> None:
+        self._before = {name: getattr(state, name) for name in self._states}
+        self._set(self._states)
+
+    def __exit__(self, *_: object) -> None:
+        self._set(self._before)
+
+    @staticmethod
+    def _set(states: dict[str, Any]) -> None:
         for name, value in states.items():
-            stack.enter_context(switch(name, value))
-        yield
+            setattr(state, name, value)
