@@ -31,7 +31,7 @@ __all__ = ["backward", "grad", "run_backward"]
 
 Array = Any
 
-_accumulating = Lock()  # several threads may run backward into one leaf
+_accumulating = Lock()
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -200,25 +200,22 @@ def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
 
     A gradient that somebody keeps from before stays what it was: if it is the slot's memory, this one gets its own.
     """
-    with _accumulating:
-        _add_to_grad(leaf, outward(g), create_graph)
-
-
-def _add_to_grad(leaf: Variable, g: Any, create_graph: bool) -> None:
-    before = leaf._grad
-    if create_graph:
-        leaf._grad = g * 1 if before is None else before + g  # a copy: another leaf may have been handed g
-    elif before is None:
-        if leaf.slot is None or references(leaf.slot) > leaf.slot_free:
-            leaf._grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
+    g = outward(g)
+    with _accumulating:  # several threads may run backward into one leaf
+        before = leaf._grad
+        if create_graph:
+            leaf._grad = g * 1 if before is None else before + g  # a copy: another leaf may have been handed g
+        elif before is None:
+            if leaf.slot is None or references(leaf.slot) > leaf.slot_free:
+                leaf._grad = wrap(g.copy())  # a copy: two leaves may have been handed the same array
+            else:
+                leaf.slot[...] = g
+                leaf._grad = wrap(leaf.slot)
         else:
-            leaf.slot[...] = g
-            leaf._grad = wrap(leaf.slot)
-    else:
-        if before.data is not leaf.slot:
-            before.data = writable(before.data)
-        before.data += g
-        before.changed()
+            if before.data is not leaf.slot:
+                before.data = writable(before.data)
+            before.data += g
+            before.changed()
 
 
 def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:

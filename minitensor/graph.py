@@ -57,7 +57,6 @@ class _State(threading.local):
 
 state = _State()
 serial = itertools.count()  # creation order is a topological order
-_counting = threading.Lock()  # versions may be moved by several threads
 
 
 class switch:  # noqa: N801
@@ -174,11 +173,13 @@ class Variable:
         return self.data.dtype
 
     def changed(self) -> None:
-        """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
-        with _counting:
-            if self.version is None:
-                self.version = [0]
-            self.version[0] += 1
+        """Say that the array was changed in place, so that a graph that saved it refuses to go on.
+
+        No count is lost to another thread: Python changes threads at calls and jumps back, and here is neither.
+        """
+        if self.version is None:
+            self.version = [0]
+        self.version[0] += 1
 
 
 _tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
