@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.backend import device_of
 from minitensor.engine import run_backward
 from minitensor.errors import GradientError, ParallelError
-from minitensor.generators import Part, Shares
+from minitensor.generators import Part, Shares, remembered
 from minitensor.graph import Node, Variable, describe, key_of, place, reached, results, serial, state, wrap
 from minitensor.promotion import widen
 from minitensor.surroundings import adopted, surroundings
@@ -53,18 +53,18 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
     if len(lengths) > 1:
         raise ValueError(f"data_parallel cuts all arrays alike; their first axes are {sorted(lengths)} long")
     n = lengths.pop() if lengths else 0
-    count = min(get_num_threads(), n // LEAST)
-    elsewhere = any(device_of(a.data) != "cpu" for a in arrays if isinstance(a, Variable))
-    if count < 2 or state.observer is not None or elsewhere or member.team is not None:
+    if member.team is not None:
         return f(*args)
-    return _run(f, args, n, count)
+    cut = state.observer is None and all(device_of(a.data) == "cpu" for a in arrays if isinstance(a, Variable))
+    count = remembered(lambda: min(get_num_threads(), n // LEAST) if cut else 1)
+    return f(*args) if count < 2 else _run(f, args, n, count)
 
 
 def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
     """Run the parts, and leave one Node behind for all of them."""
     bounds = [n * k // count for k in range(count + 1)]
     parts = [mapped(lambda a, k=k: a[bounds[k] : bounds[k + 1]] if is_data(a) else a, args) for k in range(count)]
-    shares, before, states = Shares(count), next(serial), surroundings()
+    shares, before, states = Shares(count), next(serial), {**surroundings(), "observer": state.observer}
 
     def forward(rank: int) -> Any:
         moves = {"replaying": state.replaying or rank > 0}  # one of them moves running statistics

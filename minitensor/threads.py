@@ -193,20 +193,22 @@ def _serve(tasks: SimpleQueue[Callable[[], None]]) -> None:
 def _begin(work: Callable[[], Any]) -> Future[Any]:
     """Do work in another thread: one that has nothing to do, or a new one, which does not keep the process alive."""
     future: Future[Any] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
     try:
         tasks = _idle.pop()
     except IndexError:
         tasks = SimpleQueue()
         threading.Thread(target=_serve, args=(tasks,), name="minitensor", daemon=True).start()
-    tasks.put(run)
+    tasks.put(partial(_settle, future, work))
     return future
+
+
+def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+    finally:
+        del future, work  # the error knows this frame, which would know the error
 
 
 def together(work: Callable[[int], Any], count: int) -> list[Any]:
@@ -236,10 +238,10 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
         except BaseException as error:
             errors.append(error)
             team.leave(0)  # also where there were no more threads to begin with
-        for other in others:
+        while others:
             patience = None if all(isinstance(e, Exception) for e in errors) else PATIENCE
             try:
-                results.append(other.result(patience))
+                results.append(others.pop(0).result(patience))
             except BaseException as error:
                 errors.append(error)
     try:
