@@ -173,13 +173,10 @@ class Variable:
         return self.data.dtype
 
     def changed(self) -> None:
-        """Say that the array was changed in place, so that a graph that saved it refuses to go on.
-
-        No count is lost to another thread: Python changes threads at calls and jumps back, and here is neither.
-        """
+        """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
         if self.version is None:
             self.version = [0]
-        self.version[0] += 1
+        self.version[0] += 1  # one thread at a time: they take turns at calls and jumps back, and here is neither
 
 
 _tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
