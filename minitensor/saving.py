@@ -84,7 +84,8 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dic
     and renamed. If the process dies, what was there before stays. Who may read the file is for the umask to say. The
     same content makes the same bytes. JSON turns number keys into text and tuples into lists.
     Raises TypeError for what is no number, OSError with `path` if it cannot be written, as on a full disk.
-    Differs from PyTorch: safetensors, not pickle; metadata beside the arrays.
+    Differs from NumPy: several arrays by name, no allow_pickle. Differs from PyTorch: safetensors, not pickle; metadata
+    beside the arrays.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +124,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and the metadata of a safetensors file (of another tool's: its text metadata).
 
     Raises FileNotFoundError, or DamagedFileError if the file is cut short, changed, or something else.
-    Differs from PyTorch: arrays, not the objects that were saved.
+    Differs from NumPy: safetensors, so no mmap_mode, allow_pickle, fix_imports, encoding and max_header_size. Differs
+    from PyTorch: arrays, not the objects that were saved.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:

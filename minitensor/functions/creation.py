@@ -73,7 +73,7 @@ def full(shape: int | tuple[int, ...], value: complex, dtype: Any = None, device
 def eye(n: int, dtype: Any = default_float, device: str = "cpu") -> Tensor:
     """Return the unit matrix (n, n).
 
-    Differs from NumPy: float32; square, on the main diagonal. Differs from PyTorch: square.
+    Differs from NumPy: float32; square, on the main diagonal (no `M` and `k`). Differs from PyTorch: square.
 
     >>> import minitensor as mt
     >>> mt.eye(2)
@@ -85,7 +85,8 @@ def eye(n: int, dtype: Any = default_float, device: str = "cpu") -> Tensor:
 def arange(*limits: float, dtype: Any = None, device: str = "cpu") -> Tensor:
     """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop)`, `arange(start, stop, step)`.
 
-    Differs from NumPy: floats are float32; limits by position only. Differs from PyTorch: in nothing.
+    Differs from NumPy: floats are float32; the limits start, stop and step by position only. Differs from PyTorch: in
+    nothing.
 
     >>> import minitensor as mt
     >>> mt.arange(1, 7, 2)
@@ -98,7 +99,7 @@ def arange(*limits: float, dtype: Any = None, device: str = "cpu") -> Tensor:
 def zeros_like(x: Tensor) -> Tensor:
     """Return zeros of x's shape, dtype and device.
 
-    Differs from NumPy: no dtype. Differs from PyTorch: no dtype and device.
+    Differs from NumPy: no dtype, shape and device. Differs from PyTorch: no dtype and device.
 
     >>> import minitensor as mt
     >>> mt.zeros_like(mt.Tensor([1, 2]))
@@ -110,7 +111,7 @@ def zeros_like(x: Tensor) -> Tensor:
 def ones_like(x: Tensor) -> Tensor:
     """Return ones of x's shape, dtype and device.
 
-    Differs from NumPy: no dtype. Differs from PyTorch: no dtype and device.
+    Differs from NumPy: no dtype, shape and device. Differs from PyTorch: no dtype and device.
 
     >>> import minitensor as mt
     >>> mt.ones_like(mt.Tensor([0.5]))
@@ -122,7 +123,7 @@ def ones_like(x: Tensor) -> Tensor:
 def full_like(x: Tensor, value: complex) -> Tensor:
     """Return one value everywhere, in x's shape, dtype and device.
 
-    Differs from NumPy: no dtype. Differs from PyTorch: no dtype and device.
+    Differs from NumPy: no dtype, shape and device. Differs from PyTorch: no dtype and device.
 
     >>> import minitensor as mt
     >>> mt.full_like(mt.Tensor([0.5]), 3)

@@ -50,7 +50,7 @@ def einsum(subscripts: str, *xs: Any) -> Tensor:
 
     Letters, "..." and repeated letters (diagonals), such as "ij,jk->ik"; axes of length 1 broadcast. Raises ValueError
     if a letter stands for two lengths, or the result names one that no operand has.
-    Differs from NumPy and PyTorch: no list of axes in place of the letters.
+    Differs from NumPy and PyTorch: no list of axes in place of the letters, no `optimize`: the order is chosen here.
 
     >>> import minitensor as mt
     >>> mt.einsum("ij,j->i", [[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])

@@ -21,7 +21,7 @@ def from_dlpack(x: Any) -> Tensor:
     x: anything with `__dlpack__` and `__dlpack_device__`, such as a PyTorch, JAX or CuPy array. The result is a leaf
     without history; BufferError for a Tensor that has one. Memory that may not be written (a JAX array) gives a Tensor
     that cannot be changed in place.
-    Differs from PyTorch: in nothing.
+    Differs from NumPy and PyTorch: no device and copy; use .to(device).
 
     >>> a = np.arange(3.0)
     >>> t = from_dlpack(a)

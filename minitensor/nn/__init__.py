@@ -1,5 +1,8 @@
 """Layers: functions with parameters. Names, argument order, defaults, initial laws and state-dict keys are PyTorch's.
 
+A docstring says in what it differs. What holds for all is said here: layers have no `device` and `dtype`: use
+`layer.to(device, dtype)`; losses and their functions have no `size_average` and `reduce`: use `reduction`.
+
 >>> from minitensor import nn, zeros
 >>> model = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.ReLU())
 >>> model

@@ -24,7 +24,7 @@ class ParametrizationList(LayerList):
     """What a parametrized Tensor is computed with: `fₙ(... f₁(original))`, or f₁(original0, original1, ...).
 
     The functions are the layers 0, 1, ... in it. Made by `register_parametrization`. Differs from PyTorch: only
-    Parameters are parametrized, no buffers.
+    Parameters are parametrized, no buffers; `unsafe` is asked of register_parametrization.
 
     >>> from minitensor.nn import Linear, parametrizations
     >>> layer = parametrizations.weight_norm(Linear(3, 2))

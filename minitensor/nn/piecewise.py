@@ -157,7 +157,8 @@ class Threshold(Layer):
 class Hardtanh(Layer):
     """y = x brought into [min_val, max_val]; the gradient is 0 at the bounds and beyond.
 
-    Any shape, the same out. Raises ValueError if min_val > max_val. Differs from PyTorch: `inplace` changes nothing.
+    Any shape, the same out. Raises ValueError if min_val > max_val. Differs from PyTorch: `inplace` changes nothing; no
+    min_value and max_value, its deprecated names for min_val and max_val.
 
     >>> Hardtanh()(Tensor([-3.0, 0.5, 2.0]))
     Tensor float32 (3,): [-1. 0.5 1. ]

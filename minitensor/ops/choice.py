@@ -142,7 +142,8 @@ def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     All broadcast and meet in one dtype: integers with a float bound give floats. The gradient is x's inside and at the
     bounds, and beyond a bound that bound's. NaN in x or a bound gives NaN, and a lower bound above the upper one the
     upper one. Raises ValueError without a bound, or if the shapes do not broadcast.
-    Differs from NumPy: a call without bounds is refused. Differs from PyTorch: there it is clamp.
+    Differs from NumPy: a call without bounds is refused, a_min and a_max are called min and max only. Differs from
+    PyTorch: there it is clamp.
 
     >>> import minitensor as mt
     >>> mt.clip([-2.0, 0.5, 3.0], -1, 1)

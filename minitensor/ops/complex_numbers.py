@@ -85,7 +85,7 @@ def angle(x: Array) -> Array:
 
     Any shape; complex64 gives float32, integers and bools the default float. Im(ln x) has the gradient Im(dx / x); at 0
     both are 0. NaN stays NaN.
-    Differs from NumPy: in radians only, of -0.0 it is 0. Differs from PyTorch: in nothing.
+    Differs from NumPy: in radians only (no `deg`), of -0.0 it is 0. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.angle([1j, -1.0])

@@ -43,7 +43,8 @@ def unique(
     """y = the distinct entries in ascending order; on request, where each is first, which one each entry is, how often.
 
     (...) -> (n,), (n,), (...), (n,), without a gradient. All NaN count as one.
-    Differs from NumPy: no axis. Differs from PyTorch, where each NaN is one of its own: `return_index`; no dim.
+    Differs from NumPy: no axis, equal_nan and sorted. Differs from PyTorch, where each NaN is one of its own:
+    `return_index`; no dim.
 
     >>> import minitensor as mt
     >>> mt.unique([3, 1, 3], return_counts=True)

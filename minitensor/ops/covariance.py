@@ -62,7 +62,7 @@ def cov(
     ddof is PyTorch's `correction`: 1 unless given, 0 with `bias`. fweights (n,) says how often each observation was
     made, aweights (n,) how much it counts: x̄ and the sum are weighted, and n is Σ w. Integers give the default float;
     n <= ddof gives inf or NaN. Raises ValueError for more than two axes, weights of another shape, below 0 or of sum 0.
-    Differs from NumPy: integers give float32, no warning. Differs from PyTorch: variables need not be rows.
+    Differs from NumPy: integers give float32, no warning; no dtype. Differs from PyTorch: variables need not be rows.
 
     >>> import minitensor as mt
     >>> mt.cov([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]])
@@ -101,7 +101,7 @@ def corrcoef(x: Array, more: Array | None = None, *, rowvar: bool = True) -> Arr
     """R[i, j] = C[i, j] / √(C[i, i] C[j, j]), the covariances C of variables of standard deviation 1, in [-1, 1]
 
     Shapes and dtypes as in `cov`. A constant variable gives NaN. Raises ValueError for more than two axes.
-    Differs from NumPy: integers give float32. Differs from PyTorch: variables need not be rows.
+    Differs from NumPy: integers give float32; no dtype. Differs from PyTorch: variables need not be rows.
 
     >>> import minitensor as mt
     >>> mt.corrcoef([[0.0, 1.0, 2.0], [4.0, 2.0, 0.0]])

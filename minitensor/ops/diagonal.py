@@ -81,7 +81,7 @@ def trace(x: Array, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
 
     (..., n, m) -> (...). Whole numbers and bools add up in int64. Raises ValueError for fewer than two axes or twice
     the same, IndexError for an axis that is not there.
-    Differs from NumPy: in nothing. Differs from PyTorch: there it takes a matrix only.
+    Differs from NumPy: no dtype. Differs from PyTorch: there it takes a matrix only.
 
     >>> import minitensor as mt
     >>> mt.trace([[1.0, 2.0], [3.0, 4.0]])

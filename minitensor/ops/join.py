@@ -24,7 +24,7 @@ def concatenate(*xs: Array, axis: int | None = 0) -> Array:
 
     (..., n₁, ...), (..., n₂, ...), ... -> (..., n₁ + n₂ + ..., ...); dtypes are promoted. `mt.concat` is the same.
     Raises ValueError if there is no operand, if one is a number, or if other lengths differ.
-    Differs from NumPy: in nothing. Differs from PyTorch: an operand of shape (0,) is not skipped beside others.
+    Differs from NumPy: no dtype. Differs from PyTorch: an operand of shape (0,) is not skipped beside others.
 
     >>> import minitensor as mt
     >>> mt.concatenate([[1, 2], [3]])
@@ -67,7 +67,7 @@ def stack(*xs: Array, axis: int = 0) -> Array:
 
     k times (...) -> (..., k, ...). Raises ValueError if there is no operand or shapes differ, IndexError for an axis
     that the result does not have.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: no dtype. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.stack([[1, 2], [3, 4]], axis=1)
@@ -85,7 +85,7 @@ def hstack(*xs: Array) -> Array:
     """y = the operands side by side: along axis 1, vectors and numbers along axis 0
 
     Raises ValueError if the other lengths differ.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: no dtype. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.hstack([[[1], [2]], [[3], [4]]])
@@ -101,7 +101,7 @@ def vstack(*xs: Array) -> Array:
     """y = the operands below one another, along axis 0; a vector is a row
 
     Raises ValueError if the other lengths differ.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: no dtype. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.vstack([[1, 2], [3, 4]])

@@ -64,7 +64,7 @@ def matmul(a: Array, b: Array) -> Array:
 
     (..., n, k), (..., k, m) -> (..., n, m); leading axes broadcast. A vector stands for a row on the left, for a column
     on the right, and that axis leaves. Raises ValueError for a number and for lengths that differ.
-    Differs from NumPy and PyTorch: in nothing.
+    Differs from NumPy: no axes, axis and keepdims. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.matmul([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])

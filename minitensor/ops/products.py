@@ -116,7 +116,7 @@ def vecdot(a: Array, b: Array, *, axis: int = -1) -> Array:
     """y = Σₖ ā[..., k] b[..., k] along an axis of both, those of a conjugated if they are complex
 
     (..., k), (..., k) -> (...); the other axes broadcast. Raises ValueError if the axes differ in length.
-    Differs from NumPy: in nothing. Differs from PyTorch: a length of 1 is not repeated along the axis.
+    Differs from NumPy: no axes and keepdims. Differs from PyTorch: a length of 1 is not repeated along the axis.
 
     >>> import minitensor as mt
     >>> mt.vecdot([[1.0, 2.0], [3.0, 4.0]], [1.0, 10.0])
@@ -141,7 +141,8 @@ def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
     """y = a × b = (a₂ b₃ - a₃ b₂, a₃ b₁ - a₁ b₃, a₁ b₂ - a₂ b₁) along an axis of length 3 of both
 
     (..., 3), (..., 3) -> (..., 3); the other axes broadcast. Raises ValueError for another length.
-    Differs from NumPy: one axis for all, as in its linalg. Differs from PyTorch: in nothing.
+    Differs from NumPy: one axis for all (no axisa, axisb and axisc), as in its linalg. Differs from PyTorch: in
+    nothing.
 
     >>> import minitensor as mt
     >>> mt.cross([1.0, 0.0, 0.0], [0.0, 1.0, 0.0])

@@ -36,8 +36,8 @@ def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes.
 
     Axis () adds up nothing; of no entries it is 0. Bools and integers give int64; half precision is summed in float32.
-    Differs from NumPy: unsigned integers give int64; a tuple axis may be a list.
-    Differs from PyTorch: axis () is no axis, not all; no dtype, use astype.
+    Differs from NumPy: unsigned integers give int64; a tuple axis may be a list; no dtype. Differs from PyTorch: axis
+    () is no axis, not all; no dtype, use astype.
 
     >>> import minitensor as mt
     >>> mt.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
@@ -55,8 +55,8 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes.
 
     Of no entries it is NaN, without a warning. Bools and integers give the default float; half precision is summed and
-    divided in float32. Differs from NumPy: no warning, integers give float32.
-    Differs from PyTorch: integers are taken; axis () is no axis, not all.
+    divided in float32. Differs from NumPy: no warning, integers give float32; no dtype. Differs from PyTorch: integers
+    are taken; axis () is no axis, not all.
 
     >>> import minitensor as mt
     >>> mt.mean([[1.0, 2.0], [3.0, 4.0]], axis=1)
@@ -77,8 +77,8 @@ def prod(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
     Of no entries it is 1. Bools and integers give int64. The gradient is the product of the other entries, computed
     without a division: right at every order if one entry is 0, or several.
-    Differs from NumPy: unsigned integers give int64. Differs from PyTorch: several axes may be named; a factor inf has
-    the product of the others as its gradient, not NaN.
+    Differs from NumPy: unsigned integers give int64; no dtype. Differs from PyTorch: several axes may be named; a
+    factor inf has the product of the others as its gradient, not NaN.
 
     >>> import minitensor as mt
     >>> mt.prod([[1.0, 2.0], [3.0, 4.0]], axis=0)

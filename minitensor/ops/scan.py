@@ -55,8 +55,8 @@ def cumsum(x: Array, *, axis: int | None = None) -> Array:
 
     Any shape, the same out; axis None runs through all entries in a row and gives shape (size,). Bools and integers
     give int64; half precision is summed in float32.
-    Differs from NumPy: a 0-d array with axis 0 stays 0-d; unsigned integers give int64.
-    Differs from PyTorch: axis may be None.
+    Differs from NumPy: a 0-d array with axis 0 stays 0-d; unsigned integers give int64; no dtype. Differs from PyTorch:
+    axis may be None.
 
     >>> import minitensor as mt
     >>> mt.cumsum([1.0, 2.0, 3.0])
@@ -82,8 +82,8 @@ def cumprod(x: Array, *, axis: int | None = None) -> Array:
 
     Any shape, the same out; axis None runs through all entries in a row and gives shape (size,). Bools and integers
     give int64. The gradients divide by nothing, so zeros among the entries are right at every order.
-    Differs from NumPy: a 0-d array with axis 0 stays 0-d; unsigned integers give int64.
-    Differs from PyTorch: axis may be None; an infinite entry that no infinity follows has a finite gradient, not NaN.
+    Differs from NumPy: a 0-d array with axis 0 stays 0-d; unsigned integers give int64; no dtype. Differs from PyTorch:
+    axis may be None; an infinite entry that no infinity follows has a finite gradient, not NaN.
 
     >>> import minitensor as mt
     >>> mt.cumprod([1.0, 2.0, 3.0])

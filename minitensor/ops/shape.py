@@ -54,7 +54,7 @@ def reshape(x: Array, *, shape: int | Sequence[int]) -> Array:
     """y = the same entries, row by row, in another shape; one length may be -1, which the others decide
 
     A view where the layout allows it, else a copy. Raises ValueError if the number of entries differs.
-    Differs from NumPy: always in C order. Differs from PyTorch: in nothing.
+    Differs from NumPy: always in C order; no copy. Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.reshape(mt.arange(6), (2, -1))

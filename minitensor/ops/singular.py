@@ -27,8 +27,9 @@ def svd(a: Array, *, full_matrices: bool = True) -> tuple[Array, Array, Array]:
     8 rounding errors of the largest), the vectors are not determined: gradients through S alone are right (of the first
     order), those through such vectors are NaN. Integers give the default float. Raises LinAlgError, a ValueError, for
     fewer than two axes, and for NaN and inf (on a GPU: NaN).
-    Differs from NumPy: integers give float32; for values alone, `svdvals`; for symmetric ones, `eigh`. Differs from
-    PyTorch: nearly equal values count as equal; the gradient through further columns is right, there it is left out.
+    Differs from NumPy: integers give float32; no compute_uv (for values alone, `svdvals`) and hermitian (`eigh`).
+    Differs from PyTorch: nearly equal values count as equal; the gradient through further columns is right, there it is
+    left out.
 
     Townsend (2016), Differentiating the singular value decomposition.
 

@@ -26,7 +26,7 @@ def argsort(x: Array, *, axis: int | None = -1, descending: bool = False, stable
 
     int64, without a gradient. Equal entries keep their order, in both directions, whatever `stable` says. A NaN counts
     as the largest, so it is last, or first if descending.
-    Differs from NumPy: in nothing beside `descending`, which is the array API's. Differs from PyTorch: stable.
+    Differs from NumPy: `descending`, which is the array API's; no kind. Differs from PyTorch: stable.
 
     >>> import minitensor as mt
     >>> mt.argsort([2.0, 3.0, 1.0, 2.0], descending=True)
@@ -46,8 +46,8 @@ def sort(x: Array, *, axis: int | None = -1, descending: bool = False, stable: b
     """y = the entries in ascending or descending order along one axis; None lays them out in a row first.
 
     A NaN counts as the largest, so it is last, or first if descending. The gradient goes to where each entry stood.
-    Differs from NumPy: in nothing beside `descending`, which is the array API's.
-    Differs from PyTorch: the indices come from `argsort`; stable, whatever is asked.
+    Differs from NumPy: `descending`, which is the array API's; no kind. Differs from PyTorch: the indices come from
+    `argsort`; stable, whatever is asked.
 
     >>> import minitensor as mt
     >>> mt.sort([[2.0, 3.0, 1.0]])

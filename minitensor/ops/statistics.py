@@ -45,8 +45,8 @@ def var(x: Array, *, axis: Axis = None, correction: float = 0, keepdims: bool = 
 
     Bools and integers give the default float; half precision is computed in float32. Where correction >= n it is inf,
     or NaN if all entries are equal, and of no entries NaN: without a warning.
-    Differs from NumPy: no warning; `ddof` is called correction, as in the array API.
-    Differs from PyTorch: correction is 0 unless given; integers are taken; axis () is no axis, not all.
+    Differs from NumPy: no warning; `ddof` is called correction, as in the array API; no dtype and `mean`. Differs from
+    PyTorch: correction is 0 unless given; integers are taken; axis () is no axis, not all.
 
     >>> import minitensor as mt
     >>> mt.var([1.0, 2.0, 3.0, 4.0]), mt.var([1.0, 2.0, 3.0], correction=1)
@@ -132,8 +132,8 @@ def nanmean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes, of the n entries that are not NaN.
 
     Of none it is NaN, without a warning. Bools and integers give the default float. The gradient of a NaN is 0, but NaN
-    where there is nothing else. Differs from NumPy: no warning. Differs from PyTorch: integers are taken; axis () is no
-    axis, not all.
+    where there is nothing else. Differs from NumPy: no warning, no dtype. Differs from PyTorch: integers are taken;
+    axis () is no axis, not all.
 
     >>> import minitensor as mt
     >>> mt.nanmean([1.0, float("nan"), 2.0])
@@ -192,8 +192,8 @@ def median(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
     A NaN among them gives NaN, and no entries give NaN, without a warning. Bools and integers give the default float.
     The gradient goes to the entries read; of equal ones, to those that come first.
-    Differs from NumPy: no warning. Differs from PyTorch: its median is the lower of the two in the middle; this is its
-    `quantile(0.5)`.
+    Differs from NumPy: no warning, no overwrite_input. Differs from PyTorch: its median is the lower of the two in the
+    middle; this is its `quantile(0.5)`.
 
     >>> import minitensor as mt
     >>> mt.median([3.0, 1.0, 2.0, 10.0])
@@ -214,8 +214,8 @@ def quantile(
     The axes of q come first in the result. Between two entries, method "linear" interpolates, "midpoint" is their mean,
     "lower", "higher" and "nearest" choose one. A NaN among them gives NaN. Bools and integers give the default float.
     The gradient goes to the entries read; q has none. Of no entries, or for another q or method: ValueError.
-    Differs from NumPy: these five methods; the entry beside an inf is no NaN. Differs from PyTorch: `interpolation` is
-    called method, several axes may be named, and likewise for inf.
+    Differs from NumPy: these five methods; no overwrite_input and weights; the entry beside an inf is no NaN. Differs
+    from PyTorch: `interpolation` is called method, several axes may be named, and likewise for inf.
 
     >>> import minitensor as mt
     >>> mt.quantile([4.0, 1.0, 2.0, 3.0], [0.5, 1.0])

@@ -101,7 +101,7 @@ def meshgrid(*xs: Array, indexing: str = "xy") -> tuple[Array, ...]:
 
     k vectors (n_k,), numbers counting as (1,) -> k views (n₀, n₁, ...); "xy" exchanges the first two axes, as pictures
     have it. The views have no memory of their own and cannot be written to. Raises ValueError for other shapes.
-    Differs from NumPy: no `sparse`; views, not copies. Differs from PyTorch: there "ij" is the default.
+    Differs from NumPy: no `sparse` and `copy`: views, not copies. Differs from PyTorch: there "ij" is the default.
 
     >>> import minitensor as mt
     >>> [y.tolist() for y in mt.meshgrid([1, 2], [3, 4], indexing="ij")]

@@ -23,7 +23,8 @@ class Adam(Optimizer):
         p ← p - lr (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps)
 
     amsgrad: divided by the largest v so far instead (Reddi et al. 2018).
-    Differs from PyTorch: no maximize, foreach, capturable, differentiable and fused.
+    Differs from PyTorch: no maximize, foreach, capturable, differentiable, fused and decoupled_weight_decay (that is
+    `AdamW`).
 
     >>> from minitensor import Tensor
     >>> x = Tensor([1.0], requires_grad=True)

@@ -43,7 +43,8 @@ class Muon(Optimizer):
         p ← p (1 - lr weight_decay) - lr √max(1, rows / columns) u
 
     For the matrices inside a network; embeddings, the last layer, biases and norms belong to AdamW.
-    Differs from PyTorch: the iteration runs in the parameter's dtype, where PyTorch's runs in bfloat16.
+    Differs from PyTorch: no adjust_lr_fn, it is 'original'; the iteration runs in the parameter's dtype, where
+    PyTorch's runs in bfloat16.
 
     >>> from minitensor.nn import Linear
     >>> Muon([Linear(3, 4).weight], lr=0.02).param_groups[0]["momentum"]
