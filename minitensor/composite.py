@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from minitensor.backend import device_of, is_array, is_half, is_plain, namespace, plain
-from minitensor.declaration import Declaration
+from minitensor.declaration import Declaration, refuse_tensor
 from minitensor.engine import grad
 from minitensor.errors import InPlaceError
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
@@ -90,7 +90,7 @@ class Composite(Declaration):
         several = isinstance(value, (tuple, list))
         for v in value if several else (value,):
             if isinstance(v, Variable) and v.requires_grad and state.recording:
-                self.refuse_tensor(name, v)
+                refuse_tensor(self.name, name, v)
         return value if several or value.shape else value.data.item()
 
     def _differentiates(self, settings: dict[str, Any]) -> bool:

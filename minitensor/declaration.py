@@ -10,7 +10,7 @@ from typing import Any
 from minitensor.backend import device_of, is_array
 from minitensor.graph import Variable, describe
 
-__all__ = ["COMPLEX", "Declaration", "registry"]
+__all__ = ["COMPLEX", "Declaration", "refuse_tensor", "registry"]
 
 # Our functions that are right with complex numbers, beside those that only move entries. All others refuse them.
 COMPLEX = frozenset(
@@ -23,6 +23,14 @@ COMPLEX = frozenset(
     write_at""".split()
 )
 registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
+
+
+def refuse_tensor(function: str, name: str, value: Variable) -> None:
+    """Raise TypeError for a Tensor given as a setting, through which no gradient would flow."""
+    raise TypeError(
+        f"{function}: the setting {name!r} was given a {describe(value)}; settings take plain values, "
+        "through which no gradient flows: pass .item() or .tolist()"
+    )
 
 
 class Declaration:
@@ -55,13 +63,6 @@ class Declaration:
             raise TypeError(f"{self.name}() got two values for {name!r}")
         known = f"it has {', '.join(self.defaults)}" if self.defaults else "it has none"
         raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
-
-    def refuse_tensor(self, name: str, value: Variable) -> None:
-        """Raise TypeError for a Tensor given as a setting, through which no gradient would flow."""
-        raise TypeError(
-            f"{self.name}: the setting {name!r} was given a {describe(value)}; settings take plain values, "
-            "through which no gradient flows: pass .item() or .tolist()"
-        )
 
     def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Move arrays that were passed by name to their positions, and fill in optional ones."""

@@ -9,7 +9,7 @@ from typing import Any, overload
 from numpy import ndarray
 
 from minitensor.backend import backends, is_array, plain
-from minitensor.declaration import Declaration
+from minitensor.declaration import Declaration, refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
 from minitensor.notices import same
@@ -132,7 +132,7 @@ class Op(Declaration):
             if name not in self.defaults:
                 self.refuse(name)
             if isinstance(value, Variable):
-                self.refuse_tensor(name, value)
+                refuse_tensor(self.name, name, value)
 
     def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""

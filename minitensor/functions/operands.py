@@ -6,15 +6,31 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from minitensor.graph import Variable
+from minitensor.declaration import refuse_tensor
+from minitensor.graph import Variable, state
 from minitensor.tensor import Tensor
 
-__all__ = ["public", "tensor"]
+__all__ = ["plain_settings", "public", "tensor"]
 
 
 def tensor(x: Any) -> Tensor:
     """Return x as a Tensor; itself if it is one."""
     return x if isinstance(x, Tensor) else Tensor(x)
+
+
+def plain_settings(function: str, **settings: Any) -> None:
+    """Refuse a setting whose gradient a function that is neither op nor composite would lose in silence.
+
+    >>> plain_settings("dropout", p=0.5)
+    >>> plain_settings("dropout", p=Tensor(0.5, requires_grad=True))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    TypeError: dropout: the setting 'p' was given a Tensor float32 () on cpu; settings take plain values, ...
+    """
+    for name, value in settings.items():
+        for v in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(v, Variable) and v.requires_grad and state.recording:
+                refuse_tensor(function, name, v)
 
 
 def public(function: Any) -> Callable[..., Tensor]:

@@ -48,16 +48,13 @@ class Recurrence(Layer):
         proj_size: int,
         generator: np.random.Generator | None,
     ) -> None:
-        name = type(self).__name__
-        for what, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            is_whole = hasattr(size, "__index__") and not isinstance(size, bool)
-            if not is_whole or size < 1:
-                error = ValueError if is_whole else TypeError
-                raise error(f"{name}: {what} is a positive whole number; got {size!r}")
+        whole(self, 1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         share(self, dropout=dropout)
         whole(self, None, proj_size=proj_size)
         if not 0 <= proj_size < hidden_size:
-            raise ValueError(f"{name}: proj_size is less than hidden_size {hidden_size}; got {proj_size}")
+            raise ValueError(
+                f"{type(self).__name__}: proj_size is less than hidden_size {hidden_size}; got {proj_size}"
+            )
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, dropout, bidirectional
         self.proj_size = proj_size

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import refuse_tensor
+
 __all__ = ["number", "share", "whole"]
 
 
@@ -30,8 +32,13 @@ def whole(layer: Any, least: int | None = 0, **sizes: Any) -> None:
                 raise error(f"{_owner(layer)}: {name} is a whole number{bound}; got {value!r}")
 
 
-def _real(value: Any) -> float:
-    """Return a number, of one entry if it is an array, as a float; NaN for what is none."""
+def _real(owner: Any, name: str, value: Any) -> float:
+    """Return a number, of one entry if it is an array, as a float; NaN for what is none.
+
+    Raises TypeError for a Tensor whose gradient would be lost.
+    """
+    if getattr(value, "requires_grad", False):
+        refuse_tensor(_owner(owner), name, value)
     if isinstance(value, (str, bytes, bool, np.bool_)) or getattr(value, "shape", ()) != ():
         return math.nan
     if getattr(getattr(value, "dtype", None), "kind", "f") not in "fiuV":
@@ -56,7 +63,7 @@ def number(layer: Any, least: float = -math.inf, *, above: bool = False, infinit
     ValueError: BatchNorm1d: eps=-1 must be a finite number, 0 or more
     """
     for name, value in values.items():
-        x = _real(value)
+        x = _real(layer, name, value)
         if not (x > least if above else x >= least) or (math.isinf(x) and not infinite):
             kind = "a number" if infinite else "a finite number"
             bound = "" if math.isinf(least) else f" larger than {least:g}" if above else f", {least:g} or more"
@@ -66,7 +73,7 @@ def number(layer: Any, least: float = -math.inf, *, above: bool = False, infinit
 def share(layer: Any, below: bool = False, **shares: Any) -> None:
     """Refuse what is no number between 0 and 1 (`below`: or is 1)."""
     for name, value in shares.items():
-        x = _real(value)
+        x = _real(layer, name, value)
         if not (0 <= x < 1 if below else 0 <= x <= 1):
             bound = "a share of at least 0 and below 1" if below else "a share between 0 and 1"
             raise ValueError(f"{_owner(layer)}: {name} is {bound}; got {value!r}")

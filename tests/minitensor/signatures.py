@@ -19,9 +19,9 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def difference(thing: Any, library: str) -> str:
-    """Return what a docstring says after "Differs from ..." of this library; what it refers to ("as `var` does") too."""
-    doc = thing if isinstance(thing, str) else thing.__doc__ or ""
-    parts = re.split(r"Differs from ", " ".join(doc.partition(">>> ")[0].split()))[1:]
+    """Return what a docstring says after "Differs from" of a library; what it refers to ("as `var` does") too."""
+    words = " ".join((thing.__doc__ or "").partition(">>> ")[0].split())
+    parts = words.split("Differs from ")[1:]
     text = " ".join(p for p in parts if library in p.partition(":")[0])
     for name in re.findall(r"\bas `(\w+)` does", text):
         text += " " + difference(next(getattr(room, name) for room in ROOMS if hasattr(room, name)), library)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.functions.operands import public, tensor
+from minitensor.functions.operands import plain_settings, public, tensor
 from minitensor.generators import generator_of
 from minitensor.graph import describe
 from minitensor.ops import activation, elementwise, gated, piecewise
@@ -122,8 +122,9 @@ def tanh(input: Tensor) -> Tensor:
     return elementwise.tanh(tensor(input))  # type: ignore[no-any-return]
 
 
-def _axis(dim: int | None, x: Tensor) -> int:
+def _axis(name: str, dim: int | None, x: Tensor) -> int:
     """Return the axis of a softmax; None picks what PyTorch picks."""
+    plain_settings(name, dim=dim)
     return operator.index(dim) if dim is not None else 0 if len(x.shape) in (0, 1, 3) else 1
 
 
@@ -141,7 +142,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     _check_floats("softmax", x)
     if not x.shape:  # one number is a lane of its own
         return softmax(x.reshape(1), dim).reshape(())
-    return soft.softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+    return soft.softmax(x, axis=_axis("softmax", dim, x))  # type: ignore[no-any-return]
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -158,7 +159,7 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     _check_floats("log_softmax", x)
     if not x.shape:
         return log_softmax(x.reshape(1), dim).reshape(())
-    return soft.log_softmax(x, axis=_axis(dim, x))  # type: ignore[no-any-return]
+    return soft.log_softmax(x, axis=_axis("log_softmax", dim, x))  # type: ignore[no-any-return]
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -173,6 +174,7 @@ def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     """
     x = tensor(input) if dtype is None else tensor(input).astype(dtype)
     _check_floats("softmin", x)
+    plain_settings("softmin", dim=dim)
     return softmax(-x, dim)
 
 
@@ -193,6 +195,7 @@ def rrelu(
     >>> rrelu(Tensor([-8.0, 8.0]), 0.25, 0.75)
     Tensor float32 (2,): [-4. 8.]
     """
+    plain_settings("rrelu", lower=lower, upper=upper)
     if lower > upper:
         raise ValueError(f"rrelu: lower is at most upper; got {lower} and {upper}")
     if not training:

@@ -32,4 +32,6 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if len(weight.shape) == 1:
         y = linalg.linear(input, weight.reshape(1, -1)).reshape(input.shape[:-1])
         return y if bias is None else y + bias  # type: ignore[no-any-return]
+    if bias is not None and bias.shape != weight.shape[:-1]:  # one number for all outputs
+        return linalg.linear(input, weight) + bias  # type: ignore[no-any-return]
     return linalg.linear(input, weight, bias)  # type: ignore[no-any-return]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minitensor.functions.operands import plain_settings
 from minitensor.graph import describe
 from minitensor.nn.functional.random import dropout
 from minitensor.ops import attention
@@ -80,6 +81,7 @@ def scaled_dot_product_attention(
     """
     if is_causal and attn_mask is not None:
         raise ValueError("scaled_dot_product_attention takes attn_mask or is_causal, not both")
+    plain_settings("scaled_dot_product_attention", dropout_p=dropout_p, scale=scale)
     if enable_gqa:
         count = query.shape[-3] if query.ndim > 2 else 0
         key, value = _heads(key, count, "key"), _heads(value, count, "value")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import move, namespace
-from minitensor.functions.operands import tensor
+from minitensor.functions.operands import plain_settings, tensor
 from minitensor.graph import describe
 from minitensor.ops import elementwise, index, reduce
 from minitensor.ops.collective import from_all, from_first
@@ -25,6 +25,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(Tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
+    plain_settings("one_hot", num_classes=num_classes)
     if tensor.dtype.kind not in "iu":
         raise TypeError(f"one_hot takes integers; got {describe(tensor)}")
     if num_classes < -1 or num_classes == 0:
@@ -44,6 +45,7 @@ def _row(name: str, padding_idx: int | None, rows: int) -> int | None:
     """Return the padding row as a number from 0."""
     if padding_idx is None:
         return None
+    plain_settings(name, padding_idx=padding_idx)
     if not -rows <= padding_idx < rows:
         raise ValueError(f"{name}: padding_idx is a row, {-rows} to {rows - 1}; got {padding_idx}")
     return padding_idx % rows
@@ -58,6 +60,7 @@ def _check_rows(name: str, input: Tensor, rows: int) -> None:
 
 def _table(name: str, input: Tensor, weight: Tensor, max_norm: float | None, norm_type: float, sparse: bool) -> None:
     """Check the lookup, and shorten the rows it names to max_norm, in place."""
+    plain_settings(name, max_norm=max_norm, norm_type=norm_type)
     if sparse:
         raise ValueError(f"{name}: sparse gradients are not offered; the gradient of the weight is dense")
     if len(weight.shape) != 2:

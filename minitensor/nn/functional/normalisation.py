@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minitensor.functions.operands import public
+from minitensor.functions.operands import plain_settings, public
 from minitensor.graph import describe, state
 from minitensor.ops import elementwise, normalisation
 from minitensor.ops.collective import all_sum
@@ -82,6 +82,7 @@ def batch_norm(
     >>> batch_norm(Tensor([[1.0], [3.0]]), None, None, training=True)
     Tensor float32 (2, 1): [[-1.] [ 1.]]
     """
+    plain_settings("batch_norm", momentum=momentum, eps=eps)
     c = input.shape[1] if len(input.shape) > 1 else 0
     _check_channels(
         "batch_norm", input, c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
@@ -130,6 +131,7 @@ def instance_norm(
     >>> instance_norm(Tensor([[[1.0, 3.0]]]))
     Tensor float32 (1, 1, 2): [[[-1. 1.]]]
     """
+    plain_settings("instance_norm", momentum=momentum, eps=eps)
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise ValueError("instance_norm without use_input_stats needs running_mean and running_var")
@@ -161,6 +163,7 @@ def group_norm(
     >>> group_norm(Tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
     Tensor float32 (1, 4): [[-1. 1. 0. 0.]]
     """
+    plain_settings("group_norm", num_groups=num_groups)
     c = input.shape[1] if len(input.shape) > 1 else 0
     _check_channels("group_norm", input, c, weight=weight, bias=bias)
     if num_groups < 1 or c % num_groups:

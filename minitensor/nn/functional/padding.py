@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minitensor.functions.operands import tensor
+from minitensor.functions.operands import plain_settings, tensor
 from minitensor.ops import padding
 from minitensor.tensor import Tensor
 
@@ -27,6 +27,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     >>> pad(Tensor([[1.0, 2.0, 3.0]]), (2, 0), "reflect"), pad(Tensor([1.0, 2.0]), (-1, 1)).tolist()
     (Tensor float32 (1, 5): [[3. 2. 1. 2. 3.]], [2.0, 0.0])
     """
+    plain_settings("pad", pad=pad, value=value)
     x, axes = tensor(input), len(pad) // 2
     if mode not in MODES:
         raise ValueError(f"pad: mode is one of {', '.join(MODES)}; got {mode!r}")

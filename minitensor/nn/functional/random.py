@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from minitensor.functions.operands import plain_settings
 from minitensor.generators import generator_of
 from minitensor.graph import describe
 from minitensor.tensor import Tensor
@@ -23,6 +24,7 @@ SELU_FLOOR = -1.7580993408473766  # what selu tends to on the left
 
 
 def _check_share(name: str, p: float) -> None:
+    plain_settings(name, p=p)
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: p is a share between 0 and 1; got {p}")
 

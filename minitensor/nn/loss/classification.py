@@ -93,7 +93,8 @@ class MultiMarginLoss(Loss):
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        if isinstance(p, bool) or p not in (1, 2):
+        number(self, p=p)
+        if p not in (1, 2):
             raise ValueError(f"MultiMarginLoss: p is 1 or 2; got {p}")
         self.register_buffer("weight", buffer(weight))
         number(self, margin=margin)

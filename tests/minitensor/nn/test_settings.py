@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+import minitensor as mt
 from minitensor import nn
 
 NAN, INF = math.nan, math.inf
@@ -128,3 +129,12 @@ def test_what_is_no_layer_and_no_function():
             call()
     empty = nn.Sequential()
     assert nn.Transformer(4, 2, custom_encoder=empty, custom_decoder=empty).encoder is empty
+
+
+@pytest.mark.parametrize(("cls", "name", "parameters"), CASES)
+def test_a_number_that_wants_a_gradient_is_refused(cls, name, parameters):
+    needed = {p.name: NEEDED[p.name] for p in parameters if p.default is p.empty and p.name in NEEDED}
+    _, taken = OF_ONE.get((cls.__name__, name)) or SETTINGS[name]
+    with pytest.raises(TypeError) as caught:
+        cls(**needed | {name: mt.Tensor(float(taken[-1]), requires_grad=True)})
+    assert name in str(caught.value) or name in SAID_OTHERWISE, str(caught.value)

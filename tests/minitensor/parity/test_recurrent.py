@@ -197,10 +197,10 @@ def test_pack_sequence():
 ONES = (4, 2, IN)
 ERRORS = [
     (lambda m, r, x: m.LSTM(IN, H)(x((0, 2, IN))), ValueError, "at least one step"),
-    (lambda m, r, x: m.GRU(0, H), ValueError, "input_size is a positive whole number; got 0"),
-    (lambda m, r, x: m.GRU(IN, 0), ValueError, "hidden_size is a positive whole number"),
-    (lambda m, r, x: m.GRU(IN, H, 0), ValueError, "num_layers is a positive whole number"),
-    (lambda m, r, x: m.GRU(IN, 2.0), TypeError, "hidden_size is a positive whole number; got 2.0"),
+    (lambda m, r, x: m.GRU(0, H), ValueError, "input_size is a whole number, 1 or more; got 0"),
+    (lambda m, r, x: m.GRU(IN, 0), ValueError, "hidden_size is a whole number, 1 or more"),
+    (lambda m, r, x: m.GRU(IN, H, 0), ValueError, "num_layers is a whole number, 1 or more"),
+    (lambda m, r, x: m.GRU(IN, 2.0), TypeError, "hidden_size is a whole number, 1 or more; got 2.0"),
     (lambda m, r, x: m.LSTM(IN, H, proj_size=-1), ValueError, "proj_size is less than hidden_size"),
     (lambda m, r, x: m.LSTM(IN, H, proj_size=H), ValueError, "proj_size is less than hidden_size 3; got 3"),
     (lambda m, r, x: m.LSTM(IN, H, dropout=1.1), ValueError, "dropout is a share"),
