@@ -1,17 +1,16 @@
 """Where random numbers come from, so that what is computed again, or in parts, draws what it has to draw.
 
 `generator_of` is asked at each draw. By itself it returns the generator that it is given, or the default one. Between a
-computation and the generators there may stand a `Source` of its thread: `checkpoint` notes in its first run where each
-generator stands, and draws from replicas in the second; each part of `data_parallel` draws from generators of its own.
-A layer whose state moves at each reading asks `remembered` in the same way.
+computation and the generators there may stand a `Source` of its thread: the first run of a `checkpoint` draws from
+replicas of the generators, the second from replicas of these; each part of `data_parallel` draws from generators of its
+own. A layer whose state moves at each reading asks `remembered` in the same way.
 """
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from minitensor.errors import GradientError
 from minitensor.graph import state
 
 __all__ = [
-    "Part", "Recorded", "Replayed", "Shares", "Source", "default_generator", "generator_of", "manual_seed",
+    "Borrowed", "Part", "Recorded", "Replayed", "Shares", "Source", "default_generator", "generator_of", "manual_seed",
     "remembered", "source",
 ]  # fmt: skip
 
@@ -40,29 +39,73 @@ class Source:
         return make()
 
 
+class Borrowed(NamedTuple):
+    """A generator that a first run met, and its own in the place of it."""
+
+    actual: Generator
+    own: Generator
+    stood: Any  # the state of its own at the start
+    returns: bool  # does the other one move on with it? Not if another thread's run has it already
+
+
 class Recorded(Source):
-    """Of a first run: it notes where each generator stood when it was met, and what was remembered."""
+    """Of a first run: it draws from replicas, and notes where they started and what was remembered.
+
+    What other threads draw meanwhile is thus none of its numbers. At the end the generators stand where they would
+    stand had they been drawn from; a run that finds one with another thread's run gets a child of it.
+    """
 
     def __init__(self) -> None:
         self.below = source()
-        self.met: dict[int, tuple[Generator, Generator]] = {}  # id -> (one that was asked for, what was drawn from)
-        self.stood: list[tuple[Generator, Any]] = []  # for each that was asked for: what was drawn from, its state then
+        self.met: dict[int, tuple[Generator, Borrowed]] = {}  # id -> (one that was asked for, what stands for it)
+        self.asked: list[Borrowed] = []  # for each generator that was asked for, in that order
         self.values: list[Any] = []
-        self.draw(_default)
 
     def draw(self, g: Generator) -> Generator:
-        """Return what g is outside, its state noted."""
+        """Return the replica, made when it is first asked for."""
         if id(g) not in self.met:
             actual = self.below.draw(g)
-            before = [entry for entry in self.stood if entry[0] is actual]
-            self.stood += before[:1] or [(actual, actual.bit_generator.state)]
-            self.met[id(g)], self.met[id(actual)] = (g, actual), (actual, actual)
-        return self.met[id(g)][1]
+            _, entry = self.met.get(id(actual)) or (actual, _borrow(actual))
+            self.asked.append(entry)
+            for known in (g, actual, entry.own):
+                self.met[id(known)] = known, entry
+        return self.met[id(g)][1].own
 
     def recall(self, make: Callable[[], Any]) -> Any:
         """Return what make() returns, and keep it."""
         self.values.append(self.below.recall(make))
         return self.values[-1]
+
+    def close(self) -> None:
+        """Move the generators outside on, unless somebody else has done so meanwhile."""
+        for actual, own, stood, returns in {id(e): e for _, e in self.met.values()}.values():
+            if returns:
+                with _borrowing, actual.bit_generator.lock:
+                    _lent.discard(id(actual))
+                    if _alike(actual.bit_generator.state, stood):
+                        actual.bit_generator.state = own.bit_generator.state
+
+
+_borrowing = threading.Lock()
+_lent: set[int] = set()  # ids of generators that a first run has replicas of
+
+
+def _borrow(actual: Generator) -> Borrowed:
+    with _borrowing:
+        if id(actual) in _lent:
+            (own,) = actual.spawn(1)
+            return Borrowed(actual, own, own.bit_generator.state, False)
+        _lent.add(id(actual))
+        with actual.bit_generator.lock:  # another thread may be drawing
+            stood = actual.bit_generator.state
+    return Borrowed(actual, replica(actual, stood), stood, True)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two states of a generator are the same: nested dicts of numbers and arrays."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_alike(a[k], b[k]) for k in a)
+    return bool(np.all(a == b))
 
 
 class Replayed(Source):
@@ -70,8 +113,8 @@ class Replayed(Source):
 
     def __init__(self, first: Recorded) -> None:
         self.below = source()
-        self.next = iter(first.stood)
-        self.met: dict[int, tuple[Generator, Any]] = {id(_default): (_default, next(self.next))}
+        self.next = iter(first.asked)
+        self.met: dict[int, tuple[Generator, Borrowed | None]] = {}
         self.made: dict[int, Generator] = {}  # id of what the first run drew from -> its replica
         self.values: Iterator[Any] = iter(first.values)
 
@@ -80,14 +123,15 @@ class Replayed(Source):
         if any(g is own for own in self.made.values()):
             return g
         if id(g) not in self.met:
-            self.met[id(g)] = g, next(self.next, None)
+            entry = next(self.next, None)
+            for known in (g, entry.actual if entry else g):
+                self.met[id(known)] = known, entry
         _, entry = self.met[id(g)]
         if entry is None:
             return self.below.draw(g)
-        actual, stood = entry
-        if id(actual) not in self.made:
-            self.made[id(actual)] = replica(actual, stood)
-        return self.made[id(actual)]
+        if id(entry.own) not in self.made:
+            self.made[id(entry.own)] = replica(entry.own, entry.stood)
+        return self.made[id(entry.own)]
 
     def recall(self, make: Callable[[], Any]) -> Any:
         """Return what the first run got."""
@@ -144,7 +188,7 @@ def source() -> Source:
 
 def replica(g: Generator, stood: Any) -> Generator:
     """Return a generator of the same kind, at a state."""
-    made = copy.deepcopy(g)
+    made = type(g)(type(g.bit_generator)(g.bit_generator.seed_seq))  # type: ignore[arg-type]
     made.bit_generator.state = stood
     return made
 

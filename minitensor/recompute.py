@@ -60,8 +60,11 @@ def checkpoint(f: Callable[..., Any], *args: Any, **settings: Any) -> Any:
         return f(*args, **settings)
     run = _Run(f, args, settings)
     before = next(serial)
-    with switch("source", run.drawn):
-        ys = f(*args, **settings)
+    try:
+        with switch("source", run.drawn):
+            ys = f(*args, **settings)
+    finally:
+        run.drawn.close()
     if not any(y.requires_grad for y in _results(ys)):
         return ys
     ys, node, outside = _recorded(run, ys, before)  # the graph of the inside is gone, with the leaves that it made

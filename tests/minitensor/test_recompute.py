@@ -1,6 +1,8 @@
 """`checkpoint` gives what the function gives, keeps nothing of its inside, and changes nothing twice."""
 
+import threading
 import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -127,6 +129,41 @@ def test_randomness_belongs_to_the_part_that_draws(name, threads):
                 assert 0 < y.std()
     finally:
         mt.set_num_threads(before)
+
+
+def test_threads_that_draw_at_once_from_one_generator():
+    def work():
+        w, x = mt.Tensor(np.ones((3, 4000)), requires_grad=True), mt.ones((16, 3), dtype="float64")
+        for _ in range(10):
+            w.grad = None
+            y = mt.checkpoint(lambda x: F.dropout(x @ w, 0.5), x)
+            y.sum().backward()
+            agrees.append(np.array_equal(w.grad.numpy()[0], 2.0 * (y.numpy() != 0).sum(axis=0)))
+
+    def draw():
+        while len(agrees) < 40 and all(thread.is_alive() for thread in threads):
+            mt.default_generator().random(1000)
+
+    agrees: list[bool] = []
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    draw()
+    for thread in threads:
+        thread.join()
+    assert agrees == [True] * 40
+
+
+def test_the_generator_stands_where_it_stands_without_a_checkpoint():
+    for kind in (np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64):
+        numbers = []
+        for again in (lambda f, x: f(x), mt.checkpoint, lambda f, x: mt.checkpoint(partial(mt.checkpoint, f), x)):
+            g, x = np.random.Generator(kind(7)), mt.ones(9).requires_grad_()
+            y = again(lambda x, g=g: F.dropout(x, 0.5, generator=g), x)
+            y.sum().backward()
+            assert np.array_equal(x.grad.numpy(), y.numpy())
+            numbers.append([*y.numpy(), g.random()])
+        assert numbers[0] == numbers[1] == numbers[2]
 
 
 def test_create_graph_draws_the_same_mask():
