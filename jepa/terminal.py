@@ -23,11 +23,12 @@ class Patient:
     """A stream whose reader may go away: what is written then is dropped, and characters that it lacks are escaped.
 
     Everything else is the stream's own. `None`, which Python has for a stream that was closed from the start, is one
-    without a reader. Errors that lose what somebody waits for, such as a full disk, are raised.
+    without a reader. With `wanted`, errors that lose what somebody waits for, such as a full disk, are raised; without,
+    nothing that befalls the stream is an error.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
-        self._stream, self._open = stream, stream is not None
+    def __init__(self, stream: TextIO | None, *, wanted: bool = False) -> None:
+        self._stream, self._open, self._wanted = stream, stream is not None, wanted
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -55,7 +56,7 @@ class Patient:
         except (OSError, ValueError) as error:  # ValueError: the stream is closed
             self._open = False
             self._forget()
-            if isinstance(error, OSError) and error.errno not in GONE:
+            if self._wanted and isinstance(error, OSError) and error.errno not in GONE:
                 raise OSError(error.errno, error.strerror, getattr(self._stream, "name", "output")) from error
 
     def _forget(self) -> None:
@@ -82,11 +83,12 @@ class Plain(Patient):
 def standard_streams() -> Iterator[None]:
     """Make standard output plain and patient, and standard error patient (a progress bar needs its control characters).
 
-    So `jepa train 2>&1 | head -3` trains to the end, and any encoding of the terminal will do. Warnings of the logger
-    "jepa" are lines of standard error, in printable characters too.
+    So `jepa train 2>&1 | head -3` trains to the end, and any encoding of the terminal will do. What standard output
+    takes is asked for, and not to have it is an error; standard error only tells of the work, and a full disk beneath it
+    ends none. Warnings of the logger "jepa" are lines of standard error, in printable characters too.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Plain(before[0]), Patient(before[1])
+    sys.stdout, sys.stderr = Plain(before[0], wanted=True), Patient(before[1])
     warnings = logging.StreamHandler(Plain(before[1]))
     warnings.setLevel(logging.WARNING)
     logging.getLogger("jepa").addHandler(warnings)

@@ -48,5 +48,5 @@ def inspect(words: Sequence[str]) -> int:
     print(report)
     if args.list is not None:
         write_text(args.list, report.list_bad())
-        print(f"{len(report.bad)} bad files: {args.list}")
+        print(f"bad files with reasons, {len(report.bad)}: {args.list}")
     return 0

@@ -90,7 +90,7 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
         raise DataError(f"no images in {shown(root)}: {seen}{passed}; expected {EXPECTED}")
     remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
     if unused:
-        remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} is read, not {listed(unused)}")
+        remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} are read, not {listed(unused)}")
     remarks += _left_out(found, others)
     return Listing(root, entries, others, unused + ours, remarks)
 

@@ -24,6 +24,7 @@ from jepa.evaluation.streamed import streamed
 from jepa.files.mark import read_object
 from jepa.runs import pipeline
 from jepa.runs.owned import check_replaceable, replace_text
+from jepa.text import listed
 
 CALIBRATION = 2048
 """Training images that an untrained encoder takes its batch-norm statistics from, at most."""
@@ -134,17 +135,20 @@ def evaluate_run(
         )
     else:
         result |= _probes(run, features, parts)
-        absent = {split: [name for i, name in enumerate(classes) if i not in codes] for split, codes in present.items()}
-        if any(absent.values()):
-            result["note"] = " ".join(
-                f"Classes without images in {split}: {', '.join(names)}." for split, names in absent.items() if names
-            )
+        if note := _absent(classes, present):
+            result["note"] = note
     if data is None:
         result["geometry"] = run.validation_losses()
     result["seconds"] = round(time.perf_counter() - started, 2)
 
     replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
+
+
+def _absent(classes: Sequence[str], present: dict[str, set[int]]) -> str:
+    """Say which classes have no images in a split, by name: the first ten."""
+    absent = {split: [name for i, name in enumerate(classes) if i not in codes] for split, codes in present.items()}
+    return " ".join(f"Classes without images in {split}: {listed(names)}." for split, names in absent.items() if names)
 
 
 def _health(z: NDArray[np.float32]) -> dict[str, float | None]:

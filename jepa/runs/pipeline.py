@@ -10,11 +10,12 @@ from jepa import masks, transforms
 from jepa.config import Config, patch_size
 from jepa.data import digits, shapes
 from jepa.data.folder import ImageFolder
+from jepa.data.listing import list_images
 from jepa.data.loader import Loader
 from jepa.data.masked import MaskedLoader
 from jepa.errors import DataError
 
-__all__ = ["dataset", "loader", "located", "normalize", "prepare", "source"]
+__all__ = ["check_evaluation", "dataset", "loader", "located", "normalize", "prepare", "source"]
 
 
 def _made(config: Config) -> str:
@@ -33,6 +34,15 @@ def located(config: Config, root: Path) -> Config:
     data = config.data
     eval_root = str(Path(data.eval_root).absolute()) if data.eval_root else ""
     return replace(config, data=replace(data, root=str(root.absolute()), eval_root=eval_root))
+
+
+def check_evaluation(config: Config) -> None:
+    """DataError if `data.eval_root` names a folder without images: found out before a training, not behind it."""
+    if config.data.eval_root:
+        try:
+            list_images(config.data.eval_root)
+        except DataError as error:
+            raise DataError(f"data.eval_root: {error}") from error
 
 
 def prepare(config: Config) -> Path:

@@ -19,6 +19,7 @@ from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
 from jepa.runs.owned import clear
+from jepa.runs.pipeline import check_evaluation
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
 from jepa.training.resume import Earlier, limits
@@ -73,6 +74,7 @@ def train(
         folder, checkpoint = find_run(named, Path(out) if out is not None else None)
     else:
         check_new(folder, overwrite=overwrite)
+        check_evaluation(config)
     with contextlib.ExitStack() as held:
         if folder.exists():
             held.enter_context(alone(folder))

@@ -84,6 +84,12 @@ def test_a_full_disk_is_no_success(tmp_path):
     assert shell("set -o pipefail; $JEPA config | head -1", tmp_path)[2] == 0
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_under_the_words_ends_no_training(odd_names, tmp_path):
+    _, _, code = shell(f"$JEPA train data.root={odd_names}/images $SET --out run 2>/dev/full", tmp_path)
+    assert code == 0 and "trained 9 steps" in (tmp_path / "run" / "train.log").read_text("utf-8")
+
+
 def test_names_in_warnings_and_errors_are_printable(odd_names, tmp_path):
     name = os.fsdecode(b"\x1b[31mcaf\xe9")
     _, errors, code = shell(f"$JEPA train data.root={odd_names}/images $SET train.epochs=1 --out '{name}'", tmp_path)
@@ -145,8 +151,9 @@ def test_a_stream_that_is_closed_or_full():
     closed = io.StringIO()
     closed.close()
     assert Patient(closed).write("a") == 1
+    assert Patient(Broken(errno.ENOSPC)).write("a") == 1
     with pytest.raises(OSError, match="No space left"):
-        Patient(Broken(errno.ENOSPC)).write("a")
+        Patient(Broken(errno.ENOSPC), wanted=True).write("a")
 
 
 def test_plain_text_has_no_controls_and_any_encoding_will_do():

@@ -10,6 +10,7 @@ import pytest
 
 from jepa.errors import DataError
 from jepa.evaluation import embed, evaluate_run, write_embeddings
+from jepa.evaluation.evaluate import _absent
 from jepa.files.atomic import replacing
 
 
@@ -188,3 +189,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_classes_without_images_are_named_as_far_as_one_can_read():
+    note = _absent([f"class\n{k}" for k in range(600)], {"train": {*range(600)}, "val": {0}})
+    assert note.startswith("Classes without images in val: class\\n1, class\\n2, ") and note.endswith(" and 589 more.")
+    assert len(note) < 300 and "\n" not in note
+    assert _absent(["a"], {"train": {0}, "val": {0}}) == ""

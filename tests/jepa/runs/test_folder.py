@@ -42,7 +42,7 @@ def run(shapes_folder, tmp_path):
     return folder
 
 
-BAD_STARTS = [("data.root=nowhere",), ("device=cuda:99",), ("train.accumulate=100",)]
+BAD_STARTS = [("data.root=nowhere",), ("data.eval_root=nowhere",), ("device=cuda:99",), ("train.accumulate=100",)]
 
 
 @pytest.mark.parametrize("bad", BAD_STARTS, ids=str)
