@@ -84,7 +84,7 @@ def standard_streams() -> Iterator[None]:
     """Make standard output plain and patient, and standard error patient (a progress bar needs its control characters).
 
     So `jepa train 2>&1 | head -3` trains to the end, and any encoding of the terminal will do. What standard output
-    takes is asked for, and not to have it is an error; standard error only tells of the work, and a full disk beneath it
+    takes was asked for, and to lose it is an error; standard error only tells of the work, and a full disk beneath it
     ends none. Warnings of the logger "jepa" are lines of standard error, in printable characters too.
     """
     before = sys.stdout, sys.stderr

@@ -22,6 +22,7 @@ from jepa.files.lock import Taken, writing
 from jepa.files.mark import PROGRAM, is_run
 from jepa.runs import pipeline
 from jepa.runs.owned import SETTINGS, foreign, is_ours
+from jepa.text import listed, shown
 
 __all__ = ["alone", "check_new", "check_own", "check_same", "environment", "find_run", "read_config", "write_settings"]
 
@@ -97,6 +98,9 @@ def find_run(named: Path, out: Path | None = None) -> tuple[Path, Path | None]:
         run, checkpoint = named.parent.parent, named
     elif named.name == "checkpoints" and (named.parent / "config.yaml").is_file():
         run = named.parent
+    elif named.parent.name == "checkpoints" and (named.parent.parent / "config.yaml").is_file():
+        kept = listed(sorted(path.name for path in named.parent.glob("*.safetensors"))) or "none"
+        raise RunError(f"there is no checkpoint {shown(named)}; those of the run are: {kept}")
     if not (run / "config.yaml").is_file():
         runs = sorted(str(path.parent) for path in run.parent.glob("*/config.yaml"))
         beside = ", ".join(runs[:5]) + (f" and {len(runs) - 5} more" if len(runs) > 5 else "") or "none"
@@ -130,6 +134,8 @@ def check_new(folder: Path, *, overwrite: bool) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK):
         why = "may not be written to" if above.is_dir() else "is a file"
         raise RunError(f"cannot write a run to {folder}: {above} {why}. Take another folder with --out")
+    if folder.is_symlink() and not folder.exists():
+        raise RunError(f"cannot write a run to {folder}: it is a link to nothing. Take another folder with --out")
     if not folder.exists() or _is_unused(folder):
         return
     if not overwrite and is_run(folder):

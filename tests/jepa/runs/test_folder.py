@@ -168,6 +168,10 @@ def test_resume_finds_the_folder(shapes_folder, run):
     assert find_run(run / "checkpoints") == (run, None)
     last = list_checkpoints(run)[-1]
     assert find_run(last) == (run, last)
+    with pytest.raises(
+        RunError, match="there is no checkpoint .*step-9.safetensors; those of the run are: .*step-0000"
+    ):
+        find_run(run / "checkpoints" / "step-9.safetensors")
     with pytest.raises(RunError, match="leave --out away"):
         train(c, out=run.with_name("other"), resume=str(run))
     with pytest.raises(RunError, match="both resumed and overwritten"):
@@ -192,6 +196,13 @@ def test_a_place_that_cannot_be_written_to(shapes_folder, tmp_path, out):
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match=f"cannot write a run to .*{out}: .*file is a file"):
         train(config(shapes_folder), out=tmp_path / out)
+
+
+def test_a_link_to_nothing_is_no_place(shapes_folder, tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "gone")
+    with pytest.raises(RunError, match="it is a link to nothing"):
+        train(config(shapes_folder), out=tmp_path / "run")
+    assert not (tmp_path / "gone").exists()
 
 
 def test_a_folder_that_is_read_only(shapes_folder, tmp_path, monkeypatch):
