@@ -13,7 +13,7 @@ from minitensor.notices import same
 from minitensor.ops.elementwise import astype
 from minitensor.promotion import default_complex, default_float, listed
 
-__all__ = ["array_from", "call_numpy", "may_leave"]
+__all__ = ["array_from", "call_numpy", "entries", "may_leave"]
 
 Array = Any
 # what asks an array only for its shape or dtype takes no history away
@@ -29,6 +29,17 @@ def array_from(data: Any, dtype: Any) -> Array:
         meant = {float: default_float, complex: default_complex}.get(type(data), array.dtype)
     dtype = meant if dtype is None else np.dtype(dtype)
     return array if array.dtype == dtype else same(array, astype(array, dtype=dtype))
+
+
+def entries(value: Any, x: Array) -> Any:
+    """Bring what is written into an array to numbers that it can take over."""
+    if isinstance(value, Variable):
+        return value.data
+    if type(value) in (int, float, bool, complex):
+        return value
+    if isinstance(value, (list, tuple)):
+        return backend.namespace(x).asarray(listed(value)[0])
+    return backend.plain(value if backend.is_array(value) else np.asarray(value))
 
 
 def may_leave(x: Variable, door: str) -> None:

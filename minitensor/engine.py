@@ -21,10 +21,13 @@ from heapq import heappop, heappush
 from threading import Lock
 from typing import Any
 
+from numpy import asarray
+
 from minitensor import hooks
-from minitensor.backend import is_complex, namespace, references, writable
+from minitensor.backend import is_array, namespace, plain, references, writable
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, key_of, outward, place, state, switch, wrap
+from minitensor.promotion import listed
 from minitensor.sums import total
 
 __all__ = ["backward", "grad", "run_backward"]
@@ -218,6 +221,13 @@ def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
             before.changed()
 
 
+def _incoming(gradient: Any, xp: Any) -> Any:
+    """Bring a gradient that the user passes to an array of numbers."""
+    if isinstance(gradient, (list, tuple)):
+        return xp.asarray(listed(gradient)[0])
+    return xp.asarray(plain(gradient if is_array(gradient) else asarray(gradient)))
+
+
 def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
     """Pair a place in the graph with the gradient that enters there: 1 for a scalar."""
     if not isinstance(y, Variable) or not y.requires_grad:
@@ -236,9 +246,9 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
                 "pass the incoming gradient, or take .real or .abs()"
             )
         gradient = namespace(y.data).ones_like(y.data)
-    elif y.dtype.kind != "c" and is_complex(gradient):
+    array = gradient.data if isinstance(gradient, Variable) else _incoming(gradient, namespace(y.data))
+    if y.dtype.kind != "c" and array.dtype.kind == "c":
         raise GradientError(f"the incoming gradient is complex; the Tensor is {y.dtype}, so its gradient is real")
-    array = gradient.data if isinstance(gradient, Variable) else namespace(y.data).asarray(gradient, dtype=y.dtype)
     if array.shape != y.shape:
         raise GradientError(f"the incoming gradient has shape {array.shape}; the Tensor has shape {y.shape}")
     array = array if array.dtype == y.dtype else array.astype(y.dtype)

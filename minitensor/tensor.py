@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from minitensor import backend, engine
-from minitensor.doors import array_from, call_numpy, may_leave
+from minitensor.doors import array_from, call_numpy, entries, may_leave
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
@@ -340,8 +340,7 @@ class Tensor(Variable):
                 "x[...] = v on a Tensor that takes part in a graph cannot be differentiated: "
                 "use minitensor.where or minitensor.index_put, which return a new Tensor, or do it under no_grad()"
             )
-        new = value.data if isinstance(value, Variable) else value
-        new = backend.plain(new) if backend.is_array(new) else new
+        new = entries(value, self.data)
         if self.data.dtype.kind != "c" and backend.is_complex(new):
             raise TypeError(f"complex numbers do not fit into a Tensor {self.dtype}: assign their .real or .abs()")
         try:

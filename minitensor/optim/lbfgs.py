@@ -230,6 +230,8 @@ class LBFGS(Optimizer):
 
     def _loaded(self, state: Any) -> dict[str, Any]:
         entry = next(iter(state.values()), {}) if isinstance(state, Mapping) else state
+        if isinstance(state, Mapping) and (unknown := [k for k in state if str(k) != "0"]):
+            raise StateDictError(f"LBFGS keeps one state for all parameters, under 0; got one under {unknown[0]!r}")
         if not isinstance(entry, Mapping):
             raise StateDictError(f"the state of LBFGS is a dict of one dict; got a {type(entry).__name__}")
         names = {**NUMBERS, **ARRAYS, **LISTS}.values()

@@ -80,6 +80,13 @@ class Muon(Optimizer):
         """Return the momentum's buffer."""
         return ("momentum_buffer",)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, with the setting that PyTorch's Muon asks a state for."""
+        state = super().state_dict()
+        for group in state["param_groups"]:
+            group["adjust_lr_fn"] = self.fixed["adjust_lr_fn"]
+        return state
+
     def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
         """Return the clock of an entry, which PyTorch does not keep, as no step depends on it."""
         return super().loaded_clock({"step": 1, **entry})

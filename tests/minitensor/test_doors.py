@@ -132,8 +132,11 @@ def test_memory_of_a_file_is_shared(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "take", [mt.Tensor, lambda a: mt.ones(3) * a, lambda a: mt.ones(3).__setitem__(..., a), lambda a: mt.ones(3) + [*a]]
-)
+    "take",
+    [mt.Tensor, lambda a: mt.ones(3) * a, lambda a: mt.ones(3).__setitem__(..., a), lambda a: mt.ones(3) + [*a],
+     lambda a: (mt.ones(3).requires_grad_() * 2).backward(a),
+     lambda a: mt.grad(w := mt.ones(3).requires_grad_(), w, grad_outputs=a)],
+)  # fmt: skip
 def test_masked_entries_are_not_taken_for_numbers(take):
     with pytest.raises((TypeError, UserWarning), match="masked"):
         take(np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]))
@@ -154,9 +157,27 @@ def test_what_is_no_number_is_refused_at_every_door(a):
         lambda a: t.__setitem__(..., a),
         lambda a: mt.logical_and(t, a),
         lambda a: F.mse_loss(t, a),
+        lambda a: (mt.ones(2).requires_grad_() * 2).backward(a),
+        lambda a: (mt.ones(2).requires_grad_() * 2).backward([a]),
     ):
         with pytest.raises(TypeError, match="not supported|made of numbers"):
             take(a)
+
+
+@pytest.mark.parametrize("value", [None, "1", object(), np.datetime64("2020"), [None, 1.0], ["a", "b"], {1.0}])
+def test_what_is_no_number_is_not_written(value):
+    t = mt.zeros(2)
+    with pytest.raises(TypeError, match="made of numbers"):
+        t[...] = value
+    assert t.tolist() == [0, 0]
+
+
+def test_numbers_are_written_as_exactly_as_they_fit():
+    t = mt.zeros(3, dtype="float64")
+    for value in (0.1, [0.1] * 3, (0.1, mt.Tensor(np.float64(0.1)), np.float64(0.1)), np.float64(0.1)):
+        t[...] = 0
+        t[...] = value
+        assert t.tolist() == [0.1] * 3
 
 
 def test_files_keep_numbers_of_another_byte_order(tmp_path):

@@ -332,6 +332,22 @@ def test_states_move_both_ways(case, which, way):
     close(ours, theirs, np.float64, exact)
 
 
+def test_muons_state_makes_pytorchs_step():
+    w = mt.nn.Parameter(np.eye(3))
+    a = mt.optim.Muon([w], lr=0.1)
+    (w * w).sum().backward()
+    a.step()
+    v = torch.tensor(w.numpy().copy(), requires_grad=True)
+    b, state = torch.optim.Muon([v]), a.state_dict()
+    state["state"][0]["momentum_buffer"] = torch.tensor(state["state"][0]["momentum_buffer"])
+    b.load_state_dict(state)
+    for p, optimizer in ((w, a), (v, b)):
+        optimizer.zero_grad()
+        (p * p).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), v.detach().numpy(), atol=2e-3)  # theirs in bfloat16
+
+
 def test_lbfgs_states_move_both_ways():
     rng = np.random.default_rng(0)
     m, start = rng.standard_normal((12, 5)), rng.standard_normal(5)

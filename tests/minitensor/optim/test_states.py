@@ -66,6 +66,7 @@ def broken(state):
     yield "lr a text", {**state, "param_groups": [{**group, "lr": "0.1"}]}
     yield "lr nan", {**state, "param_groups": [{**group, "lr": math.nan}]}
     yield "state a list", {**state, "state": [entry]}
+    yield "an entry of no parameter", {**state, "state": {0: entry, 17: entry}}
     yield "an entry a number", {**state, "state": {0: 5}}
     yield "another array", with_entry(foreign=np.ones(1))
     yield "an array missing", {**state, "state": {0: {k: v for k, v in entry.items() if k != name} | {"x": 1}}}
