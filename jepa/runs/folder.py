@@ -153,6 +153,12 @@ def check_new(folder: Path, *, overwrite: bool) -> None:
             f"{path} is in the way of a new run: it was not written by one, or is damaged, so --overwrite leaves it "
             "alone. Move it elsewhere, or take another folder with --out"
         )
+    for inner in (folder / "checkpoints", folder / "plots"):  # found out before anything of the old run is deleted
+        if inner.is_dir() and not inner.is_symlink() and not os.access(inner, os.W_OK | os.X_OK):
+            raise RunError(
+                f"{inner} may not be written to, so the run in {folder} cannot be replaced: change its permissions "
+                "(chmod u+w), or take another folder with --out"
+            )
 
 
 def _is_unused(folder: Path) -> bool:

@@ -205,6 +205,15 @@ def test_a_link_to_nothing_is_no_place(shapes_folder, tmp_path):
     assert not (tmp_path / "gone").exists()
 
 
+@pytest.mark.parametrize("name", ["checkpoints", "plots"])
+def test_a_run_of_which_a_part_is_read_only_is_not_half_deleted(shapes_folder, run, monkeypatch, name):
+    before = tree(run)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != run / name)  # root may write anywhere
+    with pytest.raises(RunError, match=f"{name} may not be written to, so the run in .*old cannot be replaced"):
+        train(config(shapes_folder), out=run, overwrite=True)
+    assert tree(run) == before
+
+
 def test_a_folder_that_is_read_only(shapes_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may write anywhere
     with pytest.raises(RunError, match=f"cannot write a run to .*run: {tmp_path} may not be written to"):
