@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,6 +110,8 @@ def find_checkpoint(path: Path) -> Path:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Return a checkpoint's arrays and metadata; a damaged file is named, and the last whole one before it offered."""
+    if path.exists() and not os.access(path, os.R_OK):
+        raise RunError(f"the checkpoint {path} may not be read: change its permissions (chmod u+r)")
     try:
         arrays, metadata = mt.load(path)
     except (mt.errors.DamagedFileError, OSError) as error:

@@ -214,6 +214,13 @@ def test_a_run_of_which_a_part_is_read_only_is_not_half_deleted(shapes_folder, r
     assert tree(run) == before
 
 
+def test_a_checkpoint_that_may_not_be_read_is_not_called_damaged(run, monkeypatch):
+    last = list_checkpoints(run)[-1]
+    monkeypatch.setattr(os, "access", lambda path, mode: path != last)  # root may read anything
+    with pytest.raises(RunError, match="may not be read: change its permissions"):
+        read_checkpoint(last)
+
+
 def test_a_folder_that_is_read_only(shapes_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)  # root may write anywhere
     with pytest.raises(RunError, match=f"cannot write a run to .*run: {tmp_path} may not be written to"):
