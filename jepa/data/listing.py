@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from jepa.data.ours import is_system
+from jepa.data.ours import is_generated, is_system
 from jepa.data.walk import Found, walk
 from jepa.errors import DataError
 from jepa.files.mark import is_run
@@ -86,7 +86,10 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     ours = ["/".join((*parts[s].relative_to(root).parts, *inner)) for s, part in found.items() for inner in part.ours]
     if not entries:
         seen = f"its files are {_counted(others)}" if others else "it has no files"
-        passed = f", and {listed(ours)} is what jepa wrote: name it itself" if ours else ""
+        sets = [name for name in ours if is_generated(root / name)]
+        passed = f", and the pictures of {listed(ours)}, a run of jepa, are not read" if ours else ""
+        if sets:
+            passed = f", and {listed(sets)} is what jepa wrote: name it itself"
         raise DataError(f"no images in {shown(root)}: {seen}{passed}; expected {EXPECTED}")
     remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
     if unused:

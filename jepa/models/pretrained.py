@@ -113,7 +113,8 @@ def load_ijepa_checkpoint(path: str | Path, parts: Sequence[str] = PARTS) -> dic
         for part in parts:
             if not isinstance(content.get(part), dict):
                 raise RunError(
-                    f"{path} is no checkpoint of I-JEPA: what was looked for is {part!r}, found was {_found(content)}"
+                    f"{path} is no checkpoint of I-JEPA: what was looked for is a dict {part!r}, "
+                    f"found was {_found(content)}"
                 )
             states[part] = {
                 str(name).removeprefix("module."): file.array(tensor)

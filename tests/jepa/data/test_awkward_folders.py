@@ -69,6 +69,13 @@ def test_a_run_is_no_folder_of_images(tmp_path: Path) -> None:
         ImageFolder(a_run(tmp_path))
 
 
+def test_a_folder_that_holds_runs_alone_is_not_told_to_name_them(tmp_path: Path) -> None:
+    a_run(tmp_path / "runs")
+    with pytest.raises(DataError, match=r"no images in .*, a run of jepa, are not read") as caught:
+        list_images(tmp_path)
+    assert "name it itself" not in str(caught.value)
+
+
 def test_data_of_ours_is_read_if_it_is_named_and_not_where_it_lies_among_others(tmp_path: Path) -> None:
     ours = shapes.write(tmp_path / "data" / "shapes", count=50, size=8)
     with pytest.raises(DataError, match=r"no images in .*data/shapes is what jepa wrote: name it itself"):

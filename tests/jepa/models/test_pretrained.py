@@ -334,7 +334,7 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="has 0 data.pkl, not one"):
         ijepa_encoder(tmp_path / "other.zip")
     content = {"model": {"a": np.ones(3, np.float32)}, "epoch": 1}
-    with pytest.raises(RunError, match="looked for is 'target_encoder', found was model, epoch"):
+    with pytest.raises(RunError, match="looked for is a dict 'target_encoder', found was model, epoch"):
         ijepa_encoder(TorchWriter().write(tmp_path / "b.pth.tar", content))
     with pytest.raises(RunError, match="compressed, which torch.save never does"):
         ijepa_encoder(TorchWriter().write(tmp_path / "c.pth.tar", content, zipfile.ZIP_DEFLATED))
