@@ -37,8 +37,8 @@ class Outcome(NamedTuple):
     seconds: float
     """of the processor"""
 
-    def broken(self, *, killed: bool = False) -> str | None:
-        """Return how the rule was broken, or None. killed: the campaign has ended it."""
+    def broken(self, *, killed: bool = False, working: bool = False) -> str | None:
+        """Return how the rule was broken, or None. killed: the campaign ended it; working: it failed amid its work."""
         last = self.errors.strip().splitlines()[-1:] or [""]
         if "Traceback" in self.errors or "Exception ignored" in self.errors:
             what = "a traceback"
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
             what = "no sentence"
         elif self.code == 2 and "not enough memory" in last[0]:
             what = f"more than {MEMORY >> 20} MB"
-        elif self.code == 2 and self.seconds > SECONDS:
+        elif self.code == 2 and self.seconds > SECONDS and not working:
             what = f"{self.seconds:.1f} s of the processor"
         else:
             return None

@@ -53,7 +53,7 @@ def _training(place: Path, settings: list[str], whole: list[Any], draw: random.R
     for fault in (_fault(place, draw), _fault(place, draw), None):
         way = ["--resume"] if list_checkpoints(folder) else []
         outcome = run([*words, *way], place, before=fault)
-        if broken := outcome.broken():
+        if broken := outcome.broken(working=True):
             failures.append(broken)
         if outcome.code == 0 and fault is not None:
             break
@@ -68,7 +68,7 @@ def _other(place: Path, draw: random.Random) -> list[str]:
         [["eval", "whole"], ["plot", "whole"], ["embed", "whole", "--out", "z.npz"], ["data", "inspect", "images"]]
     )
     device = [] if verb[0] == "data" else ["--device", "cpu"]
-    broken = run([*verb, *device], place, before=_fault(place, draw)).broken()
+    broken = run([*verb, *device], place, before=_fault(place, draw)).broken(working=True)
     return [] if broken is None else [broken]
 
 

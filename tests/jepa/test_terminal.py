@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -28,11 +29,10 @@ JEPA = [sys.executable, "-m", "jepa"]
 
 def shell(line, folder, **env):
     """Run a line of the shell in which $JEPA is the program; return its standard output and error, and the status."""
-    program = " ".join(JEPA)
     found = subprocess.run(
-        ["bash", "-c", line],
+        ["bash", "-c", line.replace("$JEPA", shlex.join(JEPA))],
         cwd=folder,
-        env={**os.environ, "JEPA": program, "SET": " ".join(OVERRIDES), **env},
+        env={**os.environ, "SET": " ".join(OVERRIDES), **env},
         capture_output=True,
     )
     return found.stdout.decode("latin-1"), found.stderr.decode("utf-8", "replace"), found.returncode
