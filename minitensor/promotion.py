@@ -132,7 +132,9 @@ def listed(values: Sequence[Any]) -> tuple[np.ndarray[Any, Any], Any]:
             f"nested lists stand for an array if their rows have one length; got {values!r:.100}"
         ) from error
     if array.dtype.kind not in "biufcV":
-        raise TypeError(f"a Tensor is made of numbers or bools; got a {type(values).__name__} of dtype {array.dtype}")
+        raise TypeError(
+            f"a {type(values).__name__} of dtype {array.dtype} is not supported: a Tensor is made of numbers or bools"
+        )
     if leaves:
         return array, _result_dtype(leaves)
     return array, {"f": default_float, "c": default_complex}.get(array.dtype.kind, array.dtype)
