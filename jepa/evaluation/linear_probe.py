@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.evaluation.logistic import fitted, principal, with_bias
+from jepa.evaluation.logistic import logistic, principal, with_bias
 from jepa.evaluation.split import stratified
 from jepa.progress import shown_progress
 
@@ -120,11 +120,11 @@ def probed(
     if held_out.any():
         part, kept_back = train[~held_out], train[held_out, :-1]
         for C in shown_progress(sorted(grid), len(grid), "linear probe", "strengths of regularisation"):
-            fit = fitted(part, codes[~held_out], variances=variances, C=C, start=start)
+            fit = logistic(part, codes[~held_out], variances=variances, C=C, start=start)
             accuracies[C] = float(np.mean(fit.predict(kept_back) == codes[held_out]))
             start, best = fit.weight, C if accuracies[C] > accuracies.get(best, -1.0) else best
         del part, kept_back
-    fit = fitted(train, codes, variances=variances, C=best)
+    fit = logistic(train, codes, variances=variances, C=best)
     if not fit.converged:
         warnings.warn(
             f"The linear probe (C = {best:g}, {len(train)} images, {width} features) did not "

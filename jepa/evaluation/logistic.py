@@ -82,12 +82,13 @@ def logistic(
 
     Parameters
     ----------
-    x : float32 array (N, R)
-        Features in the basis of their principal components (`principal`); another basis only makes it slow.
+    x : float32 array (N, R + 1)
+        Features in the basis of their principal components (`principal`); another basis only makes it slow. The last
+        column is 1, the bias's (`with_bias`).
     labels : int64 array (N,)
         Classes 0 ... K-1, each of them present.
     variances : float32 array (R,)
-        Mean square of each column.
+        Mean square of each column but the last.
     C : float
         Inverse strength of the penalty. The bias is free.
     start : float32 array (R + 1, K), optional
@@ -103,26 +104,11 @@ def logistic(
 
     Examples
     --------
-    >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]], dtype=np.float32)
+    >>> x = np.array([[-2, 1], [-1, 1], [1, 1], [2, 1]], dtype=np.float32)
     >>> fit = logistic(x, np.array([0, 0, 1, 1]), variances=np.array([2.5], dtype=np.float32), C=1.0)
-    >>> fit.predict(x), fit.converged
+    >>> fit.predict(x[:, :1]), fit.converged
     (array([0, 0, 1, 1]), True)
     """
-    x = np.concatenate([x, np.ones((len(x), 1), dtype=np.float32)], axis=1)  # (N, R + 1), the last is the bias's
-    return fitted(x, labels, variances=variances, C=C, start=start, tolerance=tolerance, max_iterations=max_iterations)
-
-
-def fitted(
-    x: Matrix,
-    labels: NDArray[np.int64],
-    *,
-    variances: Matrix,
-    C: float,
-    start: Matrix | None = None,
-    tolerance: float = 1e-6,
-    max_iterations: int = 100,
-) -> Fit:
-    """Return `logistic` of features (N, R + 1) whose last column, the bias's, is 1 (see `with_bias`)."""
     count, classes = len(x), int(labels.max()) + 1
     onehot = np.eye(classes, dtype=np.float32)[labels]  # (N, K)
     penalty = np.full((x.shape[1], 1), 1 / (C * count), dtype=np.float32)  # (R + 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from jepa.errors import DataError
 from jepa.evaluation import chance, knn, linear_probe, nearest_classes, probe_table
 from jepa.evaluation.linear_probe import standardised
-from jepa.evaluation.logistic import fitted, logistic, principal
+from jepa.evaluation.logistic import logistic, principal, with_bias
 from jepa.evaluation.split import stratified
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
@@ -31,7 +31,7 @@ def test_logistic_finds_the_minimum_that_scikit_learn_finds(count, features, sca
     x, labels = classes(count, features, spread=0.5, scale=scale)
     x, _ = standardised(x, x)
     axes, variances = principal(x)
-    fit = logistic(x @ axes, labels, variances=variances, C=C, tolerance=1e-7)
+    fit = logistic(with_bias(x, axes), labels, variances=variances, C=C, tolerance=1e-7)
     assert fit.converged
     model = sklearn_linear.LogisticRegression(C=C, tol=1e-8, max_iter=10_000).fit(x.astype(np.float64), labels)
     logits = x @ axes @ fit.weight[:-1] + fit.weight[-1]
@@ -44,11 +44,12 @@ def test_logistic_does_not_depend_on_the_start_and_says_when_it_stops_early():
     x, labels = classes(200, 6)
     axes, variances = principal(standardised(x, x)[0])
     rotated = standardised(x, x)[0] @ axes
-    cold = logistic(rotated, labels, variances=variances, C=1.0)
+    columns = with_bias(standardised(x, x)[0], axes)
+    cold = logistic(columns, labels, variances=variances, C=1.0)
     start = np.random.default_rng(1).normal(size=cold.weight.shape).astype(np.float32)
-    warm = logistic(rotated, labels, variances=variances, C=1.0, start=start)
+    warm = logistic(columns, labels, variances=variances, C=1.0, start=start)
     np.testing.assert_array_equal(cold.predict(rotated), warm.predict(rotated))
-    assert not logistic(rotated, labels, variances=variances, C=1.0, max_iterations=1).converged
+    assert not logistic(columns, labels, variances=variances, C=1.0, max_iterations=1).converged
 
 
 def test_linear_probe_equals_the_same_pipeline_in_scikit_learn():
@@ -92,8 +93,8 @@ def test_linear_probe_of_one_class_is_refused():
 
 def test_linear_probe_warns_when_it_has_not_converged(monkeypatch):
     x, labels = classes(100, 5)
-    short = lambda *args, **settings: fitted(*args, **settings, max_iterations=1)  # noqa: E731
-    monkeypatch.setattr(sys.modules["jepa.evaluation.linear_probe"], "fitted", short)
+    short = lambda *args, **settings: logistic(*args, **settings, max_iterations=1)  # noqa: E731
+    monkeypatch.setattr(sys.modules["jepa.evaluation.linear_probe"], "logistic", short)
     with pytest.warns(UserWarning, match="did not converge"):
         assert not linear_probe(x, labels, x, labels).converged
 
