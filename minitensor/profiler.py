@@ -26,8 +26,9 @@ class profile:  # noqa: N801
     >>> x = mt.ones((100, 100))
     >>> with mt.profile() as p:
     ...     y = mt.tanh(x @ x)
-    >>> {name: (row["calls"], row["bytes"]) for name, row in p.rows().items()}
-    {'bmm': (1, 40000), 'tanh': (1, 40000)}
+    >>> rows = p.rows()
+    >>> [(name, rows[name]["calls"], rows[name]["bytes"]) for name in sorted(rows)]
+    [('bmm', 1, 40000), ('tanh', 1, 40000)]
     """
 
     def __init__(self) -> None:
