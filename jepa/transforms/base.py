@@ -34,9 +34,7 @@ class Transform:
         raise NotImplementedError
 
     def __call__(self, x: Images, generator: np.random.Generator | None) -> Images:
-        """Change one image (C, H, W)."""
-        if x.ndim != 3:
-            raise DataError(f"{type(self).__name__} changes an image of shape (C, H, W); got {x.shape}")
+        """Change one example, such as an image (C, H, W)."""
         y: Images = self.apply(x[None], [self.draw(generator)])[0]
         return y
 

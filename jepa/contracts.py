@@ -1,0 +1,239 @@
+"""The contracts: what a source, a task, an encoder, a predictor, a target and an objective are to each other.
+
+    source -- examples --> task -- seen, keep --> encoder -- tokens --> predictor -- predictions --> objective
+                                -- true, asked --> target -- targets ------------------------------->
+
+Letters in shapes: n examples; e contexts of each, v true ones of each; N places of an encoder's grid, K of them kept; S
+sets of k targets; d numbers in a token. An implementation is found by its kind in `jepa.parts`; any object that keeps
+the contract will do as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+
+__all__ = [
+    "Asked",
+    "Batch",
+    "Embeddings",
+    "Encoder",
+    "Generators",
+    "Keep",
+    "Objective",
+    "Predictor",
+    "Source",
+    "Target",
+    "Task",
+]
+
+Array = NDArray[np.float32]
+Index = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Grid = tuple[int, ...]
+
+
+class Source(Protocol):
+    """Examples of one shape, such as (c, h, w), (c, t) or (c, f, h, w). It knows no method.
+
+    A source of several arrays by name (two modalities) has dictionaries of shapes and of arrays instead.
+    """
+
+    shape: tuple[int, ...]
+    """of one example"""
+    labels: NDArray[np.int64] | None
+    """(N,): positions in `classes`, -1 where an example has none; None: there are no labels"""
+    classes: list[str]
+    """names of the classes"""
+    names: Sequence[str]
+    """what each example is called in a table of embeddings or an error: a file, a row"""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int] | Index, /) -> Array:
+        """Return examples (n, *shape), an array of the caller's own, as augmentations take them."""
+        ...
+
+    def normalize(self, x: Array, /) -> Array:
+        """Return examples (..., *shape), or parts of them, as a network sees them."""
+        ...
+
+    def split(self, part: str, /) -> Source:
+        """Return the examples to learn from ("train") or those held out ("val")."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a hash that changes when the examples do."""
+        ...
+
+
+class Keep(NamedTuple):
+    """Which places an encoder is given of each example."""
+
+    index: Index
+    """(n, e, K), in raster order of the grid"""
+    valid: Flags | None = None
+    """(n, e, K): False where an entry is padding; None: nothing is"""
+
+
+class Asked(Protocol):
+    """What of the true tokens is asked for: S sets of targets. The predictor is told this and nothing else.
+
+    An implementation is a NamedTuple whose arrays have the examples on their first axis, so that threads can take a
+    part each (`mt.data_parallel`).
+    """
+
+    def context(self, tokens: mt.Tensor, keep: Keep | None, /) -> tuple[mt.Tensor, Flags | None]:
+        """Return what the predictor gets of the context: tokens (n e, K, d) as they are, or their mean (n e, 1, d).
+
+        The second is which of them are no padding, (n e, K); None: all.
+        """
+        ...
+
+    def of(self, tokens: mt.Tensor, /) -> list[mt.Tensor]:
+        """Return the true targets of each set: (n, v, N, d) -> S of (n, k, d)."""
+        ...
+
+    @property
+    def valid(self) -> list[Flags | None]:
+        """Of each set, which targets are no padding, (n, k); None: all."""
+        ...
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Of each set, its weight in the loss."""
+        ...
+
+    @property
+    def levels(self) -> bool:
+        """Whether the sets differ in kind, so that the log tells them apart."""
+        ...
+
+    def rolled(self) -> Asked | None:
+        """Return another example's question, the held-out control; None where all are asked the same."""
+        ...
+
+
+class Batch(NamedTuple):
+    """n examples and a question about each."""
+
+    seen: Array
+    """(n, *shape): what the context encoder sees"""
+    keep: Keep | None
+    """the places of it that the context encoder is given; None: all"""
+    true: Array
+    """(n, v, *shape): what the target encoder sees"""
+    asked: Any
+    """`Asked`: what of it is to be predicted"""
+
+
+class Generators(NamedTuple):
+    """What a task draws from: all that is random about an example from the example's own generator."""
+
+    examples: list[np.random.Generator]
+    """n of them: they depend on seed, epoch and example, not on the batch"""
+    batch: np.random.Generator
+    """for what a batch has in common, such as the size of its masks"""
+
+
+class Task(Protocol):
+    """From examples to a question: crops, masked places, groups of them, views."""
+
+    asks: ClassVar[type]
+    """the class of `Asked` that its batches have"""
+
+    def ask(self, x: Array, grid: Grid, generators: Generators, /) -> Batch:
+        """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""
+        ...
+
+    def at(self, progress: float, /) -> Task:
+        """Return the task as it is at a progress of 0 to 1: a setting NAME with a NAME_end moves to it linearly."""
+        ...
+
+    def values(self, progress: float, /) -> dict[str, float]:
+        """Return the moving settings at a progress, by name, for the log."""
+        ...
+
+
+class Encoder(Protocol):
+    """From examples to one token for each place of a grid."""
+
+    dim: int
+    """numbers in a token"""
+    grid: Grid
+    """places along each axis: (8, 8), (64,), (4, 8, 8)"""
+
+    def tokens(self, x: mt.Tensor, keep: Keep | None = None, /) -> mt.Tensor:
+        """Return the tokens of the places that are kept: (n, *shape) -> (n e, K, dim), an example's contexts together.
+
+        Without `keep` all of them, (n, N, dim). A class token never leaves the encoder. What is not kept has no
+        influence on what is.
+        """
+        ...
+
+    def pooled(self, x: mt.Tensor, pool: str = "mean", /) -> mt.Tensor:
+        """Return one vector of an example, (n, *shape) -> (n, d): what a probe reads. `pools` lists the ways."""
+        ...
+
+
+class Predictor(Protocol):
+    """From the context's tokens, and what is asked, to the targets."""
+
+    answers: ClassVar[tuple[type, ...]]
+    """the classes of `Asked` that it understands"""
+
+    def __call__(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any, /) -> list[mt.Tensor]:
+        """Return predictions of each set of targets, S of (n e, k, d), from tokens (n e, K, d)."""
+        ...
+
+
+class Embeddings(NamedTuple):
+    """What an objective compares, in the space of the loss; tokens that are padding are left out."""
+
+    context: mt.Tensor
+    """(n e, d): the mean of each context"""
+    predictions: list[mt.Tensor]
+    """S of (rows, k, d)"""
+    targets: list[mt.Tensor]
+    """S of (rows, k, d)"""
+    weights: tuple[float, ...]
+    """of each set, in the loss"""
+    levels: bool = False
+    """whether the sets differ in kind"""
+
+
+class Objective(Protocol):
+    """Draws predictions towards targets, and says itself what others need to know of it."""
+
+    spreads: bool
+    """it forbids constants by itself, so that a target may learn"""
+    contrasts: bool
+    """it compares each row with the others of its set, so that sets are not joined"""
+
+    def __call__(self, z: Embeddings, rng: np.random.Generator, /) -> dict[str, mt.Tensor]:
+        """Return "loss", which is minimized; "distance", what prediction and target are apart; and parts by name."""
+        ...
+
+
+class Target(Protocol):
+    """What makes the true tokens, and what keeps them from following the context encoder into a constant."""
+
+    learns: bool
+    """a gradient flows into it: only an objective that spreads forbids constants then"""
+
+    def __call__(self, branch: Any, true: mt.Tensor, asked: Any, /) -> list[mt.Tensor]:
+        """Return the targets of each set; `branch` is the context's encoder and projector."""
+        ...
+
+    def encoder(self, branch: Any, /) -> Encoder:
+        """Return the encoder that makes the true tokens."""
+        ...
+
+    def update(self, branch: Any, step: int, steps: int, /) -> dict[str, float]:
+        """Move after an optimizer step, counted from 0, of so many; return what the log should show."""
+        ...

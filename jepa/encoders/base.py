@@ -1,0 +1,96 @@
+"""What encoders share: pooling for probes, and hiding what is not kept from those that see whole examples."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.contracts import Grid, Keep
+
+__all__ = ["Encoder", "WholeEncoder", "gather", "hide"]
+
+
+def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
+    """Return the tokens at the places of each context: (n, N, d), index (n, e, K) -> (n e, K, d).
+
+    >>> gather(mt.arange(6.0).reshape(1, 6, 1), np.array([[[4, 0], [5, 5]]]))[:, :, 0]
+    Tensor float32 (2, 2): [[4. 0.] [5. 5.]]
+    """
+    n, count, dim = x.shape
+    if index.ndim != 3 or len(index) != n:
+        raise ValueError(f"places are indices (n, e, K) for n={n} examples; got {index.shape}")
+    if index.size and not 0 <= index.min() <= index.max() < count:
+        raise ValueError(f"places are 0 to {count - 1}; got {index.min()} to {index.max()}")
+    rows = (index + np.arange(n)[:, None, None] * count).reshape(-1)
+    found = mt.index_select(x.reshape(n * count, dim), 0, mt.Tensor(rows, device=x.device))
+    return found.reshape(n * index.shape[1], index.shape[2], dim)  # type: ignore[no-any-return]
+
+
+def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:
+    """Return examples of which only the kept places are left; all else is 0, the mean of normalized ones.
+
+    Here, in what the encoder sees, and not in what it makes of it: a convolution would have carried what is hidden to
+    its neighbors. x (n, c, *lengths), cut into `grid` places along its axes -> (n e, c, *lengths).
+
+    >>> hide(mt.ones((1, 1, 2, 4)), (1, 2), Keep(np.array([[[1]]])))[0, 0]
+    Tensor float32 (2, 4): [[0. 0. 1. 1.] [0. 0. 1. 1.]]
+    """
+    n, contexts, _ = keep.index.shape
+    lengths, count = x.shape[2:], int(np.prod(grid))
+    seen = np.zeros((n * contexts, count), bool)
+    valid = np.ones(keep.index.shape, bool) if keep.valid is None else keep.valid
+    row, entry = np.nonzero(valid.reshape(n * contexts, -1))
+    seen[row, keep.index.reshape(n * contexts, -1)[row, entry]] = True
+    mask = seen.reshape(-1, *grid)
+    for axis, (length, places) in enumerate(zip(lengths, grid, strict=True), start=1):
+        mask = mask.take(np.arange(length) * places // length, axis=axis)
+    shown = mt.broadcast_to(x[:, None], (n, contexts, *x.shape[1:])).reshape(n * contexts, *x.shape[1:])
+    return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)  # type: ignore[no-any-return]
+
+
+class Encoder(mt.nn.Layer):
+    """Base of the encoders: a subclass sets `dim` and `grid`, and defines `tokens` (`jepa.contracts.Encoder`)."""
+
+    dim: int
+    grid: Grid
+    pools: ClassVar[tuple[str, ...]] = ("mean",)
+    """the ways of `pooled`"""
+
+    def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
+        """Return the tokens of the places that are kept: (n, *shape) -> (n e, K, dim); without `keep` (n, N, dim)."""
+        raise NotImplementedError
+
+    def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
+        """Return one vector of an example, the mean of its tokens: (n, *shape) -> (n, dim)."""
+        self.check_pool(pool)
+        return self.tokens(x).mean(axis=1)
+
+    def check_pool(self, pool: str) -> None:
+        """Raise ValueError for a pooling that this encoder does not have."""
+        if pool not in self.pools:
+            raise ValueError(f"pool={pool!r}: {type(self).__name__} has {', '.join(self.pools)}")
+
+    def forward(self, x: mt.Tensor) -> Any:
+        """Return the tokens of all places, (n, N, dim)."""
+        return self.tokens(x)
+
+
+class WholeEncoder(Encoder):
+    """Base of those that see the whole example: what is not kept is blanked before they look (`hide`).
+
+    A subclass defines `whole`. Batch norm in it has the statistics of blanked examples, too.
+    """
+
+    def whole(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the tokens of all places: (n, c, *lengths) -> (n, N, dim)."""
+        raise NotImplementedError
+
+    def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
+        """Return the tokens of the places that are kept, from examples in which all others are blank."""
+        if keep is None:
+            return self.whole(x)
+        y = self.whole(hide(x, self.grid, keep))  # (n e, N, dim)
+        return gather(y, keep.index.reshape(-1, 1, keep.index.shape[2]))

@@ -1,0 +1,193 @@
+"""JEPA, the one learner: an encoder, a projector, a predictor, a target and an objective, of any kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+from jepa import health, objectives, targets
+from jepa.contracts import Batch, Embeddings, Encoder, Keep
+from jepa.errors import ConfigError
+from jepa.projectors import Identity
+
+__all__ = ["JEPA", "Branch"]
+
+
+class Branch(mt.nn.Layer):
+    """An encoder and what brings its tokens into the space of the loss: the context has one, the target another.
+
+    projector: any layer on the last axis of tokens, with `dim`, what it makes.
+    """
+
+    def __init__(self, encoder: Any, projector: mt.nn.Layer) -> None:
+        self.encoder: Any = encoder
+        self.projector = projector
+
+    def context(self, seen: mt.Tensor, keep: Keep | None, asked: Any) -> tuple[mt.Tensor, Any]:
+        """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
+        tokens, valid = asked.context(self.encoder.tokens(seen, keep), keep)
+        return self.projector(tokens), valid
+
+    def targets(self, true: mt.Tensor, asked: Any) -> list[mt.Tensor]:
+        """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
+        n, v = true.shape[:2]
+        tokens = self.encoder.tokens(true.reshape(n * v, *true.shape[2:]))
+        return [self.projector(x) for x in asked.of(tokens.reshape(n, v, *tokens.shape[1:]))]
+
+
+class JEPA(mt.nn.Layer):
+    """Joint-Embedding Predictive Architecture (LeCun 2022): predict the embedding of one part from another part.
+
+        ŝ = predictor(projector(encoder(seen)), asked);   s* = asked.of(target(true));   objective draws ŝ towards s*
+
+    encoder, predictor, objective, target: see `jepa.contracts`. target: "ema" (the default, a moving average of the
+    encoder), "stopgrad" (the encoder itself, without a gradient), "shared" (with it), "own" (an encoder of its own), or
+    a target. projector: see `jepa.projectors`; None: no projector.
+
+    Raises ConfigError for parts that cannot work together: a target that learns with an objective that a constant
+    satisfies, dimensions that differ.
+
+    >>> import jepa
+    >>> encoder = jepa.encoders.ViT((3, 32, 32), patch=8, dim=32, depth=1, heads=2)
+    >>> predictor = jepa.predictors.Places(encoder.dim, encoder.grid, dim=16, depth=1, heads=2)
+    >>> model = jepa.JEPA(encoder, predictor, objective=jepa.objectives.InfoNCE(0.1))
+    >>> batch = jepa.tasks.Masked().ask(np.ones((4, 3, 32, 32), np.float32), encoder.grid, jepa.tasks.generators(4))
+    >>> sorted(model.loss(batch)[0])
+    ['accuracy', 'distance', 'loss']
+    """
+
+    def __init__(
+        self, encoder: Any, predictor: Any, *, objective: Any = None, target: Any = "ema", projector: Any = None
+    ) -> None:
+        self.objective = objectives.SmoothL1() if objective is None else objective
+        self.context = Branch(encoder, Identity(encoder.dim) if projector is None else projector)
+        self.predictor: Any = predictor
+        self.target: Any = targets.target(target) if isinstance(target, str) else target
+        check_parts(self)
+        self.target.follow(self.context)
+
+    @property
+    def encoders(self) -> dict[str, Encoder]:
+        """The context encoder, and the one that makes the true tokens; they may be the same."""
+        return {"context": self.context.encoder, "target": self.target.encoder(self.context)}
+
+    def embed(self, batch: Batch) -> Embeddings:
+        """Return the embeddings of a batch; threads compute a part of the examples each."""
+        device = next(iter(self.parameters())).device
+        seen, true = (mt.Tensor(x, device=device) for x in (batch.seen, batch.true))  # a GPU takes them whole
+        context, predictions, targets = mt.data_parallel(self._part, seen, batch.keep, true, batch.asked)
+        kept = [
+            (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
+            for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
+        ]
+        sides = [list(side) for side in zip(*kept, strict=True)]
+        return Embeddings(context, *sides, batch.asked.weights, batch.asked.levels)
+
+    def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Any) -> tuple[Any, Any, Any]:
+        tokens, valid = self.context.context(seen, keep, asked)
+        predictions = self.predictor(tokens, valid, keep, asked)
+        targets = [_repeated(t, len(tokens) // len(seen)) for t in self.target(self.context, true, asked)]
+        for p, t in zip(predictions, targets, strict=True):
+            if p.shape != t.shape:
+                raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")
+        return mean_token(tokens, valid), predictions, targets
+
+    def loss(self, batch: Batch, rng: np.random.Generator | None = None) -> tuple[dict[str, mt.Tensor], Embeddings]:
+        """Return the parts of the loss by name ("loss" is minimized), and what `figures` looks at."""
+        z = self.embed(batch)
+        return self.objective(z, np.random.default_rng(0) if rng is None else rng), z
+
+    def figures(self, z: Embeddings) -> dict[str, float]:
+        """Return how healthy the embeddings of a batch are, for the log."""
+        return health.of(z)
+
+    def parts(self) -> dict[str, list[mt.Tensor]]:
+        """Return the trained parameters by name of the part, whose gradient norms are logged apart."""
+        parts = {"encoder": self.context, "predictor": self.predictor, "target": self.target}
+        found = {name: [p for p in part.parameters() if p.requires_grad] for name, part in parts.items()}
+        return {name: parameters for name, parameters in found.items() if parameters}
+
+    def groups(self, weight_decay: float) -> list[dict[str, Any]]:
+        """Return the optimizer's groups: weights decay; biases and the scales of normalization (vectors) do not."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        matrices, vectors = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
+        return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+
+    def after_step(self, step: int, steps: int) -> dict[str, float]:
+        """Move the target after optimizer step `step` of `steps`; return what the log should show."""
+        return self.target.update(self.context, step, steps)  # type: ignore[no-any-return]
+
+    def held_out(self, batches: Iterable[Batch], rng: np.random.Generator | None = None) -> dict[str, Any]:
+        """Return what predictions and targets of held-out batches are apart, and the same for a wrong question.
+
+        "loss": the objective's "distance", averaged over the examples. "shuffled": the same when the predictor is
+        asked another example's question, and "ratio" between them: a predictor that uses what it is told gets clearly
+        worse; without them where all examples are asked the same. "parts": the parts of the objective, by name.
+        """
+        training, rng = self.training, np.random.default_rng(0) if rng is None else rng
+        self.eval()
+        wrong, count, total = 0.0, 0, dict[str, float]()
+        with mt.no_grad():
+            for batch in batches:
+                n = len(batch.seen)
+                z = self.embed(batch)
+                for name, part in self.objective(z, rng).items():
+                    total[name] = total.get(name, 0.0) + float(part) * n
+                other = batch.asked.rolled()
+                if other is not None:
+                    misled = z._replace(predictions=self.embed(batch._replace(asked=other)).predictions)
+                    wrong += float(self.objective(misled, rng)["distance"]) * n
+                count += n
+        self.train(training)
+        if not count:
+            return {}
+        right = total.pop("distance")
+        parts = {name: value / count for name, value in total.items() if name != "loss"}
+        told = {"shuffled": wrong / count, "ratio": wrong / right if right else 1.0} if wrong else {}
+        return {"loss": right / count, **told, "parts": parts}
+
+    def extra_repr(self) -> str:
+        """Return the objective."""
+        return f"objective={self.objective}"
+
+
+def check_parts(model: JEPA) -> None:
+    """Raise ConfigError, naming two parts and what to change, if the parts of a model cannot work together."""
+    target, objective, predictor = model.target, model.objective, model.predictor
+    names = {"target": type(target).__name__, "objective": type(objective).__name__}
+    if target.learns and not objective.spreads:
+        raise ConfigError(
+            f"target {names['target']} with objective {names['objective']} must collapse: one constant for every "
+            "example has loss 0. Use target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
+        )
+    if not any(p.requires_grad for p in predictor.parameters()) and not objective.spreads and not target.lags:
+        raise ConfigError(
+            f"target {names['target']} without a predictor that learns and with objective {names['objective']} must "
+            "collapse. Use target=ema, or another predictor, or an objective that spreads, such as vicreg or infonce"
+        )
+
+
+def mean_token(x: mt.Tensor, valid: Any) -> mt.Tensor:
+    """Return the mean of the tokens that are no padding: (n, K, d) -> (n, d)."""
+    if valid is None:
+        return x.mean(axis=1)
+    weight = mt.Tensor((valid / valid.sum(axis=1, keepdims=True)).astype(np.float32), device=x.device)  # (n, K)
+    return (x * weight[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
+
+
+def _kept(x: mt.Tensor, valid: Any) -> mt.Tensor:
+    """Return the tokens that are no padding as one row: (n, k, d) -> (1, kept, d)."""
+    flags = np.repeat(valid, len(x) // len(valid), axis=0)
+    rows = mt.Tensor(np.flatnonzero(flags), device=x.device)
+    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)[None]  # type: ignore[no-any-return]
+
+
+def _repeated(x: mt.Tensor, times: int) -> mt.Tensor:
+    """Return each example's targets once for each of its contexts: (n, k, d) -> (n e, k, d)."""
+    if times == 1:
+        return x
+    n, *shape = x.shape
+    return mt.broadcast_to(x[:, None], (n, times, *shape)).reshape(n * times, *shape)

@@ -1,0 +1,70 @@
+"""What objectives share: sets of targets, their weights, and the layer norm of targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config.settings import Settings, setting
+from jepa.contracts import Embeddings
+
+__all__ = ["Objective"]
+
+
+@dataclass(frozen=True)
+class Objective(Settings):
+    """Base of the objectives: a subclass says in `compare` what it makes of one set of predictions and targets.
+
+        loss = Σ_s w_s compare(ŝ_s, s*_s)
+
+    Sets of one kind, such as the target blocks of I-JEPA, are joined, unless the objective `contrasts`; those of
+    levels are logged apart: "level 0" is the loss of level 0 before its weight, "level 0/accuracy" a part of it. It is
+    0 in a batch that has no target of that level.
+    """
+
+    normalize: bool = setting(False)
+    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
+    spreads: ClassVar[bool] = False
+    contrasts: ClassVar[bool] = False
+    held_out: ClassVar[str] = "loss"
+    """the part that says what prediction and target are apart"""
+
+    def compare(
+        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
+    ) -> dict[str, mt.Tensor]:
+        """Return "loss" and its parts by name: prediction and target (n, k, d), context (n, d)."""
+        raise NotImplementedError
+
+    def targets(self, s: mt.Tensor) -> mt.Tensor:
+        """Return targets (..., d) as they are compared."""
+        return mt.nn.functional.layer_norm(s, (s.shape[-1],)) if self.normalize else s
+
+    def __call__(self, z: Embeddings, rng: np.random.Generator) -> dict[str, mt.Tensor]:
+        """Return "loss", "distance" and the parts."""
+        pairs = list(zip(z.predictions, z.targets, strict=True))
+        if not z.levels and not self.contrasts and len(pairs) > 1:
+            shape = (-1, pairs[0][0].shape[-1])
+            sides = zip(*pairs, strict=True)
+            pairs = [tuple(mt.concatenate([x.reshape(1, *shape) for x in side], axis=1) for side in sides)]  # type: ignore[misc]
+        found = [self._set(p, t, z.context, rng) for p, t in pairs]
+        if z.levels:
+            return self._levels(found, z.weights)
+        parts = {name: mt.stack([f[name] for f in found]).mean() for name in found[0]} if len(found) > 1 else found[0]
+        return {**parts, "distance": parts[self.held_out]}
+
+    def _set(self, p: mt.Tensor, t: mt.Tensor, context: mt.Tensor, rng: np.random.Generator) -> dict[str, mt.Tensor]:
+        if 0 in p.shape:
+            return {"loss": mt.zeros((), device=p.device)}
+        return self.compare(p, self.targets(t), context, rng)
+
+    def _levels(self, found: list[dict[str, mt.Tensor]], weights: tuple[float, ...]) -> dict[str, mt.Tensor]:
+        parts: dict[str, mt.Tensor] = {}
+        distance = found[0].get(self.held_out, found[0]["loss"])
+        for k, part in enumerate(found):
+            parts[f"level {k}"] = part.pop("loss")
+            parts |= {f"level {k}/{name}": value for name, value in part.items()}
+        total = sum((w * parts[f"level {k}"] for k, w in enumerate(weights)), mt.zeros((), device=distance.device))
+        return {"loss": total, **parts, "distance": distance}

@@ -1,0 +1,70 @@
+"""Objectives that say how far apart prediction and target are, and nothing else: a target that learns collapses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config.settings import setting
+from jepa.objectives.base import Objective
+
+__all__ = ["L2", "Cosine", "SmoothL1"]
+
+F = mt.nn.functional
+
+
+@dataclass(frozen=True)
+class L2(Objective):
+    """Mean (ŝ - s*)² over all entries. Assran et al. 2023, eq. 1, up to a factor.
+
+    >>> from jepa.contracts import Embeddings
+    >>> z = Embeddings(mt.ones((2, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))], (1.0,))
+    >>> float(L2(normalize=False)(z, np.random.default_rng(0))["loss"])
+    1.0
+    """
+
+    normalize: bool = setting(True)
+    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
+
+    def compare(
+        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
+    ) -> dict[str, mt.Tensor]:
+        """Return the mean square."""
+        return {"loss": F.mse_loss(prediction, target)}
+
+
+@dataclass(frozen=True)
+class SmoothL1(Objective):
+    """Mean of d²/2 where |d| < 1, else |d| - 1/2, for d = ŝ - s*: what I-JEPA's code minimizes.
+
+    >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
+    >>> float(SmoothL1().compare(mt.full((2, 1, 4), 3.0), mt.zeros((2, 1, 4)), context, rng)["loss"])
+    2.5
+    """
+
+    normalize: bool = setting(True)
+    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
+
+    def compare(
+        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
+    ) -> dict[str, mt.Tensor]:
+        """Return the mean."""
+        return {"loss": F.smooth_l1_loss(prediction, target)}
+
+
+@dataclass(frozen=True)
+class Cosine(Objective):
+    """Mean of 1 - ŝ · s* / (|ŝ| |s*|). Half of BYOL's loss (Grill et al. 2020, eq. 2).
+
+    >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
+    >>> float(Cosine().compare(mt.ones((2, 1, 4)), 3 * mt.ones((2, 1, 4)), context, rng)["loss"])
+    0.0
+    """
+
+    def compare(
+        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
+    ) -> dict[str, mt.Tensor]:
+        """Return 1 - the mean cosine."""
+        return {"loss": 1 - F.cosine_similarity(prediction, target, dim=-1).mean()}

@@ -1,0 +1,78 @@
+"""VICReg: a distance, and two terms that forbid constant and redundant embeddings (Bardes, Ponce & LeCun 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config.settings import between, setting
+from jepa.objectives.base import Objective
+
+__all__ = ["VICReg", "covariance_penalty", "variance_hinge"]
+
+WEIGHT = between(0, 1_000_000)
+
+
+def variance_hinge(z: mt.Tensor, *, floor: float = 1.0, eps: float = 1e-4) -> mt.Tensor:
+    """Mean over dimensions of relu(floor - √(var + eps)), var over the batch, unbiased: z (n, d). Their eq. 1.
+
+    >>> round(float(variance_hinge(mt.zeros((8, 3)))), 3)
+    0.99
+    """
+    return mt.relu(floor - mt.sqrt(z.var(axis=0, correction=1) + eps)).mean()
+
+
+def covariance_penalty(z: mt.Tensor) -> mt.Tensor:
+    """Σ of the squared covariances between different dimensions, divided by d: z (n, d). Their eq. 3 and 4."""
+    n, d = z.shape
+    centred = z - z.mean(axis=0)
+    c = centred.T @ centred / (n - 1)  # (d, d)
+    others: mt.Tensor = c * (1 - mt.eye(d, dtype=z.dtype, device=z.device))
+    penalty: mt.Tensor = (others * others).sum() / d
+    return penalty
+
+
+@dataclass(frozen=True)
+class VICReg(Objective):
+    """invariance · mean (ŝ - s*)² + variance · Σ v(z) + covariance · Σ c(z), z over embeddings with a gradient.
+
+    z is the contexts' embeddings, and the targets' too where the target learns ("shared", "own").
+
+    Published codes differ in the normalization. Here the covariance is a *sum over pairs divided by d*, as in the
+    paper, solo-learn and lightly (weights 25, 25, 1). eb_jepa takes the mean over all d (d - 1) pairs, so that its
+    weights 1, 1, 80 at d = 2048 are these divided by 25; H-JEPA takes that mean with weights 25, 25, 1, which makes
+    the term d - 1 times weaker. Variances are unbiased.
+    """
+
+    invariance: float = setting(25.0, WEIGHT)
+    """weight of the distance"""
+    variance: float = setting(25.0, WEIGHT)
+    """weight of the hinge that keeps each dimension's standard deviation up"""
+    covariance: float = setting(1.0, WEIGHT)
+    """weight of the squared covariances between dimensions"""
+    held_out: ClassVar[str] = "invariance"
+
+    @property
+    def spreads(self) -> bool:  # type: ignore[override]
+        """Whether constants cost anything."""
+        return self.variance > 0
+
+    def compare(
+        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
+    ) -> dict[str, mt.Tensor]:
+        """Return "loss" and its three terms before their weights."""
+        d = target.shape[-1]
+        views = [context] + ([target.reshape(-1, d)] if target.requires_grad else [])
+        parts = {
+            "invariance": mt.nn.functional.mse_loss(prediction, target),
+            "variance": sum((variance_hinge(z) for z in views[1:]), variance_hinge(views[0])),
+            "covariance": sum((covariance_penalty(z) for z in views[1:]), covariance_penalty(views[0])),
+        }
+        weights = {name: getattr(self, name) for name in parts}
+        total = sum(
+            (weights[name] * part for name, part in list(parts.items())[1:]), self.invariance * parts["invariance"]
+        )
+        return {"loss": total, **parts}

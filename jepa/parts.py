@@ -1,0 +1,137 @@
+"""The registry: every kind of every part, and how a kind and its settings become the part.
+
+A kind is named in a configuration (`encoder: {kind: vit, patch: 4}`, `encoder=vit encoder.patch=4`), or, for a part of
+one's own, by module and class (`encoder=mymodule:MyEncoder`); the working folder is importable. A part's class has
+`Settings`, a frozen dataclass beside it (`jepa.config.settings`), or is such a dataclass itself; the part keeps its own
+as `part.settings`, or is them. Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import sys
+from typing import Any, NamedTuple
+
+from jepa.config.fields import did_you_mean
+from jepa.errors import ConfigError
+
+__all__ = ["ROLES", "Choice", "chosen", "load", "made", "settings_of"]
+
+ROLES: dict[str, dict[str, str]] = {
+    "source": {
+        "shapes": "jepa.sources.shapes:Shapes",
+        "digits": "jepa.sources.digits:Digits",
+        "digits-clutter": "jepa.sources.digits:ClutteredDigits",
+        "folder": "jepa.sources.folder:ImageFolder",
+        "array": "jepa.sources.arrays:ArrayFile",
+    },
+    "augment": {
+        "none": "jepa.transforms.augment:Nothing",
+        "image": "jepa.transforms.augment:ImageChanges",
+        "noise": "jepa.transforms.augment:Noise",
+    },
+    "task": {
+        "crops": "jepa.tasks.crops:Crops",
+        "masked": "jepa.tasks.masked:Masked",
+        "levels": "jepa.tasks.levels:Levels",
+        "views": "jepa.tasks.views:Views",
+    },
+    "encoder": {
+        "cnn": "jepa.encoders.cnn:CNN",
+        "vit": "jepa.encoders.vit:ViT",
+        "energy": "jepa.encoders.energy:EnergyTransformer",
+        "resnet": "jepa.encoders.resnet:ResNet",
+        "convnext": "jepa.encoders.convnext:ConvNeXt",
+        "mlp": "jepa.encoders.mlp:MLP",
+    },
+    "projector": {
+        "none": "jepa.projectors:Identity",
+        "linear": "jepa.projectors:Linear",
+        "mlp": "jepa.projectors:MLP",
+    },
+    "predictor": {
+        "geometry": "jepa.predictors.geometry:Geometry",
+        "mlp": "jepa.predictors.mlp:MLP",
+        "none": "jepa.predictors.mlp:Identity",
+        "places": "jepa.predictors.places:Places",
+        "cross": "jepa.predictors.cross:CrossAttention",
+        "levels": "jepa.predictors.levels:Levels",
+    },
+    "target": {
+        "ema": "jepa.targets:EMA",
+        "stopgrad": "jepa.targets:StopGrad",
+        "shared": "jepa.targets:Shared",
+        "own": "jepa.targets:Own",
+    },
+    "objective": {
+        "l2": "jepa.objectives.distances:L2",
+        "smooth_l1": "jepa.objectives.distances:SmoothL1",
+        "cosine": "jepa.objectives.distances:Cosine",
+        "infonce": "jepa.objectives.infonce:InfoNCE",
+        "vicreg": "jepa.objectives.vicreg:VICReg",
+    },
+    "optimizer": {
+        "adamw": "jepa.training.optimizer:AdamW",
+        "adam": "jepa.training.optimizer:Adam",
+        "sgd": "jepa.training.optimizer:SGD",
+    },
+}
+"""role -> kind -> where its class is"""
+
+
+class Choice(NamedTuple):
+    """A kind, and the settings of it."""
+
+    kind: str
+    settings: Any
+
+
+def load(role: str, kind: str) -> Any:
+    """Return the class of a kind of a role.
+
+    Raises ConfigError for a kind that does not exist, and for a module or class of one's own that cannot be imported.
+
+    >>> load("objective", "infonce").__name__
+    'InfoNCE'
+    """
+    known = ROLES[role]
+    if kind not in known and ":" not in kind:
+        raise ConfigError(
+            f"{role}={kind}: there is no such kind.{did_you_mean(kind, known)} Kinds: {', '.join(known)}; one of your "
+            f"own is named by its module and class, {role}=mymodule:MyClass"
+        )
+    module, _, name = known.get(kind, kind).partition(":")
+    if kind not in known and "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        if kind in known:
+            raise
+        raise ConfigError(
+            f"{role}={kind}: {error}; the module must lie in the folder that the command is run in, or be installed"
+        ) from error
+
+
+def settings_of(part: Any) -> type:
+    """Return the class of the settings of a part's class."""
+    return part if dataclasses.is_dataclass(part) else part.Settings  # type: ignore[return-value]
+
+
+def chosen(role: str, part: Any) -> Choice:
+    """Return the choice that would make a part again: its kind, and its settings.
+
+    >>> from jepa.objectives import InfoNCE
+    >>> chosen("objective", InfoNCE(0.2)).kind
+    'infonce'
+    """
+    where = f"{type(part).__module__}:{type(part).__qualname__}"
+    kind = next((kind for kind, place in ROLES[role].items() if place == where), where)
+    return Choice(kind, part if dataclasses.is_dataclass(part) else part.settings)
+
+
+def made(choice: Choice, role: str, *given: Any) -> Any:
+    """Return the part of a choice; `given`: what its class takes before the settings (see the role's room)."""
+    cls = load(role, choice.kind)
+    return choice.settings if dataclasses.is_dataclass(cls) else cls(*given, choice.settings)

@@ -1,0 +1,84 @@
+"""What brings an encoder's tokens into the space of the loss; it is left away when the encoder is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import minitensor as mt
+from jepa.config.settings import DEPTH, WIDTH, Settings, between, setting
+
+__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings", "NoSettings"]
+
+DIM = between(2, 16_384)
+
+
+@dataclass(frozen=True)
+class NoSettings(Settings):
+    """A kind without settings."""
+
+
+@dataclass(frozen=True)
+class LinearSettings(Settings):
+    """Of the linear map."""
+
+    dim: int = setting(128, DIM)
+    """numbers in an embedding"""
+
+
+@dataclass(frozen=True)
+class MLPSettings(Settings):
+    """Of the multilayer perceptron."""
+
+    dim: int = setting(128, DIM)
+    """numbers in an embedding"""
+    width: int = setting(512, WIDTH)
+    """hidden units"""
+    depth: int = setting(2, DEPTH)
+    """hidden layers"""
+
+
+class Identity(mt.nn.Identity):
+    """No projector: the loss sees the encoder's tokens."""
+
+    Settings = NoSettings
+
+    def __init__(self, dim: int, settings: NoSettings | None = None) -> None:
+        self.settings, self.dim = settings or NoSettings(), dim
+
+
+class Linear(mt.nn.Layer):
+    """W x + b of each token: (..., dim) -> (..., settings.dim)."""
+
+    Settings = LinearSettings
+
+    def __init__(self, dim: int, settings: LinearSettings | None = None, /, **changes: Any) -> None:
+        self.settings = replace(settings or LinearSettings(), **changes)
+        self.dim = self.settings.dim
+        self.head = mt.nn.Linear(dim, self.dim)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the projected tokens."""
+        return self.head(x)  # type: ignore[no-any-return]
+
+
+class MLP(mt.nn.Layer):
+    """`depth` times Linear, batch norm, ReLU, then a Linear, on each token: (..., dim) -> (..., settings.dim).
+
+    >>> MLP(8, dim=4)(mt.ones((2, 3, 8))).shape
+    (2, 3, 4)
+    """
+
+    Settings = MLPSettings
+
+    def __init__(self, dim: int, settings: MLPSettings | None = None, /, **changes: Any) -> None:
+        self.settings = s = replace(settings or MLPSettings(), **changes)
+        self.dim, layers = s.dim, list[mt.nn.Layer]()
+        for _ in range(s.depth):
+            layers += [mt.nn.Linear(dim, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.ReLU()]
+            dim = s.width
+        self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(dim, s.dim))
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the projected tokens."""
+        return self.mlp(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.dim)  # type: ignore[no-any-return]

@@ -1,0 +1,159 @@
+"""What makes the true tokens, and keeps them from following the context encoder: the one place that knows the kinds."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import minitensor as mt
+from jepa.config.settings import PROBABILITY, Settings, setting
+from jepa.errors import ConfigError
+
+__all__ = ["EMA", "KINDS", "EMASettings", "Own", "Shared", "StopGrad", "target"]
+
+
+class TargetBranch(mt.nn.Layer):
+    """What the kinds share: most have no weights of their own, and nothing moves after a step."""
+
+    learns: ClassVar[bool] = False
+    """a gradient flows into it: only an objective that spreads forbids constants then"""
+    lags: ClassVar[bool] = False
+    """it follows the context encoder from behind, which hinders constants even without a predictor"""
+
+    def follow(self, branch: Any) -> None:
+        """Take what this kind needs of the context's branch, once, when the learner is made."""
+
+    def branch(self, branch: Any) -> Any:
+        """Return the encoder and projector that make the targets."""
+        return branch
+
+    def encoder(self, branch: Any) -> Any:
+        """Return the encoder that makes the true tokens."""
+        return self.branch(branch).encoder
+
+    def __call__(self, branch: Any, true: mt.Tensor, asked: Any) -> list[mt.Tensor]:
+        """Return the targets of each set: (n, v, *shape) -> S of (n, k, d)."""
+        own = self.branch(branch)
+        if self.learns:
+            return own.targets(true, asked)  # type: ignore[no-any-return]
+        with mt.no_grad(), mt.nn.frozen_statistics(own):
+            return own.targets(true, asked)  # type: ignore[no-any-return]
+
+    def update(self, branch: Any, step: int, steps: int) -> dict[str, float]:
+        """Move after optimizer step `step` of `steps`; return what the log should show."""
+        return {}
+
+
+@dataclass(frozen=True)
+class NoSettings(Settings):
+    """A kind without settings."""
+
+
+@dataclass(frozen=True)
+class EMASettings(Settings):
+    """How slowly the target follows."""
+
+    start: float = setting(0.99, PROBABILITY)
+    """momentum m of target = m * target + (1 - m) * context, at the first step"""
+    end: float = setting(1.0, PROBABILITY)
+    """the same where training ends: what a step after the last would have"""
+    schedule: Literal["cosine", "linear", "constant"] = setting("cosine")
+    """way from start to end"""
+
+
+class EMA(TargetBranch):
+    """A copy of the context's branch that follows it: target = m · target + (1 - m) · context (Grill et al. 2020).
+
+    In training its batch norm uses the statistics of its own batch, and leaves its buffers alone: those follow the
+    context encoder's, like the weights (integer buffers are copied).
+    """
+
+    Settings = EMASettings
+    lags = True
+
+    def __init__(self, settings: EMASettings | None = None, **changes: Any) -> None:
+        self.settings = replace(settings or EMASettings(), **changes)
+
+    def follow(self, branch: Any) -> None:
+        """Copy the branch."""
+        self.copy: Any = copy.deepcopy(branch)
+        self._ema = mt.optim.EMA(self.copy, branch)
+
+    def branch(self, branch: Any) -> Any:
+        """Return the copy."""
+        return self.copy
+
+    def momentum(self, step: int, steps: int) -> float:
+        """Return m at a step, counted from 0: from start there towards end at `steps`."""
+        s = self.settings
+        if s.schedule == "constant":
+            return s.start
+        schedule = mt.optim.schedule.cosine if s.schedule == "cosine" else mt.optim.schedule.linear
+        return float(schedule(step, start=s.start, end=s.end, steps=steps))
+
+    def update(self, branch: Any, step: int, steps: int) -> dict[str, float]:
+        """Move towards the context's branch by 1 - m."""
+        momentum = self.momentum(step, steps)
+        self._ema.update(momentum)
+        return {"ema": momentum}
+
+    def move(self, momentum: float) -> None:
+        """Move by 1 - momentum: what a schedule of one's own does."""
+        self._ema.update(momentum)
+
+
+class StopGrad(TargetBranch):
+    """The context's own branch, without a gradient (Chen & He 2021)."""
+
+    Settings = NoSettings
+
+    def __init__(self, settings: NoSettings | None = None) -> None:
+        self.settings = settings or NoSettings()
+
+
+class Shared(TargetBranch):
+    """The context's own branch, gradient and all."""
+
+    Settings = NoSettings
+    learns = True
+
+    def __init__(self, settings: NoSettings | None = None) -> None:
+        self.settings = settings or NoSettings()
+
+
+class Own(TargetBranch):
+    """A branch with weights of its own, that learns: for two kinds of examples, or as the teacher of neither.
+
+    encoder, projector: None for copies of the context's, which part in the first step.
+    """
+
+    Settings = NoSettings
+    learns = True
+
+    def __init__(self, settings: NoSettings | None = None, *, branch: Any = None) -> None:
+        self.settings = settings or NoSettings()
+        self.own: Any = branch
+
+    def follow(self, branch: Any) -> None:
+        """Copy the branch, unless there is one."""
+        if self.own is None:
+            self.own = copy.deepcopy(branch)
+
+    def branch(self, branch: Any) -> Any:
+        """Return the branch that is this target's own."""
+        return self.own
+
+
+KINDS: dict[str, type] = {"ema": EMA, "stopgrad": StopGrad, "shared": Shared, "own": Own}
+
+
+def target(kind: str, **settings: Any) -> Any:
+    """Return a target by its kind.
+
+    >>> target("ema", start=0.996).momentum(0, 100)
+    0.996
+    """
+    if kind not in KINDS:
+        raise ConfigError(f"target is one of {', '.join(KINDS)}; got {kind!r}")
+    return KINDS[kind](**settings)

@@ -1,0 +1,85 @@
+"""What tasks share: settings that move, the augmentation, and examples in small stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.contracts import Batch, Generators, Grid
+from jepa.transforms.augment import Augment, Nothing
+
+__all__ = ["CHUNK", "Task", "chunked", "generators"]
+
+CHUNK = 32  # examples that go through the changes together: few enough to stay in the processor's cache
+Array = NDArray[np.float32]
+
+
+class Task:
+    """Base of the tasks: a subclass has `Settings`, says what class of `Asked` it `asks`, and defines `ask`.
+
+    A setting NAME with a NAME_end moves linearly from the one to the other in the course of training (a curriculum).
+    """
+
+    Settings: ClassVar[Any]
+    asks: ClassVar[type]
+
+    def __init__(self, augment: Augment | None = None, settings: Any = None, /, **changes: Any) -> None:
+        self.settings = replace(settings or self.Settings(), **changes)
+        self.augment = augment or Nothing()
+        self.whole, self.part = self.augment.whole(), self.augment.part()
+
+    def check(self, shape: tuple[int, ...], grid: Grid) -> None:
+        """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
+
+    def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
+        """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""
+        raise NotImplementedError
+
+    def at(self, progress: float) -> Self:
+        """Return the task as it is at a progress of 0 (start) to 1 (end), without a curriculum of its own."""
+        now = {name: _between(start, end, progress) for name, start, end in self._moving()}
+        if not now:
+            return self
+        return type(self)(self.augment, self.settings, **now, **{f"{name}_end": None for name in now})
+
+    def values(self, progress: float) -> dict[str, float]:
+        """Return the moving settings at a progress, by name, for the log; empty if nothing moves."""
+        return {
+            f"{name}_{side}": value
+            for name, start, end in self._moving()
+            for side, value in zip(("min", "max"), _between(start, end, progress), strict=True)
+        }
+
+    def _moving(self) -> Iterator[tuple[str, Any, Any]]:
+        for field in fields(self.settings):
+            if field.name.endswith("_end") and (end := getattr(self.settings, field.name)) is not None:
+                name = field.name.removesuffix("_end")
+                yield name, getattr(self.settings, name), end
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.augment}, {self.settings})"
+
+
+def _between(start: Sequence[float], end: Sequence[float], progress: float) -> tuple[float, ...]:
+    t = min(max(progress, 0.0), 1.0)
+    return tuple((1 - t) * a + t * b for a, b in zip(start, end, strict=True))
+
+
+def generators(count: int, seed: int = 0) -> Generators:
+    """Return generators for `count` examples, to ask a task once.
+
+    >>> len(generators(3).examples)
+    3
+    """
+    each = [np.random.default_rng([seed, 0, i]) for i in range(count)]
+    return Generators(each, np.random.default_rng([seed, 0, count, 0]))
+
+
+def chunked(f: Callable[[Array, list[np.random.Generator]], tuple[Any, ...]], x: Array, each: list[Any]) -> list[Any]:
+    """Return what f makes of examples and their generators, a small stack at a time, joined along the first axis."""
+    parts = [f(x[k : k + CHUNK], each[k : k + CHUNK]) for k in range(0, len(x), CHUNK)]
+    return [np.concatenate(side) for side in zip(*parts, strict=True)]

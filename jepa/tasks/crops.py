@@ -1,0 +1,169 @@
+"""Crops of images: the embedding of one crop is predicted from another, and from where the one lies seen from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.config.settings import AREAS, ASPECTS, PROBABILITY, SHARES, Range, Settings, between, setting
+from jepa.contracts import Batch, Flags, Generators, Grid, Keep
+from jepa.errors import ConfigError
+from jepa.masks import BlockMasks, Box, RandomCrops, Regions, geometry
+from jepa.tasks.base import Array, Task, chunked
+from jepa.transforms.augment import Augment
+from jepa.transforms.resize import crop_resize
+
+__all__ = ["Crops", "CropsSettings", "Drawn", "Geometry"]
+
+
+class Geometry(NamedTuple):
+    """One target for each crop: its mean token. The predictor is told where the crop lies, seen from the context."""
+
+    places: NDArray[np.float32]
+    """(n, v, 4): see `jepa.masks.geometry`"""
+    weights = (1.0,)
+    levels = False
+    valid = [None]  # noqa: RUF012
+
+    def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
+        """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
+        return tokens.mean(axis=1, keepdims=True), None
+
+    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
+        """Return the mean token of each crop: (n, v, N, d) -> one set (n, v, d)."""
+        return [tokens.mean(axis=2)]
+
+    def rolled(self) -> Geometry:
+        """Return the places of another image's crops."""
+        return Geometry(np.roll(self.places, 1, axis=0))
+
+
+@dataclass(frozen=True)
+class CropsSettings(Settings):
+    """Which part of an image is the context, and which parts are predicted from it."""
+
+    regions: Literal["crops", "blocks"] = setting("crops")
+    """crops: context and targets are crops; blocks: the context is the image with the targets hidden"""
+    context_scale: Range = setting((0.3, 1.0), AREAS)
+    """area of the context as a share of the image, smallest and largest (regions=crops)"""
+    target_scale: Range = setting((0.3, 1.0), AREAS)
+    """area of a target as a share of the image, smallest and largest"""
+    aspect: Range = setting((0.75, 1.3333333), ASPECTS)
+    """width / height of a region, smallest and largest"""
+    targets: int = setting(1, between(1, 64))
+    """targets for each context"""
+    target_size: int = setting(32, between(4, 2048))
+    """side of the square that a target is brought to, in pixels"""
+    overlap: Range = setting((0.0, 1.0), SHARES)
+    """share of a target's area that lies inside the context, smallest and largest (regions=crops)"""
+    fill: float = setting(0.5, PROBABILITY)
+    """value in [0, 1] that hides the targets in the context (regions=blocks)"""
+    context_scale_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
+    target_scale_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
+    overlap_end: Range | None = setting(None, SHARES)
+    """value at the end of training, reached linearly; null: constant"""
+
+    def problems(self) -> Iterator[str]:
+        """Check what fields must satisfy together."""
+        if self.regions == "blocks":
+            for key in ("target_scale", "target_scale_end"):
+                scale = getattr(self, key)
+                if scale is not None and scale[1] > 0.9:
+                    yield (
+                        f"{key}={list(scale)} with regions=blocks: a block hides at most 0.9 of the image; [0.15, 0.2] "
+                        "is I-JEPA's"
+                    )
+            return
+        if self.overlap[1] < 1 and self.context_scale[0] >= 1:
+            yield (
+                f"overlap={list(self.overlap)} with context_scale={list(self.context_scale)}: a context of the whole "
+                "image contains every target; lower context_scale, or let the overlap reach 1"
+            )
+        if self.overlap[0] * self.target_scale[0] > self.context_scale[1]:
+            yield (
+                f"overlap={list(self.overlap)}: so much of a target of target_scale={list(self.target_scale)} does not "
+                f"fit into a context of context_scale={list(self.context_scale)}"
+            )
+
+
+class Drawn(NamedTuple):
+    """A batch, and where it comes from, for pictures of it."""
+
+    batch: Batch
+    images: Array
+    """(n, c, h, w) in [0, 1]: the source images, mirrored if they were"""
+    regions: list[Regions]
+    """n of them, in pixels of `images`"""
+
+
+class Crops(Task):
+    """Each image is changed as a whole; context and targets are cut out of it, resized, and change color apart."""
+
+    Settings = CropsSettings
+    asks = Geometry
+
+    def __init__(
+        self, augment: Augment | None = None, settings: CropsSettings | None = None, /, **changes: Any
+    ) -> None:
+        super().__init__(augment, settings, **changes)
+        s = self.settings
+        shared = {"target_scale": s.target_scale, "aspect": s.aspect, "targets": s.targets}
+        self.sampler: Any
+        if s.regions == "crops":
+            self.sampler = RandomCrops(context_scale=s.context_scale, overlap=s.overlap, **shared)
+        else:
+            self.sampler = BlockMasks(fill=s.fill, **shared)
+
+    def check(self, shape: tuple[int, ...], grid: Grid) -> None:
+        """Raise ConfigError for examples that are no images."""
+        if len(shape) != 3:
+            raise ConfigError(
+                f"task=crops cuts images (channels, height, width); the source has {shape}: see masked, views"
+            )
+
+    def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
+        """Return contexts (n, c, h, w), targets (n, v, c, target_size, target_size) and their geometry."""
+        seen, true, places = chunked(lambda x, g: self._part(x, g)[0], x, generators.examples)
+        return Batch(seen, None, true, Geometry(places))
+
+    def draw(self, x: Array, generators: Generators) -> Drawn:
+        """Return a batch with its regions and source images."""
+        (seen, true, places), images, regions = self._part(x, generators.examples)
+        return Drawn(Batch(seen, None, true, Geometry(places)), images, regions)
+
+    def _part(self, x: Array, each: list[np.random.Generator]) -> tuple[tuple[Array, ...], Array, list[Regions]]:
+        """First all that is random, image by image, then all pixels together."""
+        n, c, h, w = x.shape
+        size, side = h, self.settings.target_size
+        whole = [self.whole.draw(g) for g in each]
+        regions = [self.sampler.sample(h, w, g) for g in each]
+        regions = [r._replace(context=Box(0, 0, h, w)) if r.hidden else r for r in regions]
+        seen_draws = [self.part.draw(g) for g in each]
+        true_draws = [self.part.draw(g) for g, r in zip(each, regions, strict=True) for _ in r.targets]
+
+        x = self.whole.apply(x, whole)
+        boxes = [[r.targets[t] for r in regions] for t in range(self.settings.targets)]  # v lists of n
+        true = np.stack([crop_resize(x, b, side) for b in boxes], axis=1)  # (n, v, c, side, side)
+        seen = crop_resize(_hidden(x, regions), [r.context for r in regions], size)  # (n, c, h, w)
+        seen = _hidden(self.part.apply(seen, seen_draws), regions)  # again: the change of color changed the fill too
+        true = self.part.apply(true.reshape(-1, c, side, side), true_draws).reshape(true.shape)
+        places = geometry(np.array([r.context for r in regions]), np.array([r.targets for r in regions]))  # (n, v, 4)
+        return (seen, true, places), x, regions
+
+
+def _hidden(images: Array, regions: list[Regions]) -> Array:
+    """Return images (n, c, h, w) with the targets that are to be hidden filled."""
+    if not any(r.hidden for r in regions):
+        return images
+    images = images.copy()
+    for image, r in zip(images, regions, strict=True):
+        for box in r.targets if r.hidden else ():
+            image[:, box.top : box.top + box.height, box.left : box.left + box.width] = r.fill
+    return images

@@ -1,0 +1,109 @@
+"""Changes of examples that a task asks across: one for the whole example, one for each view or part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jepa.config.settings import PROBABILITY, Settings, between, setting
+from jepa.transforms.base import Compose, Images, Transform
+from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
+from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
+
+__all__ = ["Augment", "ImageChanges", "Noise", "Nothing"]
+
+
+@dataclass(frozen=True)
+class Augment(Settings):
+    """Base: a subclass says what is drawn anew for every example and epoch."""
+
+    def whole(self) -> Transform:
+        """Return the change of the whole example, before anything is cut out of it; it keeps the shape."""
+        return Compose([])
+
+    def part(self) -> Transform:
+        """Return the change of each view or part, drawn for each anew; it keeps the shape."""
+        return Compose([])
+
+
+@dataclass(frozen=True)
+class Nothing(Augment):
+    """No change."""
+
+
+@dataclass(frozen=True)
+class ImageChanges(Augment):
+    """Changes of side and color of images with values in [0, 1].
+
+    >>> ImageChanges(grayscale=1.0).part()(np.ones((3, 2, 2), np.float32), np.random.default_rng(0)).shape
+    (3, 2, 2)
+    """
+
+    flip: float = setting(0.5, PROBABILITY)
+    """probability of a left-right flip of the whole image"""
+    vertical_flip: float = setting(0.0, PROBABILITY)
+    """probability of an upside-down flip of the whole image"""
+    jitter: tuple[float, float, float, float] = setting((0.4, 0.4, 0.4, 0.1))
+    """strength of the change of brightness, contrast, saturation, hue; hue at most 0.5"""
+    jitter_p: float = setting(0.8, PROBABILITY)
+    """probability of that change, for each view apart"""
+    grayscale: float = setting(0.1, PROBABILITY)
+    """probability of losing all color, for each view apart"""
+    invert: float = setting(0.0, PROBABILITY)
+    """probability of becoming a negative, for each view apart"""
+
+    def problems(self) -> Iterator[str]:
+        """Check the strengths."""
+        if not all(0 <= x <= 1 for x in self.jitter) or self.jitter[3] > 0.5:
+            yield f"jitter={list(self.jitter)}: must lie in [0, 1], hue in [0, 0.5]"
+
+    def whole(self) -> Transform:
+        """Return the flips."""
+        return Compose([RandomHorizontalFlip(self.flip), RandomVerticalFlip(self.vertical_flip)])
+
+    def part(self) -> Transform:
+        """Return the changes of color."""
+        colors = ColorJitter(*self.jitter, p=self.jitter_p)
+        return Compose([colors, RandomGrayscale(self.grayscale), RandomInvert(self.invert)])
+
+
+@dataclass(frozen=True)
+class _AddNoise(Transform):
+    """x · (1 + a u) + b v, u one normal number for each channel, v one for each entry."""
+
+    scale: float
+    noise: float
+
+    def draw(self, generator: np.random.Generator | None) -> Any:
+        """Return a generator of its own."""
+        assert generator is not None, "noise needs a generator"
+        return np.random.default_rng(generator.integers(2**63))
+
+    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
+        """Return the changed examples."""
+        channels = (x.shape[1], *[1] * (x.ndim - 2))
+        factors = np.stack([1 + self.scale * g.normal(size=channels) for g in draws])
+        noise = np.stack([g.normal(size=x.shape[1:]) for g in draws])
+        changed: Images = (x * factors + self.noise * noise).astype(np.float32)
+        return changed
+
+
+@dataclass(frozen=True)
+class Noise(Augment):
+    """Another loudness of each channel and noise on each entry: for examples of any rank, of about unit deviation.
+
+    >>> Noise().part()(np.zeros((2, 5), np.float32), np.random.default_rng(0)).shape
+    (2, 5)
+    """
+
+    scale: float = setting(0.1, between(0, 1000))
+    """standard deviation of the factor of each channel"""
+    noise: float = setting(0.1, between(0, 1000))
+    """standard deviation of the noise on each entry"""
+
+    def part(self) -> Transform:
+        """Return the change."""
+        return _AddNoise(self.scale, self.noise)
