@@ -1,4 +1,4 @@
-"""The optimizer that a configuration names, and how its learning rate and weight decay go, step by step.
+"""The optimizers that a configuration names, and how learning rate and weight decay go, step by step.
 
 As in I-JEPA's code the schedules count a step before they are asked: the first step is i = 1, the last of T is i = T,
 and so the last step has the values that the settings call those of the last step.
@@ -6,54 +6,137 @@ and so the last step has the values that the settings call those of the last ste
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import minitensor as mt
-from jepa.config import OptimConfig
-from jepa.methods import Method
+from jepa.config.settings import COUNT, OR_NONE, SHARE, Range, Rule, Settings, between, setting
 
-__all__ = ["learning_rate", "make_optimizer", "weight_decay"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
-
-def _horizon(c: OptimConfig, steps: int) -> int:
-    """Return T, the steps after which the schedules would be at their ends."""
-    return max(1, int(c.ipe_scale * steps))
+RATE: Rule = (lambda v: 0 < v <= 1e30), "must be larger than 0 and at most 1e30"
+DECAY, FINAL, CLIP = between(0, 1_000_000), between(0, COUNT), (lambda v: 0 < v <= COUNT, RATE[1])
+BETAS: Rule = (lambda v: all(0 <= x < 1 for x in v)), "must be two numbers, each at least 0 and less than 1"
 
 
-def learning_rate(c: OptimConfig, step: int, steps: int) -> float:
-    """Return the learning rate of a step, counted from 0, of so many.
+@dataclass(frozen=True)
+class Optimizer(Settings):
+    """Base: a kind says in `build` which optimizer changes the weights; rates and decays are the same for all.
 
-    With i = step + 1, W = warmup_steps and T = int(ipe_scale · steps): a line from start_lr at i = 0 to lr at i = W,
-    then the schedule from there to final_lr at i = T.
-
-    >>> c = OptimConfig(lr=1.0, start_lr=0.2, final_lr=0.0, warmup_steps=2, schedule="linear")
-    >>> [round(learning_rate(c, step, 6), 6) for step in range(6)]
-    [0.6, 1.0, 0.75, 0.5, 0.25, 0.0]
+    With i = step + 1, W = warmup_steps and T = int(ipe_scale · steps).
     """
-    schedule, i, warmup = mt.optim.schedule, step + 1, c.warmup_steps
-    if i < warmup:
-        return schedule.linear(i, start=c.start_lr, end=c.lr, steps=warmup)
-    if c.schedule == "constant":
-        return c.lr
-    way = schedule.linear if c.schedule == "linear" else schedule.cosine
-    return way(i - warmup, start=c.lr, end=c.final_lr, steps=max(1, _horizon(c, steps) - warmup))
+
+    lr: float = setting(1e-3, RATE)
+    """learning rate after the warm-up"""
+    weight_decay: float = setting(0.05, DECAY)
+    """of the weights; biases and normalization have none"""
+    weight_decay_end: float | None = setting(None, DECAY)
+    """weight decay at the last step, reached along a cosine; null: constant"""
+    start_lr: float = setting(0.0, FINAL)
+    """learning rate that the warm-up rises from; its first step is the first above it"""
+    warmup_steps: int = setting(100, OR_NONE)
+    """steps in which the learning rate rises linearly from start_lr to lr"""
+    final_lr: float = setting(1e-5, FINAL)
+    """learning rate at the last step"""
+    schedule: Literal["cosine", "linear", "constant"] = setting("cosine")
+    """way from lr to final_lr"""
+    clip: float | None = setting(1.0, CLIP)
+    """largest norm of the gradient of all weights together; null: no clipping"""
+    ipe_scale: float = setting(1.0, between(1e-3, 1e6))
+    """length of all schedules (lr, weight decay, moving average) in trainings; above 1 the training cuts them off"""
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
+        """Return the optimizer of groups of parameters, such as `JEPA.groups(weight_decay)` gives."""
+        raise NotImplementedError
+
+    def horizon(self, steps: int) -> int:
+        """Return T, the steps after which the schedules would be at their ends."""
+        return max(1, int(self.ipe_scale * steps))
+
+    def learning_rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step, counted from 0, of so many.
+
+        A line from start_lr at i = 0 to lr at i = W, then the schedule from there to final_lr at i = T.
+
+        >>> c = AdamW(lr=1.0, start_lr=0.2, final_lr=0.0, warmup_steps=2, schedule="linear")
+        >>> [round(c.learning_rate(step, 6), 6) for step in range(6)]
+        [0.6, 1.0, 0.75, 0.5, 0.25, 0.0]
+        """
+        schedule, i, warmup = mt.optim.schedule, step + 1, self.warmup_steps
+        if i < warmup:
+            return schedule.linear(i, start=self.start_lr, end=self.lr, steps=warmup)
+        if self.schedule == "constant":
+            return self.lr
+        way = schedule.linear if self.schedule == "linear" else schedule.cosine
+        return way(i - warmup, start=self.lr, end=self.final_lr, steps=max(1, self.horizon(steps) - warmup))
+
+    def decay(self, step: int, steps: int) -> float:
+        """Return the weight decay of a step, counted from 0: constant, or a cosine to `weight_decay_end` at i = T.
+
+        >>> c = AdamW(weight_decay=0.0, weight_decay_end=0.4)
+        >>> [round(c.decay(step, 4), 6) for step in range(4)]
+        [0.058579, 0.2, 0.341421, 0.4]
+        """
+        if self.weight_decay_end is None:
+            return self.weight_decay
+        settings = {"start": self.weight_decay, "end": self.weight_decay_end, "steps": self.horizon(steps)}
+        return float(mt.optim.schedule.cosine(step + 1, **settings))
 
 
-def weight_decay(c: OptimConfig, step: int, steps: int) -> float:
-    """Return the weight decay of a step, counted from 0: constant, or a cosine to `weight_decay_end` at i = T.
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015): weight decay is added to the gradient."""
 
-    >>> c = OptimConfig(weight_decay=0.0, weight_decay_end=0.4)
-    >>> [round(weight_decay(c, step, 4), 6) for step in range(4)]
-    [0.058579, 0.2, 0.341421, 0.4]
-    """
-    if c.weight_decay_end is None:
-        return c.weight_decay
-    settings = {"start": c.weight_decay, "end": c.weight_decay_end, "steps": _horizon(c, steps)}
-    return float(mt.optim.schedule.cosine(step + 1, **settings))
+    betas: Range = setting((0.9, 0.999), BETAS)
+    """decay of the first and the second moment"""
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
+        """Return the optimizer."""
+        return mt.optim.Adam(groups, lr=self.lr, betas=self.betas)
 
 
-def make_optimizer(c: OptimConfig, method: Method[Any]) -> mt.optim.Optimizer:
-    """Return the optimizer that the config names, over the method's parameters."""
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the weights themselves (Loshchilov & Hutter 2019)."""
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
+        """Return the optimizer."""
+        return mt.optim.AdamW(groups, lr=self.lr, betas=self.betas)
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent with momentum."""
+
+    momentum: float = setting(0.9, SHARE)
+    """share of the last change that is made again"""
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
+        """Return the optimizer."""
+        return mt.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
+
+
+# -- what the old loop asks for, until it goes -----------------------------------------------------------------------
+
+
+def learning_rate(c: Any, step: int, steps: int) -> float:
+    """As `Optimizer.learning_rate`."""
+    return Optimizer.learning_rate(_now(c), step, steps)
+
+
+def weight_decay(c: Any, step: int, steps: int) -> float:
+    """As `Optimizer.decay`."""
+    return Optimizer.decay(_now(c), step, steps)
+
+
+def _now(c: Any) -> Optimizer:
+    same = {k: getattr(c, k) for k in Optimizer.__dataclass_fields__ if k != "clip"}
+    return Optimizer(**same, clip=c.clip or None)
+
+
+def make_optimizer(c: Any, method: Any) -> mt.optim.Optimizer:
+    """Return the optimizer that an old config names."""
     groups = method.groups(c.weight_decay)
     if c.name == "sgd":
         return mt.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
