@@ -146,6 +146,8 @@ class Task(Protocol):
 
     asks: ClassVar[type]
     """the class of `Asked` that its batches have"""
+    places: ClassVar[bool]
+    """it asks for tokens of single places, so that a probe may look at these too"""
 
     def ask(self, x: Array, grid: Grid, generators: Generators, /) -> Batch:
         """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""

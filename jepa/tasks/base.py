@@ -21,11 +21,13 @@ Array = NDArray[np.float32]
 class Task:
     """Base of the tasks: a subclass has `Settings`, says what class of `Asked` it `asks`, and defines `ask`.
 
-    A setting NAME with a NAME_end moves linearly from the one to the other in the course of training (a curriculum).
+    It says also whether it asks for tokens of single `places`. A setting NAME with a NAME_end moves linearly from the
+    one to the other in the course of training (a curriculum).
     """
 
     Settings: ClassVar[Any]
     asks: ClassVar[type]
+    places: ClassVar[bool] = False
 
     def __init__(self, augment: Augment | None = None, settings: Any = None, /, **changes: Any) -> None:
         self.settings = replace(settings or self.Settings(), **changes)

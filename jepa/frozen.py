@@ -1,0 +1,51 @@
+"""What a trained encoder makes of examples, without a gradient: one vector of each, or its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa.errors import ConfigError
+
+__all__ = ["check_pool", "features", "frozen", "tokens"]
+
+Array = NDArray[np.float32]
+
+
+def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: int = 256) -> Array:
+    """Return f of examples (n, *shape), `batch` at a time, while the encoder is in eval mode, as float32."""
+    training, device = encoder.training, next(iter(encoder.parameters())).device
+    encoder.eval()
+    with mt.no_grad():
+        parts = [
+            mt.data_parallel(f, mt.Tensor(x[i : i + batch], device=device)).numpy() for i in range(0, len(x), batch)
+        ]
+    encoder.train(training)
+    return np.concatenate(parts)
+
+
+def features(model: Any, x: Array, which: str = "target", pool: str = "mean") -> Array:
+    """Return one vector of each example, normalized as in training: (n, *shape) -> (n, d).
+
+    which: the encoder of a learner, "target" or "context"; pool: one of its `pools`.
+    """
+    encoder = model.encoders[which]
+    return frozen(encoder, lambda x: encoder.pooled(x, pool), x)
+
+
+def tokens(model: Any, x: Array, which: str = "target") -> Array:
+    """Return the tokens of all places of each example, normalized as in training: (n, *shape) -> (n, N, dim)."""
+    encoder = model.encoders[which]
+    return frozen(encoder, encoder.tokens, x)
+
+
+def check_pool(model: Any, pool: str) -> None:
+    """Raise ConfigError if the encoder of a learner does not have a way to pool its tokens."""
+    try:
+        model.context.encoder.check_pool(pool)
+    except ValueError as error:
+        raise ConfigError(f"evaluation.{error}") from error
