@@ -155,7 +155,7 @@ def _helps(schema: type) -> dict[str, str]:
 def in_words(kind: Any) -> str:
     """Say a type in words: 'a number', 'one of a, b', 'a list of 2 numbers'."""
     arguments = typing.get_args(kind)
-    if typing.get_origin(kind) is types.UnionType:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
         return f"{in_words(arguments[0])}, or null"
     if typing.get_origin(kind) is tuple:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "

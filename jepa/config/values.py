@@ -42,7 +42,7 @@ def converted(field: Field, given: Any) -> Any:
 
 def _converted(kind: Any, given: Any) -> Any:
     options = typing.get_args(kind)
-    if typing.get_origin(kind) is types.UnionType:  # a kind, or null
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):  # a kind, or null
         nothing = given is None or (isinstance(given, str) and _word(given) in NOTHING)
         return None if nothing else _converted(options[0], given)
     if typing.get_origin(kind) is tuple:
@@ -92,7 +92,7 @@ def matches(kind: Any, value: Any) -> bool:
     (True, False, True)
     """
     options = typing.get_args(kind)
-    if typing.get_origin(kind) is types.UnionType:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
         return value is None or matches(options[0], value)
     if typing.get_origin(kind) is tuple:
         fits = isinstance(value, tuple | list) and (Ellipsis in options or len(value) == len(options))

@@ -1,6 +1,9 @@
 """Tasks: from examples to a question about each. `jepa.contracts.Task` is the contract."""
 
 from jepa.tasks.base import Task, generators
+from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Crops
+from jepa.tasks.levels import Levels
+from jepa.tasks.masked import Masked
 
-__all__ = ["Crops", "Task", "generators"]
+__all__ = ["Batches", "Crops", "Levels", "Masked", "Task", "generators"]

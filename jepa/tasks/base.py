@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.contracts import Batch, Generators, Grid
+from jepa.errors import DataError
 from jepa.transforms.augment import Augment, Nothing
+from jepa.transforms.base import Transform
 
-__all__ = ["CHUNK", "Task", "chunked", "generators"]
+__all__ = ["CHUNK", "Task", "chunked", "generators", "kept_shape"]
 
 CHUNK = 32  # examples that go through the changes together: few enough to stay in the processor's cache
 Array = NDArray[np.float32]
@@ -85,3 +87,11 @@ def chunked(f: Callable[[Array, list[np.random.Generator]], tuple[Any, ...]], x:
     """Return what f makes of examples and their generators, a small stack at a time, joined along the first axis."""
     parts = [f(x[k : k + CHUNK], each[k : k + CHUNK]) for k in range(0, len(x), CHUNK)]
     return [np.concatenate(side) for side in zip(*parts, strict=True)]
+
+
+def kept_shape(transform: Transform, x: Array, draws: Sequence[Any]) -> Array:
+    """Return the changed examples (n, *shape); DataError unless they have the shape that they had."""
+    y = transform.apply(x, draws)
+    if y.shape != x.shape:
+        raise DataError(f"{transform!r} must keep the shape of an example; it made {y.shape[1:]} of {x.shape[1:]}")
+    return y

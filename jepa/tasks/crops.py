@@ -14,7 +14,7 @@ from jepa.config.settings import AREAS, ASPECTS, PROBABILITY, SHARES, Range, Set
 from jepa.contracts import Batch, Flags, Generators, Grid, Keep
 from jepa.errors import ConfigError
 from jepa.masks import BlockMasks, Box, RandomCrops, Regions, geometry
-from jepa.tasks.base import Array, Task, chunked
+from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.transforms.augment import Augment
 from jepa.transforms.resize import crop_resize
 
@@ -148,7 +148,7 @@ class Crops(Task):
         seen_draws = [self.part.draw(g) for g in each]
         true_draws = [self.part.draw(g) for g, r in zip(each, regions, strict=True) for _ in r.targets]
 
-        x = self.whole.apply(x, whole)
+        x = kept_shape(self.whole, x, whole)
         boxes = [[r.targets[t] for r in regions] for t in range(self.settings.targets)]  # v lists of n
         true = np.stack([crop_resize(x, b, side) for b in boxes], axis=1)  # (n, v, c, side, side)
         seen = crop_resize(_hidden(x, regions), [r.context for r in regions], size)  # (n, c, h, w)

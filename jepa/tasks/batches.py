@@ -1,0 +1,125 @@
+"""Batches of a source, asked by a task, prepared ahead, the same whoever prepares them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from jepa.contracts import Array, Batch, Generators, Grid, Index, Source, Task
+from jepa.errors import DataError
+
+__all__ = ["Batches"]
+
+Progress = float | Callable[[int], float]
+
+
+class Batches:
+    """Epochs of batches: examples of a source, and a task's question about each, for an encoder with this grid.
+
+    The order of an epoch comes from (seed, epoch), all that is random about example i in epoch e from
+    `np.random.default_rng([seed, e, i])`, and what batch b has in common from `default_rng([seed, e, N, b])`, N the
+    examples of the source. So a batch does not depend on the number of threads, on how far they are ahead, or on where
+    the epoch was entered.
+
+    drop_last: leave out the rest of an epoch that does not fill a batch. prefetch: batches prepared ahead by other
+    threads; 0: none, each is made when it is asked for. threads: how many do that; no more than `prefetch` are of use,
+    and for small images more than one are slower than one: they wait for each other.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        task: Task,
+        grid: Grid,
+        *,
+        batch_size: int,
+        seed: int,
+        drop_last: bool = True,
+        prefetch: int = 2,
+        threads: int = 1,
+    ) -> None:
+        if min(batch_size, threads) < 1 or prefetch < 0:
+            given = f"batch_size={batch_size}, threads={threads}, prefetch={prefetch}"
+            raise DataError(f"Batches: {given}: the first two are at least 1, the last at least 0")
+        if drop_last and batch_size > len(source):
+            raise DataError(
+                f"{len(source)} examples do not fill one batch of {batch_size}: set train.batch_size to at most "
+                f"{len(source)}, or add examples"
+            )
+        self.source, self.task, self.grid = source, task, grid
+        self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
+        self.prefetch, self.threads = prefetch, threads
+
+    def __len__(self) -> int:
+        """Return the number of batches in an epoch."""
+        count = len(self.source)
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def order(self, epoch: int) -> Index:
+        """Return the order (N,) in which an epoch goes through the source."""
+        count = len(self.source)  # as an index, it belongs to no example: no stream of numbers is used twice
+        return np.random.default_rng([self.seed, epoch, count]).permutation(count)
+
+    def inputs(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0) -> tuple[Array, Generators]:
+        """Return these examples as the source has them, and what a task draws from: batch `number` of an epoch."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        each = [np.random.default_rng([self.seed, epoch, i]) for i in chosen.tolist()]
+        batch = np.random.default_rng([self.seed, epoch, len(self.source), number])
+        return self.source.read(chosen), Generators(each, batch)
+
+    def normalized(self, batch: Batch) -> Batch:
+        """Return a batch as a network sees it."""
+        return batch._replace(seen=self.source.normalize(batch.seen), true=self.source.normalize(batch.true))
+
+    def batch(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, progress: float = 0.0) -> Batch:
+        """Return the batch of these examples."""
+        x, generators = self.inputs(indices, epoch, number)
+        return self.normalized(self.task.at(progress).ask(x, self.grid, generators))
+
+    def batches(self, epoch: int, *, start: int = 0, progress: Progress = 0.0) -> Iterator[Batch]:
+        """Yield the batches of an epoch from number `start` on.
+
+        `progress`, a number in [0, 1] or a function of the batch's number in the epoch, says where the task's
+        curriculum stands. To leave early, drop or close the iterator: it waits for the batch in the making and ends
+        its threads. An error in making a batch is raised here, when that batch is asked for.
+        """
+        if not 0 <= start <= len(self):
+            raise DataError(f"start={start} is no batch of an epoch of {len(self)} batches")
+        order = self.order(epoch)
+
+        def work(number: int) -> tuple[Index, int, int, float]:
+            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            return chosen, epoch, number, progress(number) if callable(progress) else progress
+
+        if self.prefetch == 0:
+            for number in range(start, len(self)):
+                yield self._made(*work(number))
+            return
+        waiting: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(min(self.threads, self.prefetch), thread_name_prefix="jepa-loader")
+        try:
+            for number in range(start, len(self) + self.prefetch):
+                if number < len(self):
+                    waiting.append(pool.submit(self._made, *work(number)))
+                if number >= start + self.prefetch:
+                    yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _made(self, indices: Index, *of: Any) -> Batch:
+        """Make a batch; if that fails, find the example that it fails on and name it."""
+        try:
+            return self.batch(indices, *of)
+        except Exception:
+            for index in indices:
+                try:
+                    self.batch(indices[indices == index], *of)
+                except Exception as error:
+                    cause = f"{error}" if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+                    name = self.source.names[index]
+                    raise DataError(f"cannot prepare the example {name} (epoch {of[0]}): {cause}") from error
+            raise

@@ -1,0 +1,175 @@
+"""Masked places: the tokens of hidden places are predicted from those of visible ones (Assran et al. 2023)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config.settings import AREAS, ASPECTS, Range, Rule, Settings, between, setting
+from jepa.contracts import Batch, Flags, Generators, Grid, Index, Keep
+from jepa.encoders.base import gather
+from jepa.errors import ConfigError
+from jepa.masks import Masks, MultiBlockMasks, RandomMasks
+from jepa.masks.box import box_place, box_size
+from jepa.tasks.base import Array, Task, chunked, kept_shape
+from jepa.transforms.resize import crop_resize
+
+__all__ = ["Masked", "MaskedSettings", "Places"]
+
+ASPECT = (3 / 4, 4 / 3)  # width / height of a crop
+PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] with 0 < smallest <= largest < 1"
+
+
+class Places(NamedTuple):
+    """S sets of places of an encoder's grid, whose tokens are asked for."""
+
+    index: Index
+    """(n, S, k), in raster order of the grid"""
+    flags: Flags | None = None
+    """(n, S, k): False where an entry is padding; None: nothing is"""
+    levels = False
+
+    @property
+    def valid(self) -> list[Flags | None]:
+        """Of each set, which targets are no padding, (n, k); None: all."""
+        return [None if self.flags is None else self.flags[:, s] for s in range(self.index.shape[1])]
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """One weight for each set, all alike."""
+        sets = self.index.shape[1]
+        return (1 / sets,) * sets
+
+    def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
+        """Return the context's tokens (n e, K, d) as they are, and which of them are no padding, (n e, K)."""
+        return tokens, seen(keep)
+
+    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
+        """Return the tokens at each set's places: (n, 1, N, d) -> S of (n, k, d)."""
+        return [gather(tokens[:, 0], self.index[:, s : s + 1]) for s in range(self.index.shape[1])]
+
+    def rolled(self) -> Places:
+        """Return the places of the example before; where that has fewer of them, its padding names the first place."""
+        return self._replace(index=np.roll(self.index, 1, axis=0))
+
+
+def seen(keep: Keep | None) -> Flags | None:
+    """Return which of the context's tokens are no padding, (n e, K); None: all."""
+    return None if keep is None or keep.valid is None else keep.valid.reshape(-1, keep.valid.shape[2])
+
+
+@dataclass(frozen=True)
+class MaskedSettings(Settings):
+    """Which places are the context, and which are predicted from it."""
+
+    masks: Literal["multiblock", "random"] = setting("multiblock")
+    """multiblock: target blocks, and a context block without them; random: single places"""
+    context_scale: Range = setting((0.85, 1.0), AREAS)
+    """area of the context block as a share of the grid, smallest and largest (multiblock)"""
+    target_scale: Range = setting((0.15, 0.2), AREAS)
+    """area of a target block as a share of the grid, smallest and largest (multiblock)"""
+    aspect: Range = setting((0.75, 1.5), ASPECTS)
+    """height / width of a target block, smallest and largest (multiblock)"""
+    ratio: Range = setting((0.4, 0.6), PARTS)
+    """share of the places that are targets, smallest and largest (random)"""
+    contexts: int = setting(1, between(1, 64))
+    """context blocks of an example (multiblock)"""
+    targets: int = setting(4, between(1, 64))
+    """target blocks of an example (multiblock)"""
+    min_keep: int = setting(4, between(1, 1_000_000))
+    """places that a context keeps at least"""
+    overlap: bool = setting(False)
+    """whether a context may contain places of the targets (multiblock)"""
+    sizes: Literal["batch", "sample"] = setting("batch")
+    """block sizes are drawn for a whole batch, or for each example (multiblock)"""
+    collate: Literal["subset", "raster", "pad"] = setting("subset")
+    """how contexts of one batch come to one length: a random subset, the first in raster order, or padding"""
+    compat: Literal["ijepa"] | None = setting(None)
+    """ijepa: draw as the official code does, with its defects (no last row and column; raster)"""
+    crop: Range = setting((1.0, 1.0), AREAS)
+    """area of the part of an example that is cut out and resized first, smallest and largest; [1, 1]: the whole"""
+    context_scale_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
+    target_scale_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
+    ratio_end: Range | None = setting(None, PARTS)
+    """value at the end of training, reached linearly; null: constant"""
+
+    def problems(self) -> Iterator[str]:
+        """Check what fields must satisfy together."""
+        if self.compat and (self.sizes == "sample" or self.collate == "pad"):
+            yield (
+                f"compat={self.compat} has one size in a batch and pads nothing; got sizes={self.sizes}, "
+                f"collate={self.collate}: leave these two out"
+            )
+
+
+class Masked(Task):
+    """A part of each example is cut out and resized, and changes twice, for the context and for the target encoder.
+
+    Which places of the encoder's grid are seen, and which are asked for, is drawn for a batch together, since masks of
+    one size belong to a batch, from the batch's own generator.
+
+    >>> from jepa.tasks import generators
+    >>> batch = Masked(targets=2).ask(np.ones((5, 3, 32, 32), np.float32), (8, 8), generators(5))
+    >>> batch.seen.shape, batch.true.shape, batch.keep.index.shape[:2], batch.asked.index.shape[:2]
+    ((5, 3, 32, 32), (5, 1, 3, 32, 32), (5, 1), (5, 2))
+    """
+
+    Settings = MaskedSettings
+    asks: type = Places
+
+    def check(self, shape: tuple[int, ...], grid: Grid) -> None:
+        """Raise ConfigError for a grid with too few places."""
+        places, s = int(np.prod(grid)), self.settings
+        if places <= s.min_keep + 1:
+            ways = ["lower it"] if places > 2 else []
+            ways += ["a finer grid (a smaller encoder.patch, or a larger source.size)"]
+            raise ConfigError(
+                f"task.min_keep={s.min_keep} of the encoder's {places} places leaves nothing to predict: "
+                f"{', or '.join(ways)}; an encoder of one token, such as mlp, has no places to hide: see task=views"
+            )
+
+    def masks(self, grid: Grid, count: int, generator: np.random.Generator) -> Masks:
+        """Draw the masks of `count` examples."""
+        s = self.settings
+        if s.masks == "random":
+            return RandomMasks(ratio=s.ratio).sample(grid, count, generator)  # type: ignore[arg-type]
+        names = ("context_scale", "target_scale", "contexts", "targets", "min_keep", "overlap", "sizes", "collate")
+        settings = {name: getattr(s, name) for name in names}
+        sampler = MultiBlockMasks(target_aspect=s.aspect, compat=s.compat or "", **settings)
+        return sampler.sample(grid, count, generator)  # type: ignore[arg-type]
+
+    def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
+        """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid."""
+        seen, true = chunked(self._views, x, generators.examples)
+        masks = self.masks(grid, len(x), generators.batch)
+        keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
+        return Batch(seen, keep, true[:, None], self.asked(masks, grid))
+
+    def asked(self, masks: Masks, grid: Grid) -> Any:
+        """Return what is asked for."""
+        return Places(np.stack(masks.target, axis=1), _stacked(masks.target_valid))
+
+    def _views(self, x: Array, each: list[np.random.Generator]) -> tuple[Array, Array]:
+        """First all that is random, example by example, then all entries together."""
+        whole = [self.whole.draw(g) for g in each]
+        places = [g.random(4).tolist() for g in each]
+        seen, true = ([self.part.draw(g) for g in each] for _ in range(2))
+        x = kept_shape(self.whole, x, whole)
+        if self.settings.crop[0] < 1:
+            x = crop_resize(x, [self._crop(x.shape[2:], *p) for p in places], x.shape[2:])
+        return kept_shape(self.part, x, seen), kept_shape(self.part, x, true)
+
+    def _crop(self, lengths: Any, a: float, b: float, c: float, d: float) -> Any:
+        """Return the part of an example that uniform numbers stand for."""
+        size = box_size(*lengths, a, b, scale=self.settings.crop, aspect=ASPECT)
+        return box_place(*lengths, c, d, size)
+
+
+def _stacked(flags: list[Flags] | None) -> Flags | None:
+    return None if flags is None else np.stack(flags, axis=1)
