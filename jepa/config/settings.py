@@ -156,7 +156,7 @@ def in_words(kind: Any) -> str:
     """Say a type in words: 'a number', 'one of a, b', 'a list of 2 numbers'."""
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        return f"{in_words(arguments[0])}, or null"
+        return ", or ".join("null" if kind is type(None) else in_words(kind) for kind in arguments)
     if typing.get_origin(kind) is tuple:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "
         example = list(range(1, 1 + (2 if Ellipsis in arguments else len(arguments))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,9 +43,10 @@ def converted(field: Field, given: Any) -> Any:
 
 def _converted(kind: Any, given: Any) -> Any:
     options = typing.get_args(kind)
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):  # a kind, or null
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):  # a kind or another, or null
         nothing = given is None or (isinstance(given, str) and _word(given) in NOTHING)
-        return None if nothing else _converted(options[0], given)
+        kinds = [option for option in options if option is not type(None)]
+        return None if nothing and len(kinds) < len(options) else _first(kinds, given)
     if typing.get_origin(kind) is tuple:
         parts = given if isinstance(given, list) else _parts(given)
         if Ellipsis not in options and len(parts) != len(options):
@@ -64,6 +66,13 @@ def _converted(kind: Any, given: Any) -> Any:
     if not pattern.fullmatch(word):
         raise ValueError
     return int(word) if kind is int else float(word.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _first(kinds: list[Any], given: Any) -> Any:
+    for kind in kinds:
+        with contextlib.suppress(ValueError):
+            return _converted(kind, given)
+    raise ValueError
 
 
 def _no_value() -> typing.NoReturn:
@@ -93,7 +102,7 @@ def matches(kind: Any, value: Any) -> bool:
     """
     options = typing.get_args(kind)
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        return value is None or matches(options[0], value)
+        return any(value is None if option is type(None) else matches(option, value) for option in options)
     if typing.get_origin(kind) is tuple:
         fits = isinstance(value, tuple | list) and (Ellipsis in options or len(value) == len(options))
         return fits and all(matches(options[0], part) for part in value)

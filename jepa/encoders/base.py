@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,14 @@ class Encoder(mt.nn.Layer):
 
     dim: int
     grid: Grid
-    pools: ClassVar[tuple[str, ...]] = ("mean",)
+    pools: tuple[str, ...] = ("mean",)
     """the ways of `pooled`"""
+    class_token: bool = False
+    """whether the first token of `attention_maps` is a class token, which has no place"""
+
+    def grid_of(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of examples of a shape; raise ConfigError for a shape that this encoder cannot take."""
+        return self.grid
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the tokens of the places that are kept: (n, *shape) -> (n e, K, dim); without `keep` (n, N, dim)."""
@@ -72,6 +78,10 @@ class Encoder(mt.nn.Layer):
         """Raise ValueError for a pooling that this encoder does not have."""
         if pool not in self.pools:
             raise ValueError(f"pool={pool!r}: {type(self).__name__} has {', '.join(self.pools)}")
+
+    def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
+        """Return how each token looks at each other in each block, (n, heads, tokens, tokens); [] if none looks."""
+        return []
 
     def forward(self, x: mt.Tensor) -> Any:
         """Return the tokens of all places, (n, N, dim)."""

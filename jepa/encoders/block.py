@@ -1,0 +1,121 @@
+"""The pre-norm transformer block: attention, then an MLP, each with its norm and its residual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+
+__all__ = ["MLP", "Attention", "Block", "initialize"]
+
+EPS = 1e-6  # of every layer norm of a vision transformer
+STD = 0.02  # of its initial weights
+CONVOLUTIONS = mt.nn.Conv1d, mt.nn.Conv2d, mt.nn.Conv3d
+
+
+class Attention(mt.nn.Layer):
+    """Multi-head self-attention: y = W concat_h(softmax(q_h k_hᵀ / √(dim / heads)) v_h) + b, (q, k, v) = V x + c.
+
+    (n, tokens, dim) -> (n, tokens, dim). `valid` (n, tokens), where given, says which tokens may be looked at. Raises
+    ValueError unless heads divide dim. Reference: Vaswani et al. 2017, eq. 1.
+
+    >>> Attention(8, 2)(mt.ones((1, 5, 8))).shape
+    (1, 5, 8)
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        if heads < 1 or dim % heads:
+            raise ValueError(f"heads={heads} must divide dim={dim}: each head gets dim / heads of the numbers")
+        self.heads = heads
+        self.qkv = mt.nn.Linear(dim, 3 * dim)
+        self.proj = mt.nn.Linear(dim, dim)
+
+    def _split(self, x: mt.Tensor) -> mt.Tensor:
+        n, tokens, dim = x.shape
+        qkv = self.qkv(x).reshape(n, tokens, 3, self.heads, dim // self.heads)
+        return qkv.transpose(2, 0, 3, 1, 4)  # type: ignore[no-any-return]  # (3, n, heads, tokens, dim / heads)
+
+    def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
+        """Return what each token gathers from the others."""
+        n, tokens, dim = x.shape
+        q, k, v = self._split(x)
+        mask = None if valid is None else valid[:, None, None, :]  # (n, 1, 1, tokens)
+        y = mt.nn.functional.scaled_dot_product_attention(q, k, v, mask)  # (n, heads, tokens, dim / heads)
+        return self.proj(y.transpose(0, 2, 1, 3).reshape(n, tokens, dim))  # type: ignore[no-any-return]
+
+    def weights(self, x: mt.Tensor) -> mt.Tensor:
+        """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
+        q, k, _ = self._split(x)
+        return mt.nn.functional.softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5, -1)
+
+
+class MLP(mt.nn.Layer):
+    """y = W₂ GELU(W₁ x + b₁) + b₂: (..., dim) -> (..., dim), with `hidden` units.
+
+    >>> MLP(8, 32)(mt.ones((5, 8))).shape
+    (5, 8)
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        self.fc1 = mt.nn.Linear(dim, hidden)
+        self.fc2 = mt.nn.Linear(hidden, dim)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return W₂ GELU(W₁ x + b₁) + b₂."""
+        return self.fc2(mt.nn.functional.gelu(self.fc1(x)))  # type: ignore[no-any-return]
+
+
+class Block(mt.nn.Layer):
+    """x ← x + attention(norm₁(x)), then x ← x + MLP(norm₂(x)): (n, tokens, dim) -> (n, tokens, dim).
+
+    drop_path: the share of samples for which, in training, a branch is left out (Huang et al. 2016). Reference:
+    Dosovitskiy et al. 2021, eqs. 2 and 3.
+
+    >>> Block(8, 2)(mt.ones((1, 5, 8))).shape
+    (1, 5, 8)
+    """
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
+        self.norm1 = mt.nn.LayerNorm(dim, EPS)
+        self.attn = Attention(dim, heads)
+        self.norm2 = mt.nn.LayerNorm(dim, EPS)
+        self.mlp = MLP(dim, int(dim * mlp_ratio))
+        self.drop_path = mt.nn.DropPath(drop_path)
+
+    def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
+        """Return the tokens after the block."""
+        x = x + self.drop_path(self.attn(self.norm1(x), valid))
+        return x + self.drop_path(self.mlp(self.norm2(x)))  # type: ignore[no-any-return]
+
+
+def _glorot(weight: mt.Tensor) -> None:
+    """Draw a weight uniform on ±√(6 / (inputs + outputs)), of the matrix that it is (Glorot & Bengio 2010)."""
+    bound = (6 / (weight[0].size + len(weight))) ** 0.5
+    mt.nn.init.uniform_(weight, -bound, bound)
+
+
+def initialize(layer: mt.nn.Layer, blocks: mt.nn.LayerList) -> None:
+    """Give a vision transformer its first weights: N(0, 0.02²) cut at ±2, biases 0; then smaller branches.
+
+    Those of a patch embedding are uniform as Glorot & Bengio (2010) have it, on the matrix that it is (as He et al.
+    2022): with 0.02², which I-JEPA's code has here too, the positions drown what is in a patch, and a token that says
+    only where it is can be predicted without looking. The last weights of the branches of block l = 1, 2, ... are
+    divided by √(2 l), so that the residual stream does not grow with the depth. (I-JEPA's code means to, but draws all
+    weights again afterwards, which undoes it.)
+    """
+    for part in layer.layers():
+        if isinstance(part, CONVOLUTIONS):
+            _glorot(part.weight)
+        elif isinstance(part, mt.nn.Linear):
+            mt.nn.init.trunc_normal_(part.weight, std=STD)
+        else:
+            continue
+        if part.bias is not None:
+            mt.nn.init.zeros_(part.bias)
+    with mt.no_grad():
+        block: Any
+        for depth, block in enumerate(blocks, 1):
+            for weight in (block.attn.proj.weight, block.mlp.fc2.weight):
+                weight[...] = weight / np.sqrt(2 * depth, dtype=np.float32)

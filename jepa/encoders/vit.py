@@ -1,0 +1,246 @@
+"""The vision transformer: patches to tokens, positions, blocks. A patch that is not kept costs nothing: it goes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+import minitensor as mt
+from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Rule, Settings, between, setting
+from jepa.contracts import Grid, Keep
+from jepa.encoders.base import Encoder, gather
+from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
+from jepa.encoders.positions import interpolate_positions, position_parameter
+from jepa.errors import ConfigError
+
+__all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "by_x", "vit"]
+
+SIZES: dict[str, dict[str, Any]] = {
+    "tiny": {"dim": 192, "depth": 12, "heads": 3},
+    "small": {"dim": 384, "depth": 12, "heads": 6},
+    "base": {"dim": 768, "depth": 12, "heads": 12},
+    "large": {"dim": 1024, "depth": 24, "heads": 16},
+    "huge": {"dim": 1280, "depth": 32, "heads": 16},
+    "giant": {"dim": 1408, "depth": 40, "heads": 16, "mlp_ratio": 48 / 11},
+}
+PATCH: Rule = (
+    lambda v: all(1 <= p <= 2048 for p in (v if isinstance(v, tuple) else (v,))),
+    "must be at least 1 and at most 2048",
+)
+
+
+@dataclass(frozen=True)
+class PatchSettings(Settings):
+    """Of encoders of patches."""
+
+    patch: int | tuple[int, ...] = setting(4, PATCH)
+    """lengths of a patch along each axis, or one number for all; divide the example's"""
+    dim: int = setting(192, between(2, 16_384))
+    """numbers in a token"""
+    depth: int = setting(6, DEPTH)
+    """blocks, or steps of the energy transformer"""
+    heads: int = setting(3, WIDTH)
+    """attention heads; divide dim"""
+    mlp_ratio: float = setting(4.0, between(0.01, 64))
+    """hidden units of a block's MLP (memories of the energy transformer), in units of dim"""
+    positions: Literal["sincos", "learned"] = setting("sincos")
+    """fixed sine-cosine positions of the patches, or learned ones"""
+    class_token: bool = setting(False)
+    """a learned token beside those of the patches"""
+
+    def problems(self) -> Iterator[str]:
+        """Check that the heads share the numbers of a token."""
+        if self.dim % self.heads:
+            yield f"heads={self.heads} must divide dim={self.dim}: each head gets its share of the numbers"
+
+
+@dataclass(frozen=True)
+class ViTSettings(PatchSettings):
+    """Of the vision transformer."""
+
+    drop_path: float = setting(0.0, PROBABILITY)
+    """share of samples that leave out the last block in training; rises to it from 0 at the first"""
+
+
+class PatchEmbed(mt.nn.Layer):
+    """Cuts examples into patches and embeds each by one linear map, a convolution with stride = kernel.
+
+    (n, channels, *lengths) -> (n, places, dim), in raster order. patch: its length along each of one to three axes.
+
+    >>> PatchEmbed(3, (4, 4), 8)(mt.ones((1, 3, 8, 12))).shape, PatchEmbed(3, (4,), 8)(mt.ones((1, 3, 8))).shape
+    ((1, 6, 8), (1, 2, 8))
+    """
+
+    def __init__(self, channels: int, patch: tuple[int, ...], dim: int) -> None:
+        self.proj = CONVOLUTIONS[len(patch) - 1](channels, dim, patch, stride=patch)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the embedded patches."""
+        y = self.proj(x)  # (n, dim, *grid)
+        return y.reshape(*y.shape[:2], -1).swapaxes(1, 2)  # type: ignore[no-any-return]
+
+
+class ViT(Encoder):
+    """Examples to one token per patch (Dosovitskiy et al. 2021), as I-JEPA has it (Assran et al. 2023).
+
+        x = patches W + b + positions;   x = x[keep];   x = block_l(x), l = 1 .. depth;   y = norm(x)
+
+    shape: (channels, *lengths) of an example with one to three axes: a series, an image, a clip. A class token is seen
+    by all others, and sees them; it is in `attention_maps`, before the patches, and in none of the tokens. Parameters
+    have the names of I-JEPA's code, so its weights load as they are. Examples of another size than `shape` get
+    interpolated positions.
+
+    pools: "mean", of all tokens; "cls", the class token, if there is one; "last4", the means after each of the last
+    four blocks, each with its own layer norm without parameters, side by side, (n, 4 dim), as I-JEPA's paper probes;
+    "attentive", the mean weighted by how much attention each patch gets from all others in the last block.
+
+    Raises ConfigError for a patch that does not divide the example, and for examples of other ranks.
+
+    >>> encoder = ViT((3, 32, 32), patch=8, dim=16, depth=2, heads=2)
+    >>> x = mt.ones((3, 3, 32, 32))
+    >>> encoder.tokens(x).shape, encoder.tokens(x, Keep(np.array([[[0, 5]], [[1, 2]], [[3, 15]]]))).shape
+    ((3, 16, 16), (3, 2, 16))
+    >>> ViT((6, 128), patch=16, dim=16, depth=1, heads=2).grid
+    (8,)
+    """
+
+    Settings: ClassVar[Any] = ViTSettings
+
+    def __init__(self, shape: tuple[int, ...], settings: Any = None, /, **changes: Any) -> None:
+        self.settings = s = replace(settings or self.Settings(), **changes)
+        rank = len(shape) - 1
+        if not 1 <= rank <= len(CONVOLUTIONS):
+            raise ConfigError(
+                f"an encoder of patches takes (channels, *lengths) with 1 to {len(CONVOLUTIONS)} lengths; the source "
+                f"has {shape}: use encoder=mlp"
+            )
+        self.patch: tuple[int, ...] = s.patch if isinstance(s.patch, tuple) else (s.patch,) * rank
+        self.shape, self.dim, self.class_token = tuple(shape), s.dim, s.class_token
+        self.grid = self.grid_of(shape)
+        self.pools = ("mean", *(("cls",) if s.class_token else ()), "attentive", "last4")
+        self.patch_embed = PatchEmbed(shape[0], self.patch, s.dim)
+        self.pos_embed = position_parameter(s.positions, self.grid, s.dim)
+        self.cls_token = mt.nn.Parameter(np.zeros((1, 1, s.dim), np.float32)) if s.class_token else None
+        self.blocks = mt.nn.LayerList(list(self._body()))
+        self.norm = mt.nn.LayerNorm(s.dim, EPS)
+        self._initialize()
+
+    def grid_of(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of examples of a shape; raise ConfigError if patches do not divide it."""
+        lengths = shape[1:]
+        if len(lengths) != len(self.patch) or any(a % p for a, p in zip(lengths, self.patch, strict=True)):
+            patch = self.settings.patch
+            raise ConfigError(
+                f"encoder.patch={patch if isinstance(patch, int) else list(patch)} must divide an example's "
+                f"{by_x(lengths)}: it is cut into whole ones"
+            )
+        return tuple(a // p for a, p in zip(lengths, self.patch, strict=True))
+
+    def _body(self) -> Iterator[mt.nn.Layer]:
+        s = self.settings
+        for share in np.linspace(0.0, s.drop_path, s.depth):
+            yield Block(s.dim, s.heads, s.mlp_ratio, float(share))
+
+    def _initialize(self) -> None:
+        initialize(self, self.blocks)
+        if self.cls_token is not None:
+            mt.nn.init.trunc_normal_(self.cls_token, std=STD)
+
+    def embed(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the patches with their positions, before any block: (n, *shape) -> (n, N, dim)."""
+        grid = self.grid_of(x.shape[1:])
+        return self.patch_embed(x) + interpolate_positions(self.pos_embed, self.grid, grid)  # type: ignore[no-any-return]
+
+    def _with_class(self, x: mt.Tensor) -> mt.Tensor:
+        if self.cls_token is None:
+            return x
+        return mt.concatenate([mt.broadcast_to(self.cls_token, (len(x), 1, self.dim)), x], axis=1)
+
+    def body(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> Iterator[mt.Tensor]:
+        """Yield the tokens after each block: (n, K, dim) each."""
+        for block in self.blocks:
+            x = block(x, valid)
+            yield x
+
+    def after_blocks(self, x: mt.Tensor, keep: Keep | None = None) -> Iterator[mt.Tensor]:
+        """Yield the tokens after each block, not normalized, the class token first: (n e, K, dim) each."""
+        x = self.embed(x)
+        if keep is None:
+            return self.body(self._with_class(x))
+        x, valid = self._with_class(gather(x, keep.index)), keep.valid
+        if valid is None:
+            return self.body(x)
+        flags = valid.reshape(-1, valid.shape[-1])
+        if self.class_token:
+            flags = np.concatenate([np.ones((len(flags), 1), bool), flags], axis=1)
+        return self.body(x, mt.Tensor(flags, device=x.device))
+
+    def _all(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
+        """Return the normalized tokens, the class token first."""
+        for last in self.after_blocks(x, keep):  # noqa: B007
+            pass
+        return self.norm(last)  # type: ignore[no-any-return]
+
+    def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
+        """Return the tokens of the patches that are kept: (n, *shape) -> (n e, K, dim)."""
+        y = self._all(x, keep)
+        return y[:, 1:] if self.class_token else y  # type: ignore[no-any-return]
+
+    def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
+        """Return one vector of an example: (n, *shape) -> (n, dim), or (n, 4 dim) with "last4"."""
+        self.check_pool(pool)
+        first = int(self.class_token)
+        if pool == "cls":
+            return self._all(x)[:, 0]  # type: ignore[no-any-return]
+        if pool == "last4":
+            last = list(self.after_blocks(x))[-4:]
+            means = [mt.nn.functional.layer_norm(y, (self.dim,))[:, first:].mean(axis=1) for y in last]
+            return mt.concatenate(means, axis=-1)
+        if pool == "attentive":
+            weights = self.attention_maps(x)[-1].mean(axis=(1, 2))[:, first:]  # (n, N): attention received
+            weights = weights / weights.sum(axis=1, keepdims=True)
+            return (self.tokens(x) * weights[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
+        return super().pooled(x)
+
+    def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
+        """Return how each token looks at each other in each block: depth Tensors (n, heads, N, N)."""
+        y = self._with_class(self.embed(x))
+        maps = []
+        block: Any
+        for block, after in zip(self.blocks, self.body(y), strict=True):
+            maps.append(block.attn.weights(block.norm1(y)))
+            y = after
+        return maps
+
+    def extra_repr(self) -> str:
+        """Return example, patch, dim, depth and heads."""
+        s = self.settings
+        return f"{by_x(self.shape[1:])}, patch {by_x(self.patch)}, dim {s.dim}, depth {s.depth}, heads {s.heads}"
+
+
+def by_x(lengths: tuple[int, ...]) -> str:
+    """Return lengths in words.
+
+    >>> by_x((24, 32)), by_x((4, 4)), by_x((128,))
+    ('24 x 32', '4 x 4', '128')
+    """
+    return " x ".join(map(str, lengths))
+
+
+def vit(name: str, /, **changes: Any) -> ViT:
+    """Return a vision transformer of images by name: vit_SIZE_patchP_SIDE, with settings of `ViTSettings` changed.
+
+    SIZE is tiny, small, base, large, huge or giant (`SIZES`). Raises ConfigError for another name.
+
+    >>> vit("vit_tiny_patch4_32", depth=1).extra_repr()
+    '32 x 32, patch 4 x 4, dim 192, depth 1, heads 3'
+    """
+    words = name.removeprefix("vit_").replace("patch", "").split("_")
+    if not name.startswith("vit_") or len(words) != 3 or words[0] not in SIZES or not all(map(str.isdigit, words[1:])):
+        sizes = ", ".join(SIZES)
+        raise ConfigError(f"a vision transformer is named vit_SIZE_patchP_SIDE, SIZE one of {sizes}; got {name!r}")
+    side = int(words[2])
+    return ViT((3, side, side), **{**SIZES[words[0]], "patch": int(words[1]), **changes})
