@@ -26,7 +26,7 @@ def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
         raise ValueError(f"places are 0 to {count - 1}; got {index.min()} to {index.max()}")
     rows = (index + np.arange(n)[:, None, None] * count).reshape(-1)
     found = mt.index_select(x.reshape(n * count, dim), 0, mt.Tensor(rows, device=x.device))
-    return found.reshape(n * index.shape[1], index.shape[2], dim)  # type: ignore[no-any-return]
+    return found.reshape(n * index.shape[1], index.shape[2], dim)
 
 
 def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:

@@ -89,4 +89,4 @@ def interpolate_positions(positions: mt.Tensor, grid: Grid, to: Grid) -> mt.Tens
             planes = planes.reshape(1, -1, here, done)
             planes = mt.nn.functional.interpolate(planes, size=(there, done), mode="bicubic")
         done *= there
-    return planes.reshape(1, dim, -1).swapaxes(1, 2)  # type: ignore[no-any-return]
+    return planes.reshape(1, dim, -1).swapaxes(1, 2)

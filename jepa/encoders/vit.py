@@ -1,4 +1,4 @@
-"""The vision transformer: patches to tokens, positions, blocks. A patch that is not kept costs nothing: it goes first."""
+"""The vision transformer: patches to tokens, positions, blocks. What is not kept costs nothing: it is gone first."""
 
 from __future__ import annotations
 
@@ -187,14 +187,14 @@ class ViT(Encoder):
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the tokens of the patches that are kept: (n, *shape) -> (n e, K, dim)."""
         y = self._all(x, keep)
-        return y[:, 1:] if self.class_token else y  # type: ignore[no-any-return]
+        return y[:, 1:] if self.class_token else y
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
         """Return one vector of an example: (n, *shape) -> (n, dim), or (n, 4 dim) with "last4"."""
         self.check_pool(pool)
         first = int(self.class_token)
         if pool == "cls":
-            return self._all(x)[:, 0]  # type: ignore[no-any-return]
+            return self._all(x)[:, 0]
         if pool == "last4":
             last = list(self.after_blocks(x))[-4:]
             means = [mt.nn.functional.layer_norm(y, (self.dim,))[:, first:].mean(axis=1) for y in last]
