@@ -1,0 +1,372 @@
+"""Arrays as a source: in memory, or an .npy or .npz file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.config.settings import setting
+from jepa.errors import DataError
+from jepa.files.atomic import replacing
+from jepa.sources.base import Indices, Scale, Source, SourceSettings, held_out, scaled, spread
+from jepa.text import shown
+
+__all__ = ["ArrayFile", "ArrayFileSettings", "Arrays"]
+
+STEP = 1 << 22  # numbers that are gone through at once
+STORED = "source.npz"
+LABELS = ("labels", "y", "classes")  # what an .npz has beside examples
+
+
+class Held(NamedTuple):
+    """All examples that there are."""
+
+    arrays: dict[str, NDArray[Any]]
+    """by name, as they were given; the one of a source of one array is called ''"""
+    labels: NDArray[np.int64] | None
+    classes: list[str]
+    remarks: list[str]
+
+
+class Arrays(Source):
+    """Examples in memory: (n, c, *lengths), of any rank; or several arrays by name, of two modalities.
+
+    They become float32 as they are read; bytes of rank 2 and more, such as images, are divided by 255. By default a
+    network sees (x - mean) / std, for each channel, of the examples to learn from; a channel that never changes becomes
+    0. A share of each class is held out.
+
+    Parameters
+    ----------
+    x : array, or dict of arrays by name
+        (n, c, *lengths); (n, t) are n examples of one channel.
+    labels : n whole numbers or texts, optional
+        None among the texts: that example has none.
+    settings, changes
+        `jepa.sources.base.SourceSettings`.
+
+    Raises
+    ------
+    DataError
+        No examples, numbers that are none, Python objects; labels that do not fit.
+
+    Examples
+    --------
+    >>> source = Arrays(np.arange(60.0).reshape(10, 2, 3), list("aaaaabbbbb"), validation=0.2)
+    >>> train, val = source.split("train"), source.split("val")
+    >>> source.shape, len(train), val.names, val.labels, val.classes
+    ((2, 3), 8, ['3', '8'], array([0, 1]), ['a', 'b'])
+    >>> train.normalize(train.read(range(8))).mean(axis=(0, 2)).round(6)
+    array([0., 0.], dtype=float32)
+    """
+
+    held: Any
+
+    def __init__(self, x: Any, labels: Any = None, settings: SourceSettings | None = None, /, **changes: Any) -> None:
+        super().__init__(settings, **changes)
+        named = {str(name): part for name, part in x.items()} if isinstance(x, Mapping) else {"": x}
+        self.held = _checked(named, lambda name: f"x[{name!r}]" if name else "x", labels)
+
+    @cached_property
+    def content(self) -> NDArray[np.int64]:
+        """The rows of the part."""
+        n, labels = len(next(iter(self.held.arrays.values()))), self.held.labels
+        keys = np.random.default_rng(0).integers(2**63, size=n)  # of row i, however many follow
+        order = spread(keys, labels)
+        rows = np.arange(n) if self.part is None else held_out(order, self.part, self.settings.validation)
+        if not len(rows):
+            raise DataError(f"{n} example cannot be divided into some to learn from and some held out: add more")
+        if self.settings.limit is not None and self.settings.limit < len(rows):
+            mine = spread(keys[rows], None if labels is None else labels[rows])
+            rows = np.sort(rows[mine[: self.settings.limit]])
+        return rows
+
+    @property
+    def shape(self) -> Any:
+        """Of one example; of several arrays, by name."""
+        return self._each(lambda x: x.shape[1:])
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,): positions in `classes`, -1 where an example has none; None: there are no labels."""
+        return None if self.held.labels is None else self.held.labels[self.content]
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes."""
+        return list(self.held.classes)
+
+    @property
+    def names(self) -> list[str]:
+        """The numbers of the rows."""
+        return [str(row) for row in self.content]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on what is taken for something."""
+        return list(self.held.remarks)
+
+    @property
+    def pictures(self) -> str:  # type: ignore[override]
+        """The module that draws an example."""
+        return f"jepa.pictures.{'image' if len(self.shape) == 3 else 'line'}"
+
+    @cached_property
+    def scale(self) -> Any:
+        """Mean and deviation; by name of several arrays."""
+        whole = self._parts[None]
+        return whole.scale if self is not whole else self._each(self._scale)
+
+    def _scale(self, x: NDArray[Any]) -> Scale:
+        mean, std = self.settings.mean, self.settings.std
+        if mean is None or std is None:
+            found = measured(x, self.split("train").content)
+            mean, std = found[0] if mean is None else mean, found[1] if std is None else std
+        for key, value in (("mean", mean), ("std", std)):
+            if len(value) not in (1, x.shape[1]):
+                raise DataError(f"source.{key} has {len(value)} numbers, and the examples {x.shape[1]} channels")
+        return np.asarray(mean, np.float64), np.asarray(std, np.float64)
+
+    def _each(self, f: Callable[[NDArray[Any]], Any]) -> Any:
+        arrays = self.held.arrays
+        return f(arrays[""]) if "" in arrays else {name: f(x) for name, x in arrays.items()}
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def read(self, indices: Indices) -> Any:
+        """Return examples (n, *shape), an array of the caller's own; of several arrays, by name."""
+        rows = self.content[np.asarray(indices, dtype=np.int64)]
+        return self._each(lambda x: as_floats(x, rows))
+
+    def normalize(self, x: Any) -> Any:
+        """Return examples (..., *shape), or parts of them, as a network sees them."""
+        if not isinstance(x, Mapping):
+            return super().normalize(x)
+        return {name: scaled(part, self.scale[name], self.held.arrays[name].ndim - 1) for name, part in x.items()}
+
+    def fingerprint(self) -> str:
+        """Return a hash of all numbers and labels, and of which are in the part."""
+        mark, held = hashlib.blake2b(digest_size=16), self.held
+        for name, x in held.arrays.items():
+            mark.update(f"{name} {x.dtype.str} {x.shape}\0".encode())
+            for chunk in _chunks(x):
+                mark.update(np.ascontiguousarray(x[chunk]).tobytes())
+        mark.update(b"" if held.labels is None else held.labels.tobytes())
+        mark.update("\0".join([*held.classes, *(() if self.part is None else self.names)]).encode())
+        return mark.hexdigest()
+
+    def save(self, folder: str | Path) -> Path:
+        """Write all examples and labels to FOLDER/source.npz, which an `ArrayFile` opens; return its path."""
+        held, path = self.held, Path(folder) / STORED
+        arrays = {name or "x": x for name, x in held.arrays.items()}
+        if held.labels is not None:
+            arrays |= {"labels": held.labels, "classes": np.array(held.classes, dtype=str)}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+        return path
+
+    def stored(self, folder: str | Path) -> ArrayFile:
+        """Return the source that opens what `save` writes."""
+        path, names = self.save(folder).absolute(), {f.name for f in fields(SourceSettings)}
+        several = None if "" in self.held.arrays else ",".join(self.held.arrays)
+        return ArrayFile(path, key=several, **{name: getattr(self.settings, name) for name in names})
+
+    def __repr__(self) -> str:
+        classes = f" of {len(self.classes)} classes" if self.held.labels is not None else ""
+        part = f"{self.part}: " if self.part else ""
+        return f"{type(self).__name__}({part}{len(self)} examples{classes}, {self.shape})"
+
+
+@dataclass(frozen=True)
+class ArrayFileSettings(SourceSettings):
+    """Of a file of arrays."""
+
+    path: str | None = setting(None)
+    """an .npy file, (n, c, *lengths), which stays on the disk; or an .npz file, which is read into memory"""
+    key: str | None = setting(None)
+    """which array of an .npz; several with commas between are parts of one example; null: x, or the first"""
+    labels: str | None = setting(None)
+    """which array of an .npz has the labels, or an .npy file of them; null: labels or y of the .npz"""
+
+
+class ArrayFile(Arrays):
+    """The same from a file of NumPy's; nothing in it is unpickled. An .npy is mapped, not read into memory.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "series.npy"
+    >>> np.save(path, np.zeros((20, 3, 50)))
+    >>> ArrayFile(path).split("train")
+    ArrayFile(train: 18 examples, (3, 50))
+    """
+
+    Settings = ArrayFileSettings
+    place = "path"
+
+    def __init__(self, path: Any = None, /, **changes: Any) -> None:
+        Source.__init__(self, path, **changes)
+
+    @classmethod
+    def takes(cls, path: Path) -> bool:
+        """Whether it is a file of NumPy's, by its name."""
+        return path.suffix.lower() in (".npy", ".npz") and path.is_file()
+
+    def located(self) -> ArrayFileSettings:
+        """Return the settings with whole paths."""
+        found: ArrayFileSettings = super().located()
+        if found.labels is None or not _is_file(found.labels):
+            return found
+        return replace(found, labels=str(Path(found.labels).absolute()))
+
+    def stored(self, folder: str | Path) -> ArrayFile:
+        """Return itself."""
+        return self
+
+    @cached_property
+    def held(self) -> Held:
+        """All examples, as the file has them."""
+        s, path = self.settings, Path(self.settings.path)
+        found = _loaded(path)
+        names = [s.key] if s.key is not None else [""]
+        if not isinstance(found, np.ndarray):
+            given = s.key.split(",") if s.key is not None else [_first(found, path)]
+            names = [name.strip() for name in given]
+            arrays = {name if len(names) > 1 else "": _of(found, path, name) for name in names}
+        elif s.key is None:
+            arrays = {"": found}
+        else:
+            raise DataError(f"source.key={s.key}: {shown(path)} is one array without a name; leave the key out")
+        labels, classes = self._labels(found, path)
+        return _checked(arrays, lambda name: f"{shown(path)}{f' ({name})' if name else ''}", labels, classes)
+
+    def _labels(self, found: Any, path: Path) -> tuple[Any, Any]:
+        name = self.settings.labels
+        if name is not None and _is_file(name):
+            return _loaded(Path(name)), None
+        if isinstance(found, np.ndarray):
+            if name is not None:
+                raise DataError(f"source.labels={name}: {shown(path)} has one array; name an .npy file of labels")
+            return None, None
+        name = name or next((known for known in LABELS[:2] if known in found), None)
+        classes = _of(found, path, "classes") if name == "labels" and "classes" in found else None
+        return (None if name is None else _of(found, path, name)), classes
+
+
+def _is_file(labels: str) -> bool:
+    return labels.lower().endswith(".npy")
+
+
+def _loaded(path: Path) -> Any:
+    """Return the array of an .npy, mapped, or the arrays of an .npz."""
+    if not path.is_file():
+        raise DataError(f"there is no file {shown(path)}" if not path.exists() else f"{shown(path)} is no regular file")
+    return _tried(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _first(found: Any, path: Path) -> str:
+    names = [name for name in found if name not in LABELS]
+    if not names:
+        raise DataError(f"{shown(path)} has no array of examples")
+    return "x" if "x" in names else names[0]
+
+
+def _of(found: Any, path: Path, name: str) -> Any:
+    if name not in found:
+        raise DataError(f"{shown(path)} has no array {shown(name)}; it has {', '.join(map(shown, found))}")
+    return _tried(path, lambda: found[name])
+
+
+def _tried(path: Path, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file may bring about anything
+        reason = "it holds Python objects, which are not unpickled: save numbers" if "pickle" in str(error) else error
+        raise DataError(f"cannot read {shown(path)} as arrays of NumPy's: {reason}") from error
+
+
+def _checked(named: dict[str, Any], called: Callable[[str], str], labels: Any, classes: Any = None) -> Held:
+    """Return what is given as examples; raise DataError, naming the array, for what cannot be learned from."""
+    arrays, remarks = {}, []
+    for name, given in named.items():
+        try:
+            x = np.asanyarray(given)
+        except ValueError as error:  # rows of several lengths
+            raise DataError(f"{called(name)} is no array: {error}") from error
+        about = f"{called(name)} ({x.dtype}, {x.shape})"
+        if name in LABELS or "," in name:
+            raise DataError(f"{about}: an array of examples cannot be called {name!r}")
+        if x.dtype.kind not in "biuf":
+            raise DataError(f"{about} holds no numbers to learn from: convert it to float32")
+        if x.ndim < 2 or x.size == 0:
+            raise DataError(f"{about} holds no examples: it must be (n, channels, length) or of more axes")
+        if x.dtype == np.uint8 and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3) and x.shape[1] > 4)):
+            how = "x[:, None]" if x.ndim == 3 else "x.transpose(0, 3, 1, 2)"
+            raise DataError(f"{about}: images are (n, channels, height, width) here, {how}")
+        if x.dtype.kind == "f" and not all(np.isfinite(as_floats(x, chunk)).all() for chunk in _chunks(x)):
+            raise DataError(f"{about} has NaN or infinite numbers: take out those rows, or fill them in")
+        if x.ndim == 2:
+            remarks.append(f"{about}: each row is taken for one channel")
+        arrays[name] = x[:, None] if x.ndim == 2 else x
+    counts = {len(x) for x in arrays.values()}
+    if len(counts) != 1:
+        raise DataError(f"arrays of one source need as many examples each; there are {sorted(counts)}")
+    return Held(arrays, *_positions(labels, classes, counts.pop()), remarks)
+
+
+def _positions(labels: Any, classes: Any, count: int) -> tuple[NDArray[np.int64] | None, list[str]]:
+    """Return labels as positions in the names of the classes, which are sorted."""
+    if labels is None:
+        return None, []
+    y = np.asarray(labels)
+    about = f"labels ({y.dtype}, {y.shape})"
+    if y.shape != (count,):
+        raise DataError(f"{about} must be one for each of the {count} examples")
+    if classes is not None:
+        if y.dtype.kind not in "iu" or not -1 <= y.min() <= y.max() < len(classes):
+            raise DataError(f"{about} must be positions in the {len(classes)} classes, or -1")
+        return y.astype(np.int64), [str(name) for name in classes]
+    if y.dtype.kind not in "biuUO" or (y.dtype.kind == "O" and not all(isinstance(v, str | None) for v in y)):
+        raise DataError(f"{about} must be whole numbers or texts, a class each")
+    none = np.array([v is None for v in y]) if y.dtype.kind == "O" else np.zeros(count, bool)
+    found, positions = np.unique(y[~none].astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
+    result = np.full(count, -1, np.int64)
+    result[~none] = positions
+    return result, [str(name) for name in found]
+
+
+def _chunks(x: NDArray[Any]) -> Iterator[slice]:
+    step = max(1, STEP * len(x) // x.size)
+    return (slice(k, k + step) for k in range(0, len(x), step))
+
+
+def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:
+    """Return rows of (n, c, *lengths) as float32, new; bytes of images in [0, 1]."""
+    with np.errstate(over="ignore"):  # it is infinite then, and refused
+        y: NDArray[np.float32] = np.array(x[rows], dtype=np.float32, subok=False)
+    return np.divide(y, 255, out=y) if x.dtype == np.uint8 and x.ndim > 3 else y
+
+
+def measured(x: NDArray[Any], rows: NDArray[np.int64]) -> Scale:
+    """Return mean and deviation of each channel over rows of (n, c, *lengths); the deviation of a constant is 1.
+
+    >>> measured(np.float32([[[1, 3], [5, 5]]]), np.array([0]))
+    (array([2., 5.]), array([1., 1.]))
+    """
+    count, mean, total = 0, np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    axes = (0, *range(2, x.ndim))
+    for chunk in _chunks(x[: len(rows)]):
+        y = as_floats(x, rows[chunk]).astype(np.float64)
+        k = y.size // x.shape[1]
+        gap, share = y.mean(axis=axes) - mean, k / (count + k)
+        total += k * y.var(axis=axes) + gap**2 * count * share
+        mean, count = mean + gap * share, count + k
+    std = np.sqrt(total / count)
+    return mean, np.where(std > np.maximum(1e-30, 1e-7 * np.abs(mean)), std, 1.0)

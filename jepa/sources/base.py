@@ -1,0 +1,177 @@
+"""What sources share: settings, a held-out part, and the numbers that bring examples to what a network likes to see."""
+
+from __future__ import annotations
+
+import os
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.config.settings import TIMES, Settings, between, each, setting
+from jepa.errors import ConfigError, DataError
+from jepa.parts import ROLES, chosen, load
+from jepa.text import shown
+
+__all__ = ["PARTS", "Indices", "Scale", "Source", "SourceSettings", "held_out", "kind_of", "scaled", "spread"]
+
+Indices = Any
+"""a sequence or an array of positions"""
+Scale = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""mean and deviation, of each channel or one for all"""
+PARTS = ("train", "val")
+
+
+@dataclass(frozen=True)
+class SourceSettings(Settings):
+    """Of every source."""
+
+    validation: float = setting(0.1, (lambda v: 0 < v < 1, "must lie between 0 and 1, both excluded"))
+    """share of the examples held out, where there are no parts train and val already"""
+    limit: int | None = setting(None, TIMES)
+    """take at most so many examples of each part, each class in its share; null: all"""
+    mean: tuple[float, ...] | None = setting(None, each(between(-1e30, 1e30), 16_384))
+    """a network sees (x - mean) / std: of each channel, or one number for all; null: of the examples to learn from"""
+    std: tuple[float, ...] | None = setting(None, each(between(1e-30, 1e30), 16_384))
+    """the same: the deviation"""
+
+
+class Source:
+    """Base of the sources (`jepa.contracts.Source`).
+
+    Made from settings alone, by one argument that is settings or the file or folder that the setting `place` names;
+    nothing is opened before it is asked for. A subclass defines `shape`, `labels`, `classes`, `names`, `len`, `read`,
+    `scale` and `fingerprint`; what it has read of its part it keeps in `content`.
+    """
+
+    Settings: ClassVar[Any] = SourceSettings
+    place: ClassVar[str] = ""
+    """the setting that says where the examples lie"""
+    pictures: str = "jepa.pictures.line"
+    """the module that draws an example"""
+    part: str | None = None
+    """"train" or "val"; None: everything"""
+
+    def __init__(self, place: Any = None, /, **changes: Any) -> None:
+        if isinstance(place, str | os.PathLike):
+            changes[self.place], place = os.fspath(place), None
+        self.settings = replace(place or self.Settings(), **changes)
+        if self.place and getattr(self.settings, self.place) is None:
+            self._without_place()
+        self._parts: dict[str | None, Any] = {None: self}
+
+    def _without_place(self) -> None:
+        kind, owner = chosen("source", self).kind, type(self).__name__
+        raise ConfigError(f"source={kind} needs source.{self.place}=PATH; in Python, {owner}(path)")
+
+    @classmethod
+    def takes(cls, path: Path) -> bool:
+        """Whether an existing path is taken for this kind of source, where no kind is said."""
+        return False
+
+    @property
+    def shape(self) -> Any:
+        """Of one example."""
+        raise NotImplementedError
+
+    @property
+    def scale(self) -> Any:
+        """Mean and deviation, of each channel or one for all."""
+        raise NotImplementedError
+
+    @property
+    def remarks(self) -> list[str]:
+        """Sentences on what is left out, and what is taken for something."""
+        return []
+
+    @property
+    def where(self) -> str:
+        """What says which examples they are, from any working directory."""
+        return str(Path(getattr(self.settings, self.place)).resolve()) if self.place else ""
+
+    def located(self) -> Any:
+        """Return the settings with whole paths, which hold from any working directory."""
+        if not self.place:
+            return self.settings
+        return replace(self.settings, **{self.place: str(Path(getattr(self.settings, self.place)).absolute())})
+
+    def stored(self, folder: str | Path) -> Source:
+        """Return a source of the same examples that settings alone can open again; `folder` is for what it needs."""
+        return self
+
+    def at(self, path: str | os.PathLike[str]) -> Source:
+        """Return the source of another place, read and normalized as this one."""
+        cls = load("source", kind_of(path))
+        names = {f.name for f in fields(cls.Settings)} & {f.name for f in fields(self.settings)} - {cls.place}
+        found: Source = cls(path, **{name: getattr(self.settings, name) for name in names})
+        if found.shape != self.shape:
+            raise DataError(f"{shown(path)} has examples of {found.shape}, and {self.shape} are wanted")
+        found.__dict__["scale"] = self.scale
+        return found
+
+    def split(self, part: str) -> Self:
+        """Return the examples to learn from ("train") or those held out ("val")."""
+        if part not in PARTS:
+            raise DataError(f"there is no part {part!r} of a source: it is one of {', '.join(map(repr, PARTS))}")
+        if part not in self._parts:
+            found = self._parts[part] = copy(self._parts[None])
+            found.part = part
+            found.__dict__.pop("content", None)
+        return self._parts[part]  # type: ignore[no-any-return]
+
+    def normalize(self, x: Any) -> Any:
+        """Return examples (..., *shape), or parts of them, as a network sees them: (x - mean) / std."""
+        return scaled(x, self.scale, len(self.shape))
+
+
+def scaled(x: NDArray[np.float32], scale: Scale, rank: int) -> NDArray[np.float32]:
+    """Return (x - mean) / std, channels on the axis `-rank`.
+
+    >>> scaled(np.float32([[0, 0.5, 1]]), (np.array([0.5]), np.array([0.5])), 2)
+    array([[-1.,  0.,  1.]], dtype=float32)
+    """
+    mean, std = (v.reshape(-1, *[1] * (rank - 1)) for v in scale)  # (c or 1, 1, ...)
+    y: NDArray[np.float32] = x * (1 / std).astype(np.float32)
+    y -= (mean / std).astype(np.float32)
+    return y
+
+
+def spread(keys: NDArray[Any], labels: NDArray[Any] | None) -> NDArray[np.int64]:
+    """Return an order of examples in which every beginning has each class in its share, as nearly as it can.
+
+    Example number r of a class of n has the rank (r + 1/2) / n; the order is by rank. Within a class examples are
+    numbered by their keys, (N,) of anything that sorts.
+
+    >>> spread(np.arange(6), np.array([0, 0, 0, 0, 1, 1]))
+    array([0, 4, 1, 2, 5, 3])
+    """
+    rank = np.empty(len(keys))
+    labels = np.zeros(len(keys), np.int64) if labels is None else labels
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        rank[mine[np.argsort(keys[mine], kind="stable")]] = (np.arange(len(mine)) + 0.5) / len(mine)
+    return np.lexsort((keys, rank))
+
+
+def held_out(order: NDArray[np.int64], part: str, share: float) -> NDArray[np.int64]:
+    """Return which examples are in a part, ascending: a share is held out, at least one, those that come first."""
+    count = max(1, round(share * len(order)))
+    return np.sort(order[:count] if part == "val" else order[count:])
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Return the kind of source that takes an existing path, where no kind is said (`source=PATH`).
+
+    Raises ConfigError if none does.
+
+    >>> kind_of(".")
+    'folder'
+    """
+    for kind in ROLES["source"]:
+        if load("source", kind).takes(Path(path)):
+            return kind
+    there = "is no source: it would be a folder of images, or an .npy or .npz file"
+    raise ConfigError(f"{shown(path)} {there if os.path.lexists(path) else 'is not there'}")
