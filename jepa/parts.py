@@ -13,8 +13,8 @@ import importlib
 import sys
 from typing import Any, NamedTuple
 
-from jepa.config.fields import did_you_mean
 from jepa.errors import ConfigError
+from jepa.text import did_you_mean, printable, shortened
 
 __all__ = ["ROLES", "Choice", "chosen", "load", "made", "settings_of"]
 
@@ -98,19 +98,22 @@ def load(role: str, kind: str) -> Any:
     known = ROLES[role]
     if kind not in known and ":" not in kind:
         raise ConfigError(
-            f"{role}={kind}: there is no such kind.{did_you_mean(kind, known)} Kinds: {', '.join(known)}; one of your "
-            f"own is named by its module and class, {role}=mymodule:MyClass"
+            f"{role}={shortened(printable(kind), 100)}: there is no such kind.{did_you_mean(kind, known)} Kinds: "
+            f"{', '.join(known)}; one of your own is named by its module and class, {role}=mymodule:MyClass"
         )
     module, _, name = known.get(kind, kind).partition(":")
     if kind not in known and "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        found = getattr(importlib.import_module(module), name)
+        settings_of(found)
+        return found
+    except Exception as error:  # whatever a module of one's own raises
         if kind in known:
             raise
         raise ConfigError(
-            f"{role}={kind}: {error}; the module must lie in the folder that the command is run in, or be installed"
+            f"{role}={shortened(printable(kind), 100)}: {error}; the module must lie in the folder that the command is "
+            "run in, or be installed, and the class must have Settings"
         ) from error
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-__all__ = ["listed", "printable", "shortened", "shown"]
+__all__ = ["did_you_mean", "listed", "printable", "shortened", "shown"]
 
 # Controls (escape sequences begin with one), line and paragraph separators, what turns the direction of writing, and
 # the halves of characters that stand for the bytes of a file name that is no UTF-8.
@@ -52,6 +52,22 @@ def listed(names: Iterable[str], most: int = 10) -> str:
     """
     every = list(names)
     return ", ".join(map(shown, every[:most])) + (f" and {len(every) - most:,} more" if len(every) > most else "")
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Name the nearest word; for settings also by the last part alone: `lr` means `optimizer.lr`.
+
+    >>> did_you_mean("optim.lrr", ["optimizer.lr", "train.epochs"]), did_you_mean("xyz", ["optimizer.lr"])
+    (" Did you mean 'optimizer.lr'?", '')
+    """
+    from difflib import get_close_matches
+
+    words, word = list(words), word[:100]
+    near = get_close_matches(word, words, n=1, cutoff=0.6)
+    if not near:
+        last = {w.rpartition(".")[2]: w for w in reversed(words)}
+        near = [last[n] for n in get_close_matches(word.rpartition(".")[2], last, n=1, cutoff=0.7)]
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def cell(text: str) -> str:

@@ -26,37 +26,34 @@ def _backbone(name: Any) -> dict[str, Any]:
     if found is None or found[1] not in SIZES:
         raise ConfigError(f"backbone={shown(name)}: expected vit_SIZE_patchP_IMAGE, SIZE one of {', '.join(SIZES)}")
     dim, depth, heads = SIZES[found[1]]
-    size = {"vit.dim": dim, "vit.depth": depth, "vit.heads": heads}
-    return {"method": "ijepa", **size, "vit.patch_size": found[2], "model.image_size": found[3]}
+    size = {"encoder.dim": dim, "encoder.depth": depth, "encoder.heads": heads}
+    return {"task": "masked", "encoder": "vit", **size, "encoder.patch": found[2], "source.size": found[3]}
 
 
 def _loss(name: Any) -> dict[str, Any]:
     if str(name) not in LOSSES:
         raise ConfigError(f"loss_type={shown(name)}: expected one of {', '.join(LOSSES)}")
-    return {"loss.name": LOSSES[str(name)]}
+    return {"objective": LOSSES[str(name)]}
 
 
 ALIASES: dict[str, Callable[[Any], dict[str, Any]]] = {
     "backbone": _backbone,
-    "mask_ratio": lambda v: {"masks.kind": "random", "masks.ratio": [v, v]},
+    "mask_ratio": lambda v: {"task": "masked", "task.masks": "random", "task.ratio": [v, v]},
     "batch_size": lambda v: {"train.batch_size": v},
-    "learning_rate": lambda v: {"optim.lr": v},
+    "learning_rate": lambda v: {"optimizer.lr": v},
     "epochs": lambda v: {"train.epochs": v},
-    "ema_decay": lambda v: {"model.ema_start": v, "model.ema_schedule": "constant"},
+    "ema_decay": lambda v: {"target.start": v, "target.schedule": "constant"},
     "loss_type": _loss,
 }
 
 
-def spelled_out(settings: dict[str, Any], source: str = "") -> dict[str, Any]:
+def spelled_out(settings: dict[str, Any]) -> dict[str, Any]:
     """Return settings, as texts, with every short name replaced by what it stands for; what is spelled out stays.
 
     >>> spelled_out({"epochs": "3", "loss_type": "huber", "seed": "1"})
-    {'train.epochs': '3', 'loss.name': 'smooth_l1', 'seed': '1'}
+    {'train.epochs': '3', 'objective': 'smooth_l1', 'seed': '1'}
     """
     full: dict[str, Any] = {}
     for key, value in settings.items():
-        try:
-            full |= ALIASES[key](value) if key in ALIASES else {key: value}
-        except ConfigError as error:
-            raise ConfigError(f"{source}{error}") from None
+        full |= ALIASES[key](value) if key in ALIASES else {key: value}
     return full

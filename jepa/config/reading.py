@@ -50,8 +50,8 @@ def parse(text: str, source: str) -> dict[str, Any]:
     What a text means is decided by the setting it is for. So nothing is guessed (`yes`, `1e3`, `12:30`), and ${...} is
     text. An alias stands for what its anchor names. Raises ConfigError that names the source and the line.
 
-    >>> parse("optim: {lr: 1e-3}\ndata: {root: a b, make: ~}", "file")
-    {'optim': {'lr': '1e-3'}, 'data': {'root': 'a b', 'make': None}}
+    >>> parse("optimizer: {lr: 1e-3, clip: ~}\nsource: {root: a b}", "file")
+    {'optimizer': {'lr': '1e-3', 'clip': None}, 'source': {'root': 'a b'}}
     """
     try:
         tree = _tree(text)

@@ -8,8 +8,8 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar
 
 from jepa.config.reading import shown
 from jepa.config.values import matches
@@ -61,6 +61,7 @@ def each(rule: Rule, most: int = 64) -> Rule:
 PROBABILITY = between(0, 1)
 SHARE: Rule = (lambda v: 0 <= v < 1), "must be at least 0 and less than 1"
 AREAS, SHARES, ASPECTS = ordered(0, 1, above=True), ordered(0, 1), ordered(0.01, 100)
+PATH: Rule = (lambda v: v != "" and "\0" not in v), "must be the name of a file or a folder"  # ~: the home folder
 WIDTH, DEPTH, TIMES, OR_NONE = between(1, 16_384), between(1, 256), between(1), between(0)
 
 
@@ -68,7 +69,8 @@ class Settings:
     """Base of the settings of parts: a frozen dataclass that checks itself when it is made.
 
     Each field has its help below it, and may have a `Rule` (`setting`). What fields must satisfy together is in
-    `problems`. Raises SettingError with one sentence for each rule that is broken.
+    `problems`. `usual` has the kinds of other roles that go with a source or a task where nobody names one. Raises
+    SettingError with one sentence for each rule that is broken.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Size(Settings):
@@ -78,6 +80,8 @@ class Settings:
         ...
     jepa.config.settings.SettingError: Size: width=0: must be at least 1 and at most 100
     """
+
+    usual: ClassVar[Mapping[str, str]] = {}
 
     def __post_init__(self) -> None:
         found = list(self._mistyped()) or list(self._broken()) or list(self.problems())
@@ -111,6 +115,7 @@ class Field(typing.NamedTuple):
     type: Any
     default: Any
     help: str
+    rule: Rule | None
 
 
 @functools.cache
@@ -132,14 +137,17 @@ def fields_of(schema: type) -> dict[str, Field]:
         helps |= _helps(base) if dataclasses.is_dataclass(base) else {}
     hints = _hints(schema)
     return {
-        item.name: Field(item.name, hints[item.name], item.default, helps[item.name])
+        item.name: Field(item.name, hints[item.name], item.default, helps.get(item.name, ""), item.metadata.get("rule"))
         for item in dataclasses.fields(schema)
     }
 
 
 def _helps(schema: type) -> dict[str, str]:
-    """Return the docstring below each field: the compiler drops them, the source has them."""
-    body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(schema))).body[0]
+    """Return the docstring below each field: the compiler drops them, the source has them, if there is one."""
+    try:
+        body = ast.parse(inspect.cleandoc("\n" + inspect.getsource(schema))).body[0]
+    except (OSError, TypeError):
+        return {}
     assert isinstance(body, ast.ClassDef)
     return {
         item.target.id: inspect.cleandoc(following.value.value)
@@ -163,4 +171,4 @@ def in_words(kind: Any) -> str:
         return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}, such as {example}"
     if arguments:
         return f"one of {', '.join(repr(a) for a in arguments)}"
-    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[kind]
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(kind, kind.__name__)

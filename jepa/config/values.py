@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import types
 import typing
 from typing import Any
 
-from jepa.config.fields import Field
+__all__ = ["converted", "matches", "written"]
 
-__all__ = ["converted", "is_text", "matches", "written"]
-
-PATHS = ("data.root", "data.eval_root")  # where ~ is the home folder
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("", "null", "none", "~")
 WHOLE = re.compile(r"[+-]?[0-9][0-9_]{0,29}")
@@ -23,25 +19,14 @@ NUMBER = re.compile(
 )
 
 
-def is_text(field: Field) -> bool:
-    """Whether a setting is free text, which is taken as it stands."""
-    return field.type is str
-
-
-def converted(field: Field, given: Any) -> Any:
-    """Return the value that a text, a list of texts or None (null in a file) means for a setting.
+def converted(kind: Any, given: Any) -> Any:
+    """Return the value that a text, a list of texts or None (null in a file) means for a setting of this type.
 
     Raises ValueError if it means none.
 
-    >>> from jepa.config.fields import fields
-    >>> converted(fields()["optim.betas"], "(0.8, 0.9)"), converted(fields()["data.root"], "1e3 # [a]")
-    ((0.8, 0.9), '1e3 # [a]')
+    >>> converted(tuple[float, float], "(0.8, 0.9)"), converted(str, "1e3 # [a]"), converted(int | None, "null")
+    ((0.8, 0.9), '1e3 # [a]', None)
     """
-    value = _converted(field.type, given)
-    return os.path.expanduser(value) if field.key in PATHS else value
-
-
-def _converted(kind: Any, given: Any) -> Any:
     options = typing.get_args(kind)
     if typing.get_origin(kind) in (types.UnionType, typing.Union):  # a kind or another, or null
         nothing = given is None or (isinstance(given, str) and _word(given) in NOTHING)
@@ -51,11 +36,10 @@ def _converted(kind: Any, given: Any) -> Any:
         parts = given if isinstance(given, list) else _parts(given)
         if Ellipsis not in options and len(parts) != len(options):
             raise ValueError
-        return tuple(_converted(options[0], part) for part in parts)
+        return tuple(converted(options[0], part) for part in parts)
     if options or kind is str:  # one of some texts, or any
         text = "" if given is None else given
         text = text.strip() if options and isinstance(text, str) else text
-        text = "" if "" in options and _word(text) in NOTHING else text
         if not isinstance(text, str) or (options and text not in options):
             raise ValueError
         return text
@@ -71,7 +55,7 @@ def _converted(kind: Any, given: Any) -> Any:
 def _first(kinds: list[Any], given: Any) -> Any:
     for kind in kinds:
         with contextlib.suppress(ValueError):
-            return _converted(kind, given)
+            return converted(kind, given)
     raise ValueError
 
 

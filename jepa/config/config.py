@@ -1,0 +1,143 @@
+"""Everything that decides a run: a kind and settings for each part, and how training and evaluation go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+from jepa.config.settings import OR_NONE, PATH, TIMES, Rule, Settings, between, each, setting
+from jepa.parts import ROLES, Choice, load, settings_of
+
+__all__ = ["DEFAULTS", "Config", "EvaluationSettings", "TrainSettings", "schema_of"]
+
+DEFAULTS = {
+    "source": "shapes",
+    "augment": "image",
+    "task": "crops",
+    "encoder": "cnn",
+    "projector": "linear",
+    "predictor": "geometry",
+    "target": "ema",
+    "objective": "l2",
+    "optimizer": "adamw",
+}
+"""the kind of each role where nothing names one"""
+
+
+def _pattern(regex: str, text: str) -> Rule:
+    return (lambda v: re.fullmatch(regex, v) is not None), text
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """How long, how much at once, and what is written."""
+
+    epochs: int = setting(20, TIMES)
+    """passes over the examples"""
+    max_steps: int | None = setting(None, TIMES)
+    """at most so many optimizer steps; null: no such limit"""
+    batch_size: int = setting(128, between(2))
+    """examples in a batch"""
+    accumulate: int = setting(1, TIMES)
+    """batches whose gradients make one optimizer step"""
+    precision: Literal["float32", "float16", "bfloat16"] = setting("float32")
+    """of matrix products on a GPU; float16 with a scaled loss (the CPU computes in float32)"""
+    log_every: int = setting(10, TIMES)
+    """steps between two lines of metrics.jsonl"""
+    checkpoint_every: int | None = setting(None, TIMES)
+    """steps between two checkpoints; null: one at the end of each epoch"""
+    keep: int = setting(3, OR_NONE)
+    """checkpoints kept beside the last and the best"""
+    prefetch: int = setting(2, between(0, 1024))
+    """batches prepared ahead of the one that is computed"""
+    threads: int = setting(1, between(1, 256))
+    """threads that prepare them; the batches do not depend on it"""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings(Settings):
+    """The protocol of linear probe and kNN, the same for the trained encoder and its baselines."""
+
+    data: str | None = setting(None, PATH)
+    """labeled folder or file for the evaluation; null: the source's own examples"""
+    k: int = setting(20, TIMES)
+    """neighbors of the kNN classifier"""
+    C: tuple[float, ...] = setting(
+        (0.001, 0.01, 0.1, 1.0, 10.0), each(((lambda v: 1e-12 <= v <= 1e12), "must lie between 1e-12 and 1e12"))
+    )
+    """inverse strengths of regularization that the linear probe chooses from"""
+    random_seeds: int = setting(3, between(1, 1000))
+    """untrained encoders whose median is the baseline"""
+    encoder: Literal["target", "context"] = setting("target")
+    """which encoder is evaluated"""
+    max_images: int | None = setting(None, TIMES)
+    """use at most so many examples of each split; null: all"""
+    pool: Literal["mean", "cls", "attentive", "last4"] = setting("mean")
+    """one vector of an example's tokens: their mean, the class token, by attention, the last four blocks' means"""
+    every: int | None = setting(None, TIMES)
+    """epochs between two probes during training, beside the untrained encoder's; null: none"""
+    online_images: int = setting(2000, between(2))
+    """examples of each split that these probes use"""
+
+
+def schema_of(role: str, kind: str) -> Any:
+    """Return the class of the settings of a kind.
+
+    >>> schema_of("target", "ema").__name__
+    'EMASettings'
+    """
+    return settings_of(load(role, kind))
+
+
+def _usual(role: str) -> Any:
+    return field(default_factory=partial(_default, role))
+
+
+def _default(role: str) -> Choice:
+    return Choice(DEFAULTS[role], schema_of(role, DEFAULTS[role])())
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Everything that decides a run; with the same device and threads, the same bits come out.
+
+    Each role of `jepa.parts.ROLES` has its `Choice`, a kind and the settings of it.
+    """
+
+    name: str = setting("run", _pattern(r"\w[\w.-]{0,99}", "must be a folder name: at most 100 letters, digits, - _ ."))
+    """name of the run; its folder is runs/NAME unless --out says otherwise"""
+    seed: int = setting(0, between(0, 2**64 - 1))
+    """seed of the weights, the order of the examples and what is drawn for them"""
+    device: str = setting(
+        "auto", _pattern(r"auto|cpu|cuda(:\d{1,3})?", "must be auto, cpu, cuda, or cuda:0, cuda:1, ...")
+    )
+    """auto: a CUDA device if there is one; cpu; cuda; cuda:1"""
+    source: Choice = _usual("source")
+    """where the examples come from"""
+    augment: Choice = _usual("augment")
+    """changes of examples, drawn anew for each of them and each epoch"""
+    task: Choice = _usual("task")
+    """what is predicted"""
+    encoder: Choice = _usual("encoder")
+    """from examples to tokens"""
+    projector: Choice = _usual("projector")
+    """from tokens to the space of the loss"""
+    predictor: Choice = _usual("predictor")
+    """from the context's tokens, and what is asked, to the targets"""
+    target: Choice = _usual("target")
+    """what makes the true tokens"""
+    objective: Choice = _usual("objective")
+    """what draws predictions towards targets"""
+    optimizer: Choice = _usual("optimizer")
+    """what changes the weights"""
+    train: TrainSettings = setting(TrainSettings())
+    """how long, how much at once, and what is written"""
+    evaluation: EvaluationSettings = setting(EvaluationSettings())
+    """the protocol of linear probe and kNN"""
+
+    @property
+    def choices(self) -> dict[str, Choice]:
+        """The kind of each role and its settings: what `jepa.assembly.assemble` takes."""
+        return {role: getattr(self, role) for role in ROLES}

@@ -1,0 +1,102 @@
+"""The settings as a flat list, by full key: those of the chosen kinds, and those of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jepa.config.config import Config, EvaluationSettings, TrainSettings, schema_of
+from jepa.config.reading import shown
+from jepa.config.settings import Field, fields_of
+from jepa.parts import ROLES
+from jepa.text import did_you_mean
+
+__all__ = ["GROUPS", "differences", "every_key", "fields_at", "keys", "kinds_of", "unknown", "value_of"]
+
+GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings}
+"""the settings that are no part's, by the first word of their keys"""
+
+
+def kinds_of(config: Config) -> dict[str, str]:
+    """Return the kind of each role."""
+    return {role: choice.kind for role, choice in config.choices.items()}
+
+
+def fields_at(group: str, kinds: Mapping[str, str]) -> dict[str, Field]:
+    """Return the settings of a role or a group, by name, of the kinds that are chosen."""
+    return fields_of(GROUPS[group] if group in GROUPS else schema_of(group, kinds[group]))
+
+
+def keys(kinds: Mapping[str, str]) -> dict[str, Field]:
+    """Return every setting by its full key, in the order of a file, of kinds by role; a role's own key is its kind.
+
+    >>> keys(kinds_of(Config()))["train.epochs"].help
+    'passes over the examples'
+    """
+    found: dict[str, Field] = {}
+    for name, item in fields_of(Config).items():
+        if name not in GROUPS:
+            found[name] = item
+        if name in GROUPS or name in ROLES:
+            found |= {f"{name}.{inner}": field for inner, field in fields_at(name, kinds).items()}
+    return found
+
+
+def every_key() -> dict[str, list[str]]:
+    """Return every setting of every kind by its full key, with the kinds that have it; it loads them all."""
+    found: dict[str, list[str]] = {name: [] for name in fields_of(Config) if name not in GROUPS}
+    found |= {f"{group}.{name}": [] for group, schema in GROUPS.items() for name in fields_of(schema)}
+    for role, kinds in ROLES.items():
+        for kind in kinds:
+            try:
+                names = fields_of(schema_of(role, kind))
+            except ImportError:  # until every room is there
+                continue
+            for name in names:
+                found.setdefault(f"{role}.{name}", []).append(kind)
+    return found
+
+
+def unknown(key: str, kinds: Mapping[str, str]) -> str:
+    """Say why a key is none of the chosen kinds': which kind has it, or which key was meant."""
+    role, _, name = key.partition(".")
+    every = every_key()
+    if having := every.get(key):
+        has = "has" if len(having) == 1 else "have"
+        return f"{role}={kinds[role]} has no setting {name}; {_named(key, having)} {has} it"
+    guess = did_you_mean(key, every)
+    meant = guess.removeprefix(" Did you mean '").removesuffix("'?")
+    owners = every.get(meant, [])
+    of = (
+        f" It is a setting of {_named(meant, owners)}"
+        if owners and kinds[meant.partition(".")[0]] not in owners
+        else ""
+    )
+    return f"there is no setting {shown(key)!r}.{guess or ' `python -m jepa config` lists them all'}{of}"
+
+
+def _named(key: str, kinds: list[str]) -> str:
+    return " and ".join(f"{key.partition('.')[0]}={kind}" for kind in kinds)
+
+
+def value_of(config: Config, key: str) -> Any:
+    """Return the value of the setting with this full key.
+
+    >>> value_of(Config(), "train.epochs"), value_of(Config(), "encoder"), value_of(Config(), "encoder.norm")
+    (20, 'cnn', 'batch')
+    """
+    group, _, name = key.partition(".")
+    found = getattr(config, group)
+    if group in ROLES:
+        return getattr(found.settings, name) if name else found.kind
+    return getattr(found, name) if name else found
+
+
+def differences(a: Config, b: Config) -> dict[str, tuple[Any, Any]]:
+    """Return {key: (value in a, value in b)} for every setting in which two configurations differ.
+
+    A setting that only one of them has is not named: their kinds differ, and that is.
+    """
+    shared = keys(kinds_of(a)).keys() & keys(kinds_of(b)).keys()
+    pairs = {key: (value_of(a, key), value_of(b, key)) for key in keys(kinds_of(a)) if key in shared}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
