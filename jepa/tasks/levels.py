@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -79,6 +79,7 @@ def _turned(index: Index, valid: Flags) -> Index:
 class LevelsSettings(MaskedSettings):
     """Which places are the context and which are hidden, and how many levels of groups are predicted."""
 
+    usual: ClassVar[Mapping[str, str]] = {"encoder": "vit", "projector": "none", "predictor": "levels"}
     levels: int = setting(3, LEVELS)
     """levels, 2 to 4"""
     weights: tuple[float, ...] = setting((1.0, 0.5, 0.25), each(between(0, 1_000_000)))

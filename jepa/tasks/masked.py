@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -66,6 +66,7 @@ def seen(keep: Keep | None) -> Flags | None:
 class MaskedSettings(Settings):
     """Which places are the context, and which are predicted from it."""
 
+    usual: ClassVar[Mapping[str, str]] = {"encoder": "vit", "projector": "none", "predictor": "places"}
     masks: Literal["multiblock", "random"] = setting("multiblock")
     """multiblock: target blocks, and a context block without them; random: single places"""
     context_scale: Range = setting((0.85, 1.0), AREAS)
