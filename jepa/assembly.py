@@ -50,6 +50,7 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
             f"(it answers {', '.join(kind.__name__ for kind in predictor.answers)}): take another predictor, see "
             "`python -m jepa config --kinds`"
         )
+    predictor.check(task)
 
 
 def described(source: Any, task: Any, model: JEPA) -> dict[str, Choice]:

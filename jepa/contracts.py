@@ -100,6 +100,11 @@ class Asked(Protocol):
         ...
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of each set, how many targets an example has, padding too."""
+        ...
+
+    @property
     def valid(self) -> list[Flags | None]:
         """Of each set, which targets are no padding, (n, k); None: all."""
         ...
@@ -188,6 +193,14 @@ class Predictor(Protocol):
 
     answers: ClassVar[tuple[type, ...]]
     """the classes of `Asked` that it understands"""
+    dim: int
+    """numbers in an embedding"""
+    grid: Grid
+    """places along each axis of the encoder that it was made for"""
+
+    def check(self, task: Any, /) -> None:
+        """Raise ConfigError if it cannot answer a task whose questions it understands, such as one of more levels."""
+        ...
 
     def __call__(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any, /) -> list[mt.Tensor]:
         """Return predictions of each set of targets, S of (n e, k, d), from tokens (n e, K, d)."""

@@ -22,9 +22,9 @@ class Branch(mt.nn.Layer):
     projector: any layer on the last axis of tokens, with `dim`, what it makes.
     """
 
-    def __init__(self, encoder: Any, projector: mt.nn.Layer) -> None:
+    def __init__(self, encoder: Any, projector: Any) -> None:
         self.encoder: Any = encoder
-        self.projector = projector
+        self.projector: Any = projector
 
     def context(self, seen: mt.Tensor, keep: Keep | None, asked: Any) -> tuple[mt.Tensor, Any]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
@@ -83,8 +83,8 @@ class JEPA(mt.nn.Layer):
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
             for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
         ]
-        sides = [list(side) for side in zip(*kept, strict=True)]
-        return Embeddings(context, *sides, batch.asked.weights, batch.asked.levels)
+        predictions, targets = map(list, zip(*kept, strict=True))
+        return Embeddings(context, predictions, targets, batch.asked.weights, batch.asked.levels)
 
     def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Any) -> tuple[Any, Any, Any]:
         tokens, valid = self.context.context(seen, keep, asked)
@@ -158,6 +158,13 @@ def check_parts(model: JEPA) -> None:
     """Raise ConfigError, naming two parts and what to change, if the parts of a model cannot work together."""
     target, objective, predictor = model.target, model.objective, model.predictor
     names = {"target": type(target).__name__, "objective": type(objective).__name__}
+    encoder, made = model.context.encoder, model.context.projector.dim
+    if (predictor.dim, predictor.grid) != (made, encoder.grid):
+        raise ConfigError(
+            f"predictor {type(predictor).__name__} is made for embeddings of {predictor.dim} numbers and a grid of "
+            f"{_by(predictor.grid)}; encoder {type(encoder).__name__} has {_by(encoder.grid)} places and, with its "
+            f"projector, {made} numbers: make the predictor with dim and grid of these"
+        )
     if target.learns and not objective.spreads:
         raise ConfigError(
             f"target {names['target']} with objective {names['objective']} must collapse: one constant for every "
@@ -168,6 +175,10 @@ def check_parts(model: JEPA) -> None:
             f"target {names['target']} without a predictor that learns and with objective {names['objective']} must "
             "collapse. Use target=ema, or another predictor, or an objective that spreads, such as vicreg or infonce"
         )
+
+
+def _by(grid: tuple[int, ...]) -> str:
+    return " x ".join(map(str, grid))
 
 
 def mean_token(x: mt.Tensor, valid: Any) -> mt.Tensor:

@@ -23,18 +23,10 @@ def sincos(places: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
     row. A share of 2 m numbers is (sin(p ω), cos(p ω)) with ω_j = 10000^(-j / m), j = 0 .. m - 1 (Vaswani et al. 2017,
     section 3.5; the order of I-JEPA's code). Where axes do not divide the pairs, the first shares have one more.
 
-    Raises ConfigError for an odd dim, and for one with less than two numbers for each axis.
-
     >>> sincos(np.array([[0.0, 1.0]]), 4).round(2).tolist()  # sin 1, cos 1, sin 0, cos 0
     [[0.84, 0.54, 0.0, 1.0]]
     """
-    axes = places.shape[1]
-    if dim % 2 or dim < 2 * axes:
-        raise ConfigError(
-            f"dim={dim}: sine-cosine positions need an even number, at least {2 * axes} (sine and cosine of each "
-            "axis); or set positions=learned"
-        )
-    shares = []
+    axes, shares = places.shape[1], []
     for k, along in enumerate(places.T[::-1]):
         count = dim // 2 // axes + (k < dim // 2 % axes)
         angles = np.outer(along, 10000.0 ** (-np.arange(count) / count))  # (n, count)
@@ -51,15 +43,21 @@ def sincos_positions(grid: Grid, dim: int) -> NDArray[np.float64]:
     return sincos(np.indices(grid, dtype=np.float64).reshape(len(grid), -1).T, dim)
 
 
-def position_parameter(kind: str, grid: Grid, dim: int) -> mt.nn.Parameter:
+def position_parameter(kind: str, grid: Grid, dim: int, role: str = "encoder") -> mt.nn.Parameter:
     """Return positions (1, places, dim): "sincos", fixed, or "learned", from N(0, 0.02²) cut at ±2.
 
-    Fixed ones are a parameter too, without a gradient, so that they are counted and saved as in I-JEPA's code.
+    Fixed ones are a parameter too, without a gradient, so that they are counted and saved as in I-JEPA's code. Raises
+    ConfigError, in words for the part of this role, for a dim that is odd or has less than two numbers for each axis.
 
     >>> position_parameter("sincos", (2, 2), 8).requires_grad
     False
     """
     if kind == "sincos":
+        if dim % 2 or dim < 2 * len(grid):
+            raise ConfigError(
+                f"{role}.dim={dim}: sine-cosine positions need an even number, at least {2 * len(grid)} (sine and "
+                f"cosine of each axis); or set {role}.positions=learned"
+            )
         fixed = mt.nn.Parameter(sincos_positions(grid, dim)[None].astype(np.float32))
         fixed.requires_grad_(False)
         return fixed

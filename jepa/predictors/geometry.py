@@ -9,6 +9,7 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
+from jepa.predictors.base import Predictor
 from jepa.tasks.crops import Geometry as Asked
 
 __all__ = ["Geometry", "GeometrySettings", "encode_geometry"]
@@ -39,7 +40,7 @@ class GeometrySettings(Settings):
     """hidden layers"""
 
 
-class Geometry(mt.nn.Layer):
+class Geometry(Predictor):
     """An MLP that is told which target to predict; without that it could only predict the mean over all targets.
 
     `depth` hidden layers of `width` units, batch norm and ReLU. dim: numbers in an embedding. The four numbers of a
@@ -53,8 +54,9 @@ class Geometry(mt.nn.Layer):
     answers = (Asked,)
 
     def __init__(self, dim: int, grid: Grid, settings: GeometrySettings | None = None, /, **changes: Any) -> None:
+        super().__init__(dim, grid)
         self.settings = s = replace(settings or GeometrySettings(), **changes)
-        self.dim, inputs, layers = dim, dim + 4 + 8 * FREQUENCIES, list[mt.nn.Layer]()
+        inputs, layers = dim + 4 + 8 * FREQUENCIES, list[mt.nn.Layer]()
         for _ in range(s.depth):
             layers += [mt.nn.Linear(inputs, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.ReLU()]
             inputs = s.width

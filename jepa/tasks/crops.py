@@ -30,6 +30,11 @@ class Geometry(NamedTuple):
     levels = False
     valid = [None]  # noqa: RUF012
 
+    @property
+    def sizes(self) -> tuple[int]:
+        """One set, of every crop."""
+        return (self.places.shape[1],)
+
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
         """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
         return tokens.mean(axis=1, keepdims=True), None

@@ -37,6 +37,11 @@ class Groups(NamedTuple):
     levels = True
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of each level, how many groups are asked for."""
+        return tuple(index.shape[1] for index in self.index)
+
+    @property
     def valid(self) -> list[Flags]:
         """Of each level, which groups are no padding, (n, K_l)."""
         return self.flags

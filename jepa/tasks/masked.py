@@ -34,6 +34,11 @@ class Places(NamedTuple):
     levels = False
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """As many places for each set."""
+        return self.index.shape[2:] * self.index.shape[1]
+
+    @property
     def valid(self) -> list[Flags | None]:
         """Of each set, which targets are no padding, (n, k); None: all."""
         return [None if self.flags is None else self.flags[:, s] for s in range(self.index.shape[1])]
