@@ -9,8 +9,19 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.contracts import Grid, Keep
+from jepa.errors import ConfigError
+from jepa.parts import chosen
 
-__all__ = ["Encoder", "WholeEncoder", "gather", "hide"]
+__all__ = ["Encoder", "ImageEncoder", "WholeEncoder", "by_x", "gather", "hide"]
+
+
+def by_x(lengths: tuple[int, ...]) -> str:
+    """Return lengths in words.
+
+    >>> by_x((24, 32)), by_x((128,))
+    ('24 x 32', '128')
+    """
+    return " x ".join(map(str, lengths))
 
 
 def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
@@ -104,3 +115,47 @@ class WholeEncoder(Encoder):
             return self.whole(x)
         y = self.whole(hide(x, self.grid, keep))  # (n e, N, dim)
         return gather(y, keep.index.reshape(-1, 1, keep.index.shape[2]))
+
+
+class ImageEncoder(WholeEncoder):
+    """Base of the convolutional ones: each place of their last feature map is a token, in raster order.
+
+    A subclass sets `dim` and `stride` (pixels from one place to the next), takes `grid` from `grid_of`, and defines
+    `feature_map`. Images of other sizes than it was made for have other grids.
+
+    >>> class Stripes(ImageEncoder):
+    ...     dim, stride, grid = 3, 2, (2, 4)
+    ...     def feature_map(self, x):
+    ...         return x[:, :, ::2, ::2]
+    >>> encoder, x = Stripes(), mt.ones((5, 3, 4, 8))
+    >>> encoder.grid_of((3, 4, 8)), encoder.tokens(x).shape, encoder.pooled(x).shape
+    ((2, 4), (5, 8, 3), (5, 3))
+    """
+
+    stride: int
+
+    def feature_map(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the last feature map: (n, channels, h, w) -> (n, dim, rows, columns)."""
+        raise NotImplementedError
+
+    def grid_of(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of images of a shape; raise ConfigError for what is no image, or smaller than one place.
+
+        What is left over at an end is not seen.
+        """
+        kind = chosen("encoder", self).kind
+        if len(shape) != 3:
+            raise ConfigError(
+                f"encoder={kind} takes images (channels, height, width); an example is {shape}: see vit, mlp"
+            )
+        if min(shape[1:]) < self.stride:
+            raise ConfigError(
+                f"one place of encoder={kind} has {self.stride} x {self.stride} pixels, the image only "
+                f"{by_x(shape[1:])}: take larger images, or an encoder that halves them less often"
+            )
+        return shape[1] // self.stride, shape[2] // self.stride
+
+    def whole(self, x: mt.Tensor) -> mt.Tensor:
+        """Return one token for each place: (n, channels, h, w) -> (n, rows · columns, dim)."""
+        y = self.feature_map(x)
+        return y.reshape(*y.shape[:2], -1).swapaxes(1, 2)

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, each, setting
-from jepa.encoders.base import WholeEncoder
+from jepa.contracts import Grid
+from jepa.encoders.base import ImageEncoder
 from jepa.errors import ConfigError
 
 __all__ = ["CNN", "CNNSettings"]
@@ -25,7 +26,7 @@ class CNNSettings(Settings):
     """normalization after each convolution"""
 
 
-class CNN(WholeEncoder):
+class CNN(ImageEncoder):
     """Images to the places of a small feature map.
 
     Each stage is Conv2d 3x3, batch norm and ReLU; between two stages a 2x2 max-pool halves the image, and leaves out
@@ -42,19 +43,19 @@ class CNN(WholeEncoder):
     def __init__(self, shape: tuple[int, ...], settings: CNNSettings | None = None, /, **changes: Any) -> None:
         self.settings = replace(settings or CNNSettings(), **changes)
         widths, batch = self.settings.widths, self.settings.norm == "batch"
-        side = 2 ** (len(widths) - 1)
-        if len(shape) != 3:
-            raise ConfigError(
-                f"encoder=cnn takes images (channels, height, width); the source has {shape}: see mlp, vit"
-            )
-        if min(shape[1:]) < side:
-            most = int(math.log2(min(shape[1:]))) + 1
-            raise ConfigError(
-                f"encoder.widths={list(widths)}: {len(widths)} stages, each but the first halving the image, leave "
-                f"nothing of {shape[1]} x {shape[2]} pixels; use at most {most}, or larger images"
-            )
-        self.dim, self.grid = widths[-1], (shape[1] // side, shape[2] // side)
+        self.dim, self.stride = widths[-1], 2 ** (len(widths) - 1)
+        self.grid = self.grid_of(shape)
         self.stages = mt.nn.Sequential(*self._layers((shape[0], *widths), batch))
+
+    def grid_of(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of images of a shape."""
+        if len(shape) == 3 and min(shape[1:]) < self.stride:
+            raise ConfigError(
+                f"encoder.widths={list(self.settings.widths)}: {len(self.settings.widths)} stages, each but the first "
+                f"halving the image, leave nothing of {shape[1]} x {shape[2]} pixels; use at most "
+                f"{int(math.log2(min(shape[1:]))) + 1}, or larger images"
+            )
+        return super().grid_of(shape)
 
     @staticmethod
     def _layers(channels: tuple[int, ...], batch: bool) -> Iterator[mt.nn.Layer]:
@@ -66,7 +67,6 @@ class CNN(WholeEncoder):
                 yield mt.nn.BatchNorm2d(outputs)
             yield mt.nn.ReLU()
 
-    def whole(self, x: mt.Tensor) -> mt.Tensor:
-        """Return one token for each place of the last stage: (n, channels, h, w) -> (n, rows · columns, widths[-1])."""
-        y = self.stages(x)
-        return y.reshape(*y.shape[:2], -1).swapaxes(1, 2)  # type: ignore[no-any-return]
+    def feature_map(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the last stage: (n, channels, h, w) -> (n, widths[-1], rows, columns)."""
+        return self.stages(x)  # type: ignore[no-any-return]

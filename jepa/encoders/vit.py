@@ -11,12 +11,12 @@ import numpy as np
 import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Rule, Settings, between, setting
 from jepa.contracts import Grid, Keep
-from jepa.encoders.base import Encoder, gather
+from jepa.encoders.base import Encoder, by_x, gather
 from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
 
-__all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "by_x", "vit"]
+__all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "vit"]
 
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"dim": 192, "depth": 12, "heads": 3},
@@ -219,15 +219,6 @@ class ViT(Encoder):
         """Return example, patch, dim, depth and heads."""
         s = self.settings
         return f"{by_x(self.shape[1:])}, patch {by_x(self.patch)}, dim {s.dim}, depth {s.depth}, heads {s.heads}"
-
-
-def by_x(lengths: tuple[int, ...]) -> str:
-    """Return lengths in words.
-
-    >>> by_x((24, 32)), by_x((4, 4)), by_x((128,))
-    ('24 x 32', '4 x 4', '128')
-    """
-    return " x ".join(map(str, lengths))
 
 
 def vit(name: str, /, **changes: Any) -> ViT:

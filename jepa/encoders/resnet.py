@@ -1,0 +1,123 @@
+"""Residual networks of images, with a stem for small ones or the one for large ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import minitensor as mt
+from jepa.config.settings import DEPTH, WIDTH, Settings, each, setting
+from jepa.contracts import Grid
+from jepa.encoders.base import ImageEncoder
+
+__all__ = ["BasicBlock", "ResNet", "ResNetSettings", "resnet18", "resnet34"]
+
+SMALL = (3, 32, 32)  # CIFAR's images
+
+
+class BasicBlock(mt.nn.Layer):
+    """y = relu(x' + norm(conv(relu(norm(conv(x)))))), x' = x, or a strided 1x1 convolution of it where shapes change.
+
+    (n, inputs, h, w) -> (n, outputs, h / stride, w / stride), rounded up. Reference: He et al. 2016, fig. 2.
+
+    >>> BasicBlock(4, 8, stride=2)(mt.ones((2, 4, 6, 6))).shape
+    (2, 8, 3, 3)
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        self.conv1 = mt.nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = mt.nn.BatchNorm2d(outputs)
+        self.conv2 = mt.nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = mt.nn.BatchNorm2d(outputs)
+        self.downsample: mt.nn.Layer | None = None
+        if stride != 1 or inputs != outputs:
+            shortcut = mt.nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+            self.downsample = mt.nn.Sequential(shortcut, mt.nn.BatchNorm2d(outputs))
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the feature map after the block."""
+        y = self.bn2(self.conv2(mt.relu(self.bn1(self.conv1(x)))))
+        return mt.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+@dataclass(frozen=True)
+class ResNetSettings(Settings):
+    """Of the residual network."""
+
+    layers: tuple[int, ...] = setting((2, 2, 2, 2), each(DEPTH, 8))
+    """blocks of each stage; each stage but the first halves the image and doubles the channels"""
+    width: int = setting(64, WIDTH)
+    """channels of the first stage"""
+    stem: Literal["cifar", "imagenet"] = setting("cifar")
+    """cifar: one 3x3 convolution that keeps the size; imagenet: 7x7 and a max-pool, which quarter it"""
+
+
+class ResNet(ImageEncoder):
+    """Residual stages of basic blocks, each but the first halving the image and doubling the channels.
+
+    stem="cifar": one 3x3 convolution that keeps the size, as is usual for images of 32 pixels; "imagenet": 7x7 with
+    stride 2, then a 3x3 max-pool with stride 2. Parameters have torchvision's names, without `fc`, so its weights load
+    as they are with stem="imagenet".
+
+    shape: (channels, height, width). `tokens`: (n, *shape) -> (n, rows · columns, dim), dim = width · 2^(stages - 1);
+    one place for 8 pixels with four stages and the stem for small images, for 32 with the other, rounded up. Raises
+    ConfigError for examples that are no images. Reference: He et al. 2016.
+
+    >>> encoder = ResNet((3, 16, 16), layers=(1, 1), width=8)
+    >>> encoder.dim, encoder.grid, encoder.tokens(mt.ones((2, 3, 16, 16))).shape
+    (16, (8, 8), (2, 64, 16))
+    """
+
+    Settings = ResNetSettings
+
+    def __init__(self, shape: tuple[int, ...], settings: ResNetSettings | None = None, /, **changes: Any) -> None:
+        self.settings = s = replace(settings or ResNetSettings(), **changes)
+        small = s.stem == "cifar"
+        self.stride = 2 ** (len(s.layers) - 1) * (1 if small else 4)
+        self.grid = self.grid_of(shape)
+        kernel, stride, padding = (3, 1, 1) if small else (7, 2, 3)
+        self.conv1 = mt.nn.Conv2d(shape[0], s.width, kernel, stride=stride, padding=padding, bias=False)
+        self.bn1 = mt.nn.BatchNorm2d(s.width)
+        self.names = [f"layer{k}" for k in range(1, len(s.layers) + 1)]
+        inputs = s.width
+        for k, (name, count) in enumerate(zip(self.names, s.layers, strict=True)):
+            outputs = s.width * 2**k
+            first = BasicBlock(inputs, outputs, stride=2 if k else 1)
+            setattr(self, name, mt.nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(count - 1))))
+            inputs = outputs
+        self.dim = inputs
+        for part in self.layers():
+            if isinstance(part, mt.nn.Conv2d):
+                mt.nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
+
+    def grid_of(self, shape: tuple[int, ...]) -> Grid:
+        """Return the grid of images of a shape; one that the stride does not divide has one place more."""
+        return super().grid_of((*shape[:1], *(-(-side // self.stride) * self.stride for side in shape[1:])))
+
+    def feature_map(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the last feature map: (n, channels, h, w) -> (n, dim, rows, columns)."""
+        x = mt.relu(self.bn1(self.conv1(x)))
+        if self.settings.stem == "imagenet":
+            x = mt.nn.functional.max_pool2d(x, 3, stride=2, padding=1)
+        for name in self.names:
+            x = getattr(self, name)(x)
+        return x
+
+
+def resnet18(shape: tuple[int, ...] = SMALL, /, **changes: Any) -> ResNet:
+    """Return ResNet-18, 11.17 M parameters with the stem for small images.
+
+    >>> encoder = resnet18()
+    >>> encoder.dim, encoder.grid, round(sum(p.size for p in encoder.parameters()) / 1e6, 2)
+    (512, (4, 4), 11.17)
+    """
+    return ResNet(shape, **changes)
+
+
+def resnet34(shape: tuple[int, ...] = SMALL, /, **changes: Any) -> ResNet:
+    """Return ResNet-34.
+
+    >>> round(sum(p.size for p in resnet34().parameters()) / 1e6, 2)
+    21.28
+    """
+    return ResNet(shape, layers=(3, 4, 6, 3), **changes)
