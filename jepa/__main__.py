@@ -20,13 +20,13 @@ __all__ = ["main", "set_threads"]
 
 VERBS = {
     "demo": ("runs:demo", "write the default images, train, evaluate, draw the report"),
-    "train": ("runs:train", "train a model on a folder of images"),
+    "train": ("runs:train", "train a model on images or arrays"),
     "eval": ("runs:evaluate", "linear probe and kNN of a run, beside their baselines"),
-    "embed": ("runs:embed", "write the embeddings of images as .npz or .csv"),
+    "embed": ("runs:embed", "write the embeddings of examples as .npz or .csv"),
     "plot": ("runs:plot", "draw a run's pictures and report.html"),
     "data make": ("data:make", "write a default data set as a folder of PNG files"),
     "data inspect": ("data:inspect", "say what is in a folder of images"),
-    "config": ("settings:show", "print the configuration with the help of every setting"),
+    "config": ("settings:show", "print the settings with their help, or every kind of every part"),
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }
 
@@ -37,7 +37,7 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"
 def usage() -> str:
     """Return the list of verbs."""
     lines = [f"  {verb:<14}{text}" for verb, (_, text) in VERBS.items()]
-    last = "`python -m jepa VERB --help` says more; settings are key=value, such as optim.lr=0.001."
+    last = "`python -m jepa VERB --help` says more; settings are key=value, such as optimizer.lr=0.001."
     return "\n".join(["usage: python -m jepa VERB ...", "", *lines, "", last])
 
 

@@ -53,12 +53,12 @@ def _said(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return (
             f"there is not enough memory{f' ({error})' if str(error) else ''}: a smaller train.batch_size, a smaller "
-            "model or fewer images need less"
+            "model or fewer examples need less"
         )
     if isinstance(error, OSError) and error.strerror:
         return f"cannot read or write {error.filename or 'a file'}: {error.strerror}"
     if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return "the system allows no more threads: --threads 1 data.threads=1 data.prefetch=0 needs the fewest"
+        return "the system allows no more threads: --threads 1 train.threads=1 train.prefetch=0 needs the fewest"
     if isinstance(error, RecursionError):
         return "something that was read is nested too deeply"
     if isinstance(error, UnicodeError):

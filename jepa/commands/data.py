@@ -24,14 +24,14 @@ def make(words: Sequence[str]) -> int:
         "--seed", type=whole(0, 2**64 - 1), default=0, metavar="N", help="another seed, other images (default: 0)"
     )
     args = parser.parse_intermixed_args(words)
-    from jepa.data import digits, shapes
+    from jepa.sources import digits, shapes
 
     out = args.out or Path("data") / args.which
     if args.which == "shapes":
         shapes.write(out, count=args.count or 5000, size=args.size, seed=args.seed)
     else:
         digits.write(out, count=args.count, clutter=args.which == "digits-clutter", size=args.size, seed=args.seed)
-    print(f"{args.which}: {out}  (train on it: python -m jepa train {shlex.quote(f'data.root={out}')})")
+    print(f"{args.which}: {out}  (train on it: python -m jepa train {shlex.quote(f'source={out}')})")
     return 0
 
 
@@ -41,8 +41,8 @@ def inspect(words: Sequence[str]) -> int:
     parser.add_argument("folder", type=place)
     parser.add_argument("--list", type=place, metavar="FILE", help="write a line for each bad file, with the reason")
     args = parser.parse_intermixed_args(words)
-    from jepa.data.inspect import inspect as inspect_folder
     from jepa.files.atomic import write_text
+    from jepa.sources.images.inspect import inspect as inspect_folder
 
     report = inspect_folder(args.folder)
     print(report)

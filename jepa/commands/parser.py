@@ -6,15 +6,18 @@ import argparse
 import difflib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from jepa.config import Config, fields, load
+from jepa.config import Config, load
 from jepa.config.reading import shown
 from jepa.errors import ConfigError, JEPAError
 
-__all__ = ["Parser", "configured", "place", "taken", "whole"]
+__all__ = ["Parser", "configured", "is_setting", "place", "taken", "whole"]
+
+AFTERWARDS = ("source", "evaluation", "device", "seed", "train.prefetch", "train.threads")
+"""settings that a trained model does not hang on, by what their keys begin with"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -59,17 +62,28 @@ class Parser(argparse.ArgumentParser):
         return self.with_device()
 
 
-def taken(args: argparse.Namespace, verb: str, meant: Sequence[str]) -> list[str]:
-    """Return the settings among the words of a verb, all of which must be of `meant`: full keys, the others' first.
+def is_setting(word: str) -> bool:
+    """Whether a word sets something, though it stands where a folder might.
 
-    Raises ConfigError for one that the verb has no use for; what is no setting at all is answered where it is read.
+    >>> is_setting("train.epochs=9"), is_setting("encoder=vit"), is_setting("runs/a=9")
+    (True, True, False)
+    """
+    key, equals, _ = word.partition("=")
+    return bool(equals) and key.partition(".")[0] in Config.__dataclass_fields__
+
+
+def taken(args: argparse.Namespace, verb: str) -> list[str]:
+    """Return the settings among the words of a verb that comes after training, those of options last.
+
+    Raises ConfigError for one that decides what was trained; what is no setting at all is answered where it is read.
     """
     for word in args.settings:
         key = word.partition("=")[0]
-        if key in fields() and key not in meant:
-            raise ConfigError(f"jepa {verb} has no use for {key}; it takes {', '.join(meant)}")
-    flags = {"device": args.device, "data.root": getattr(args, "data", None)}
-    return [*args.settings, *(f"{key}={v}" for key, v in flags.items() if v is not None and key in meant)]
+        if is_setting(word) and not any(key == name or key.startswith(f"{name}.") for name in AFTERWARDS):
+            takes = ", ".join(name if name in ("device", "seed") or "." in name else f"{name}.*" for name in AFTERWARDS)
+            raise ConfigError(f"jepa {verb} has no use for {key}: it is as it was trained; it takes {takes}")
+    flags = {"device": args.device, "source": getattr(args, "data", None)}
+    return [*args.settings, *(f"{key}={value}" for key, value in flags.items() if value is not None)]
 
 
 def place(word: str) -> Path:

@@ -8,17 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jepa.commands.parser import Parser, configured, place, taken
-from jepa.config import fields
+from jepa.commands.parser import Parser, configured, is_setting, place, taken
 
 __all__ = ["demo", "embed", "evaluate", "plot", "train"]
-
-READ = "data.on_error data.sizes data.limit".split()
-SEEN = [*READ, *"data.root data.range data.mean data.std device evaluation.encoder evaluation.pool".split()]
-SPLIT = [*SEEN, *"data.validation data.prefetch data.threads seed".split()]
-PROBED = "data.eval_root evaluation.k evaluation.C evaluation.random_seeds evaluation.max_images".split()
-PRETRAINED, EMBED, PLOT, EVAL = [*READ, "device"], SEEN, SPLIT, [*SPLIT, *PROBED]
-"""the settings that a verb has a use for, but for those that train"""
 
 
 def demo(words: Sequence[str]) -> int:
@@ -34,14 +26,14 @@ def demo(words: Sequence[str]) -> int:
     out = args.out or Path("runs") / config.name
 
     from jepa.evaluation.evaluate import evaluate_run
+    from jepa.pictures.report import draw
     from jepa.training.run import train
-    from jepa.visualisation.report import draw
 
     train(config, out=out, overwrite=args.overwrite or _is_demo(out))
     evaluation = evaluate_run(out, device=config.device)
     report = draw(out, device=config.device)
     print(f"\n{table(evaluation)}\n\nreport: {report}")
-    print("your own images: python -m jepa train data.root=FOLDER   (FOLDER/CLASS/*.png, or one flat folder)")
+    print("your own images: python -m jepa train source=FOLDER   (FOLDER/CLASS/*.png, or one flat folder)")
     return 0
 
 
@@ -57,7 +49,7 @@ def _is_demo(out: Path) -> bool:
 def train(words: Sequence[str]) -> int:
     """Train a model, or go on with one."""
     parser = Parser(
-        "train", "Train a model on a folder of images: python -m jepa train data.root=FOLDER."
+        "train", "Train a model on a folder of images or a file of arrays: python -m jepa train source=PATH."
     ).with_settings()
     parser.add_argument("--out", type=place, metavar="DIR", help="folder of the run (default: runs/NAME)")
     parser.add_argument(
@@ -71,10 +63,10 @@ def train(words: Sequence[str]) -> int:
     parser.add_argument(
         "--accept-changes",
         action="store_true",
-        help="with --resume: go on even if images were added or removed, with the schedule that the run had",
+        help="with --resume: go on even if examples were added or removed, with the schedule that the run had",
     )
     args = parser.parse_intermixed_args(words)
-    if args.resume and args.resume.partition("=")[0] in fields():  # `--resume key=value`: a setting, not the folder
+    if args.resume and is_setting(args.resume):  # `--resume key=value`: a setting, not the folder
         args.settings.insert(0, args.resume)
         args.resume = ""
     resume: bool | Path = args.resume is not None
@@ -98,12 +90,12 @@ def train(words: Sequence[str]) -> int:
 
 def evaluate(words: Sequence[str]) -> int:
     """Print and write the evaluation of a run."""
-    parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out images, beside baselines.")
+    parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out examples, beside baselines.")
     parser.with_run()
-    parser.add_argument("--data", type=place, metavar="FOLDER", help="labelled images other than the run's")
+    parser.add_argument("--data", type=place, metavar="PATH", help="labeled examples other than the run's")
     args = parser.parse_intermixed_args(words)
     data, args.data = args.data, None
-    settings = taken(args, "eval", EVAL)
+    settings = taken(args, "eval")
     from jepa.evaluation.evaluate import evaluate_run
 
     print(table(evaluate_run(args.run, data=data, device=_device(settings), settings=settings)))
@@ -123,8 +115,8 @@ def table(evaluation: Mapping[str, Any]) -> str:
     >>> print(table({"linear": row, "knn": row, "images": 1000}).splitlines()[1])
     trained encoder                 80.0 %        80.0 %
     """
-    from jepa.visualisation.summary import summary
-    from jepa.visualisation.table import PROBES, ROWS
+    from jepa.pictures.summary import summary
+    from jepa.pictures.table import PROBES, ROWS
 
     probes = {name: text for name, text in PROBES.items() if evaluation.get(name)}
     widths = {name: max(14, len(text) + 2) for name, text in probes.items()}
@@ -136,30 +128,30 @@ def table(evaluation: Mapping[str, Any]) -> str:
 
 
 def embed(words: Sequence[str]) -> int:
-    """Write the embeddings of images."""
-    parser = Parser("embed", "Write the embeddings of images, with their labels and paths.").with_run(optional=True)
+    """Write the embeddings of examples."""
+    parser = Parser("embed", "Write the embeddings of examples, with their labels and names.").with_run(optional=True)
     parser.add_argument(
         "--pretrained", type=place, metavar="FILE", help="instead of a run: a checkpoint of the official I-JEPA code"
     )
-    parser.add_argument("--data", type=place, metavar="FOLDER", help="images (default: those of the run)")
+    parser.add_argument("--data", type=place, metavar="PATH", help="examples (default: those of the run)")
     parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
     args = parser.parse_intermixed_args(words)
-    if args.run is not None and str(args.run).partition("=")[0] in fields():  # a setting, where a run could stand
+    if args.run is not None and is_setting(str(args.run)):  # a setting, where a run could stand
         args.settings.insert(0, str(args.run))
         args.run = None
     if (args.run is None) == (args.pretrained is None):
         parser.error("name a run, or weights with --pretrained FILE, and not both")
+    data, args.data = args.data, None
     if args.pretrained is not None:
-        if args.data is None:
-            parser.error("--pretrained needs --data FOLDER: weights come without images")
-        settings = taken(args, "embed --pretrained", PRETRAINED)
+        if data is None:
+            parser.error("--pretrained needs --data PATH: weights come without examples")
+        settings = taken(args, "embed --pretrained")
         from jepa.evaluation.embed import embed_pretrained
 
         device = _device(settings)
-        print(f"embeddings: {embed_pretrained(args.pretrained, args.data, args.out, device=device, settings=settings)}")
+        print(f"embeddings: {embed_pretrained(args.pretrained, data, args.out, device=device, settings=settings)}")
         return 0
-    data, args.data = args.data, None
-    settings = taken(args, "embed", EMBED)
+    settings = taken(args, "embed")
     from jepa.evaluation.embed import embed as embed_run
 
     print(f"embeddings: {embed_run(args.run, data, args.out, device=_device(settings), settings=settings)}")
@@ -169,13 +161,13 @@ def embed(words: Sequence[str]) -> int:
 def plot(words: Sequence[str]) -> int:
     """Draw the pictures and the report of a run."""
     parser = Parser("plot", "Draw a run's pictures into RUN/plots, and RUN/report.html.").with_run()
-    parser.add_argument("--data", type=place, metavar="FOLDER", help="images to show (default: those of the run)")
+    parser.add_argument("--data", type=place, metavar="PATH", help="examples to show (default: those of the run)")
     parser.add_argument(
         "--projection", choices=("pca", "tsne", "umap"), default="pca", help="of the embeddings in the plane"
     )
     args = parser.parse_intermixed_args(words)
-    settings = taken(args, "plot", PLOT)
-    from jepa.visualisation.report import draw
+    settings = taken(args, "plot")
+    from jepa.pictures.report import draw
 
     report = draw(args.run, device=_device(settings), projection=args.projection, settings=settings)
     print(f"report: {report}")

@@ -2,14 +2,26 @@
 
 from pathlib import Path
 
-from jepa.config import Config, load
-from jepa.data import shapes
+from jepa.config import Config, changed, load
+from jepa.sources import shapes
 
-OVERRIDES = """
-model.image_size=16 model.target_size=16 model.widths=[4,8] model.embedding_dim=8 model.predictor_width=16
-model.predictor_depth=1 regions.targets=1 train.epochs=3 train.batch_size=8 train.log_every=3 train.checkpoint_every=2
-optim.warmup_steps=2 evaluation.random_seeds=1 device=cpu
+SHORT = """
+source.size=16 train.epochs=3 train.batch_size=8 train.log_every=3 train.checkpoint_every=2 optimizer.warmup_steps=2
+evaluation.random_seeds=1 device=cpu
 """.split()
+CROPS = """
+task.target_size=16 task.targets=1 encoder.widths=[4,8] projector.dim=8 predictor.width=16 predictor.depth=1
+""".split()
+PLACES = """
+task.min_keep=2 encoder=vit encoder.dim=8 encoder.depth=1 encoder.heads=2 predictor.dim=8 predictor.depth=1
+predictor.heads=2
+""".split()
+WORDS = {
+    "crops": CROPS,
+    "masked": ["task=masked", *PLACES],
+    "levels": ["task=levels", "task.levels=2", "task.weights=1,1", *PLACES],
+}
+"""by task; for another all is said by whoever asks"""
 
 
 def make_images(folder: Path, count: int = 80) -> Path:
@@ -20,5 +32,7 @@ def make_images(folder: Path, count: int = 80) -> Path:
 
 
 def config(root: Path, *overrides: str) -> Config:
-    """Return the config of a tiny run on the images in `root`."""
-    return load(preset="demo", overrides=(f"data.root={root}", *OVERRIDES, *overrides))
+    """Return the config of a tiny run on the images in `root`; the last task=KIND decides what is tiny."""
+    task = ["crops", *(word.partition("=")[2] for word in overrides if word.startswith("task="))][-1]
+    words = WORDS.get(task, [f"task={task}"])
+    return changed(load("demo", overrides=[f"source={root}", *SHORT, *words]), overrides)
