@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from jepa.names import update_target_encoder as update_target_encoder
     from jepa.runs.run import load_run as load_run
     from jepa.sources import ImageFolder as ImageFolder
-    from jepa.training.run import fit as fit
+    from jepa.training.fit import fit as fit
     from jepa.training.run import train as train
 
 __version__ = "0.1.0"
@@ -73,7 +73,7 @@ _HOMES = {
     "embed": "jepa.evaluation.embed:embed",
     "evaluate": "jepa.evaluation.evaluate:evaluate_run",
     "extract_features": "jepa.names:extract_features",
-    "fit": "jepa.training.run:fit",
+    "fit": "jepa.training.fit:fit",
     "load_config": "jepa.config:load",
     "load_run": "jepa.runs.run:load_run",
     "train": "jepa.training.run:train",

@@ -9,8 +9,12 @@ import minitensor as mt
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
 from jepa.parts import Choice, chosen, made
+from jepa.tasks.batches import Batches
 
-__all__ = ["Assembly", "assemble", "check_fit", "described"]
+__all__ = ["LEARNER", "Assembly", "assemble", "check_fit", "described", "learner", "task_of"]
+
+LEARNER = ("encoder", "projector", "predictor", "target", "objective")
+"""the roles whose parts make the learner"""
 
 
 class Assembly(NamedTuple):
@@ -20,6 +24,26 @@ class Assembly(NamedTuple):
     task: Any
     model: JEPA
 
+    def batches(self, examples: Any, t: Any, *, seed: int, drop_last: bool = True) -> Batches:
+        """Return batches of a part of the source, of the size and with the threads of `config.train`."""
+        return Batches(
+            examples,
+            self.task,
+            self.model.context.encoder.grid,
+            batch_size=t.batch_size,
+            seed=seed,
+            drop_last=drop_last,
+            prefetch=t.prefetch,
+            threads=t.threads,
+        )
+
+    def held_out(self, config: Any, examples: Any, limit: int | None = None) -> dict[str, Any]:
+        """Return the held-out losses (`JEPA.held_out`) of at most so many examples, always asked the same questions."""
+        batches = self.batches(examples, config.train, seed=config.seed + 1, drop_last=False).batches(0, progress=1.0)
+        count = min(limit or len(examples), len(examples))
+        numbers = range(-(-count // config.train.batch_size))
+        return self.model.held_out(b for b, _ in zip(batches, numbers, strict=False) if len(b.seen) > 1)
+
 
 def assemble(choices: Mapping[str, Choice], seed: int, source: Any = None) -> Assembly:
     """Return the parts that the choices of each role name, with fresh weights from `seed`.
@@ -28,15 +52,25 @@ def assemble(choices: Mapping[str, Choice], seed: int, source: Any = None) -> As
     together.
     """
     source = made(choices["source"], "source") if source is None else source
-    task = made(choices["task"], "task", made(choices["augment"], "augment"))
+    task = task_of(choices)
+    model = learner(choices, seed, source.shape)
+    check_fit(model, task, source)
+    return Assembly(source, task, model)
+
+
+def task_of(choices: Mapping[str, Choice]) -> Any:
+    """Return the task that the choices name."""
+    return made(choices["task"], "task", made(choices["augment"], "augment"))
+
+
+def learner(choices: Mapping[str, Choice], seed: int, shape: Any) -> JEPA:
+    """Return the model that the choices name for examples of a shape, with fresh weights from `seed`."""
     mt.manual_seed(seed)
-    encoder = made(choices["encoder"], "encoder", source.shape)
+    encoder = made(choices["encoder"], "encoder", shape)
     projector = made(choices["projector"], "projector", encoder.dim)
     predictor = made(choices["predictor"], "predictor", projector.dim, encoder.grid)
     target, objective = made(choices["target"], "target"), made(choices["objective"], "objective")
-    model = JEPA(encoder, predictor, objective=objective, target=target, projector=projector)
-    check_fit(model, task, source)
-    return Assembly(source, task, model)
+    return JEPA(encoder, predictor, objective=objective, target=target, projector=projector)
 
 
 def check_fit(model: JEPA, task: Any, source: Any) -> None:
@@ -53,16 +87,14 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
     predictor.check(task)
 
 
-def described(source: Any, task: Any, model: JEPA) -> dict[str, Choice]:
-    """Return the choices that would make these parts again, by role."""
-    parts = {
-        "source": source,
-        "augment": task.augment,
-        "task": task,
-        "encoder": model.context.encoder,
-        "projector": model.context.projector,
-        "predictor": model.predictor,
-        "target": model.target,
-        "objective": model.objective,
-    }
+def described(model: JEPA, task: Any = None, source: Any = None) -> dict[str, Choice]:
+    """Return the choices that would make these parts again, by role.
+
+    A part of one's own without settings has None for them: its weights can be saved, but it cannot be made again.
+    """
+    branch = model.context
+    given = (branch.encoder, branch.projector, model.predictor, model.target, model.objective)
+    parts = dict(zip(LEARNER, given, strict=True))
+    parts |= {} if task is None else {"task": task, "augment": task.augment}
+    parts |= {} if source is None else {"source": source}
     return {role: chosen(role, part) for role, part in parts.items()}

@@ -240,6 +240,12 @@ class Target(Protocol):
 
     learns: bool
     """a gradient flows into it: only an objective that spreads forbids constants then"""
+    lags: bool
+    """it follows the context encoder from behind, which hinders constants even without a predictor"""
+
+    def follow(self, branch: Any, /) -> None:
+        """Take what this kind needs of the context's branch, once, when the learner is made."""
+        ...
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Any, /) -> list[mt.Tensor]:
         """Return the targets of each set; `branch` is the context's encoder and projector."""
@@ -249,6 +255,10 @@ class Target(Protocol):
         """Return the encoder that makes the true tokens."""
         ...
 
-    def update(self, branch: Any, step: int, steps: int, /) -> dict[str, float]:
+    def update(self, branch: Any, step: int, steps: float, /) -> dict[str, float]:
         """Move after an optimizer step, counted from 0, of so many; return what the log should show."""
+        ...
+
+    def kept(self, steps: int, horizon: float, /) -> float:
+        """Return the share of its first weights that are left after so many steps of a schedule of length `horizon`."""
         ...

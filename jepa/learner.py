@@ -26,6 +26,10 @@ class Branch(mt.nn.Layer):
         self.encoder: Any = encoder
         self.projector: Any = projector
 
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
+        return self.projector(self.encoder.tokens(x))  # type: ignore[no-any-return]
+
     def context(self, seen: mt.Tensor, keep: Keep | None, asked: Any) -> tuple[mt.Tensor, Any]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
         tokens, valid = asked.context(self.encoder.tokens(seen, keep), keep)
@@ -116,7 +120,7 @@ class JEPA(mt.nn.Layer):
         matrices, vectors = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
         return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
-    def after_step(self, step: int, steps: int) -> dict[str, float]:
+    def after_step(self, step: int, steps: float) -> dict[str, float]:
         """Move the target after optimizer step `step` of `steps`; return what the log should show."""
         return self.target.update(self.context, step, steps)  # type: ignore[no-any-return]
 

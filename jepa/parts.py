@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import sys
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple
 
 from jepa.errors import ConfigError
 from jepa.text import did_you_mean, printable, shortened
 
-__all__ = ["ROLES", "Choice", "chosen", "load", "made", "settings_of"]
+__all__ = ["ROLES", "Choice", "Unmade", "chosen", "load", "made", "settings_of"]
 
 ROLES: dict[str, dict[str, str]] = {
     "source": {
@@ -105,21 +107,28 @@ def load(role: str, kind: str) -> Any:
     if kind not in known and "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found = getattr(importlib.import_module(module), name)
-        settings_of(found)
-        return found
+        return attrgetter(name)(importlib.import_module(module))
     except Exception as error:  # whatever a module of one's own raises
         if kind in known:
             raise
         raise ConfigError(
             f"{role}={shortened(printable(kind), 100)}: {error}; the module must lie in the folder that the command is "
-            "run in, or be installed, and the class must have Settings"
+            "run in, or be installed"
         ) from error
 
 
-def settings_of(part: Any) -> type:
+@dataclasses.dataclass(frozen=True)
+class Unmade:
+    """Of a class of one's own without `Settings`: its parts are given in Python, and cannot be made again."""
+
+    usual: ClassVar[dict[str, str]] = {}
+
+
+def settings_of(part: Any) -> Any:
     """Return the class of the settings of a part's class."""
-    return part if dataclasses.is_dataclass(part) else part.Settings  # type: ignore[return-value]
+    if dataclasses.is_dataclass(part):
+        return part
+    return next((vars(base)["Settings"] for base in inspect.getmro(part) if "Settings" in vars(base)), Unmade)
 
 
 def chosen(role: str, part: Any) -> Choice:
@@ -131,10 +140,22 @@ def chosen(role: str, part: Any) -> Choice:
     """
     where = f"{type(part).__module__}:{type(part).__qualname__}"
     kind = next((kind for kind, place in ROLES[role].items() if place == where), where)
-    return Choice(kind, part if dataclasses.is_dataclass(part) else part.settings)
+    if dataclasses.is_dataclass(part):
+        return Choice(kind, part)
+    return Choice(kind, Unmade() if settings_of(type(part)) is Unmade else part.settings)
 
 
 def made(choice: Choice, role: str, *given: Any) -> Any:
     """Return the part of a choice; `given`: what its class takes before the settings (see the role's room)."""
     cls = load(role, choice.kind)
+    if isinstance(choice.settings, Unmade):
+        raise ConfigError(
+            f"{role}={choice.kind} has no Settings, so that it cannot be made from a configuration: give the class "
+            f"Settings, or the object in Python, jepa.fit(...) and jepa.load_run(folder, {_given(role)}=...)"
+        )
     return choice.settings if dataclasses.is_dataclass(cls) else cls(*given, choice.settings)
+
+
+def _given(role: str) -> str:
+    """Return what `load_run` is given for a part of this role."""
+    return role if role in ("source", "task") else "task" if role == "augment" else "model"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -40,9 +41,13 @@ class TargetBranch(mt.nn.Layer):
         with mt.no_grad(), mt.nn.frozen_statistics(own):
             return own.targets(true, asked)  # type: ignore[no-any-return]
 
-    def update(self, branch: Any, step: int, steps: int) -> dict[str, float]:
+    def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
         """Move after optimizer step `step` of `steps`; return what the log should show."""
         return {}
+
+    def kept(self, steps: int, horizon: float) -> float:
+        """Return the share of its first weights that are left after so many steps of a schedule of length `horizon`."""
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class EMA(TargetBranch):
         """Return the copy."""
         return self.copy
 
-    def momentum(self, step: int, steps: int) -> float:
+    def momentum(self, step: int, steps: float) -> float:
         """Return m at a step, counted from 0: from start there towards end at `steps`."""
         s = self.settings
         if s.schedule == "constant":
@@ -92,11 +97,21 @@ class EMA(TargetBranch):
         schedule = mt.optim.schedule.cosine if s.schedule == "cosine" else mt.optim.schedule.linear
         return float(schedule(step, start=s.start, end=s.end, steps=steps))
 
-    def update(self, branch: Any, step: int, steps: int) -> dict[str, float]:
+    def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
         """Move towards the context's branch by 1 - m."""
         momentum = self.momentum(step, steps)
         self._ema.update(momentum)
         return {"ema": momentum}
+
+    def kept(self, steps: int, horizon: float) -> float:
+        """Return the product of the momenta."""
+        most = 10_000  # steps that are looked at, for those that nobody will live to see
+        looked_at = range(steps) if steps <= most else range(0, steps, steps // most)
+        return math.exp(
+            sum(math.log(m) if (m := self.momentum(k, horizon)) else -math.inf for k in looked_at)
+            * steps
+            / len(looked_at)
+        )
 
     def move(self, momentum: float) -> None:
         """Move by 1 - momentum: what a schedule of one's own does."""

@@ -76,8 +76,7 @@ def unknown(key: str, kinds: Mapping[str, str]) -> str:
 
 
 def _named(key: str, kinds: list[str]) -> str:
-    *most, last = (f"{key.partition('.')[0]}={kind}" for kind in kinds)
-    return f"{', '.join(most)} and {last}" if most else last
+    return " and ".join(f"{key.partition('.')[0]}={kind}" for kind in kinds)
 
 
 def value_of(config: Config, key: str) -> Any:

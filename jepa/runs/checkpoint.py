@@ -13,9 +13,9 @@ import numpy as np
 import yaml
 
 import minitensor as mt
+from jepa.assembly import LEARNER
 from jepa.config import Config, to_yaml
 from jepa.errors import RunError
-from jepa.methods import Method
 from jepa.runs.owned import is_ours, put_away, sweep_run
 
 __all__ = [
@@ -42,6 +42,7 @@ METADATA: dict[str, Any] = {
     "generator": dict,
     "scaler": dict,
     "config": str,
+    "shape": list | dict,
 }
 Checkpoint = tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]
 """arrays and metadata"""
@@ -151,22 +152,18 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def load_weights(
-    method: Method[Any], path: Path, config: Config
-) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
-    """Put the weights of a checkpoint into a model; return the checkpoint.
+def load_weights(model: Any, path: Path, checkpoint: Checkpoint, config: Config) -> None:
+    """Put the weights of a checkpoint, which is what `path` holds, into a model.
 
     Raises RunError if the model that `config` describes is another one, naming the settings that differ.
     """
-    arrays, metadata = read_checkpoint(path)
-    weights = {k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")}
+    arrays, metadata = checkpoint
     try:
-        method.model.load_state_dict(weights)
+        model.load_state_dict({k.removeprefix("model."): v for k, v in arrays.items() if k.startswith("model.")})
     except mt.errors.StateDictError as error:
         changed = _changed(metadata["config"], config)
         why = f"{'; '.join(changed)}. Put that right in the run's config.yaml" if changed else str(error)
         raise RunError(f"the weights in {path} do not fit the configuration: {why}") from error
-    return arrays, metadata
 
 
 def _changed(text: str, config: Config) -> list[str]:
@@ -174,11 +171,11 @@ def _changed(text: str, config: Config) -> list[str]:
     now = yaml.safe_load(to_yaml(config))
     try:
         was = yaml.safe_load(text)
+        pairs = ((role, k, was[role].get(k), value) for role in LEARNER for k, value in now[role].items())
         return [
-            f"{group}.{k} was {was[group][k]}, now {value}"
-            for group in ("model", "vit", "hierarchy")
-            for k, value in now[group].items()
-            if k in was.get(group, {}) and was[group][k] != value
+            f"{role if k == 'kind' else f'{role}.{k}'} was {old}, now {new}"
+            for role, k, old, new in pairs
+            if k in was[role] and old != new
         ]
     except (yaml.YAMLError, AttributeError, LookupError, TypeError, RecursionError):
         return []

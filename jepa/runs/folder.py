@@ -7,21 +7,23 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from jepa import __version__
 from jepa.config import Config, differences, from_yaml, to_yaml
+from jepa.config.layers import Layer, flat, resolved
+from jepa.config.reading import read
 from jepa.errors import RunError
 from jepa.files.atomic import write_text
 from jepa.files.lock import Taken, writing
 from jepa.files.mark import PROGRAM, is_run
-from jepa.runs import pipeline
+from jepa.parts import made
 from jepa.runs.owned import SETTINGS, foreign, is_ours
+from jepa.sources.base import Source
 from jepa.text import listed, shown
 
 __all__ = ["alone", "check_new", "check_own", "check_same", "environment", "find_run", "read_config", "write_settings"]
@@ -44,9 +46,8 @@ FREE = (
     "train.log_every",
     "train.checkpoint_every",
     "train.keep",
-    "data.prefetch",
-    "data.threads",
-    "data.eval_root",
+    "train.prefetch",
+    "train.threads",
     "evaluation",
 )
 """settings that may differ when a run is resumed: how long, where, and what does not touch the training"""
@@ -73,14 +74,18 @@ def environment(device: str, threads: int) -> dict[str, Any]:
     }
 
 
-def read_config(folder: Path) -> Config:
-    """Return the config of a run."""
+def read_config(folder: Path, without: Sequence[str] = ()) -> Config:
+    """Return the config of a run; of the roles in `without` as if it had said nothing of them."""
     if not (folder / "config.yaml").is_file():
         raise RunError(
             f"{folder} is not a run's folder: it has no config.yaml. "
             "Give the folder that `python -m jepa train --out` wrote"
         )
-    return from_yaml(folder / "config.yaml")
+    path = folder / "config.yaml"
+    if not without:
+        return from_yaml(path)
+    kept = {key: given for key, given in flat(read(path)).items() if key.partition(".")[0] not in without}
+    return resolved([Layer(kept, f"{path}: ")])
 
 
 def find_run(named: Path, out: Path | None = None) -> tuple[Path, Path | None]:
@@ -185,13 +190,14 @@ def check_own(folder: Path) -> None:
 def check_same(folder: Path, config: Config, *, moved: bool = False) -> None:
     """Raise RunError if the run in a folder has other settings than those it is to go on with.
 
-    `moved`: the images may lie elsewhere; which ones they are is looked at later.
+    `moved`: the examples may lie elsewhere; which ones they are is looked at later.
     """
-    old, new = (
-        replace(c, data=replace(c.data, root=pipeline.source(c))) for c in (read_config(folder), config)
-    )  # ./photos and photos are one folder
-    free = (*FREE, "data.root") if moved else FREE
-    changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, new).items() if not k.startswith(free)]
+    old = read_config(folder)
+    a, b = (made(c.source, "source") for c in (old, config))
+    free = FREE
+    if isinstance(b, Source) and (moved or isinstance(a, Source) and a.where == b.where):  # ./photos and photos are one
+        free = (*FREE, f"source.{b.place}")
+    changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(free)]
     if changed:
         raise RunError(
             f"{folder} cannot be resumed with other settings: {'; '.join(changed)}. Take another --out for a new run"

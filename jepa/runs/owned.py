@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,10 +26,10 @@ __all__ = [
     "sweep_run",
 ]
 
-SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl")
+SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl", "source.npz")
 """what a training writes into the folder itself"""
 _CHECKPOINT = {"step", "best", "optimizer", "generator", "config"}
-RUN_YAML = {"name", "method", "seed", "data", "augment", "model", "loss", "optim", "train", "evaluation"}
+RUN_YAML = {"name", "seed", "device", "augment", "train", "evaluation"}
 HEAD = 64 << 10  # bytes at the beginning of a text that are looked at
 DPI = struct.pack(">II", 5906, 5906)  # 150 dots per inch: what version 0.1.0 wrote first into its pictures
 
@@ -41,6 +42,12 @@ def _start(path: Path, count: int = HEAD) -> bytes:
 def _yaml(path: Path) -> bool:
     keys = re.findall(r"^(\w+):", _start(path).decode("utf-8", "replace"), re.MULTILINE)
     return set(keys) >= RUN_YAML
+
+
+def _arrays(path: Path) -> bool:
+    """Whether it is the examples that a run was given in memory."""
+    with zipfile.ZipFile(path) as file:
+        return is_run(path.parent) and all(name.endswith(".npy") for name in file.namelist())
 
 
 def _evaluation(path: Path) -> bool:
@@ -67,6 +74,7 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     (r"model\.txt", lambda path: _start(path).split()[:5] == b"name type output parameters trainable".split()),
     (r"train\.log", lambda path: re.match(rb"\d\d:\d\d:\d\d ", _start(path)) is not None),
     (r"metrics\.jsonl", lambda path: _start(path).startswith(b'{"kind": ')),
+    (r"source\.npz", _arrays),
     (r"report\.html", lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path)),
     (r"evaluation(-.*)?\.json", _evaluation),
     (r"plots/[\w-]+\.png", _picture),
@@ -88,7 +96,7 @@ def is_ours(path: Path) -> bool:
     test = _named(_name(path))
     try:
         return test is not None and path.is_file() and (path.stat().st_size == 0 or test(path))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile):
         return False
 
 

@@ -1,142 +1,140 @@
-"""Opening a run again: its config, its model with the trained weights, its images."""
+"""Opening a run again: its config, its model with the trained weights, its task and its source."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa import frozen
+from jepa.assembly import LEARNER, Assembly, described, learner, task_of
 from jepa.config import Config, changed
-from jepa.data.folder import ImageFolder
 from jepa.errors import DataError, RunError
-from jepa.methods import Method, build
-from jepa.runs import pipeline
-from jepa.runs.checkpoint import find_checkpoint, load_weights
+from jepa.parts import Choice, chosen, made
+from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
 from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
+from jepa.sources.base import Source
+from jepa.tasks.batches import Batches
 
-__all__ = ["Run", "features", "load_run", "normalized", "random_twin"]
+__all__ = ["Run", "load_run", "located"]
 
-Images = NDArray[np.float32]
-Split = Literal["train", "val"] | None
-CALIBRATION = 2048  # training images from which an untrained encoder takes its batch-norm statistics
+Array = NDArray[np.float32]
 
 
 class Run:
-    """A run on disk, opened to be evaluated, drawn, or used."""
+    """A run that is opened, or in the making: its parts, and what is asked of them together."""
 
-    def __init__(self, folder: Path, config: Config, method: Method[Any], device: str, step: int) -> None:
-        self.folder, self.config, self.method, self.device, self.step = folder, config, method, device, step
-        self.model: Any = method.model
-        self._root: Path | None = None
+    def __init__(self, folder: Path | None, config: Config, parts: Assembly, device: str, step: int = 0) -> None:
+        self.folder, self.config, self.parts, self.device, self.step = folder, config, parts, device, step
+        self.model, self.task = parts.model, parts.task
         self._said: set[str] = set()
 
-    def dataset(self, split: Split, root: str | Path | None = None) -> ImageFolder:
-        """Return a split ("train", "val", None: all) of the run's own images, or of another folder.
+    def source(self, split: str | None = None, data: str | Path | None = None) -> Any:
+        """Return the run's own examples, or those in `data`, another folder or file: all, or "train" or "val" of them.
 
-        What is left out of it is told once, as a warning of the logger "jepa".
+        What is left out of them is told once, as a warning of the logger "jepa".
         """
-        if root is None and self._root is None:
-            self._root = pipeline.prepare(self.config)
-            if not self._root.exists():
-                raise DataError(
-                    f"the images of {self.folder} are not in {self._root}: say where they are now with data.root=FOLDER"
-                )
-        found = pipeline.dataset(self.config, root or self._root or "", split)
-        for text in [*found.remarks, *([found.describe_skipped()] if found.skipped else [])]:
+        found = self.parts.source
+        if data is not None:
+            found = found.at(data)
+        elif isinstance(found, Source) and found.where and not Path(found.where).exists():
+            raise DataError(
+                f"the examples of {self.folder} are not in {found.where}: say where they are now with "
+                f"source.{found.place}=PATH"
+            )
+        found = found if split is None else found.split(split)
+        for text in found.remarks if isinstance(found, Source) else ():
             if text not in self._said:
                 self._said.add(text)
                 logging.getLogger("jepa").warning("warning: %s", text)
         return found
 
-    def images(
-        self, split: Split, root: str | Path | None = None
-    ) -> tuple[Images, NDArray[np.int64] | None, list[str], list[Path]]:
-        """Return a split's images as the network sees them (n, c, h, w), labels (n,) or None, class names and paths."""
-        found = self.dataset(split, root)
-        return self.normalized(found.images()), found.labels, found.classes, found.paths
+    def features(self, x: Array, model: Any = None) -> Array:
+        """Return the frozen encoder's features, as `evaluation` says, of normalized examples: (n, *shape) -> (n, d).
 
-    def features(self, images: Images) -> Images:
-        """Return the frozen encoder's features of normalised images (n, d), as `evaluation` says."""
-        return features(self.model, self.config, images)
+        model: another one of these settings, such as `random_twin`.
+        """
+        settings = self.config.evaluation
+        return frozen.features(model or self.model, x, settings.encoder, settings.pool)
 
-    def normalized(self, images: Images) -> Images:
-        """Return images in [0, 1] as the network sees them."""
-        return normalized(self.config, images)
+    def batches(self, split: str, seed_offset: int = 0) -> Batches:
+        """Return the batches of a part of the examples, the last of an epoch too; another offset draws anew."""
+        seed = self.config.seed + seed_offset
+        return self.parts.batches(self.source(split), self.config.train, seed=seed, drop_last=False)
 
-    def validation_losses(self) -> dict[str, Any]:
-        """Return the held-out losses, with the true geometry and with another image's (see `Method.held_out`)."""
-        loader = pipeline.loader(self.config, self.dataset("val"), seed=self.config.seed + 1, drop_last=False)
-        return self.method.held_out(b for b in loader.batches(0, progress=1.0) if len(b.indices) > 1)
+    def held_out(self) -> dict[str, Any]:
+        """Return the held-out losses, and those with another example's question (see `JEPA.held_out`)."""
+        return self.parts.held_out(self.config, self.source("val"))
+
+    def random_twin(self, seed: int, x: Array) -> Any:
+        """Return the same model with fresh weights, the batch norm of the evaluated encoder calibrated.
+
+        Its statistics are the mean over batches of normalized training examples (n, *shape): without them an untrained
+        encoder with batch norm is weaker than it has to be, and a baseline too easy.
+        """
+        generator = mt.default_generator().bit_generator
+        before = generator.state
+        model = learner(self.config.choices, seed, x.shape[1:])
+        generator.state = before  # whoever is training draws on as if nothing had happened
+        encoder: Any = model.encoders[self.config.evaluation.encoder]
+        norms: list[Any] = [n for n in encoder.layers() if isinstance(n, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
+        encoder.train()
+        with mt.no_grad():
+            for k, i in enumerate(range(0, len(x) if norms else 0, 256)):
+                for norm in norms:
+                    norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
+                encoder.tokens(mt.Tensor(x[i : i + 256]))
+        model.eval()
+        model.to(self.device)
+        return model
 
 
-def load_run(folder: str | Path, device: str = "auto", checkpoint: str = "last", settings: Sequence[str] = ()) -> Run:
+def located(source: Any) -> Choice:
+    """Return the choice that opens a source again, from any working directory."""
+    choice = chosen("source", source)
+    return choice._replace(settings=source.located()) if isinstance(source, Source) else choice
+
+
+def load_run(
+    folder: str | Path, device: str = "auto", checkpoint: str = "last", settings: Sequence[str] = (), **given: Any
+) -> Run:
     """Open a run with its last weights, those of its best checkpoint ("best"), or of a checkpoint file.
 
-    `settings` are changed in its configuration, such as "data.root=FOLDER" where its images have moved.
+    `settings` are changed in its configuration, such as "source.root=FOLDER" where its images have moved. given: model,
+    task or source, for those that cannot be made from their settings; the weights are put into that model.
 
     Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, of another model, or holds NaN.
     """
+    if unknown := given.keys() - {"model", "task", "source"}:
+        raise TypeError(f"load_run() got an unexpected argument {min(unknown)!r}; it takes model, task and source")
     folder, device = Path(folder), choose_device(device)
-    config = changed(read_config(folder), settings)
-    path = (
-        folder
-        if checkpoint == "last"
-        else folder / "checkpoints" / "best.safetensors"
-        if checkpoint == "best"
-        else Path(checkpoint)
-    )
-    method = build(config, steps=1)  # its schedule is over: nobody asks for it
-    path = find_checkpoint(path)
-    arrays, metadata = load_weights(method, path, config)
+    model, task, source = (given.get(name) for name in ("model", "task", "source"))
+    roles = (*(LEARNER if model else ()), *(("task", "augment") if task else ()), *(("source",) if source else ()))
+    config = read_config(folder, without=roles)
+    config = replace(changed(config, settings), **(described(model, task, source) if given else {}))
+    path = folder / "checkpoints" / "best.safetensors" if checkpoint == "best" else Path(checkpoint)
+    path = find_checkpoint(folder if checkpoint == "last" else path)
+    arrays, metadata = read_checkpoint(path)
+    model = model or learner(config.choices, config.seed, _shape(metadata["shape"]))
+    load_weights(model, path, (arrays, metadata), config)
     odd = [k for k, x in arrays.items() if k.startswith("model.") and x.dtype.kind == "f" and not np.isfinite(x).all()]
     if odd:
         raise RunError(
             f"{path} holds NaN or infinity in {len(odd)} of its weights, such as {odd[0].removeprefix('model.')}: its "
-            "training diverged. Train anew with a lower optim.lr"
+            "training diverged. Train anew with a lower optimizer.lr"
         )
-    step = metadata["step"]
-    method.model.to(device)
-    return Run(folder, config, method, device, step)
-
-
-def normalized(config: Config, images: Images) -> Images:
-    """Return images in [0, 1] as the network of this config sees them."""
-    return pipeline.normalize(config).apply(images, [None] * len(images))
-
-
-def features(model: Any, config: Config, images: Images) -> Images:
-    """Return a model's features of normalised images: of evaluation.encoder, tokens pooled by evaluation.pool."""
-    settings = config.evaluation
-    pool = {} if config.method == "crops" else {"pool": settings.pool}
-    return model.features(images, encoder=settings.encoder, **pool)  # type: ignore[no-any-return]
-
-
-def random_twin(config: Config, seed: int, images: Images, device: str = "cpu") -> Any:
-    """Return the same model with fresh random weights, its batch-norm statistics taken from training images.
-
-    Without that calibration an untrained encoder with batch norm is weaker than it has to be, and a baseline too easy.
-    """
-    generator = mt.default_generator().bit_generator
-    before = generator.state
-    mt.manual_seed(seed)
-    model = build(config, steps=1).model
-    mt.default_generator().bit_generator.state = before  # whoever is training draws on as if nothing had happened
-    encoder = model.context_encoder
-    norms: list[Any] = [x for x in encoder.layers() if isinstance(x, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
-    encoder.train()
-    with mt.no_grad():
-        for k, i in enumerate(range(0, min(len(images), CALIBRATION) if norms else 0, 256)):
-            for norm in norms:
-                norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
-            encoder(mt.Tensor(images[i : i + 256]))
-    if model.target_encoder is not None:
-        model.target_encoder.update(0.0)
-    model.eval()
+    parts = Assembly(source or made(config.source, "source"), task or task_of(config.choices), model)
     model.to(device)
-    return model
+    return Run(folder, config, parts, device, metadata["step"])
+
+
+def _shape(written: Any) -> Any:
+    """Return the shape of examples, or the shapes by name, as JSON has them."""
+    return {name: tuple(s) for name, s in written.items()} if isinstance(written, dict) else tuple(written)

@@ -19,7 +19,7 @@ from jepa.text import printable
 __all__ = ["RunLog", "logged"]
 
 COLLAPSE = (
-    "the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f} of {dim}. "
+    "the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f}. "
     "The README's table of troubles says what to try"
 )
 
@@ -27,29 +27,33 @@ COLLAPSE = (
 class RunLog:
     """Writes metrics.jsonl and train.log, and shows a bar on a terminal, plain lines elsewhere.
 
-    What was logged after the step at which a run is resumed is dropped, so that every step stands there once.
+    What was logged after the step at which a run is resumed is dropped, so that every step stands there once. Without
+    a folder no file is written. quiet: nothing is shown but warnings.
     """
 
-    def __init__(self, folder: Path, *, step: int, steps: int) -> None:
-        path = folder / "metrics.jsonl"
-        if path.exists():
-            replace_text(path, "".join(json.dumps(entry) + "\n" for entry in logged(folder, step)))
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
-        self.logger = logging.getLogger(f"jepa.{folder}")
+    def __init__(self, folder: Path | None, *, step: int, steps: int, quiet: bool = False) -> None:
+        self.logger = logging.getLogger(f"jepa.{folder or 'training'}")
         self.logger.setLevel(logging.DEBUG)
         self.logger.propagate = False
-        self._handlers: list[logging.Handler] = [_File(folder / "train.log", encoding="utf-8"), _Console()]
+        self._handlers: list[logging.Handler] = [_Console(logging.WARNING if quiet else logging.INFO)]
+        self._file: Any = None
+        if folder is not None:
+            path = folder / "metrics.jsonl"
+            if path.exists():
+                replace_text(path, "".join(json.dumps(entry) + "\n" for entry in logged(folder, step)))
+            self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+            self._handlers.insert(0, _File(folder / "train.log", encoding="utf-8"))
         for handler in self._handlers:
             handler.setFormatter(_Line("%(asctime)s %(message)s", "%H:%M:%S"))
             self.logger.addHandler(handler)
-        self.bar = tqdm(total=steps, initial=step, unit="step", disable=None, dynamic_ncols=True, leave=False)
+        self.bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, dynamic_ncols=True, leave=False)
         self._shown = time.monotonic()
         self._warned = False
 
     def step(self, entry: dict[str, Any]) -> None:
         """Log one training step."""
         self._write({"kind": "step", **entry})
-        text = f"loss {entry['loss']:.4f} lr {entry['lr']:.2e} {entry['images_per_second']:.0f} img/s"
+        text = f"loss {entry['loss']:.4f} lr {entry['lr']:.2e} {entry['examples_per_second']:.0f}/s"
         self.bar.set_postfix_str(text, refresh=False)
         if self.bar.disable and time.monotonic() - self._shown > 15:
             self._shown = time.monotonic()
@@ -60,11 +64,11 @@ class RunLog:
         self._write({"kind": "epoch", **entry})
         self.say(text)
 
-    def collapse(self, std: float, rank: float, dim: int) -> None:
+    def collapse(self, std: float, rank: float) -> None:
         """Warn, once, that the representation has collapsed."""
         if not self._warned:
             self._warned = True
-            self.logger.warning("warning: " + COLLAPSE.format(std=std, rank=rank, dim=dim))
+            self.logger.warning("warning: " + COLLAPSE.format(std=std, rank=rank))
 
     def say(self, text: str) -> None:
         """Write a line to the console and to train.log."""
@@ -75,6 +79,8 @@ class RunLog:
         self.logger.debug(text)
 
     def _write(self, entry: dict[str, Any]) -> None:
+        if self._file is None:
+            return
         try:
             self._file.write(json.dumps(entry) + "\n")
             self._file.flush()
@@ -86,9 +92,9 @@ class RunLog:
         self.bar.close()
         for handler in self._handlers:
             self.logger.removeHandler(handler)
-        for close in (self._file.close, *(handler.close for handler in self._handlers)):
+        for opened in (*([self._file] if self._file is not None else []), *self._handlers):
             with contextlib.suppress(OSError):  # a full disk, which was told of when it was written to
-                close()
+                opened.close()
 
 
 def logged(folder: Path, step: int) -> Iterator[dict[str, Any]]:
@@ -122,9 +128,6 @@ class _File(logging.FileHandler):
 
 class _Console(logging.Handler):
     """Prints above the bar instead of through it."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
 
     def emit(self, record: logging.LogRecord) -> None:
         tqdm.write(self.format(record), file=sys.stderr)

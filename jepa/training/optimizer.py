@@ -115,29 +115,3 @@ class SGD(Optimizer):
     def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
         """Return the optimizer."""
         return mt.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
-
-
-# -- what the old loop asks for, until it goes -----------------------------------------------------------------------
-
-
-def learning_rate(c: Any, step: int, steps: int) -> float:
-    """As `Optimizer.learning_rate`."""
-    return Optimizer.learning_rate(_now(c), step, steps)
-
-
-def weight_decay(c: Any, step: int, steps: int) -> float:
-    """As `Optimizer.decay`."""
-    return Optimizer.decay(_now(c), step, steps)
-
-
-def _now(c: Any) -> Optimizer:
-    same = {k: getattr(c, k) for k in Optimizer.__dataclass_fields__ if k != "clip"}
-    return Optimizer(**same, clip=c.clip or None)
-
-
-def make_optimizer(c: Any, method: Any) -> mt.optim.Optimizer:
-    """Return the optimizer that an old config names."""
-    groups = method.groups(c.weight_decay)
-    if c.name == "sgd":
-        return mt.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
-    return (mt.optim.AdamW if c.name == "adamw" else mt.optim.Adam)(groups, lr=c.lr, betas=c.betas)

@@ -1,55 +1,48 @@
-"""Going on with a run: over the images that it was trained on, or over others, knowingly, with the schedule it had."""
+"""Going on with a run: over the examples that it learned from, or over others, knowingly, with the schedule it had."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jepa.config import Config, TrainConfig
-from jepa.errors import DataError, RunError
+from jepa.errors import RunError
 from jepa.files.mark import read_object
-from jepa.runs import pipeline
+from jepa.runs.checkpoint import step_of
 from jepa.runs.folder import read_config
-from jepa.runs.images import Epochs, what_differs
+from jepa.training.epochs import Epochs, fresh_epochs, what_differs
 
-__all__ = ["Earlier", "fresh_epochs", "limits"]
+__all__ = ["Earlier"]
 
 
 class Earlier:
-    """What a run's folder says of how it was trained: empty for a run that is new, or older than these notes."""
+    """A run that is gone on with from a checkpoint, and what its folder says of how it was trained.
 
-    def __init__(self, folder: Path, *, accept: bool = False) -> None:
-        self.folder, self.accept, self.differs = folder, accept, ""
+    accept: go on over other examples than those.
+    """
+
+    def __init__(self, folder: Path, start: Path, *, accept: bool = False) -> None:
+        self.folder, self.start, self.accept, self.differs = folder, start, accept, ""
         try:
             self.env: Mapping[str, Any] = read_object(folder / "env.json")
         except (OSError, ValueError):
             self.env = {}
 
     @property
-    def knows_images(self) -> bool:
-        """Whether it is written down which images they were."""
-        return isinstance(self.env.get("images"), dict)
+    def knows_examples(self) -> bool:
+        """Whether it is written down which examples they were."""
+        return isinstance(self.env.get("examples"), dict)
 
-    def check_root(self, config: Config) -> None:
-        """Raise DataError, and say what to do, if the images are not where they were."""
-        if not pipeline.prepare(config).exists():
-            raise DataError(
-                f"the images of {self.folder} are not in {config.data.root}: say where they are now, python -m jepa "
-                f"train --resume {shlex.quote(str(self.folder))} data.root=FOLDER"
-            )
-
-    def epochs(self, t: TrainConfig, length: int, images: Mapping[str, Any], step: Callable[[], int]) -> Epochs:
-        """Return the epochs of the run from `step` on, over these images, which give epochs of `length` steps.
+    def epochs(self, t: Any, length: int, examples: Mapping[str, Any]) -> Epochs:
+        """Return the epochs of the run from its checkpoint on, over these examples, in epochs of `length` steps.
 
         Raises RunError if they are not those of the run, unless that is accepted: then what is left of the steps is
         gone through in epochs of the new length, and the schedules go on as they were.
         """
-        self.differs = what_differs(self.env.get("images"), images)
+        self.differs = what_differs(self.env.get("examples"), examples)
         if self.differs and not self.accept:
             raise RunError(
-                f"the images of {self.folder} have changed: {self.differs}. Put them back as they were, or add "
+                f"the examples of {self.folder} have changed: {self.differs}. Put them back as they were, or add "
                 "--accept-changes to go on over these, with the schedule that the run had"
             )
         pieces: Any = self.env.get("epochs")
@@ -59,11 +52,8 @@ class Earlier:
         before = read_config(self.folder).train
         epochs = Epochs(pieces, steps)
         if self.differs or pieces[-1][2] != length:
-            epochs = epochs.changed(step(), length)
-        if (before.epochs, before.max_steps) == (t.epochs, t.max_steps):
-            return epochs
-        first, epoch, _ = epochs.pieces[-1]
-        return epochs._replace(steps=_capped(first + (t.epochs - epoch) * length, t))
+            epochs = epochs.changed(step_of(self.start), length)
+        return epochs if (before.epochs, before.max_steps) == (t.epochs, t.max_steps) else epochs.longer(t)
 
     def warnings(self, threads: int) -> Iterator[str]:
         """Yield a sentence for each thing that makes other bits than a run that was never stopped has."""
@@ -74,16 +64,7 @@ class Earlier:
                 f"not the same to the bit; --threads {before} keeps them so"
             )
         if self.differs:
-            yield f"the images have changed: {self.differs}"
-
-
-def fresh_epochs(t: TrainConfig, length: int) -> Epochs:
-    """Return the epochs of a run over the same images from its first step to its last."""
-    return Epochs([[0, 0, length]], _capped(t.epochs * length, t))
-
-
-def _capped(steps: int, t: TrainConfig) -> int:
-    return min(steps, t.max_steps or steps)
+            yield f"the examples have changed: {self.differs}"
 
 
 def _are_pieces(value: Any) -> bool:
@@ -97,13 +78,3 @@ def _are_pieces(value: Any) -> bool:
         and value[0][0] == 0
         and all(a[0] < b[0] for a, b in zip(value, value[1:], strict=False))
     )
-
-
-def limits(t: TrainConfig, per_epoch: int, steps: int) -> str:
-    """Return the settings that have to be larger for a run to be longer.
-
-    >>> limits(TrainConfig(epochs=2, max_steps=5), 10, 5), limits(TrainConfig(epochs=2), 10, 20)
-    ('train.max_steps', 'train.epochs')
-    """
-    capped = ["train.max_steps"] if 0 < t.max_steps <= steps else []
-    return " and ".join([*capped, *(["train.epochs"] if t.epochs * per_epoch <= steps or not capped else [])])

@@ -1,4 +1,4 @@
-"""`train`: one run from a config to a folder."""
+"""`train`: one run from a config to a folder. `begun` is what `fit` shares with it."""
 
 from __future__ import annotations
 
@@ -8,35 +8,55 @@ import math
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import minitensor as mt
-from jepa.config import Config, check
-from jepa.errors import ConfigError, JEPAError, RunError
+from jepa import frozen
+from jepa.assembly import Assembly, assemble
+from jepa.config import Config
+from jepa.encoders.base import Encoder
+from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
 from jepa.runs.owned import clear
-from jepa.runs.pipeline import check_evaluation
+from jepa.runs.run import Run, located
+from jepa.sources.base import Source
+from jepa.training.epochs import limits
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
-from jepa.training.resume import Earlier, limits
+from jepa.training.resume import Earlier
 
-__all__ = ["RunResult", "train"]
+__all__ = ["RunResult", "Way", "begun", "train"]
 
-UNTRAINED = 0.1  # share of its first weights that a target encoder may keep to its end before it is warned of
+UNTRAINED = 0.1  # share of its first weights that a target may keep to its end before it is warned of
 
 
 class RunResult(NamedTuple):
     """What a training gave."""
 
-    folder: Path
+    folder: Path | None
+    """None where nothing was written"""
     steps: int
     loss: float
     """mean training loss of the last logged steps"""
     seconds: float
+
+
+class Way(NamedTuple):
+    """How a training is begun."""
+
+    resume: bool | str | Path = False
+    """go on: True, or the path of a run or of one of its checkpoints"""
+    overwrite: bool = False
+    """replace the run that is in the folder"""
+    stop_after: int | None = None
+    """save and stop after that step, as Ctrl-C would"""
+    accept_changes: bool = False
+    """go on over other examples than the run's, with its schedule"""
 
 
 def train(
@@ -53,67 +73,98 @@ def train(
     out: the folder, runs/NAME by default, or the one of the run that is resumed; a non-empty one is refused, unless
     `resume` (True, or the path of a run or of one of its checkpoints) or `overwrite`. stop_after: save and stop after
     that step, as Ctrl-C would. A run that was stopped and resumed gives the same bits as one that was not; what had
-    come after the checkpoint that it goes on from is deleted. Images that have moved are named with `data.root`; other
-    images than the run's are refused, or gone on over with the run's schedule if `accept_changes`.
+    come after the checkpoint that it goes on from is deleted. Examples that have moved are named with `source.root`;
+    other ones than the run's are refused, or gone on over with the run's schedule if `accept_changes`.
 
     The folder is written to, or cleared, when everything else that can go wrong at the start has gone well.
 
-    Raises JEPAError with one sentence for bad settings, images or folders; KeyboardInterrupt after a checkpoint was
+    Raises JEPAError with one sentence for bad settings, examples or folders; KeyboardInterrupt after a checkpoint was
     written, if Ctrl-C asked for it.
     """
     if not isinstance(config, Config):
         kind = type(config).__name__
         raise ConfigError(f"train needs a Config, but got a {kind}: jepa.load_config(overrides=[...]) makes one")
-    check(config)
+    return begun(config, out, Way(resume, overwrite, stop_after, accept_changes))
+
+
+def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | None = None) -> RunResult:
+    """Train in a folder. parts: what the config describes, where they are made already."""
     folder = Path(out) if out is not None else Path("runs") / config.name
-    checkpoint = None
-    if resume:
-        if overwrite:
+    start = None
+    if way.resume:
+        if way.overwrite:
             raise RunError("a run cannot be both resumed and overwritten: leave --resume or --overwrite away")
-        named = folder if resume is True else Path(resume)
-        folder, checkpoint = find_run(named, Path(out) if out is not None else None)
+        named = folder if way.resume is True else Path(way.resume)
+        folder, start = find_run(named, Path(out) if out is not None else None)
     else:
-        check_new(folder, overwrite=overwrite)
-        check_evaluation(config)
+        check_new(folder, overwrite=way.overwrite)
     with contextlib.ExitStack() as held:
         if folder.exists():
             held.enter_context(alone(folder))
         clock = time.monotonic()
-        start, earlier = None, None
-        if resume:
+        earlier = None
+        if way.resume:
             check_own(folder)
-            earlier = Earlier(folder, accept=accept_changes)
-            check_same(folder, config, moved=earlier.knows_images or accept_changes)
-            earlier.check_root(config)
-            start = checkpoint or find_checkpoint(folder)
-        mt.keep_freed_memory()
-        trainer = Trainer(config, folder, choose_device(config.device), earlier, start)
-        if start is not None:
+            start = start or find_checkpoint(folder)
+            earlier = Earlier(folder, start, accept=way.accept_changes)
+            check_same(folder, config, moved=earlier.knows_examples or way.accept_changes)
+        trainer = prepared(config, folder, parts, earlier)
+        if start is not None and earlier is not None:
             trainer.restore(start)
             if trainer.step >= trainer.steps:
                 return _nothing_left(trainer, start)
-        trainer.rehearse()
-        if start is not None:
+            trainer.rehearse()
             drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
-            said = list(earlier.warnings(mt.get_num_threads())) if earlier is not None else []
-            return _run(trainer, start, stop_after, clock, said)
+            return _run(trainer, start, way.stop_after, clock, [*earlier.warnings(mt.get_num_threads())])
+        trainer.rehearse()
         if not folder.exists():
             held.enter_context(alone(folder))
-        check_new(folder, overwrite=overwrite)  # once more: it took a while to come here
-        return _run(trainer, start, stop_after, clock, clear(folder))
+        check_new(folder, overwrite=way.overwrite)  # once more: it took a while to come here
+        said = clear(folder)
+        trainer.config = replace(trainer.config, source=_kept(trainer.parts, folder))
+        return _run(trainer, None, way.stop_after, clock, said)
+
+
+def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlier: Earlier | None = None) -> Trainer:
+    """Return the trainer of a config, when all that can be looked at before the first step has been."""
+    device = choose_device(config.device)
+    mt.keep_freed_memory()
+    parts = assemble(config.choices, config.seed) if parts is None else parts
+    if isinstance(parts.model.context.encoder, Encoder):
+        frozen.check_pool(parts.model, config.evaluation.pool)
+    own = Run(folder, config, parts, device)
+    try:
+        own.source()
+    except DataError as error:
+        how = f"python -m jepa train --resume {shlex.quote(str(folder))} "
+        raise DataError(str(error).replace("now with source", f"now, {how if earlier else ''}source")) from None
+    if (data := config.evaluation.data) is not None:
+        config = replace(config, evaluation=replace(config.evaluation, data=str(Path(data).absolute())))
+        if earlier is None:
+            try:
+                len(own.source(data=data))
+            except (DataError, ConfigError) as error:
+                raise type(error)(f"evaluation.data: {error}") from error
+    return Trainer(replace(config, source=located(parts.source)), folder, device, parts, earlier)
+
+
+def _kept(parts: Assembly, folder: Path) -> object:
+    """Return the choice that opens the source again: examples that are in memory alone are written to the folder."""
+    source = parts.source
+    return located(source.stored(folder) if isinstance(source, Source) else source)
 
 
 def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     """Say that a run has come to its last step before; refuse settings that end earlier."""
-    step, steps = trainer.step, trainer.steps
+    step, steps, folder = trainer.step, trainer.steps, start.parent.parent
     limit = limits(trainer.config.train, trainer.per_epoch, steps)
     if step > steps:
         raise RunError(f"{start} is at step {step}, but these settings end at step {steps}: raise {limit}")
-    tidy(trainer.folder, trainer.config.train.keep)
+    tidy(folder, trainer.config.train.keep)
     text = f"already trained to step {step} of {steps}: a larger {limit} goes on"
     logging.getLogger("jepa").warning(text)
-    losses = [entry["loss"] for entry in logged(trainer.folder, step) if "loss" in entry]
-    return RunResult(trainer.folder, step, losses[-1] if losses else math.nan, 0.0)
+    losses = [entry["loss"] for entry in logged(folder, step) if "loss" in entry]
+    return RunResult(folder, step, losses[-1] if losses else math.nan, 0.0)
 
 
 def _run(
@@ -121,8 +172,9 @@ def _run(
 ) -> RunResult:
     """Write the folder and train."""
     folder, config, device = trainer.folder, trainer.config, trainer.device
+    assert folder is not None, "a folder is written to"
     threads = mt.get_num_threads()
-    trained = {"images": trainer.fingerprint, "epochs": trainer.epochs.pieces, "steps": trainer.steps}
+    trained = {"examples": trainer.fingerprint, "epochs": trainer.epochs.pieces, "steps": trainer.steps}
     write_settings(folder, config, environment(device, threads) | trained)
     log = RunLog(folder, step=trainer.step, steps=trainer.steps)
     try:
@@ -130,12 +182,10 @@ def _run(
             log.say(f"resumed from {start.name} at step {trainer.step} of {trainer.steps}")
         else:
             log.say(
-                f"{len(trainer.images)} images, {trainer.steps} steps of "
-                f"{config.train.accumulate * trainer.loader.batch_size} on {device}, {threads} threads -> {folder}"
+                f"{len(trainer.train)} examples, {trainer.steps} steps of "
+                f"{config.train.accumulate * trainer.batch_size} on {device}, {threads} threads -> {folder}"
             )
-            size = config.model.image_size
-            encoder = trainer.method.model.context_encoder
-            write_text(folder / "model.txt", encoder.summary((1, config.model.channels, size, size)))
+            write_text(folder / "model.txt", _summary(trainer))
         for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
         trainer.run(log, stop_after)
@@ -152,6 +202,12 @@ def _run(
     return RunResult(folder, trainer.step, trainer.last["loss"], seconds)
 
 
+def _summary(trainer: Trainer) -> str:
+    shape = trainer.parts.source.shape
+    shapes = shape.values() if isinstance(shape, dict) else [shape]
+    return trainer.model.context.summary(*((1, *s) for s in shapes))
+
+
 def _how_to_go_on(trainer: Trainer) -> str:
     if trainer.saved is None:
         return "before its first checkpoint: nothing is saved, the same command starts again"
@@ -160,42 +216,28 @@ def _how_to_go_on(trainer: Trainer) -> str:
 
 
 def _warnings(trainer: Trainer) -> Iterator[str]:
-    """Yield a sentence for each thing about the images and the length of the training that is likely not meant."""
-    precision = trainer.config.train.precision
-    if precision != "float32" and trainer.device == "cpu":
-        yield f"train.precision={precision}: on the CPU half precision is only storage, so this run computes in float32"
-    t, model, steps = trainer.config.train, trainer.config.model, trainer.steps
-    yield from trainer.images.remarks
-    for part, images in (("training", trainer.images), ("held-out", trainer.held_out)):
-        if images.skipped:
-            yield f"{part} images: {images.describe_skipped()}"
-    if (size := trainer.loader.batch_size) < t.batch_size:
+    """Yield a sentence for each thing about the examples and the length of the training that is likely not meant."""
+    t, steps, schedule = trainer.config.train, trainer.steps, trainer.schedule
+    if t.precision != "float32" and trainer.device == "cpu":
+        yield f"train.precision={t.precision}: on the CPU half precision is only storage: this run computes in float32"
+    for part, examples in (("training", trainer.train), ("held-out", trainer.held_out)):
+        for text in examples.remarks if isinstance(examples, Source) else ():
+            yield f"{part} examples: {text}"
+    if (size := trainer.batch_size) < t.batch_size:
         times = f" x train.accumulate={t.accumulate}" if t.accumulate > 1 else ""
         yield (
-            f"{len(trainer.images)} training images are fewer than train.batch_size={t.batch_size}{times}: "
-            f"training in batches of {size}"
+            f"{len(trainer.train)} training examples are fewer than train.batch_size={t.batch_size}{times}: training "
+            f"in batches of {size}"
         )
     limit = limits(t, trainer.per_epoch, steps)
-    if steps <= trainer.config.optim.warmup_steps:
+    if steps <= schedule.warmup_steps:
         yield (
-            f"all {steps} steps lie in the warm-up, optim.warmup_steps={trainer.config.optim.warmup_steps}: "
-            f"raise {limit}, or set optim.warmup_steps={steps // 10}"
+            f"all {steps} steps lie in the warm-up, optimizer.warmup_steps={schedule.warmup_steps}: raise {limit}, or "
+            f"set optimizer.warmup_steps={steps // 10}"
         )
-    if model.target == "ema" and (kept := _kept(trainer)) > UNTRAINED:
+    if (kept := trainer.model.target.kept(steps, trainer.horizon)) > UNTRAINED:
         momentum = math.floor(100 * UNTRAINED ** (1 / steps)) / 100
         yield (
-            f"after {steps} steps the target encoder is still {100 * kept:.0f} % its untrained self: raise "
-            f"{limit}, or set model.ema_start={momentum:g} model.ema_end={momentum:g}"
+            f"after {steps} steps the target encoder is still {100 * kept:.0f} % its untrained self: raise {limit}, or "
+            f"set target.start={momentum:g} target.end={momentum:g}"
         )
-
-
-def _kept(trainer: Trainer) -> float:
-    """Return the share of its first weights that the target encoder has at the end: the product of the momenta."""
-    most = 10_000  # steps that are looked at, for those that nobody will live to see
-    looked_at = range(trainer.steps) if trainer.steps <= most else range(0, trainer.steps, trainer.steps // most)
-    kept = 1.0
-    for step in looked_at:
-        kept *= trainer.method.momentum(step) ** (trainer.steps / len(looked_at))
-        if kept <= UNTRAINED:
-            break
-    return kept
