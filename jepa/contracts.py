@@ -11,7 +11,7 @@ the contract will do as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,6 +167,7 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """From examples to one token for each place of a grid."""
 
@@ -188,6 +189,7 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """From the context's tokens, and what is asked, to the targets."""
 

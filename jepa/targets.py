@@ -49,6 +49,9 @@ class TargetBranch(mt.nn.Layer):
         """Return the share of its first weights that are left after so many steps of a schedule of length `horizon`."""
         return 0.0
 
+    def move(self, momentum: float) -> None:
+        """Move by 1 - momentum, if this kind follows: what a schedule of one's own does."""
+
 
 @dataclass(frozen=True)
 class NoSettings(Settings):
@@ -100,7 +103,7 @@ class EMA(TargetBranch):
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
         """Move towards the context's branch by 1 - m."""
         momentum = self.momentum(step, steps)
-        self._ema.update(momentum)
+        self.move(momentum)
         return {"ema": momentum}
 
     def kept(self, steps: int, horizon: float) -> float:
@@ -114,7 +117,7 @@ class EMA(TargetBranch):
         )
 
     def move(self, momentum: float) -> None:
-        """Move by 1 - momentum: what a schedule of one's own does."""
+        """Move by 1 - momentum."""
         self._ema.update(momentum)
 
 
