@@ -62,8 +62,8 @@ class Arrays(Source):
     >>> train, val = source.split("train"), source.split("val")
     >>> source.shape, len(train), val.names, val.labels, val.classes
     ((2, 3), 8, ['3', '8'], array([0, 1]), ['a', 'b'])
-    >>> train.normalize(train.read(range(8))).mean(axis=(0, 2)).round(6)
-    array([0., 0.], dtype=float32)
+    >>> train.normalize(train.read(range(8))).std(axis=(0, 2)).round(6)
+    array([1., 1.], dtype=float32)
     """
 
     held: Any
@@ -231,7 +231,7 @@ class ArrayFile(Arrays):
     @cached_property
     def held(self) -> Held:
         """All examples, as the file has them."""
-        s, path = self.settings, Path(self.settings.path)
+        s, path = self.settings, self.path
         found = _loaded(path)
         names = [s.key] if s.key is not None else [""]
         if not isinstance(found, np.ndarray):

@@ -88,15 +88,23 @@ class Source:
         return []
 
     @property
+    def skipped(self) -> str:
+        """A sentence on the examples of the part that cannot be read; empty if all can."""
+        return ""
+
+    @property
+    def path(self) -> Path:
+        """Where the examples lie."""
+        return Path(getattr(self.settings, self.place))
+
+    @property
     def where(self) -> str:
         """What says which examples they are, from any working directory."""
-        return str(Path(getattr(self.settings, self.place)).resolve()) if self.place else ""
+        return str(self.path.resolve()) if self.place else ""
 
     def located(self) -> Any:
         """Return the settings with whole paths, which hold from any working directory."""
-        if not self.place:
-            return self.settings
-        return replace(self.settings, **{self.place: str(Path(getattr(self.settings, self.place)).absolute())})
+        return replace(self.settings, **({self.place: str(self.path.absolute())} if self.place else {}))
 
     def stored(self, folder: str | Path) -> Source:
         """Return a source of the same examples that settings alone can open again; `folder` is for what it needs."""

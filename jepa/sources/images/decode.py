@@ -1,0 +1,282 @@
+"""One image file to one array; whatever is wrong with the file is said in one sentence that names it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from jepa.errors import DataError
+from jepa.sources.images import limits
+from jepa.sources.images.formats import Unidentified, identify
+from jepa.text import shown
+
+__all__ = ["WHITE", "Loaded", "UnreadableImage", "decode", "load", "luma"]
+
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # Pillow's kinds for 16 bits of grey
+GREY_STEP = {"L;2": 85, "L;4": 17}  # a tRNS grey of 2 or 4 bits, which Pillow leaves as it stands in the file
+STRIP = 1 << 20  # pixels that are worked on at once
+WHITE = (1.0, 1.0, 1.0)
+
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+Wanted = Callable[[float, float], tuple[int, int]]
+T = TypeVar("T")
+
+
+class UnreadableImage(DataError):
+    """An image file that cannot be read: `path`, and the `reason` as a clause."""
+
+    def __init__(self, path: str | os.PathLike[str], reason: str, remedy: str = "replace or remove it") -> None:
+        super().__init__(f"cannot read the image {shown(path)}: {reason}; {remedy}")
+        self.path, self.reason = Path(path), reason
+
+
+class Loaded(NamedTuple):
+    """An image as Pillow has decoded it, and what the file said about it."""
+
+    image: Image.Image
+    mode: str
+    """Pillow's name of the kind of pixel: "1", "L", "LA", "P", "RGB", "RGBA", "I;16", ..."""
+    rounded: bool
+    """Whether the file has 16 bits of a colour, of which Pillow reads the upper 8."""
+    orientation: int
+    """How the EXIF data say that it has to be turned, 1 to 8; 1: not at all."""
+    turned: bool
+    """Whether that, or what Pillow has done already, changes the image."""
+    white: int
+    """The grey value that is white: 255, or 65535 of 16 bits."""
+    full: tuple[int, int]
+    """Width and height in the file."""
+    extent: tuple[float, float]
+    """The same in pixels of `image`: of a JPEG decoded small, the last ones are not whole."""
+
+    @property
+    def deep(self) -> bool:
+        """Whether a pixel has more than 8 bits."""
+        return self.mode in DEEP
+
+    def strips(self, rows: int = 0) -> Iterator[Image.Image]:
+        """Yield the rows of the image from the top, so many at once that they take little memory."""
+        width, height = self.image.size
+        rows = rows or max(1, STRIP // width)
+        if rows >= height:
+            yield self.image
+        else:
+            for top in range(0, height, rows):
+                yield self.image.crop((0, top, width, min(top + rows, height)))
+
+    def exact(self, strip: Image.Image, ground: Sequence[float]) -> NDArray[np.float32]:
+        """Return the colours of a strip on the ground, float32 (h, W, 1 or 3) in [0, 1]."""
+        clear, alpha = self.image.info.get("transparency"), None
+        if self.deep:
+            value = np.asarray(strip)[:, :, None]  # (h, W, 1)
+            if self.mode == "I" and not 0 <= value.min() <= value.max() <= 65535:
+                raise ValueError(f"its numbers go from {value.min()} to {value.max()}, beyond the 16 bits of a grey")
+            x = np.minimum(value.astype(np.float32) / np.float32(self.white), 1)
+            alpha = None if clear is None else (value != clear).astype(np.float32)
+        elif self.image.has_transparency_data:
+            x = np.asarray(strip.convert("RGBA")).astype(np.float32) / np.float32(255)  # (h, W, 4)
+            x, alpha = x[:, :, :3], x[:, :, 3:]
+        else:
+            x = self.rounded_off(strip, ground).astype(np.float32) / np.float32(255)
+        if alpha is not None:
+            x = alpha * x + (1 - alpha) * np.asarray(ground, dtype=np.float32)
+        return np.asarray(x)
+
+    def rounded_off(self, strip: Image.Image, ground: Sequence[float]) -> Pixels:
+        """Return the same as bytes, which takes a tenth of the time; of an image with 16 bits, as float32."""
+        if self.deep:
+            return self.exact(strip, ground)
+        if self.image.has_transparency_data:
+            strip = strip.convert("RGBA")
+            back = Image.new("RGB", strip.size, tuple(round(255 * value) for value in ground))
+            back.paste(strip, mask=strip)
+            return np.asarray(back)
+        pixels = np.asarray(strip.convert("L" if self.mode in ("1", "L") else "RGB"))
+        return pixels.reshape(*pixels.shape[:2], -1)  # (h, W, 1 or 3)
+
+    def upright(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return pixels (H, W, C) as they are to be seen."""
+        return self._flipped(x.swapaxes(0, 1) if self.orientation >= 5 else x)
+
+    def as_stored(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return pixels that are to be seen as they lie in the file: a view, to write into."""
+        y = self._flipped(y)
+        return y.swapaxes(0, 1) if self.orientation >= 5 else y
+
+    def _flipped(self, x: NDArray[Any]) -> NDArray[Any]:
+        k = self.orientation
+        return x[:: -1 if k in (3, 4, 7, 8) else 1, :: -1 if k in (2, 3, 6, 7) else 1]
+
+
+def decode(path: str | os.PathLike[str], *, channels: int = 3, ground: Sequence[float] = WHITE) -> NDArray[np.float32]:
+    """Read an image file of any kind that Pillow reads (see `formats`) as an array; of several images, the first.
+
+    8-bit values are divided by 255, 16-bit grey by 65535 (Pillow reads 16-bit colour as its upper 8 bits). What is
+    transparent shows the ground: alpha * colour + (1 - alpha) * ground. It is turned as its EXIF orientation says.
+    Grey is 0.299 r + 0.587 g + 0.114 b.
+
+    Parameters
+    ----------
+    path : path
+        The file; its content decides what it is, not its suffix.
+    channels : int
+        3: colour; 1: grey.
+    ground : three numbers in [0, 1]
+        Red, green and blue behind transparent pixels; white by default.
+
+    Returns
+    -------
+    float32 array (channels, H, W) in [0, 1]
+
+    Raises
+    ------
+    UnreadableImage
+        A `DataError` that names the file, what is wrong with it, and what to do.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "red.png")
+    ...     Image.new("RGBA", (2, 1), (255, 0, 0, 0)).save(path)  # red, but wholly transparent
+    ...     decode(path, ground=(0, 1, 0))[:, 0, 0]
+    array([0., 1., 0.], dtype=float32)
+    """
+    check_settings(channels, ground)
+
+    def pixels(loaded: Loaded) -> NDArray[np.float32]:
+        width, height = loaded.image.size
+        size = (width, height) if loaded.orientation >= 5 else (height, width)
+        out = np.empty((channels, *size), dtype=np.float32)
+        rows, top = loaded.as_stored(out.transpose(1, 2, 0)), 0  # as they lie in the file
+        for strip in loaded.strips():
+            x = loaded.exact(strip, ground)
+            rows[top : top + len(x)] = luma(x) if channels == 1 and x.shape[2] == 3 else x
+            top += len(x)
+        return out
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return load(path, pixels, result=4 * channels)
+
+
+def check_settings(channels: int, ground: Sequence[float]) -> None:
+    """Raise DataError if an image cannot be read in this way."""
+    if channels not in (1, 3):
+        raise DataError(f"channels={channels} is not possible: an image is read in 1 (grey) or 3 (colour) channels")
+    if len(ground) != 3 or not all(0 <= value <= 1 for value in ground):
+        raise DataError(f"ground={ground} must be red, green and blue, each from 0 to 1")
+
+
+def load(
+    path: str | os.PathLike[str], make: Callable[[Loaded], T], *, wanted: Wanted | None = None, result: int = 0
+) -> T:
+    """Return what `make` makes of the decoded image; every failure, in it too, is an UnreadableImage.
+
+    `wanted` says, of the width and height in the file, how many pixels are wanted across and down: a JPEG that has more
+    than twice as many is decoded at a half, a quarter or an eighth of its size. `result`: bytes that are made of a
+    pixel. Pillow may warn of what it passes over; whoever calls decides what becomes of warnings.
+    """
+    try:
+        with limits.alone(path):
+            return _made(content(path), Path(path).suffix, make, wanted, result)
+    except UnreadableImage:
+        raise
+    except limits.Excessive as error:
+        raise UnreadableImage(path, str(error), "shrink it, or remove it") from error
+    except Unidentified as error:
+        raise UnreadableImage(path, str(error)) from error
+    except MemoryError as error:
+        raise UnreadableImage(path, "there is not enough memory to read it", "shrink it, or remove it") from error
+    except Exception as error:  # Pillow meets broken files with errors of many types
+        said = " ".join(shown(str(error)).split()).rstrip(".") or type(error).__name__
+        said = said.replace("not identified by this driver", "its header is missing, or says no size")
+        raise UnreadableImage(path, f"it is damaged or cut short ({said})") from error
+
+
+def luma(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the grey (..., 1) of colours (..., 3)."""
+    return colour @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
+
+
+def content(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a file; a pipe is not waited for, and a file without end not read.
+
+    Raises
+    ------
+    UnreadableImage
+        It is no regular file, or may not be read.
+    """
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device, no regular file"
+            raise UnreadableImage(path, f"it is {kind}")
+        if status.st_size > limits.FILE:
+            size = f"it has {status.st_size / 1e6:,.0f} MB, and at most {limits.FILE // 10**6} are read"
+            raise UnreadableImage(path, size, "shrink it, or remove it")
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
+            return file.read(limits.FILE)
+    except PermissionError as error:
+        raise UnreadableImage(path, "you may not read it", "change its permissions (chmod u+r)") from error
+    except FileNotFoundError as error:
+        reason = "it is a link to nothing" if os.path.islink(path) else "there is no such file"
+        raise UnreadableImage(path, reason) from error
+    except OSError as error:
+        raise UnreadableImage(path, f"it cannot be opened ({error.strerror or error})") from error
+    except ValueError as error:  # a null character
+        raise UnreadableImage(path, "there can be no such name") from error
+
+
+def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted | None, result: int) -> T:
+    scans = limits.check_content(data)
+    image = identify(data, suffix)
+    full, extent = image.size, (float(image.width), float(image.height))
+    if image.format in ("JPEG", "MPO") and wanted is not None:
+        across, down = wanted(*full)
+        drafted = image.draft(image.mode, (2 * across, 2 * down))
+        extent = drafted[1][2:] if drafted else extent
+    with limits.room(limits.check_size(image, full, scans, result)):
+        return make(_loaded(image, full, extent))
+
+
+def _loaded(image: Image.Image, full: tuple[int, int], extent: tuple[float, float]) -> Loaded:
+    mode, clear, stored = image.mode, image.info.get("transparency"), _stored(image)
+    if mode == "F":
+        raise limits.Excessive("its pixels are floating-point numbers, and nothing says which of them is white")
+    if isinstance(clear, int) and stored in GREY_STEP:
+        image.info["transparency"] = clear * GREY_STEP[stored]
+    rounded = ";16" in stored and mode not in DEEP
+    if isinstance(clear, tuple) and rounded:
+        image.info["transparency"] = tuple(value >> 8 for value in clear)  # as the pixels are
+    tags: Any = getattr(image, "tag_v2", {})
+    by_pillow = tags.get(0x0112, 1)  # a TIFF is turned when it is loaded
+    image.load()
+    orientation = _orientation(image)
+    white = 4095 if stored == "I;12" else 65535 if mode in DEEP else 255
+    return Loaded(image, mode, rounded, orientation, max(orientation, by_pillow) > 1, white, full, extent)
+
+
+def _stored(image: Image.Image) -> str:
+    """Return Pillow's name of how the file stores a pixel."""
+    tiles: Any = getattr(image, "tile", None)
+    how = tiles[0][3] if tiles else ""
+    return str(how[0]) if isinstance(how, tuple) and how else str(how)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(0x0112, 1)
+    except Exception:  # damaged EXIF data leave the pixels what they are
+        return 1
+    return value if value in range(1, 9) else 1

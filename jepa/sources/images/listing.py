@@ -1,0 +1,171 @@
+"""Which images lie in a folder, and what their places say about class and split; no file is opened."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from jepa.errors import DataError
+from jepa.files.mark import is_run
+from jepa.sources.images.ours import is_generated, is_system
+from jepa.sources.images.walk import Found, walk
+from jepa.text import listed, shown
+
+__all__ = ["Entry", "Listing", "list_images"]
+
+VAL = ("val", "valid", "validation", "test")
+LIKE_PARTS = {"train", "val", "valid", "eval", "test", "dev", "training", "validation", "testing", "evaluation"}
+"""what parts of a data set are called, and these with "set", "data", "images" or a number after them"""
+EXPECTED = (
+    "FOLDER/CLASS/*.png (or .jpg, .webp, .tif, ...), FOLDER/train/CLASS/* with FOLDER/val/CLASS/*, "
+    "or a flat folder of images"
+)
+
+
+class Entry(NamedTuple):
+    """An image file."""
+
+    path: Path
+    label: str | None
+    """Name of its class folder; None in a flat folder."""
+    split: str | None
+    """"train" or "val", if the folder has such sub-folders."""
+
+
+class Listing(NamedTuple):
+    """The images of a folder, sorted by split, class and name."""
+
+    root: Path
+    entries: list[Entry]
+    others: Counter[str]
+    """Files that are not images, by suffix."""
+    unused: list[str]
+    """Sub-folders that are passed over: test/ beside train/ and val/, say, and what jepa itself has written."""
+    remarks: list[str]
+    """Sentences on what is likely not meant: what is left out, and what is taken for a class."""
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, of all splits together, sorted."""
+        return sorted({entry.label for entry in self.entries if entry.label is not None})
+
+    @property
+    def has_splits(self) -> bool:
+        """Whether the folder has its own train/ and val/ (or test/)."""
+        return any(entry.split for entry in self.entries)
+
+
+def list_images(root: str | os.PathLike[str]) -> Listing:
+    """List the images below a folder: ROOT/CLASS/*.png, the same below ROOT/train and ROOT/val, or flat.
+
+    With sub-folders train and one of val, valid, validation, test (in capitals too), only these count, and the others
+    are listed in `unused`; a train alone is everything. An image anywhere below a class folder belongs to that class.
+    Links are followed. What is hidden, of the operating system, no regular file, or written by jepa (a run, a data set
+    of `data make`) is passed over. Anything else whose name ends as an image's does is listed, be it readable or not.
+
+    Raises
+    ------
+    DataError
+        The folder is missing, is no folder, may not be listed, or has no images (and what it has instead).
+    """
+    root = Path(root)
+    _check_folder(root)
+    below = sorted(name for name in os.listdir(root) if not is_system(name) and (root / name).is_dir())
+    parts = _parts(root, below)
+    unused = [] if parts.get(None) == root else sorted(set(below) - {folder.name for folder in parts.values()})
+    found = {split: walk(folder) for split, folder in parts.items()}
+    entries = [
+        Entry(parts[split].joinpath(*inner), inner[0] if len(inner) > 1 else None, split)
+        for split, part in found.items()
+        for inner in part.images
+    ]
+    others: Counter[str] = sum((n for part in found.values() for n in part.others.values()), Counter())
+    ours = ["/".join((*parts[s].relative_to(root).parts, *inner)) for s, part in found.items() for inner in part.ours]
+    if not entries:
+        seen = f"its files are {_counted(others)}" if others else "it has no files"
+        sets = [name for name in ours if is_generated(root / name)]
+        passed = f", and the pictures of {listed(ours)}, a run of jepa, are not read" if ours else ""
+        if sets:
+            passed = f", and {listed(sets)} is what jepa wrote: name it itself"
+        raise DataError(f"no images in {shown(root)}: {seen}{passed}; expected {EXPECTED}")
+    remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
+    if unused:
+        remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} are read, not {listed(unused)}")
+    remarks += _left_out(found, others)
+    return Listing(root, entries, others, unused + ours, remarks)
+
+
+def _parts(root: Path, below: list[str]) -> dict[str | None, Path]:
+    """Return the folders of train and val, or the one of everything."""
+    names = {name.lower(): name for name in below}
+    val = next((names[name] for name in VAL if name in names), None)
+    if "train" in names and val:
+        return {"train": root / names["train"], "val": root / val}
+    return {None: root / names["train"] if list(names) == ["train"] else root}
+
+
+def _misplaced(root: Path, found: Found) -> list[str]:
+    """Say which folders are taken for classes and are likely parts of the data set."""
+    classes = sorted({inner[0] for inner in found.images if len(inner) > 1})
+    alike = [name for name in classes if _is_like_a_part(name)]
+    if alike and (len(alike) > 1 or alike == classes):
+        taken = f"{listed(f'{name}/' for name in alike)} {'is' if len(alike) == 1 else 'are'} taken for"
+        return [
+            f"{taken} {'a class' if len(alike) == 1 else 'classes'}: if they are parts of the data set, "
+            "call the one to learn from train/ and the held-out one val/"
+        ]
+    inside = {inner[1].lower() for inner in found.images if len(inner) > 2}
+    if len(classes) == 1 and "train" in inside and inside & {*VAL}:
+        inner = shown(root / classes[0])
+        return [f"all images lie in {inner}, which has parts of its own: source.root={inner} reads them as such"]
+    return []
+
+
+def _is_like_a_part(name: str) -> bool:
+    word = name.lower().strip("0123456789 _-.()")
+    for ending in ("set", "data", "dataset", "images", "imgs"):
+        word = word.removesuffix(ending).rstrip("_- ")
+    return word in LIKE_PARTS
+
+
+def _left_out(found: dict[str | None, Found], others: Counter[str]) -> list[str]:
+    """Say which files are not read, and which class folders are left without an image."""
+    remarks = [f"left out {sum(others.values()):,} files that are no images: {_counted(others)}"] if others else []
+    empty = []
+    for part in found.values():
+        full, ours = {inner[0] for inner in part.images}, {inner[0] for inner in part.ours}
+        for name in part.folders:
+            seen = part.others.get((name,))
+            if name not in full and (seen or name not in ours):
+                empty.append(f"{name}/ ({_counted(seen) if seen else 'no files'})")
+    return remarks + ([f"no images in the class folders {listed(empty)}"] if empty else [])
+
+
+def _counted(others: Counter[str]) -> str:
+    return listed(f"{n} x {kind}" for kind, n in others.most_common())
+
+
+def _check_folder(root: Path) -> None:
+    try:
+        if root.is_dir():
+            os.listdir(root)
+            if is_run(root):
+                raise DataError(f"{shown(root)} is the folder of a run, not of images")
+            return
+        if root.exists():
+            raise DataError(f"{shown(root)} is a file, not a folder of images; expected {EXPECTED}")
+        above = next(folder for folder in root.absolute().parents if folder.is_dir())
+        missing = root.absolute().relative_to(above).parts[0]  # the first part of the path that is not there
+        names = [entry.name for entry in above.iterdir() if entry.is_dir()]
+    except OSError as error:
+        raise DataError(f"cannot list the folder {shown(error.filename or root)}: {error.strerror}") from error
+    near = difflib.get_close_matches(missing, names, n=3, cutoff=0.6)
+    hint = (
+        f"did you mean {' or '.join(shown(above / name) for name in near)}?"
+        if near
+        else f"{shown(above)} exists, but has no {shown(missing)}"
+    )
+    raise DataError(f"there is no folder {shown(root)}: {hint}")
