@@ -1,49 +1,54 @@
-"""Writing the embeddings of a folder of images into a file, for use elsewhere."""
+"""Writing the embeddings of examples into a file, for use elsewhere."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import minitensor as mt
-from jepa.config import Config, changed
+from jepa import frozen
 from jepa.errors import DataError, RunError
-from jepa.evaluation.streamed import streamed
+from jepa.evaluation.streamed import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.text import cell
 
+__all__ = ["embed", "embed_pretrained", "write_embeddings"]
+
 SUFFIXES = (".npz", ".csv")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels
-BATCH = 16  # images at once: few, for large transformers
+FEW = 16  # images at once, for large transformers
 
 
 def embed(
-    run_dir: str | Path, data: str | Path | None, out: str | Path, *, device: str = "auto", settings: Sequence[str] = ()
+    run_dir: str | Path,
+    data: str | Path | None,
+    out: str | Path,
+    *,
+    device: str = "auto",
+    settings: Sequence[str] = (),
+    **given: Any,
 ) -> Path:
-    """Embed every image of a folder with the frozen encoder of a run, and write them to a file.
+    """Embed every example with the frozen encoder of a run, and write the embeddings to a file.
 
     Parameters
     ----------
     run_dir : path
         A run folder with a checkpoint; the encoder is the one of `evaluation.encoder`.
     data : path or None
-        A folder of images, with or without classes; None means the data that the run was trained on.
+        A folder or file of examples, with or without classes; None means those that the run was trained on.
     out : path
-        ``.npz`` or ``.csv``, see `write_embeddings`. An existing file is replaced once the new one is whole.
+        ``.npz`` or ``.csv``, see `write_embeddings`. An existing file is replaced once the new one is whole. Returned.
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     settings : list of str
         Settings other than the run's, such as ``evaluation.pool=cls``.
-
-    Returns
-    -------
-    Path
-        `out`.
+    given
+        `model`, `task` or `source`, where they cannot be made from their settings (`jepa.runs.run.load_run`).
 
     Raises
     ------
@@ -53,10 +58,8 @@ def embed(
     _checked(out)  # before the work, not after it
     from jepa.runs.run import load_run
 
-    run = load_run(run_dir, device=device, settings=settings)
-    found = run.dataset(None, data)
-    embeddings = streamed(lambda x: run.features(run.normalized(x)), found, range(len(found)), "embedding")  # (N, D)
-    return write_embeddings(out, embeddings, found.labels, paths=list(map(str, found.paths)), classes=found.classes)
+    run = load_run(run_dir, device=device, settings=settings, **given)
+    return _written(out, run.source(None, data), run.features)
 
 
 def embed_pretrained(
@@ -68,10 +71,10 @@ def embed_pretrained(
     ----------
     weights : path
         A checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder of
-        `jepa.models.save_pretrained` with a vision transformer.
+        `jepa.pretrained.save_pretrained` with a vision transformer.
     data, out, device, settings
-        As in `embed`, but of the settings ``data.on_error``, ``data.sizes`` and ``data.limit`` alone. Images are
-        brought to the size of the weights and normalised by ImageNet's mean and deviation.
+        As in `embed`, but of the settings ``source.on_error``, ``source.fit`` and ``source.limit`` alone. Images are
+        brought to the size of the weights and normalized by ImageNet's mean and deviation.
 
     Raises
     ------
@@ -79,36 +82,33 @@ def embed_pretrained(
         If the weights or the data cannot be read, or the suffix is another one.
     """
     _checked(out)
-    from jepa.data.folder import ImageFolder
-    from jepa.models.ijepa import pooled
-    from jepa.models.pretrained import ijepa_encoder, pretrained_transformer
+    from jepa.config import load
+    from jepa.parts import made
+    from jepa.pretrained import ijepa_encoder, pretrained_transformer
     from jepa.runs.device import choose_device
-    from jepa.transforms import Normalize
 
     weights, device = Path(weights), choose_device(device)
     if not weights.exists():
         raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
     encoder = ijepa_encoder(weights) if weights.is_file() else pretrained_transformer(weights)
-    if (channels := encoder.patch_embed.proj.weight.shape[1]) != 3:
-        raise RunError(f"{weights} is for images of {channels} channels; only images in colour, of 3, can be embedded")
-    encoder.to(device)
-    height, width = encoder.image_size
+    channels, *lengths = encoder.shape
+    if channels != 3 or len(lengths) != 2:
+        raise RunError(
+            f"{weights} is for examples of {encoder.shape}; only images in color, of 3 channels, can be embedded"
+        )
+    height, width = lengths
     if height != width:
         raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
-    how = changed(Config(), settings).data
-    limit = how.limit or None
-    found = ImageFolder(
-        data, split=None, image_size=height, channels=3, on_error=how.on_error, sizes=how.sizes, limit=limit
-    )
-    normalize = Normalize(*IMAGENET)
+    encoder.to(device)
+    choice = load(overrides=["source=folder", *settings]).source
+    own = {"root": str(data), "size": height, "channels": 3, "mean": IMAGENET[0], "std": IMAGENET[1]}
+    source = made(choice._replace(settings=replace(choice.settings, **own)), "source")
+    return _written(out, source, lambda x: frozen.frozen(encoder, encoder.pooled, x), FEW)
 
-    def embedded(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        with mt.no_grad():
-            x = normalize.apply(x, [None] * len(x))
-            return pooled(encoder, mt.Tensor(x, device=device), "mean").numpy()
 
-    rows = streamed(embedded, found, range(len(found)), "embedding", batch=BATCH)
-    return write_embeddings(out, rows, found.labels, paths=list(map(str, found.paths)), classes=found.classes)
+def _written(out: str | Path, source: Any, f: Callable[[Any], NDArray[np.float32]], batch: int = BATCH) -> Path:
+    rows = streamed(lambda x: f(source.normalize(x)), source, range(len(source)), "embedding", batch=batch)  # (N, D)
+    return write_embeddings(out, rows, source.labels, names=list(map(str, source.names)), classes=source.classes)
 
 
 def write_embeddings(
@@ -116,14 +116,14 @@ def write_embeddings(
     embeddings: NDArray[np.float32],
     labels: NDArray[Any] | None,
     *,
-    paths: Sequence[str],
+    names: Sequence[str],
     classes: Sequence[str],
 ) -> Path:
     """Write embeddings atomically, in the format that the suffix of `out` names.
 
     - ``.npz`` (`numpy.load`, no pickle): ``embeddings`` float32 (N, D), ``labels`` int64 (N,), -1 where there is none,
-      ``paths`` (N,), ``classes`` (K,).
-    - ``.csv``: a heading, then one row an image: path, class (empty where there is none), e0, e1, ... with the nine
+      ``names`` (N,), files or rows, ``classes`` (K,).
+    - ``.csv``: a heading, then one row an example: name, class (empty where there is none), e0, e1, ... with the nine
       digits that bring a float32 back exactly. A name that a spreadsheet would take for a formula begins with an
       apostrophe; control characters are written out (`jepa.text.cell`).
 
@@ -136,31 +136,25 @@ def write_embeddings(
     --------
     >>> import tempfile
     >>> out = Path(tempfile.mkdtemp()) / "e.csv"
-    >>> _ = write_embeddings(out, np.array([[0.5, 2]], np.float32), np.array([0]), paths=["a.png"], classes=["cat"])
+    >>> _ = write_embeddings(out, np.array([[0.5, 2]], np.float32), np.array([0]), names=["a.png"], classes=["cat"])
     >>> print(out.read_text(), end="")
-    path,class,e0,e1
+    name,class,e0,e1
     a.png,cat,0.5,2
     """
     out = _checked(out)
     codes = np.full(len(embeddings), -1, dtype=np.int64) if labels is None else np.asarray(labels, dtype=np.int64)
     with replacing(out) as temporary:
         if out.suffix.lower() == ".npz":
+            texts = {"names": np.asarray(names, dtype=str), "classes": np.asarray(classes, dtype=str)}
             with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    embeddings=np.asarray(embeddings, dtype=np.float32),
-                    labels=codes,
-                    paths=np.asarray(paths, dtype=str),
-                    classes=np.asarray(classes, dtype=str),
-                )
+                np.savez(file, embeddings=np.asarray(embeddings, dtype=np.float32), labels=codes, **texts)
         else:
             with temporary.open("w", newline="", encoding="utf-8") as text:
                 writer = csv.writer(text, lineterminator="\n")
-                writer.writerow(["path", "class", *(f"e{axis}" for axis in range(embeddings.shape[1]))])
-                for path, code, row in zip(paths, codes, embeddings, strict=True):
-                    writer.writerow(
-                        [cell(path), cell(classes[code]) if code >= 0 else "", *(f"{value:.9g}" for value in row)]
-                    )
+                writer.writerow(["name", "class", *(f"e{axis}" for axis in range(embeddings.shape[1]))])
+                for name, code, row in zip(names, codes, embeddings, strict=True):
+                    kind = cell(classes[code]) if code >= 0 else ""
+                    writer.writerow([cell(name), kind, *(f"{value:.9g}" for value in row)])
     return out
 
 

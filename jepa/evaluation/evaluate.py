@@ -1,87 +1,85 @@
-"""Evaluating a finished run: the frozen encoder against raw pixels, the same encoder untrained, and chance."""
+"""Evaluating a finished run: the frozen encoder against raw input, the same encoder untrained, and chance."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.config import patch_size
-from jepa.evaluation.attentive_probe import attentive_probe
-from jepa.evaluation.dimension import correlation_dimension
-from jepa.evaluation.patches import cut
-from jepa.evaluation.protocol import chance, probe_table
-from jepa.evaluation.quality import effective_rank, feature_std, uniformity
-from jepa.evaluation.split import stratified
-from jepa.evaluation.streamed import streamed
+from jepa import frozen
+from jepa.evaluation.patches import cells
+from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
+from jepa.evaluation.split import Part
 from jepa.files.mark import read_object
-from jepa.runs import pipeline
 from jepa.runs.owned import check_replaceable, replace_text
+from jepa.sources.base import Source
 from jepa.text import listed
 
+__all__ = ["CALIBRATION", "evaluate_run"]
+
 CALIBRATION = 2048
-"""Training images that an untrained encoder takes its batch-norm statistics from, at most."""
+"""Training examples that an untrained encoder takes its batch-norm statistics from, at most."""
 HEALTH_IMAGES = 4096
-"""Held-out images that the health figures look at, at most."""
-ATTENTIVE_IMAGES = 4000
-"""Images of each split that the attentive probe uses, at most: it keeps every token of each."""
+"""Held-out examples that the figures without labels look at, at most."""
+TOKEN_IMAGES = 4000
+"""Examples of each split that probes of tokens use, at most: they keep every token of each."""
 
-
-class Part(NamedTuple):
-    """One split of the images, and which of them are used."""
-
-    images: Any
-    """the dataset"""
-    kept: NDArray[np.int64]
-    """positions in it"""
-    labels: Any
-    """their classes, or None"""
+Array = NDArray[np.float32]
+Parts = dict[str, Part]
 
 
 def evaluate_run(
-    run_dir: str | Path, *, data: str | Path | None = None, device: str = "auto", settings: Sequence[str] = ()
+    run_dir: str | Path,
+    *,
+    data: str | Path | None = None,
+    device: str = "auto",
+    settings: Sequence[str] = (),
+    **given: Any,
 ) -> dict[str, Any]:
-    """Evaluate a run on held-out images and write the figures into its folder.
+    """Evaluate a run on held-out examples and write the figures into its folder.
 
-    One protocol for every row (`probe_table`): linear probe and kNN, learned from the training images without
+    One protocol for every row (`probe_table`): linear probe and kNN, learned from the training examples without
     augmentation, tested on the held-out ones. The rows are
 
     - ``jepa``: features of the trained encoder, frozen (`evaluation.encoder`: the target encoder by default);
-    - ``random``: the same encoder at random initialisation, its batch-norm statistics calibrated on the training
-      images; the median over `evaluation.random_seeds` initialisations;
-    - ``pixels``: the images themselves, as the encoder sees them;
+    - ``random``: the same encoder at random initialization, its batch-norm statistics calibrated on the training
+      examples; the median over `evaluation.random_seeds` initializations;
+    - ``pixels``: the examples themselves, as the encoder sees them, whether or not they are images;
     - ``chance``: always the most frequent training class.
 
-    A masked method has a third probe, the attentive one, on the tokens of at most 4000 images of each split.
+    Where a task asks for single places there is a third probe, the attentive one, on the tokens of at most 4000
+    examples of each split.
 
     Parameters
     ----------
     run_dir : path
         A run folder with a checkpoint.
     data : path, optional
-        Another folder of images than the one of the configuration (`data.eval_root`, else the training data). The
-        figures then go into ``evaluation-FOLDER.json``, so that those of the run itself stay (with a hash of the whole
-        path behind it, if another folder of this name was evaluated before).
+        Another folder or file of examples than the one of the configuration (`evaluation.data`, else the training
+        data). The figures then go into ``evaluation-NAME.json``, so that those of the run itself stay (with a hash of
+        the whole path behind it, if other data of this name were evaluated before).
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
     settings : list of str
         Settings other than the run's, such as ``evaluation.max_images=10000``; they are noted under ``settings``.
+    given
+        `model`, `task` or `source`, where they cannot be made from their settings (`jepa.runs.run.load_run`).
 
     Returns
     -------
     dict
-        What is in ``evaluation.json``: accuracies are fractions under ``linear`` and ``knn``; ``step`` is the step that
-        the weights are of; ``random_seeds`` lists the accuracy of each random encoder; ``effective_rank``,
-        ``feature_std``, ``correlation_dimension`` and ``uniformity`` describe the held-out features (``untrained``:
-        those of the first random encoder); ``geometry`` has the held-out loss of the predictions with the true target
-        geometry (``loss``) and with another image's (``shuffled``), and their ratio.
+        What is in ``evaluation.json``: accuracies are fractions under the names of `jepa.evaluation.probes.PROBES`;
+        ``step`` is the step that the weights are of; ``random_seeds`` lists the accuracy of each random encoder; the
+        names of `FIGURES` describe the held-out features (``untrained``: those of the first random encoder);
+        ``geometry`` has the held-out loss of the predictions (``loss``) and, where examples are not all asked the
+        same, with another example's question (``shuffled``), and their ratio.
         Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises
@@ -91,79 +89,63 @@ def evaluate_run(
     """
     from jepa.runs.run import load_run
 
-    started = time.perf_counter()
-    run_dir = Path(run_dir)
-    run = load_run(run_dir, device=device, settings=settings)
+    started, run_dir = time.perf_counter(), Path(run_dir)
+    run = load_run(run_dir, device=device, settings=settings, **given)
     out = run_dir / _file_name(run_dir, data)
     check_replaceable(out)
     protocol = run.config.evaluation
-    root = str(data) if data is not None else run.config.data.eval_root or None
-    parts: dict[str, Part] = {}
-    for split in ("train", "val"):
-        found = run.dataset(split, root)
-        kept = _limited(len(found), found.labels, protocol.max_images, seed=run.config.seed)
-        parts[split] = Part(found, kept, None if found.labels is None else found.labels[kept])
-    classes = found.classes
-    labels = {split: part.labels for split, part in parts.items()}
-    features = {
-        split: streamed(
-            lambda x: run.features(run.normalized(x)), part.images, part.kept, f"features of {split} images"
-        )
-        for split, part in parts.items()
-    }  # (N, D)
+    root = data if data is not None else protocol.data
+    parts = {name: Part.of(run.source(name, root), protocol.max_images, run.config.seed) for name in ("train", "val")}
+    features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
 
-    held_out = features["val"][:HEALTH_IMAGES]
-    health = _health(held_out)
+    held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
     result: dict[str, Any] = {
-        "data": root or pipeline.source(run.config),
+        "data": str(root or (source.where if isinstance(source, Source) else "") or run.config.source.kind),
         "step": run.step,
         "encoder": protocol.encoder,
         **({"settings": list(settings)} if settings else {}),
+        "shape": list(source.shape),
         "images": len(parts["val"].kept),
         "train_images": len(parts["train"].kept),
-        "classes": len(classes),
+        "classes": len(source.classes),
         "feature_dim": held_out.shape[1],
-        **health,
+        **figures(held_out),
     }
-    unlabelled = [name for name, codes in labels.items() if codes is None]
-    present = {split: set() if codes is None else set(codes.tolist()) for split, codes in labels.items()}
-    if unlabelled or len(present["train"]) < 2:
-        why = f"the images of {' and '.join(unlabelled)} have no labels" if unlabelled else "there is only one class"
-        result["note"] = (
-            f"No linear probe and no kNN: {why}. Put the images of each "
-            "class into a sub-folder, or name a labelled folder with --data."
-        )
-    else:
+    note = _without_probes(parts)
+    if not note:
         result |= _probes(run, features, parts)
-        if note := _absent(classes, present):
-            result["note"] = note
+        note = _absent(source.classes, {name: set(part.labels) for name, part in parts.items()})  # type: ignore[arg-type]
+    if note:
+        result["note"] = note
     if data is None:
-        result["geometry"] = run.validation_losses()
+        result["geometry"] = run.held_out()
     result["seconds"] = round(time.perf_counter() - started, 2)
-
     replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
 
 
+def _without_probes(parts: Parts) -> str:
+    """Say why classes cannot be read out of features; nothing if they can."""
+    train, without = parts["train"].labels, [name for name, part in parts.items() if part.labels is None]
+    what = "images" if len(parts["train"].source.shape) == 3 else "examples"
+    if without:
+        why = f"the {what} of {' and '.join(without)} have no labels"
+    elif len(np.unique(train)) < 2:  # type: ignore[arg-type]
+        why = "there is only one class"
+    else:
+        return ""
+    way = "Put the images of each class into a sub-folder, or" if what == "images" else "Give the array labels, or"
+    return f"No linear probe and no kNN: {why}. {way} name labeled data with --data."
+
+
 def _absent(classes: Sequence[str], present: dict[str, set[int]]) -> str:
-    """Say which classes have no images in a split, by name: the first ten."""
+    """Say which classes have no examples in a split, by name: the first ten."""
     absent = {split: [name for i, name in enumerate(classes) if i not in codes] for split, codes in present.items()}
     return " ".join(f"Classes without images in {split}: {listed(names)}." for split, names in absent.items() if names)
 
 
-def _health(z: NDArray[np.float32]) -> dict[str, float | None]:
-    """Return the label-free figures of features (n, d); None where they cannot be told."""
-    dimension = correlation_dimension(z)
-    return {
-        "feature_std": feature_std(z),
-        "effective_rank": effective_rank(z),
-        "correlation_dimension": dimension if np.isfinite(dimension) else None,
-        "uniformity": uniformity(z) if len(z) > 1 else None,
-    }
-
-
 def _file_name(run_dir: Path, data: str | Path | None) -> str:
-    """Name the file for a folder of images, so that no other folder's figures are replaced."""
+    """Name the file for other data, so that no other data's figures are replaced."""
     if data is None:
         return "evaluation.json"
     here = Path(data).resolve()
@@ -175,68 +157,50 @@ def _file_name(run_dir: Path, data: str | Path | None) -> str:
     return f"{name}.json" if same else f"{name}-{hashlib.sha256(str(here).encode()).hexdigest()[:6]}.json"
 
 
-def _probes(run: Any, features: dict[str, NDArray[Any]], parts: dict[str, Part]) -> dict[str, Any]:
+def _probes(run: Any, features: dict[str, Array], parts: Parts) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
-    from jepa.runs.run import features as features_of
-    from jepa.runs.run import random_twin
-
     settings, train, val = run.config.evaluation, parts["train"], parts["val"]
-
-    def rows_of(function: Callable[[Any], Any], doing: str) -> tuple[NDArray[Any], NDArray[Any]]:
-        train_rows, test_rows = (streamed(function, part.images, part.kept, doing) for part in (train, val))
-        return train_rows, test_rows
-
+    calibration = train.source.normalize(train.source.read(train.kept[:CALIBRATION]))
+    result: dict[str, Any] = {}
     rows: dict[str, Any] = {
         "jepa": (features["train"], features["val"]),
-        "pixels": lambda: rows_of(lambda x: run.normalized(x).reshape(len(x), -1), "pixels"),
+        "pixels": _made(parts, lambda x: x.reshape(len(x), -1), "raw input"),
     }
     twins = [f"random {seed}" for seed in range(settings.random_seeds)]
-    result: dict[str, Any] = {}
-    calibration = run.normalized(train.images.images(train.kept[:CALIBRATION]))
+    tokens: dict[str, Any] = {}
     for seed, name in enumerate(twins):
-        twin = random_twin(run.config, seed, calibration, device=run.device)
-        rows[name] = rows_of(partial(_features, features_of, twin, run), f"features of untrained encoder {seed + 1}")
+        twin = run.random_twin(seed, calibration)
+        rows[name] = _made(parts, lambda x, twin=twin: run.features(x, twin), f"features of untrained encoder {seed}")()
         if seed == 0:
-            result["untrained"] = _health(rows[name][1][:HEALTH_IMAGES])
-            if run.config.method != "crops":
-                result["attentive"] = _attentive(run, twin, parts)
-    table = probe_table(rows, train.labels, val.labels, k=settings.k, grid=settings.C, seed=run.config.seed)
-    result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept)), "C": table.pop("C")}
-    for probe, row in table.items():
-        accuracies = [row.pop(name) for name in twins]
-        result["random_seeds"][probe] = accuracies
-        if accuracies:
+            result["untrained"] = figures(rows[name][1][:HEALTH_IMAGES])
+            tokens = _token_table(run, twin, parts)
+    protocol = Protocol(settings.k, settings.C, run.config.seed)
+    table = probe_table(rows, train.labels, val.labels, protocol)  # type: ignore[arg-type]
+    result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept))}
+    for name, row in table.items():
+        if name in PROBES:
+            result["random_seeds"][name] = accuracies = [row.pop(twin) for twin in twins]
             row["random"] = float(np.median(accuracies))
-        result[probe] = {name: row[name] for name in ("jepa", "random", "pixels", "chance") if name in row}
-    return result
+            row = {which: row[which] for which in row_titles()}
+        result[name] = row
+    return result | tokens
 
 
-def _features(features_of: Callable[..., Any], model: Any, run: Any, images: NDArray[Any]) -> Any:
-    return features_of(model, run.config, run.normalized(images))
+def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:
+    """Return a function that makes the rows of both parts."""
+    return lambda: (parts["train"].rows(f, doing), parts["val"].rows(f, doing))
 
 
-def _attentive(run: Any, twin: Any, parts: dict[str, Part]) -> dict[str, float]:
-    """Return the attentive probe's accuracy on tokens: of the trained encoder, its twin, and the patches' pixels."""
-    seed, x, codes = run.config.seed, [], []
-    for part in parts.values():
-        chosen = _limited(len(part.kept), part.labels, ATTENTIVE_IMAGES, seed=seed)
-        x.append((part.images, part.kept[chosen]))
-        codes.append(part.labels[chosen])
-    side, encoder = patch_size(run.config), run.config.evaluation.encoder
-    tokens: dict[str, Any] = {
-        "jepa": lambda a: run.model.tokens(run.normalized(a), encoder=encoder),
-        "random": lambda a: twin.tokens(run.normalized(a), encoder=encoder),
-        "pixels": lambda a: cut(run.normalized(a), side),
+def _token_table(run: Any, twin: Any, parts: Parts) -> dict[str, Any]:
+    """Return the probes of tokens: of the trained encoder, its twin, and what lies at their places in the input."""
+    which, grid = run.config.evaluation.encoder, run.model.context.encoder.grid
+    if not run.task.places or math.prod(grid) == 1:
+        return {}
+    few = {name: part.limited(TOKEN_IMAGES, run.config.seed) for name, part in parts.items()}
+    rows = {
+        "jepa": _made(few, lambda x: frozen.tokens(run.model, x, which), "tokens"),
+        "random": _made(few, lambda x: frozen.tokens(twin, x, which), "tokens"),
+        "pixels": _made(few, lambda x: cells(x, grid), "tokens"),
     }
-    train, test = codes
-    row = {}
-    for name, function in tokens.items():
-        first, second = (streamed(function, *where, "tokens") for where in x)
-        row[name] = attentive_probe(first, train, second, test, seed=seed).accuracy
-    return row | {"chance": chance(train, test)}
-
-
-def _limited(count: int, labels: NDArray[Any] | None, limit: int, *, seed: int) -> NDArray[np.int64]:
-    """Positions of at most `limit` images (0: all), stratified if there are labels."""
-    codes = np.zeros(count, dtype=np.int64) if labels is None else labels
-    return stratified(codes, limit or count, generator=np.random.default_rng(seed))
+    labels = few["train"].labels, few["val"].labels
+    return probe_table(rows, *labels, Protocol(seed=run.config.seed), tokens=True)  # type: ignore[arg-type]

@@ -11,56 +11,52 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Fit", "logistic", "principal", "rotated"]
+
 Matrix = NDArray[np.float32]
-
-
-class Basis(NamedTuple):
-    """A rotation of the features onto their principal components."""
-
-    axes: Matrix
-    """(D, R) orthonormal columns, R = min(N, D)."""
-    variances: Matrix
-    """(R,) mean square along each axis."""
+ROWS = 4096  # that are rotated at once
 
 
 class Fit(NamedTuple):
     """A fitted logistic regression on R features."""
 
     weight: Matrix
-    """(R + 1, K), the last row is the bias."""
+    """(R + 1, K), the last row is the bias"""
     converged: bool
-    """Whether the mean loss is within the tolerance of its minimum."""
+    """whether the mean loss is within the tolerance of its minimum"""
+
+    def logits(self, x: Matrix) -> Matrix:
+        """Return W x + b of each row of x (M, R): (M, K)."""
+        return x @ self.weight[:-1] + self.weight[-1]
 
     def predict(self, x: Matrix) -> NDArray[np.int64]:
-        """Class with the largest logit for each row of x (M, R)."""
-        return np.asarray(np.argmax(x @ self.weight[:-1] + self.weight[-1], axis=1))
+        """Return the class with the largest logit for each row of x (M, R)."""
+        return np.asarray(np.argmax(self.logits(x), axis=1))
 
 
-def principal(x: Matrix) -> Basis:
-    """Principal axes of the rows of x (N, D), which should be centred.
+def principal(x: Matrix) -> Matrix:
+    """Return the principal axes of the rows of x (N, D), which should be centered: (D, R), R = min(N, D).
 
     The penalty |W|^2 does not change under rotation, and the best W lies in the span of the rows, so a logistic
     regression on `x @ axes` (N, R) is the same one as on x, only easier to compute.
 
-    Examples
-    --------
-    >>> axes, variances = principal(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], dtype=np.float32))
-    >>> variances
-    array([0.5, 4.5], dtype=float32)
+    >>> np.abs(principal(np.array([[3, 0], [-3, 0], [0, 1], [0, -1]], dtype=np.float32)))
+    array([[0., 1.],
+           [1., 0.]], dtype=float32)
     """
     span = None
     if len(x) < x.shape[1]:
         span, triangle = np.linalg.qr(x.T)  # (D, N), (N, N): x = triangle.T @ span.T
         x = triangle.T
-    variances, axes = np.linalg.eigh(x.T @ x / len(x))  # (R,), (R, R)
-    return Basis(axes if span is None else span @ axes, np.maximum(variances, 0))
+    _, axes = np.linalg.eigh(x.T @ x / len(x))  # (R, R), the smallest variance first
+    return axes if span is None else span @ axes
 
 
-def with_bias(x: Matrix, axes: Matrix) -> Matrix:
-    """Return x @ axes with a last column of ones, (N, R + 1), in the memory of one of both."""
-    y = np.empty((len(x), axes.shape[1] + 1), dtype=np.float32)
-    np.matmul(x, axes, out=y[:, :-1])
-    y[:, -1] = 1
+def rotated(x: Matrix, axes: Matrix) -> Matrix:
+    """Return x @ axes, (N, R), in the memory of x, which is overwritten."""
+    y = x[:, : axes.shape[1]]
+    for i in range(0, len(x), ROWS):
+        y[i : i + ROWS] = x[i : i + ROWS] @ axes
     return y
 
 
@@ -68,27 +64,23 @@ def logistic(
     x: Matrix,
     labels: NDArray[np.int64],
     *,
-    variances: Matrix,
     C: float,
     start: Matrix | None = None,
     tolerance: float = 1e-6,
     max_iterations: int = 100,
 ) -> Fit:
-    """Minimise mean_n -log softmax(W x_n + b)[y_n] + |W|^2 / (2 C N), as scikit-learn's LogisticRegression does.
+    """Minimize mean_n -log softmax(W x_n + b)[y_n] + |W|^2 / (2 C N), as scikit-learn's LogisticRegression does.
 
     Each iteration solves H d = -g for the step d by conjugate gradients with the preconditioner
-    M_jk = variances_j mean_n p_nk (1 - p_nk) + 1 / (C N), then halves d until the loss falls. It ends when
+    M_jk = mean_n x_nj^2 mean_n p_nk (1 - p_nk) + 1 / (C N), then halves d until the loss falls. It ends when
     sum g^2 / M / 2, an estimate of the distance to the minimum, is below `tolerance`.
 
     Parameters
     ----------
-    x : float32 array (N, R + 1)
-        Features in the basis of their principal components (`principal`); another basis only makes it slow. The last
-        column is 1, the bias's (`with_bias`).
+    x : float32 array (N, R)
+        Features in the basis of their principal components (`principal`); another basis only makes it slow.
     labels : int64 array (N,)
         Classes 0 ... K-1, each of them present.
-    variances : float32 array (R,)
-        Mean square of each column but the last.
     C : float
         Inverse strength of the penalty. The bias is free.
     start : float32 array (R + 1, K), optional
@@ -104,20 +96,20 @@ def logistic(
 
     Examples
     --------
-    >>> x = np.array([[-2, 1], [-1, 1], [1, 1], [2, 1]], dtype=np.float32)
-    >>> fit = logistic(x, np.array([0, 0, 1, 1]), variances=np.array([2.5], dtype=np.float32), C=1.0)
-    >>> fit.predict(x[:, :1]), fit.converged
+    >>> x = np.array([[-2], [-1], [1], [2]], dtype=np.float32)
+    >>> fit = logistic(x, np.array([0, 0, 1, 1]), C=1.0)
+    >>> fit.predict(x), fit.converged
     (array([0, 0, 1, 1]), True)
     """
-    count, classes = len(x), int(labels.max()) + 1
+    (count, width), classes = x.shape, int(labels.max()) + 1
     onehot = np.eye(classes, dtype=np.float32)[labels]  # (N, K)
-    penalty = np.full((x.shape[1], 1), 1 / (C * count), dtype=np.float32)  # (R + 1, 1)
+    penalty = np.full((width + 1, 1), 1 / (C * count), dtype=np.float32)
     penalty[-1] = 0
-    scale = np.append(variances, np.float32(1))[:, None]  # (R + 1, 1)
-    w = np.zeros((x.shape[1], classes), dtype=np.float32) if start is None else start
+    scale = np.append(np.einsum("nd,nd->d", x, x) / count, np.float32(1))[:, None]  # (R + 1, 1)
+    w = np.zeros((width + 1, classes), dtype=np.float32) if start is None else start
     loss, p = _loss(x, onehot, penalty, w)
     for _ in range(max_iterations):
-        g = x.T @ ((p - onehot) / count) + penalty * w  # (R + 1, K)
+        g = _summed(x, (p - onehot) / count) + penalty * w  # (R + 1, K)
         m = scale * (p * (1 - p)).mean(axis=0) + penalty + np.float32(1e-7)  # (R + 1, K)
         if np.sum(g * g / m) / 2 < tolerance:
             return Fit(w, True)
@@ -134,6 +126,11 @@ def logistic(
     return Fit(w, False)
 
 
+def _summed(x: Matrix, y: Matrix) -> Matrix:
+    """Return sum_n x_n y_n, with x_n ending in a one: (R + 1, K)."""
+    return np.concatenate([x.T @ y, y.sum(axis=0, keepdims=True)])
+
+
 def _newton_step(x: Matrix, p: Matrix, penalty: Matrix, g: Matrix, m: Matrix) -> Matrix:
     """Solve H d = -g to a tenth, where (H v)_k = mean_n x_n p_nk ((v_k - sum_j p_nj v_j) . x_n) + penalty v_k."""
     d = np.zeros_like(g)
@@ -142,8 +139,8 @@ def _newton_step(x: Matrix, p: Matrix, penalty: Matrix, g: Matrix, m: Matrix) ->
     v, rz = z, float(np.sum(r * z))
     enough = 0.01 * rz
     for _ in range(200):
-        u = p * (x @ v)  # (N, K)
-        hv = x.T @ ((u - p * u.sum(axis=1, keepdims=True)) / len(x)) + penalty * v
+        u = p * Fit(v, False).logits(x)  # (N, K)
+        hv = _summed(x, (u - p * u.sum(axis=1, keepdims=True)) / len(x)) + penalty * v
         curvature = float(np.sum(v * hv))
         if curvature <= 0:  # rounding: nothing more to gain along v
             break
@@ -158,8 +155,8 @@ def _newton_step(x: Matrix, p: Matrix, penalty: Matrix, g: Matrix, m: Matrix) ->
 
 
 def _loss(x: Matrix, onehot: Matrix, penalty: Matrix, w: Matrix) -> tuple[float, Matrix]:
-    """Penalised mean loss, and the probabilities (N, K)."""
-    logits = x @ w
+    """Penalized mean loss, and the probabilities (N, K)."""
+    logits = Fit(w, False).logits(x)
     logits -= logits.max(axis=1, keepdims=True)
     p = np.exp(logits)
     total = p.sum(axis=1, keepdims=True)  # (N, 1)

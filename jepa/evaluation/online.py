@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from jepa.evaluation.protocol import probe_table
-from jepa.evaluation.split import stratified
-from jepa.evaluation.streamed import streamed
-from jepa.runs.run import features, normalized, random_twin
+from jepa.evaluation.probes import PROBES, Protocol, probe_table
+from jepa.evaluation.split import Part
 
 __all__ = ["OnlineProbe"]
 
@@ -19,29 +13,25 @@ C = (0.01, 0.1)  # for the linear probe: a look at every few epochs, not the las
 
 
 class OnlineProbe:
-    """Linear probe and kNN on a part of the labelled images, the same ones each time.
+    """Linear probe and kNN on a part of the labeled examples of a `jepa.runs.run.Run`, the same ones each time.
 
-    Their pixels are kept; the untrained twin's figures are computed once. It draws nothing from the generator that
+    The examples are kept; the untrained twin's figures are computed once. It draws nothing from the generator that
     training uses, so a run is the same with and without it.
     """
 
-    def __init__(self, config: Any, train: Any, held_out: Any, device: str) -> None:
-        self.config, self.images, self.labels = config, [], []
-        for part in (train, held_out):
-            chosen = stratified(part.labels, config.evaluation.online_images, generator=np.random.default_rng(0))
-            self.images.append(streamed(partial(normalized, config), part, chosen, "images of the probes"))
-            self.labels.append(part.labels[chosen])
-        twin = random_twin(config, 0, self.images[0], device=device)
-        self.untrained = self._figures("random", twin)
+    def __init__(self, run: Any) -> None:
+        self.run, count = run, run.config.evaluation.online_images
+        self.parts = [Part.of(run.source(split), count) for split in ("train", "val")]
+        self.examples = [part.rows(lambda x: x, "examples of the probes") for part in self.parts]
+        self.untrained = self._figures(run.random_twin(0, self.examples[0]))
 
     def __call__(self, model: Any) -> dict[str, float]:
         """Return the accuracies of a model and of its untrained twin: probe/linear, probe/linear_random, ..."""
-        found = self._figures("jepa", model)
         twin = {f"probe/{name}_random": value for name, value in self.untrained.items()}
-        return {**{f"probe/{name}": value for name, value in found.items()}, **twin}
+        return {**{f"probe/{name}": value for name, value in self._figures(model).items()}, **twin}
 
-    def _figures(self, name: str, model: Any) -> dict[str, float]:
-        rows: dict[str, tuple[NDArray[Any], NDArray[Any]]]
-        rows = {name: (features(model, self.config, self.images[0]), features(model, self.config, self.images[1]))}
-        table = probe_table(rows, *self.labels, k=self.config.evaluation.k, grid=C)
-        return {probe: table[probe][name] for probe in ("linear", "knn")}
+    def _figures(self, model: Any) -> dict[str, float]:
+        train, test = (self.run.features(x, model) for x in self.examples)
+        labels: Any = [part.labels for part in self.parts]
+        table = probe_table({"row": (train, test)}, *labels, Protocol(self.run.config.evaluation.k, C))
+        return {name: row["row"] for name, row in table.items() if name in PROBES}

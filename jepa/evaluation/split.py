@@ -1,39 +1,29 @@
-"""Choosing some of the images so that every class keeps its share."""
+"""Choosing some of the examples so that every class keeps its share, and what a function makes of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jepa.evaluation.streamed import streamed
+
+__all__ = ["Part", "stratified"]
+
+Array = NDArray[np.float32]
+
 
 def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw `size` positions from `labels`, each class in its share, as nearly as whole images allow.
+    """Draw min(size, N) positions from labels (N,), ascending, each class in its share, as nearly as whole ones allow.
 
     Item number r (in a random order) of a class of n items gets the rank (r + 1/2) / n in (0, 1); the `size` smallest
     ranks are taken. So the draw is proportional at every size, and a class never gives its last item before every
     other class has given the same share.
 
-    Parameters
-    ----------
-    labels : array (N,)
-        Class of each item.
-    size : int
-        How many to draw; all of them if there are fewer.
-    generator : numpy.random.Generator
-        Decides which items of a class are taken.
-
-    Returns
-    -------
-    int64 array (min(size, N),)
-        Positions in `labels`, ascending.
-
-    Examples
-    --------
     >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1])
-    >>> chosen = stratified(labels, 3, generator=np.random.default_rng(0))
-    >>> labels[chosen]
+    >>> labels[stratified(labels, 3, generator=np.random.default_rng(0))]
     array([0, 0, 1])
     """
     shuffled = generator.permutation(len(labels))  # (N,)
@@ -43,3 +33,32 @@ def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generato
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     chosen = shuffled[np.argsort(rank, kind="stable")[:size]]
     return np.sort(chosen).astype(np.int64)
+
+
+class Part(NamedTuple):
+    """One split of the examples, and which of them are used."""
+
+    source: Any
+    """a `jepa.contracts.Source`"""
+    kept: NDArray[np.int64]
+    """positions in it"""
+    labels: NDArray[np.int64] | None
+    """their classes; None: they have none"""
+
+    @classmethod
+    def of(cls, source: Any, limit: int | None = None, seed: int = 0) -> Part:
+        """Return at most `limit` examples of a source, stratified; those without a class only where none has one."""
+        codes = np.full(len(source), -1) if source.labels is None else np.asarray(source.labels)
+        known = np.flatnonzero(codes >= 0)
+        whole = cls(source, np.arange(len(source)), None) if len(known) == 0 else cls(source, known, codes[known])
+        return whole.limited(limit, seed)
+
+    def limited(self, limit: int | None, seed: int) -> Part:
+        """Return at most so many of them, stratified; None: all."""
+        codes = np.zeros(len(self.kept), np.int64) if self.labels is None else self.labels
+        chosen = stratified(codes, limit or len(codes), generator=np.random.default_rng(seed))
+        return Part(self.source, self.kept[chosen], None if self.labels is None else self.labels[chosen])
+
+    def rows(self, f: Callable[[Array], NDArray[Any]], doing: str) -> Array:
+        """Return f of the examples, normalized, as float32, one row an example, computed batch by batch."""
+        return streamed(lambda x: f(self.source.normalize(x)), self.source, self.kept, doing)

@@ -1,4 +1,4 @@
-"""What a function makes of the images of a dataset, batch by batch: no more of them are ever in memory as floats."""
+"""What a function makes of the examples of a source, batch by batch: no more of them are ever in memory as floats."""
 
 from __future__ import annotations
 
@@ -13,33 +13,32 @@ from jepa.progress import shown_progress
 __all__ = ["BATCH", "streamed"]
 
 BATCH = 256
-"""Images at once."""
+"""Examples at once."""
 Floats = NDArray[np.float32]
 
 
 def streamed(
-    function: Callable[[Floats], NDArray[Any]],
-    images: Any,
+    function: Callable[[Any], NDArray[Any]],
+    source: Any,
     indices: Sequence[int] | NDArray[np.int64],
     doing: str,
     *,
     batch: int = BATCH,
 ) -> Floats:
-    """Return function(images[indices]) as float32, one row an image, computed `batch` images at a time.
+    """Return function(source.read(indices)) as float32, one row an example, computed `batch` examples at a time.
 
-    `images` is a dataset: `images.images(indices)` gives float32 (n, C, H, W) in [0, 1]. `doing` says in the progress
-    bar what is done.
+    `doing` says in the progress bar what is done.
 
-    >>> class Images:
-    ...     def images(self, indices):
+    >>> class Numbers:
+    ...     def read(self, indices):
     ...         return np.asarray(indices, np.float32)
-    >>> streamed(lambda x: 2 * x, Images(), [3, 1, 2], "doubling", batch=2).tolist()
+    >>> streamed(lambda x: 2 * x, Numbers(), [3, 1, 2], "doubling", batch=2).tolist()
     [6.0, 2.0, 4.0]
     """
     rows: Floats | None = None
     parts = range(0, len(indices), batch)
-    for i in shown_progress(parts, len(parts), doing, f"batches of {batch} images"):
-        part = function(images.images(indices[i : i + batch]))
+    for i in shown_progress(parts, len(parts), doing, f"batches of {batch} examples"):
+        part = function(source.read(indices[i : i + batch]))
         if rows is None:
             rows = np.empty((len(indices), *part.shape[1:]), np.float32)
         rows[i : i + batch] = part

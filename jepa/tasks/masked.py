@@ -128,6 +128,7 @@ class Masked(Task):
 
     Settings = MaskedSettings
     asks: type = Places
+    places = True
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         """Raise ConfigError for a grid with too few places."""

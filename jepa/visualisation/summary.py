@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jepa.evaluation.quality import is_collapsed
+from jepa.health import is_collapsed
 from jepa.visualisation.table import PROBES, ROWS
 
 

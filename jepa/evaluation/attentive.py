@@ -24,9 +24,9 @@ class AttentiveProbeResult(NamedTuple):
     """What the probe reached."""
 
     accuracy: float
-    """share of the test images that are classified right"""
+    """share of the test examples that are classified right"""
     weight_decay: float
-    """the decay that was right most often on the part of the training images that was kept back"""
+    """the decay that was right most often on the part of the training examples that was kept back"""
 
 
 class AttentiveProber(mt.nn.Layer):
@@ -57,9 +57,9 @@ class AttentiveProber(mt.nn.Layer):
 def attentive_probe(
     train: Tokens, train_labels: Labels, test: Tokens, test_labels: Labels, *, epochs: int = 20, seed: int = 0
 ) -> AttentiveProbeResult:
-    """Fit an `AttentiveProber` on frozen tokens (n, N, d), and count its hits on those of other images.
+    """Fit an `AttentiveProber` on frozen tokens (n, N, d), and count its hits on those of other examples.
 
-    The weight decay is chosen on a tenth of the training images, kept back for it; then all of them are used. AdamW,
+    The weight decay is chosen on a tenth of the training examples, kept back for it; then all of them are used. AdamW,
     batches of 128, a learning rate that falls from 3e-3 along a cosine; at least 20 steps an epoch.
     """
     heads = max(h for h in (1, 2, 3, 4) if train.shape[2] % h == 0)

@@ -1,4 +1,4 @@
-"""k-nearest-neighbour classification of frozen features by cosine similarity."""
+"""k-nearest-neighbor classification of frozen features by cosine similarity."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.progress import shown_progress
+
+__all__ = ["knn", "nearest_classes", "voted"]
 
 _CHUNK_ENTRIES = 1 << 24  # entries of the similarity matrix held at once: 64 MB in float32
 _ROWS = 4096  # rows that are changed at once
@@ -21,23 +23,9 @@ def knn(
     *,
     k: int = 20,
 ) -> float:
-    """Share of the test images whose k nearest training images vote for the right class.
+    """Share of the test rows (M, D) whose k nearest training rows (N, D) vote for the right class.
 
     See `nearest_classes` for the vote. Nothing is learned, so this measures the geometry of the features themselves.
-
-    Parameters
-    ----------
-    train_features, test_features : float arrays (N, D) and (M, D)
-        One row an image.
-    train_labels, test_labels : int arrays (N,) and (M,)
-        Their classes.
-    k : int
-        Number of voters, at most N.
-
-    Returns
-    -------
-    float
-        Accuracy, a fraction in [0, 1].
 
     Examples
     --------
@@ -51,24 +39,11 @@ def knn(
 def nearest_classes(
     train_features: NDArray[Any], train_labels: NDArray[Any], test_features: NDArray[Any], *, k: int = 20
 ) -> NDArray[Any]:
-    """Class of each test row by the plain majority of its k most similar training rows.
+    """Class of each test row (M, D) by the plain majority of its k most similar training rows (N, D); all, if fewer.
 
-    The similarity is the cosine, a.b / (|a| |b|) (0 where a row is all zero). Every neighbour has one vote; a tie
-    goes to the class with the nearest member. (scikit-learn gives a tie to the smallest label.)
-
-    Parameters
-    ----------
-    train_features, train_labels : arrays (N, D) and (N,)
-        The voters.
-    test_features : array (M, D)
-        The rows to classify.
-    k : int
-        Number of voters, at most N.
-
-    Returns
-    -------
-    array (M,)
-        Predicted labels, of the dtype of `train_labels`.
+    The similarity is the cosine, a.b / (|a| |b|) (0 where a row is all zero). Every neighbor has one vote; a tie
+    goes to the class with the nearest member. (scikit-learn gives a tie to the smallest label.) The result (M,) has the
+    dtype of `train_labels`.
 
     Examples
     --------
@@ -88,7 +63,7 @@ def voted(train: NDArray[np.float32], train_labels: NDArray[Any], test: NDArray[
     predicted = np.empty(len(test), dtype=np.int64)
     chunk = max(1, _CHUNK_ENTRIES // len(train))
     starts = range(0, len(test), chunk)
-    for start in shown_progress(starts, len(starts), "nearest neighbours", f"batches of {chunk} images"):
+    for start in shown_progress(starts, len(starts), "nearest neighbors", f"batches of {chunk} rows"):
         similarity = test[start : start + chunk] @ train.T  # (chunk, N)
         if k < len(train):
             near = np.argpartition(-similarity, k - 1, axis=1)[:, :k]

@@ -1,0 +1,163 @@
+"""What an evaluation measures, by name: probes with labels, figures without; and the table of them, beside baselines.
+
+A probe or figure of one's own is a line of `PROBES` or `FIGURES`: ``evaluation.json``, the table of `python -m jepa
+eval`, the log of a training and the report have it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa import health
+from jepa.evaluation.attentive import attentive_probe
+from jepa.evaluation.dimension import correlation_dimension
+from jepa.evaluation.linear import GRID, probed
+from jepa.evaluation.neighbors import voted
+
+__all__ = ["FIGURES", "PROBES", "Figure", "Probe", "Protocol", "chance", "figures", "probe_table", "row_titles"]
+
+Array = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Rows = tuple[Array, Array]
+
+
+class Protocol(NamedTuple):
+    """What every probe of an evaluation is told."""
+
+    k: int = 20
+    """neighbors of kNN"""
+    C: Sequence[float] = GRID
+    """inverse strengths of regularization that the linear probe chooses from"""
+    seed: int = 0
+    """of all that is drawn"""
+
+
+class Probe(NamedTuple):
+    """One way to read classes out of frozen features."""
+
+    title: str
+    """what it is called in tables"""
+    measure: Callable[[Array, Labels, Array, Labels, Protocol], dict[str, float]]
+    """from training rows and labels, test rows and labels, and the protocol, to "accuracy", and more by name, which is
+    noted; float32 rows are the probe's own and may be overwritten"""
+    tokens: bool = False
+    """rows are the tokens (n, N, d) of an example, not one vector (n, d)"""
+
+
+class Figure(NamedTuple):
+    """One number about features (n, d), without labels."""
+
+    title: str
+    """what it is called in tables"""
+    of: Callable[[Array], float]
+    """NaN where it cannot be told"""
+
+
+def _linear(train: Array, train_labels: Labels, test: Array, test_labels: Labels, p: Protocol) -> dict[str, float]:
+    found = probed(train, train_labels, test, test_labels, grid=p.C, seed=p.seed)
+    return {"accuracy": found.accuracy, "C": found.C}
+
+
+def _knn(train: Array, train_labels: Labels, test: Array, test_labels: Labels, p: Protocol) -> dict[str, float]:
+    return {"accuracy": float(np.mean(voted(train, train_labels, test, k=p.k) == test_labels))}
+
+
+def _attentive(train: Array, train_labels: Labels, test: Array, test_labels: Labels, p: Protocol) -> dict[str, float]:
+    return {"accuracy": attentive_probe(train, train_labels, test, test_labels, seed=p.seed).accuracy}
+
+
+PROBES = {
+    "linear": Probe("linear probe", _linear),
+    "knn": Probe("kNN", _knn),
+    "attentive": Probe("attentive probe", _attentive, tokens=True),
+}
+FIGURES = {
+    "feature_std": Figure("feature standard deviation (1 = spread evenly, 0 = collapsed)", health.feature_std),
+    "effective_rank": Figure("effective rank (directions in use)", health.effective_rank),
+    "correlation_dimension": Figure("correlation dimension (of the cloud that they fill)", correlation_dimension),
+    "uniformity": Figure(
+        "uniformity (lower = more evenly spread)", lambda z: health.uniformity(z) if len(z) > 1 else float("nan")
+    ),
+}
+
+
+def figures(z: Array) -> dict[str, float | None]:
+    """Return every figure of features (n, d); None where it cannot be told."""
+    found = {name: figure.of(z) for name, figure in FIGURES.items()}
+    return {name: value if np.isfinite(value) else None for name, value in found.items()}
+
+
+def row_titles(shape: Sequence[int] = (3, 32, 32)) -> dict[str, str]:
+    """Return the rows of a table in their order, and what they are called, for examples of a shape.
+
+    >>> row_titles((2, 500))["pixels"]
+    'raw input'
+    """
+    raw = "raw pixels" if len(shape) == 3 else "raw input"
+    return {"jepa": "trained encoder", "random": "same encoder, untrained", "pixels": raw, "chance": "chance"}
+
+
+def probe_table(
+    rows: Mapping[str, Rows | Callable[[], Rows]],
+    train_labels: NDArray[Any],
+    test_labels: NDArray[Any],
+    protocol: Protocol | None = None,
+    *,
+    tokens: bool = False,
+) -> dict[str, dict[str, float]]:
+    """Every probe of every named representation of the same examples, beside chance.
+
+    Parameters
+    ----------
+    rows : mapping of name to (train, test)
+        Arrays (N, d) and (M, d), or a function that makes them, float32, anew for each probe, which uses them up: for
+        those that are large. d may differ from name to name.
+    train_labels, test_labels : int arrays (N,) and (M,)
+        Their classes.
+    protocol : Protocol, optional
+        The settings of the probes.
+    tokens : bool
+        The rows are tokens, (N, places, d), and the probes those that read tokens.
+
+    Returns
+    -------
+    dict
+        ``{"linear": {name: accuracy, ..., "chance": ...}, "knn": {the same}, "C": {name: the C chosen}}``. Chance is
+        the share of test examples of the class that is the most frequent one in training.
+
+    Examples
+    --------
+    >>> labels = np.arange(40) % 2
+    >>> rows = np.eye(2)[labels] + 0.01 * np.arange(40)[:, None]
+    >>> table = probe_table({"pixels": (rows[:30], rows[30:])}, labels[:30], labels[30:], Protocol(k=3))
+    >>> table["linear"], table["knn"]
+    ({'pixels': 1.0, 'chance': 0.5}, {'pixels': 1.0, 'chance': 0.5})
+    """
+    protocol = protocol or Protocol()
+    names = [name for name, probe in PROBES.items() if probe.tokens == tokens]
+    table: dict[str, dict[str, float]] = {name: {} for name in names}
+    for row, value in rows.items():
+        for name in names:
+            train, test = value() if callable(value) else (np.array(x, np.float32) for x in value)
+            found = PROBES[name].measure(train, train_labels, test, test_labels, protocol)
+            del train, test
+            table[name][row] = found.pop("accuracy")
+            for noted, number in found.items():
+                table.setdefault(noted, {})[row] = number
+    for name in names:
+        table[name]["chance"] = chance(train_labels, test_labels)
+    return table
+
+
+def chance(train_labels: NDArray[Any], test_labels: NDArray[Any]) -> float:
+    """Accuracy of always answering the most frequent training class (the smallest label on a tie).
+
+    >>> chance(np.array([0, 0, 1]), np.array([0, 1, 1, 1]))
+    0.25
+    """
+    classes, counts = np.unique(train_labels, return_counts=True)
+    return float(np.mean(test_labels == classes[np.argmax(counts)]))
