@@ -76,7 +76,8 @@ def unknown(key: str, kinds: Mapping[str, str]) -> str:
 
 
 def _named(key: str, kinds: list[str]) -> str:
-    return " and ".join(f"{key.partition('.')[0]}={kind}" for kind in kinds)
+    *most, last = (f"{key.partition('.')[0]}={kind}" for kind in kinds)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def value_of(config: Config, key: str) -> Any:

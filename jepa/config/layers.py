@@ -157,7 +157,7 @@ def _show(given: Any) -> str:
 def _built(values: Mapping[str, dict[str, Any]], kinds: Mapping[str, str]) -> Config:
     """Return the configuration that has these values; raise ConfigError with a sentence for each broken rule."""
     problems: list[str] = []
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {role: Choice(kind, None) for role, kind in kinds.items()}
     for group in (*ROLES, *GROUPS):
         schema = GROUPS[group] if group in GROUPS else schema_of(group, kinds[group])
         try:
@@ -176,7 +176,8 @@ def _built(values: Mapping[str, dict[str, Any]], kinds: Mapping[str, str]) -> Co
 
 
 def _qualified(group: str, schema: type, problems: Sequence[str]) -> Iterator[str]:
-    """Yield sentences about settings with their full keys."""
-    names = "|".join(map(re.escape, fields_of(schema)))
+    """Yield sentences about settings with their full keys; a name that is a word of its own needs its = to be one."""
+    names = fields_of(schema)
+    pattern = "|".join(rf"{re.escape(name)}(?!\w)" if "_" in name else rf"{re.escape(name)}(?==)" for name in names)
     for problem in problems:
-        yield re.sub(rf"(?<![\w.])({names})(?==)", rf"{group}.\1", problem)
+        yield re.sub(rf"(?<![\w.])({pattern})", rf"{group}.\1", problem) if names else problem

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["GONE", "RENAMED", "now"]
+from jepa.config.reading import shown
+
+__all__ = ["GONE", "RENAMED", "VALUES", "now"]
 
 RENAMED = {
-    "method": "task (crops, masked, levels; and predictor geometry, places, levels)",
-    "data.make": "source (shapes, digits, digits-clutter)",
-    "data.root": "source.root (or source=FOLDER)",
+    "method": "task",
+    "data.make": "source",
+    "data.root": "source",
     "data.count": "source.count",
     "data.validation": "source.validation",
     "data.channels": "source.channels",
@@ -42,12 +44,12 @@ RENAMED = {
     "model.embedding_dim": "projector.dim",
     "model.predictor_width": "predictor.width",
     "model.predictor_depth": "predictor.depth",
-    "model.geometry": "predictor (geometry; false: mlp)",
+    "model.geometry": "predictor",
     "model.target": "target",
     "model.ema_start": "target.start",
     "model.ema_end": "target.end",
     "model.ema_schedule": "target.schedule",
-    "vit.body": "encoder (transformer: vit; energy)",
+    "vit.body": "encoder",
     "vit.patch_size": "encoder.patch",
     "vit.dim": "encoder.dim",
     "vit.depth": "encoder.depth",
@@ -96,7 +98,19 @@ RENAMED = {
     "optim.momentum": "optimizer.momentum",
     "optim.ipe_scale": "optimizer.ipe_scale",
 }
-"""old key -> new key, and what its values are now called"""
+"""old key -> new key"""
+
+VALUES = {
+    "method": {"ijepa": "masked", "hjepa": "levels"},
+    "model.encoder": {"resnet18": "resnet"},
+    "model.geometry": {"true": "geometry", "false": "mlp"},
+    "vit.body": {"transformer": "vit"},
+    "data.sizes": {"resize": "stretch"},
+    "data.count": {"0": "null"},
+    "data.limit": {"0": "null"},
+    "optim.clip": {"0": "null", "0.0": "null"},
+}
+"""old key -> old value -> new value, where they are others"""
 
 GONE = {
     "loss.force": "what must collapse is refused",
@@ -106,11 +120,14 @@ GONE = {
 
 
 def now(key: str, given: Any) -> str:
-    """Return what to say of a key of an older version; empty for another.
+    """Return what to say of a key of an older version; nothing of another.
 
-    >>> now("optim.lr", "0.1")
-    'optim.lr is optimizer.lr now'
+    >>> now("method", "ijepa")
+    'method is called task now: write task=masked'
     """
     if key in GONE:
         return f"{key} is gone: {GONE[key]}; leave it away"
-    return f"{key} is {RENAMED[key]} now" if key in RENAMED else ""
+    if key not in RENAMED:
+        return ""
+    text = f"[{', '.join(map(str, given))}]" if isinstance(given, list) else str(given or "null")
+    return f"{key} is called {RENAMED[key]} now: write {RENAMED[key]}={shown(VALUES.get(key, {}).get(text, text))}"

@@ -105,7 +105,8 @@ class Settings:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value, rule = getattr(self, field.name), field.metadata.get("rule")
             if rule is not None and value is not None and not rule[0](value):
-                yield f"{field.name}={shown(list(value) if isinstance(value, tuple) else value)}: {rule[1]}"
+                off = ", or null" if field.default is None else ""
+                yield f"{field.name}={shown(list(value) if isinstance(value, tuple) else value)}: {rule[1]}{off}"
 
 
 class Field(typing.NamedTuple):

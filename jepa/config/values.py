@@ -39,10 +39,9 @@ def converted(kind: Any, given: Any) -> Any:
         return tuple(converted(options[0], part) for part in parts)
     if options or kind is str:  # one of some texts, or any
         text = "" if given is None else given
-        text = text.strip() if options and isinstance(text, str) else text
-        if not isinstance(text, str) or (options and text not in options):
+        if not isinstance(text, str):
             raise ValueError
-        return text
+        return {str(option): option for option in options}.get(text.strip()) or _no_value() if options else text
     word = _word(given)
     if kind is bool:
         return WORDS[word] if word in WORDS else _no_value()
@@ -91,7 +90,7 @@ def matches(kind: Any, value: Any) -> bool:
         fits = isinstance(value, tuple | list) and (Ellipsis in options or len(value) == len(options))
         return fits and all(matches(options[0], part) for part in value)
     if options:
-        return isinstance(value, str) and value in options
+        return any(type(value) is type(option) and value == option for option in options)
     number = int if kind is int else (int, float)
     return isinstance(value, number if kind in (int, float) else kind) and (kind is bool or not isinstance(value, bool))
 
