@@ -53,6 +53,7 @@ def assemble(choices: Mapping[str, Choice], seed: int, source: Any = None) -> As
     """
     source = made(choices["source"], "source") if source is None else source
     task = task_of(choices)
+    _check_one(source, task)
     model = learner(choices, seed, source.shape)
     check_fit(model, task, source)
     return Assembly(source, task, model)
@@ -76,6 +77,7 @@ def learner(choices: Mapping[str, Choice], seed: int, shape: Any) -> JEPA:
 def check_fit(model: JEPA, task: Any, source: Any) -> None:
     """Raise ConfigError, naming two parts and what to change, if a task cannot be put to a model or a source."""
     predictor = model.predictor
+    _check_one(source, task)
     task.check(source.shape, model.context.encoder.grid)
     if not issubclass(task.asks, predictor.answers):
         kinds = {role: chosen(role, part).kind for role, part in (("task", task), ("predictor", predictor))}
@@ -85,6 +87,15 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
             "`python -m jepa config --kinds`"
         )
     predictor.check(task)
+
+
+def _check_one(source: Any, task: Any) -> None:
+    """Raise ConfigError for examples of several arrays: no task asks across them yet."""
+    if isinstance(source.shape, Mapping):
+        names, kind = ", ".join(source.shape), chosen("task", task).kind
+        raise ConfigError(
+            f"source has examples of several arrays ({names}), and task={kind} asks about one: take one of them"
+        )
 
 
 def described(model: JEPA, task: Any = None, source: Any = None) -> dict[str, Choice]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.config.settings import setting
+from jepa.config.settings import PATH, setting
 from jepa.errors import DataError
 from jepa.files.atomic import replacing
 from jepa.sources.base import Indices, Scale, Source, SourceSettings, held_out, scaled, spread
@@ -188,12 +188,13 @@ class Arrays(Source):
 class ArrayFileSettings(SourceSettings):
     """Of a file of arrays."""
 
-    path: str | None = setting(None)
+    path: str | None = setting(None, PATH)
     """an .npy file, (n, c, *lengths), which stays on the disk; or an .npz file, which is read into memory"""
     key: str | None = setting(None)
     """which array of an .npz; several with commas between are parts of one example; null: x, or the first"""
-    labels: str | None = setting(None)
+    labels: str | None = setting(None, PATH)
     """which array of an .npz has the labels, or an .npy file of them; null: labels or y of the .npz"""
+    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked"}
 
 
 class ArrayFile(Arrays):

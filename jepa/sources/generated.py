@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from PIL import Image
 
-from jepa.config.settings import between, setting
+from jepa.config.settings import PATH, between, setting
 from jepa.errors import DataError
 from jepa.files.lock import Taken, writing
 from jepa.files.mark import PROGRAM
@@ -40,12 +40,16 @@ OURS = re.compile(r"(train|val)/[^/]+/\d{5,}\.png|labels\.csv|meta\.json|unfinis
 class GeneratedSettings(FolderSettings):
     """Of default data."""
 
-    size: int = setting(32, between(8, 2048))
-    """side of an image, in pixels"""
-    root: str | None = setting(None)
+    root: str | None = setting(None, PATH)
     """folder that they are written to; null: data/KIND-SIZE-COUNT"""
     count: int | None = setting(None, between(50, 1_000_000))
     """images that are written; null: the generator's own number"""
+
+    def problems(self) -> Iterator[str]:
+        """Check that there is something to see in an image."""
+        yield from super().problems()
+        if self.size < 8:
+            yield f"size={self.size}: must be at least 8 for images that are drawn"
 
 
 class Generated(ImageFolder):

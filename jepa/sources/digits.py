@@ -1,0 +1,186 @@
+"""The data set `digits`: scikit-learn's 1797 scans of handwritten digits (8x8), plain or on a cluttered ground.
+
+Plain: each scan scaled up to the whole image, light ink on black. Cluttered: a scan at a random scale, angle and
+place, in grey ink on a grey ground, lighter or darker than it, among fragments of other scans, strokes and noise.
+The scans behind the images of `train` and of `val` are disjoint, those of the clutter too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from jepa.config.settings import between, setting
+from jepa.errors import DataError
+from jepa.sources.generated import Generated, GeneratedSettings, Sample, write_folder
+
+__all__ = ["ClutteredDigits", "Digits", "DigitsSettings", "draw", "load", "split_sources", "write"]
+
+VERSION = 1
+SCANS = 1797  # images of the plain set, if not told otherwise
+CLUTTERED_COUNT = 5000  # and of the cluttered one
+OVERSAMPLING = 4  # strokes are drawn and scans are turned this many times larger, then reduced
+
+Scans = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class DigitsSettings(GeneratedSettings):
+    """Of the plain digits."""
+
+    count: int | None = setting(None, between(50, SCANS))
+    """images that are written; null: all 1797"""
+
+
+class Digits(Generated):
+    """The plain digits as a source, written to data/ first."""
+
+    Settings: ClassVar[Any] = DigitsSettings
+    kind = "digits"
+    clutter = False
+
+    def write(self, out: Path) -> None:
+        """Write the images."""
+        write(out, count=self.settings.count, clutter=self.clutter, size=self.settings.size)
+
+
+class ClutteredDigits(Digits):
+    """The digits on a cluttered ground as a source, written to data/ first."""
+
+    Settings = GeneratedSettings
+    kind = "digits-clutter"
+    clutter = True
+
+
+def load() -> tuple[Scans, NDArray[np.int64]]:
+    """Return the scans, uint8 (1797, 8, 8) with ink 255 on 0, and their digits, int64 (1797,).
+
+    Raises
+    ------
+    DataError
+        scikit-learn is not installed; the message names the command.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError(
+            "the data set 'digits' needs scikit-learn, which is not installed; run: pip install -e '.[eval]'"
+        ) from error
+    bunch = load_digits()
+    return np.round(bunch.images * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)
+
+
+def split_sources(labels: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.int64]]:
+    """Return the shuffled indices of the scans of `train` and of `val`: disjoint, a fifth of each digit is `val`."""
+    generator = np.random.default_rng([seed, 0])
+    parts: dict[str, list[NDArray[np.int64]]] = {"train": [], "val": []}
+    for digit in np.unique(labels):
+        mine = generator.permutation(np.flatnonzero(labels == digit))
+        parts["val"].append(mine[: len(mine) // 5])
+        parts["train"].append(mine[len(mine) // 5 :])
+    return {split: generator.permutation(np.concatenate(part)) for split, part in parts.items()}
+
+
+def draw(
+    scan: Scans, others: Scans, generator: np.random.Generator, *, size: int = 32
+) -> tuple[Image.Image, dict[str, Any]]:
+    """Draw a scan (8, 8) on a cluttered ground; return the image and the facts about it.
+
+    `others` (n, 8, 8) is what the fragments are cut from.
+
+    The digit's 8x8 square is 0.45 to 0.75 of the image's side, turned by at most 30 degrees and wholly inside the
+    image. Up to ten fragments, each at most half as long and wide as a scan, lie around it and may touch it, up to
+    three thin strokes lie below it, all in the same ink; noise lies over everything.
+    """
+    scale = generator.uniform(0.45, 0.75)
+    angle = generator.uniform(-30, 30)
+    ink, ground, noise = _greys(generator)
+    side = OVERSAMPLING * size
+    room = scale / 2 * (abs(np.cos(np.radians(angle))) + abs(np.sin(np.radians(angle))))
+    place = generator.uniform(min(room, 0.5), 1 - min(room, 0.5), size=2)  # (x, y)
+    sheet = Image.new("L", (side, side))  # coverage by ink
+    pen = ImageDraw.Draw(sheet)
+    for _ in range(generator.integers(0, 4)):
+        start = generator.uniform(0, side, size=2)
+        end = start + generator.uniform(-0.35, 0.35, size=2) * side
+        pen.line([*start, *end], fill=int(generator.integers(120, 256)), width=int(generator.integers(3, 8)))
+    for _ in range(generator.integers(6, 11)):
+        height, width = generator.integers(2, 5, size=2)
+        top, left = generator.integers(0, 9 - height), generator.integers(0, 9 - width)
+        piece = others[generator.integers(len(others)), top : top + height, left : left + width]
+        centre = generator.uniform(0, 1, size=2)
+        if np.hypot(*(centre - place)) > 0.55 * scale:  # else it would hide what makes the digit this digit
+            _paste(sheet, piece, scale, generator.uniform(0, 360), centre)
+    _paste(sheet, scan, scale, angle, place)
+
+    coverage = np.asarray(sheet.resize((size, size), Image.Resampling.LANCZOS), np.float64) / 255  # (size, size)
+    pixels = ground + (ink - ground) * coverage + generator.normal(0, noise, size=(size, size))
+    image = Image.fromarray(np.round(255 * np.clip(pixels, 0, 1)).astype(np.uint8))
+    facts = {"x": place[0], "y": place[1], "scale": scale, "angle": angle, "ink": ink, "ground": ground, "noise": noise}
+    return image, {name: round(float(value), 4) for name, value in facts.items()}
+
+
+def _greys(generator: np.random.Generator) -> tuple[float, float, float]:
+    """Draw ink and ground, at least 0.4 apart and either way round, and the standard deviation of the noise."""
+    low, high = generator.uniform(0, 0.3), generator.uniform(0.7, 1)
+    light = bool(generator.integers(2))
+    return (high, low, generator.uniform(0.02, 0.06)) if light else (low, high, generator.uniform(0.02, 0.06))
+
+
+def _paste(sheet: Image.Image, piece: Scans, scale: float, angle: float, centre: Any) -> None:
+    """Lay a piece of a scan on the sheet: `scale` is the side of a whole scan, `centre` (x, y) the piece's own."""
+    cell = scale * sheet.width / 8  # one pixel of the scan, in pixels of the sheet
+    height, width = piece.shape
+    grown = Image.fromarray(piece).resize((round(width * cell), round(height * cell)), Image.Resampling.BICUBIC)
+    turned = grown.rotate(angle, Image.Resampling.BILINEAR, expand=True)
+    corner = round(centre[0] * sheet.width - turned.width / 2), round(centre[1] * sheet.height - turned.height / 2)
+    sheet.paste(255, corner, mask=turned)
+
+
+def write(out: str | Path, *, count: int | None = None, clutter: bool = False, size: int = 32, seed: int = 0) -> Path:
+    """Write digits as `out/{train,val}/<digit>/00001.png` (grey), `out/labels.csv` and `out/meta.json`; return `out`.
+
+    `count` is by default all 1797 scans, or 5000 images with clutter; a fifth is `val`. Plain scans are scaled up to
+    `size` (bicubic). `labels.csv` names the scan behind each image. A set that is already there is not written again.
+
+    Raises
+    ------
+    DataError
+        scikit-learn is missing, `count` or `size` does not fit, or `out` holds something else.
+    """
+    if count is None:
+        count = CLUTTERED_COUNT if clutter else SCANS
+    if count < 50:
+        raise DataError(f"count is {count}; at least 50 images give each digit a training and a val image")
+    if count > SCANS and not clutter:
+        raise DataError(f"count is {count}, and there are {SCANS} scans; more images exist only with clutter")
+    if size < 8:
+        raise DataError(f"size is {size}; a scan has 8x8 pixels, so it must be at least 8")
+    name = "digits-clutter" if clutter else "digits"
+    settings = {"generator": name, "version": VERSION, "count": count, "size": size, "seed": seed}
+    return write_folder(out, _samples(count, clutter, size, seed), settings=settings)
+
+
+def _samples(count: int, clutter: bool, size: int, seed: int) -> Iterator[Sample]:
+    scans, labels = load()
+    sources = split_sources(labels, seed)
+    # plain: each scan once at most
+    held_out = count // 5 if clutter else round(count * len(sources["val"]) / len(scans))
+    wanted = {"train": count - held_out, "val": held_out}
+    for number, split in enumerate(("train", "val"), start=1):
+        mine = sources[split]
+        for i in range(wanted[split]):
+            source = int(mine[i % len(mine)])
+            facts: dict[str, Any] = {"digit": int(labels[source]), "source": source}
+            if clutter:
+                image, more = draw(scans[source], scans[mine], np.random.default_rng([seed, number, i]), size=size)
+                facts |= more
+            else:
+                image = Image.fromarray(scans[source]).resize((size, size), Image.Resampling.BICUBIC)
+            yield Sample(split, str(labels[source]), image, facts)
