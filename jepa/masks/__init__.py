@@ -1,28 +1,24 @@
-"""Where the context and the targets lie: regions of an image in pixels, masks over patches; drawn anew each time."""
+"""Where contexts and targets lie: regions of an image in pixels, masks over the places of a grid, groups of places."""
 
 from jepa.masks.binary import from_binary, to_binary
-from jepa.masks.blocks import BlockMasks
 from jepa.masks.box import Box, geometry
-from jepa.masks.crops import RandomCrops
-from jepa.masks.masks import Masks, MaskSampler, collate
-from jepa.masks.multiblock import MultiBlockMasks
-from jepa.masks.random import RandomMasks
-from jepa.masks.regions import Regions, RegionSampler
-from jepa.masks.tubes import TubeMasks
+from jepa.masks.groups import groups
+from jepa.masks.masks import Masks, collate, random_masks, tube_masks
+from jepa.masks.multiblock import multiblock_masks
+from jepa.masks.regions import Regions, crop_regions, hidden_blocks
 
 __all__ = [
-    "BlockMasks",
     "Box",
-    "MaskSampler",
     "Masks",
-    "MultiBlockMasks",
-    "RandomCrops",
-    "RandomMasks",
-    "RegionSampler",
     "Regions",
-    "TubeMasks",
     "collate",
+    "crop_regions",
     "from_binary",
     "geometry",
+    "groups",
+    "hidden_blocks",
+    "multiblock_masks",
+    "random_masks",
     "to_binary",
+    "tube_masks",
 ]

@@ -1,4 +1,4 @@
-"""A rectangle of pixels: its size and place at random, and where it lies seen from another one."""
+"""A box of an array of any rank: its size and place at random; of images, where it lies seen from another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "Range", "box_place", "box_size", "geometry"]
+__all__ = ["Box", "Range", "box_place", "box_size", "drawn_box", "filled", "geometry"]
 
 Range = tuple[float, float]
 
@@ -37,50 +37,72 @@ class Box(NamedTuple):
         columns = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         return max(rows, 0) * max(columns, 0)
 
-    def moved(self, down: int, right: int) -> Box:
-        """Return the same box so many pixels further down and to the right."""
-        return Box(self.top + down, self.left + right, self.height, self.width)
+
+def drawn_box(lengths: Sequence[int], numbers: Sequence[float], *, scale: Range, aspect: Range) -> tuple[int, ...]:
+    """Turn 2 + axes uniform numbers in [0, 1) into a box: its size by the first two, its place by the others."""
+    return box_place(lengths, numbers[2:], box_size(lengths, *numbers[:2], scale=scale, aspect=aspect))
 
 
-def box_size(height: int, width: int, u: float, v: float, *, scale: Range, aspect: Range) -> tuple[int, int]:
-    """Turn two uniform numbers u, v in [0, 1) into the size of a box in an image of `height` x `width` pixels.
+def box_size(lengths: Sequence[int], u: float, v: float, *, scale: Range, aspect: Range) -> tuple[int, ...]:
+    """Turn two uniform numbers u, v in [0, 1) into the size of a box in an array with these lengths.
 
-    The area is uniform in `scale`, a share of the image's; width / height is log-uniform in that part of `aspect`
-    that fits into the image with that area. An area is never given up for an aspect: where nothing in `aspect` fits
-    (a large area of a panorama), the aspect nearest to it that does fit is taken. Nothing is rejected, so the area
-    is not biased towards small boxes, as it is where misfits are drawn again (torchvision's `RandomResizedCrop`).
+    Its share of the array is uniform in `scale`. On one axis it is an interval. On two, width / height is log-uniform
+    in that part of `aspect` that fits into the array with that area. An area is never given up for an aspect: where
+    nothing in `aspect` fits (a large area of a panorama), the aspect nearest to it that does fit is taken. Nothing is
+    rejected, so the area is not biased towards small boxes, as it is where misfits are drawn again (torchvision's
+    `RandomResizedCrop`). Of k axes, more than two, each before the last two has the k-th root of the share, and those
+    two, with `aspect`, what is then left.
 
     Returns
     -------
-    (h, w) with 1 <= h <= height, 1 <= w <= width and |h w - area| <= max(h, w) / 2, which is what whole pixels allow;
-    an area of less than a pixel becomes one.
+    The length along each axis, at least 1. Of two: |h w - area| <= max(h, w) / 2, which is what whole pixels allow; an
+    area of less than a pixel becomes one.
 
-    >>> box_size(32, 32, 0.5, 0.5, scale=(0, 0.5), aspect=(1, 1))
-    (16, 16)
+    >>> [box_size(lengths, 0.5, 0.5, scale=(0, 0.5), aspect=(1, 1)) for lengths in ((100,), (32, 32), (8, 32, 32))]
+    [(25,), (16, 16), (5, 20, 20)]
     """
     share = scale[0] + u * (scale[1] - scale[0])
-    area = max(share * height * width, 1.0)
+    if len(lengths) == 1:
+        return (min(max(round(share * lengths[0]), 1), lengths[0]),)
+    first = tuple(min(max(round(n * share ** (1 / len(lengths))), 1), n) for n in lengths[:-2])
+    left = share if not first else min(share * math.prod(lengths[:-2]) / math.prod(first), 1.0)
+    height, width = lengths[-2:]
+    area = max(left * height * width, 1.0)
     tallest = max(area / height**2, 1 / area)  # aspect of the tallest box of this area: h = height, or w = 1
     widest = min(width**2 / area, area)
     low = min(max(aspect[0], tallest), widest)
     high = max(min(aspect[1], widest), tallest)
     w = min(max(round(math.sqrt(area * low * (high / low) ** v)), 1), width)
-    return min(max(round(area / w), 1), height), w
+    return *first, min(max(round(area / w), 1), height), w
 
 
-def box_place(height: int, width: int, u: float, v: float, size: tuple[int, int]) -> Box:
-    """Turn two uniform numbers u, v in [0, 1) into a place for a box of this size: all are equally likely.
+def box_place(lengths: Sequence[int], numbers: Sequence[float], size: Sequence[int]) -> tuple[int, ...]:
+    """Turn a uniform number in [0, 1) for each axis into a place for a box of this size: all are equally likely.
 
-    >>> box_place(10, 10, 0.0, 0.999, (3, 3))
-    Box(top=0, left=7, height=3, width=3)
+    Returns where the box begins along each axis, then its lengths: of two axes the numbers of a `Box`.
+
+    >>> box_place((10, 10), (0.0, 0.999), (3, 3))
+    (0, 7, 3, 3)
     """
-    return Box(int(u * (height - size[0] + 1)), int(v * (width - size[1] + 1)), *size)
+    return (*(int(u * (n - k + 1)) for n, u, k in zip(lengths, numbers, size, strict=True)), *size)
+
+
+def filled(lengths: Sequence[int], boxes: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """Return which entries of an array with these lengths lie in any of the boxes.
+
+    >>> filled((2, 3), [(0, 1, 1, 2)]).astype(int).tolist()
+    [[0, 1, 1], [0, 0, 0]]
+    """
+    inside, axes = np.zeros(lengths, bool), len(lengths)
+    for box in boxes:
+        inside[tuple(slice(k, k + n) for k, n in zip(box[:axes], box[axes:], strict=True))] = True
+    return inside
 
 
 def geometry(context: Sequence[int] | NDArray[Any], targets: Sequence[Sequence[int]] | NDArray[Any]) -> NDArray[Any]:
     """Return where targets lie, seen from the context: what the predictor is told.
 
-    ((ty - cy) / ch, (tx - cx) / cw, log(th / ch), log(tw / cw)), with (cy, cx) and (ty, tx) the centres of context
+    ((ty - cy) / ch, (tx - cx) / cw, log(th / ch), log(tw / cw)), with (cy, cx) and (ty, tx) the centers of context
     and target, (ch, cw) and (th, tw) their sizes. Target equal to context: four zeros.
 
     Parameters

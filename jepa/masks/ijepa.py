@@ -14,11 +14,12 @@ from jepa.errors import ConfigError
 __all__ = ["official_blocks"]
 
 Indices = NDArray[np.int64]
+ONE = (1.0, 1.0)  # height / width of a context
 PATIENCE = 20  # places that are refused, before the last target is no longer kept out of the context
 
 
 def official_blocks(
-    settings: Any, grid: tuple[int, int], images: int, generator: Any
+    settings: Any, grid: tuple[int, ...], images: int, generator: Any
 ) -> list[tuple[list[Indices], list[Indices]]]:
     """Return the contexts and targets of so many images, as the official collator draws them.
 
@@ -30,8 +31,8 @@ def official_blocks(
     generator: only `random()` and `integers(low, high)` are called, once for each draw, in the official order: sizes of
     targets and contexts; for each image, top and left of each target, then of each context.
     """
-    targets = _size(grid, settings.target_scale, settings.target_aspect, generator)
-    contexts = _size(grid, settings.context_scale, settings.context_aspect, generator)
+    targets = _size(grid, settings.target_scale, settings.aspect, generator)
+    contexts = _size(grid, settings.context_scale, ONE, generator)
     drawn = []
     for _ in range(images):
         blocks = [_block(grid, targets, [], settings.min_keep, generator) for _ in range(settings.targets)]
@@ -42,7 +43,7 @@ def official_blocks(
 
 
 def _size(
-    grid: tuple[int, int], scale: tuple[float, float], aspect: tuple[float, float], generator: Any
+    grid: tuple[int, ...], scale: tuple[float, float], aspect: tuple[float, float], generator: Any
 ) -> tuple[int, int]:
     u = float(generator.random())
     area = int(grid[0] * grid[1] * (scale[0] + u * (scale[1] - scale[0])))
@@ -52,13 +53,13 @@ def _size(
 
 
 def _block(
-    grid: tuple[int, int], size: tuple[int, int], kept_out: list[NDArray[np.bool_]], min_keep: int, generator: Any
+    grid: tuple[int, ...], size: tuple[int, int], kept_out: list[NDArray[np.bool_]], min_keep: int, generator: Any
 ) -> tuple[NDArray[np.bool_], Indices]:
     """Return a block (rows, columns), and the indices of its patches outside the blocks that are kept out."""
     if size[0] * size[1] <= min_keep:  # the official code would draw for ever; otherwise it comes to an end
         raise ConfigError(
-            f"compat='ijepa': a block of {size[0]} x {size[1]} patches never has more than min_keep={min_keep} of "
-            "them: lower min_keep, or take a larger scale"
+            f"task.compat=ijepa: a block of {size[0]} x {size[1]} places never has more than task.min_keep={min_keep} "
+            "of them: lower min_keep, or take a larger scale"
         )
     for refused in count():
         top = int(generator.integers(0, grid[0] - size[0]))

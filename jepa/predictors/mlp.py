@@ -10,6 +10,7 @@ from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
 from jepa.tasks.crops import Geometry
+from jepa.tasks.views import Whole
 
 __all__ = ["MLP", "Identity", "MLPSettings", "NoSettings"]
 
@@ -36,7 +37,7 @@ class Identity(Predictor):
     """
 
     Settings: ClassVar[Any] = NoSettings
-    answers = (Geometry,)
+    answers = (Geometry, Whole)
 
     def __init__(self, dim: int, grid: Grid, settings: NoSettings | None = None, /) -> None:
         super().__init__(dim, grid)

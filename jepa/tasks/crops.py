@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,8 @@ import minitensor as mt
 from jepa.config.settings import AREAS, ASPECTS, PROBABILITY, SHARES, Range, Settings, between, setting
 from jepa.contracts import Batch, Flags, Generators, Grid, Keep
 from jepa.errors import ConfigError
-from jepa.masks import BlockMasks, Box, RandomCrops, Regions, geometry
-from jepa.tasks.base import Array, Task, chunked, kept_shape
-from jepa.transforms.augment import Augment
+from jepa.masks import Regions, crop_regions, geometry, hidden_blocks
+from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Crops", "CropsSettings", "Drawn", "Geometry"]
@@ -48,6 +47,13 @@ class Geometry(NamedTuple):
         return Geometry(np.roll(self.places, 1, axis=0))
 
 
+ONLY = {
+    **dict.fromkeys(("context_scale", "context_scale_end", "overlap", "overlap_end"), ("crops",)),
+    "fill": ("blocks",),
+}
+"""of settings that do nothing with some regions, those with which they count"""
+
+
 @dataclass(frozen=True)
 class CropsSettings(Settings):
     """Which part of an image is the context, and which parts are predicted from it."""
@@ -77,6 +83,7 @@ class CropsSettings(Settings):
 
     def problems(self) -> Iterator[str]:
         """Check what fields must satisfy together."""
+        yield from idle(self, "regions", ONLY)
         if self.regions == "blocks":
             for key in ("target_scale", "target_scale_end"):
                 scale = getattr(self, key)
@@ -113,21 +120,11 @@ class Crops(Task):
 
     Settings = CropsSettings
     asks = Geometry
-
-    def __init__(
-        self, augment: Augment | None = None, settings: CropsSettings | None = None, /, **changes: Any
-    ) -> None:
-        super().__init__(augment, settings, **changes)
-        s = self.settings
-        shared = {"target_scale": s.target_scale, "aspect": s.aspect, "targets": s.targets}
-        self.sampler: Any
-        if s.regions == "crops":
-            self.sampler = RandomCrops(context_scale=s.context_scale, overlap=s.overlap, **shared)
-        else:
-            self.sampler = BlockMasks(fill=s.fill, **shared)
+    pictures = "jepa.pictures.crops"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         """Raise ConfigError for examples that are no images."""
+        super().check(shape, grid)
         if len(shape) != 3:
             raise ConfigError(
                 f"task=crops cuts images (channels, height, width); the source has {shape}: see masked, views"
@@ -146,29 +143,31 @@ class Crops(Task):
     def _part(self, x: Array, each: list[np.random.Generator]) -> tuple[tuple[Array, ...], Array, list[Regions]]:
         """First all that is random, image by image, then all pixels together."""
         n, c, h, w = x.shape
-        size, side = h, self.settings.target_size
+        s, size, side = self.settings, h, self.settings.target_size
+        drawn = crop_regions if s.regions == "crops" else hidden_blocks
         whole = [self.whole.draw(g) for g in each]
-        regions = [self.sampler.sample(h, w, g) for g in each]
-        regions = [r._replace(context=Box(0, 0, h, w)) if r.hidden else r for r in regions]
+        regions = [drawn(s, h, w, g) for g in each]
         seen_draws = [self.part.draw(g) for g in each]
         true_draws = [self.part.draw(g) for g, r in zip(each, regions, strict=True) for _ in r.targets]
 
         x = kept_shape(self.whole, x, whole)
-        boxes = [[r.targets[t] for r in regions] for t in range(self.settings.targets)]  # v lists of n
+        boxes = [[r.targets[t] for r in regions] for t in range(s.targets)]  # v lists of n
         true = np.stack([crop_resize(x, b, side) for b in boxes], axis=1)  # (n, v, c, side, side)
-        seen = crop_resize(_hidden(x, regions), [r.context for r in regions], size)  # (n, c, h, w)
-        seen = _hidden(self.part.apply(seen, seen_draws), regions)  # again: the change of color changed the fill too
+        seen = crop_resize(_hidden(x, regions, s.fill), [r.context for r in regions], size)  # (n, c, h, w)
+        seen = _hidden(
+            self.part.apply(seen, seen_draws), regions, s.fill
+        )  # again: the change of color changed the fill too
         true = self.part.apply(true.reshape(-1, c, side, side), true_draws).reshape(true.shape)
         places = geometry(np.array([r.context for r in regions]), np.array([r.targets for r in regions]))  # (n, v, 4)
         return (seen, true, places), x, regions
 
 
-def _hidden(images: Array, regions: list[Regions]) -> Array:
+def _hidden(images: Array, regions: list[Regions], fill: float) -> Array:
     """Return images (n, c, h, w) with the targets that are to be hidden filled."""
     if not any(r.hidden for r in regions):
         return images
     images = images.copy()
     for image, r in zip(images, regions, strict=True):
         for box in r.targets if r.hidden else ():
-            image[:, box.top : box.top + box.height, box.left : box.left + box.width] = r.fill
+            image[:, box.top : box.top + box.height, box.left : box.left + box.width] = fill
     return images

@@ -14,6 +14,7 @@ from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.errors import ConfigError
 from jepa.masks import Masks, from_binary, to_binary
 from jepa.masks.groups import groups
+from jepa.masks.masks import said
 from jepa.tasks.masked import Masked, MaskedSettings, seen
 
 __all__ = ["Groups", "Levels", "LevelsSettings"]
@@ -93,6 +94,8 @@ class LevelsSettings(MaskedSettings):
     def problems(self) -> Iterator[str]:
         """Check what fields must satisfy together."""
         yield from super().problems()
+        if self.contexts > 1:
+            yield f"contexts={self.contexts}: must be 1; levels are predicted from one context"
         if len(self.weights) != self.levels:
             yield f"weights={list(self.weights)}: needs one weight for each of levels={self.levels}"
 
@@ -116,7 +119,7 @@ class Levels(Masked):
         if side > max(grid):
             raise ConfigError(
                 f"task.levels={levels} groups {side} places along each axis, of an encoder's grid of "
-                f"{' x '.join(map(str, grid))}: fewer levels, or a finer grid (a smaller encoder.patch)"
+                f"{said(grid)}: fewer levels, or a finer grid (a smaller encoder.patch)"
             )
 
     def asked(self, masks: Masks, grid: Grid) -> Groups:

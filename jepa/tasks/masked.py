@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -13,14 +14,23 @@ from jepa.config.settings import AREAS, ASPECTS, Range, Rule, Settings, between,
 from jepa.contracts import Batch, Flags, Generators, Grid, Index, Keep
 from jepa.encoders.base import gather
 from jepa.errors import ConfigError
-from jepa.masks import Masks, MultiBlockMasks, RandomMasks
-from jepa.masks.box import box_place, box_size
-from jepa.tasks.base import Array, Task, chunked, kept_shape
+from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
+from jepa.masks.box import drawn_box
+from jepa.masks.masks import said
+from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Masked", "MaskedSettings", "Places"]
 
 ASPECT = (3 / 4, 4 / 3)  # width / height of a crop
+SAMPLERS = {"multiblock": multiblock_masks, "random": random_masks, "tubes": tube_masks}
+BLOCKS = "multiblock", "tubes"
+ONLY = {
+    **dict.fromkeys(("contexts", "context_scale", "context_scale_end", "overlap", "sizes", "compat"), BLOCKS[:1]),
+    **dict.fromkeys(("targets", "target_scale", "target_scale_end", "aspect", "collate"), BLOCKS),
+    **dict.fromkeys(("ratio", "ratio_end"), ("random",)),
+}
+"""of settings that do nothing with some masks, those with which they count"""
 PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] with 0 < smallest <= largest < 1"
 
 
@@ -72,20 +82,20 @@ class MaskedSettings(Settings):
     """Which places are the context, and which are predicted from it."""
 
     usual: ClassVar[Mapping[str, str]] = {"encoder": "vit", "projector": "none", "predictor": "places"}
-    masks: Literal["multiblock", "random"] = setting("multiblock")
-    """multiblock: target blocks, and a context block without them; random: single places"""
+    masks: Literal["multiblock", "random", "tubes"] = setting("multiblock")
+    """multiblock: target blocks, and a context without them; random: single places; tubes: blocks of all frames"""
     context_scale: Range = setting((0.85, 1.0), AREAS)
     """area of the context block as a share of the grid, smallest and largest (multiblock)"""
     target_scale: Range = setting((0.15, 0.2), AREAS)
-    """area of a target block as a share of the grid, smallest and largest (multiblock)"""
+    """area of a target block as a share of the grid, or of a frame, smallest and largest (multiblock, tubes)"""
     aspect: Range = setting((0.75, 1.5), ASPECTS)
-    """height / width of a target block, smallest and largest (multiblock)"""
+    """height / width of a target block, smallest and largest (multiblock, tubes)"""
     ratio: Range = setting((0.4, 0.6), PARTS)
     """share of the places that are targets, smallest and largest (random)"""
     contexts: int = setting(1, between(1, 64))
     """context blocks of an example (multiblock)"""
     targets: int = setting(4, between(1, 64))
-    """target blocks of an example (multiblock)"""
+    """target blocks of an example; tubes: of a frame, one target together (multiblock, tubes)"""
     min_keep: int = setting(4, between(1, 1_000_000))
     """places that a context keeps at least"""
     overlap: bool = setting(False)
@@ -93,9 +103,9 @@ class MaskedSettings(Settings):
     sizes: Literal["batch", "sample"] = setting("batch")
     """block sizes are drawn for a whole batch, or for each example (multiblock)"""
     collate: Literal["subset", "raster", "pad"] = setting("subset")
-    """how contexts of one batch come to one length: a random subset, the first in raster order, or padding"""
+    """how masks come to one length: random subsets, the first in raster order, or padding (multiblock, tubes)"""
     compat: Literal["ijepa"] | None = setting(None)
-    """ijepa: draw as the official code does, with its defects (no last row and column; raster)"""
+    """ijepa: draw as the official code does, with its defects, no last row and column, raster (multiblock)"""
     crop: Range = setting((1.0, 1.0), AREAS)
     """area of the part of an example that is cut out and resized first, smallest and largest; [1, 1]: the whole"""
     context_scale_end: Range | None = setting(None, AREAS)
@@ -107,6 +117,7 @@ class MaskedSettings(Settings):
 
     def problems(self) -> Iterator[str]:
         """Check what fields must satisfy together."""
+        yield from idle(self, "masks", ONLY)
         if self.compat and (self.sizes == "sample" or self.collate == "pad"):
             yield (
                 f"compat={self.compat} has one size in a batch and pads nothing; got sizes={self.sizes}, "
@@ -127,29 +138,36 @@ class Masked(Task):
     """
 
     Settings = MaskedSettings
-    asks: type = Places
+    asks: ClassVar[type] = Places
     places = True
+    pictures = "jepa.pictures.masked"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError for a grid with too few places."""
-        places, s = int(np.prod(grid)), self.settings
+        """Raise ConfigError for a grid that leaves nothing to predict, or to predict from."""
+        super().check(shape, grid)
+        s, places = self.settings, math.prod(grid)
         if places <= s.min_keep + 1:
             ways = ["lower it"] if places > 2 else []
-            ways += ["a finer grid (a smaller encoder.patch, or a larger source.size)"]
+            finer = "a finer grid (a smaller encoder.patch, or a larger source.size)"
             raise ConfigError(
-                f"task.min_keep={s.min_keep} of the encoder's {places} places leaves nothing to predict: "
-                f"{', or '.join(ways)}; an encoder of one token, such as mlp, has no places to hide: see task=views"
+                f"task.min_keep={s.min_keep} of the encoder's {said(grid)} places leaves nothing to predict: "
+                f"{', or '.join([*ways, finer])}; an encoder of one token, such as mlp, has no places to hide: take "
+                "task=views"
             )
+        if s.compat and len(grid) != 2:
+            raise ConfigError(f"task.compat={s.compat} draws blocks of images; the encoder's grid is {said(grid)}")
+        if s.masks == "tubes" and len(grid) < 2:
+            raise ConfigError(
+                f"task.masks=tubes hides the same places of each frame; the encoder's grid is {said(grid)}, without "
+                "frames: take task.masks=multiblock or random"
+            )
+        check_crop(s.crop, shape)
+        for progress in (0.0, 0.5, 1.0):  # what a grid has no room for is found here, and not in the midst of training
+            self.at(progress).masks(grid, 8, np.random.default_rng(0))
 
     def masks(self, grid: Grid, count: int, generator: np.random.Generator) -> Masks:
         """Draw the masks of `count` examples."""
-        s = self.settings
-        if s.masks == "random":
-            return RandomMasks(ratio=s.ratio).sample(grid, count, generator)  # type: ignore[arg-type]
-        names = ("context_scale", "target_scale", "contexts", "targets", "min_keep", "overlap", "sizes", "collate")
-        settings = {name: getattr(s, name) for name in names}
-        sampler = MultiBlockMasks(target_aspect=s.aspect, compat=s.compat or "", **settings)
-        return sampler.sample(grid, count, generator)  # type: ignore[arg-type]
+        return SAMPLERS[self.settings.masks](self.settings, grid, count, generator)
 
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
         """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid."""
@@ -165,17 +183,22 @@ class Masked(Task):
     def _views(self, x: Array, each: list[np.random.Generator]) -> tuple[Array, Array]:
         """First all that is random, example by example, then all entries together."""
         whole = [self.whole.draw(g) for g in each]
-        places = [g.random(4).tolist() for g in each]
+        places = [g.random(x.ndim).tolist() for g in each]  # 2, and one for each axis
         seen, true = ([self.part.draw(g) for g in each] for _ in range(2))
         x = kept_shape(self.whole, x, whole)
         if self.settings.crop[0] < 1:
-            x = crop_resize(x, [self._crop(x.shape[2:], *p) for p in places], x.shape[2:])
+            lengths, scale = x.shape[2:], self.settings.crop
+            x = crop_resize(x, [drawn_box(lengths, p, scale=scale, aspect=ASPECT) for p in places], lengths)
         return kept_shape(self.part, x, seen), kept_shape(self.part, x, true)
 
-    def _crop(self, lengths: Any, a: float, b: float, c: float, d: float) -> Any:
-        """Return the part of an example that uniform numbers stand for."""
-        size = box_size(*lengths, a, b, scale=self.settings.crop, aspect=ASPECT)
-        return box_place(*lengths, c, d, size)
+
+def check_crop(crop: Range, shape: tuple[int, ...]) -> None:
+    """Raise ConfigError if a part is to be cut out of examples that have nothing to cut along."""
+    if crop[0] < 1 and len(shape) < 2:
+        raise ConfigError(
+            f"task.crop={list(crop)} cuts along the axes behind the channels; the source's examples of {shape} have "
+            "none: take task.crop=[1,1], and an augmentation that changes them, such as augment=noise"
+        )
 
 
 def _stacked(flags: list[Flags] | None) -> Flags | None:

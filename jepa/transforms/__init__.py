@@ -1,30 +1,29 @@
-"""Changes of images, each a small object: `t(x, generator)` with x float32 (C, H, W) in [0, 1].
+"""Changes of examples, each a small object: `t(x, generator)` with x float32 (channels, ...), of images in [0, 1].
 
-Each one *draws* its random numbers, which needs no image, and *applies* them to a stack of images at once. So an image
-gets the same change alone or in any batch, and a batch costs few passes over memory.
+Each one *draws* its random numbers, which needs no example, and *applies* them to a stack of examples at once. So an
+example gets the same change alone or in any batch, and a batch costs few passes over memory. What a task does to its
+examples and their parts is an `Augment`, which is made of these: see `jepa.transforms.augment`.
 """
 
-from jepa.transforms.base import Compose, Each, Transform, as_transform
+from jepa.transforms.augment import Augment, ImageChanges, Noise, Nothing
+from jepa.transforms.base import Compose, Transform
 from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
-from jepa.transforms.crop import CenterCrop, RandomCrop, RandomResizedCrop
 from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
 from jepa.transforms.normalize import Normalize
-from jepa.transforms.resize import Resize, crop_resize
+from jepa.transforms.resize import crop_resize
 
 __all__ = [
-    "CenterCrop",
+    "Augment",
     "ColorJitter",
     "Compose",
-    "Each",
+    "ImageChanges",
+    "Noise",
     "Normalize",
-    "RandomCrop",
+    "Nothing",
     "RandomGrayscale",
     "RandomHorizontalFlip",
     "RandomInvert",
-    "RandomResizedCrop",
     "RandomVerticalFlip",
-    "Resize",
     "Transform",
-    "as_transform",
     "crop_resize",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from jepa.config.settings import PROBABILITY, Settings, between, setting
-from jepa.transforms.base import Compose, Images, Transform
+from jepa.errors import ConfigError
+from jepa.transforms.base import Compose, Examples, Transform
 from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
 from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
 
@@ -19,6 +20,9 @@ __all__ = ["Augment", "ImageChanges", "Noise", "Nothing"]
 @dataclass(frozen=True)
 class Augment(Settings):
     """Base: a subclass says what is drawn anew for every example and epoch."""
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ConfigError if examples of this shape cannot be changed so."""
 
     def whole(self) -> Transform:
         """Return the change of the whole example, before anything is cut out of it; it keeps the shape."""
@@ -60,6 +64,14 @@ class ImageChanges(Augment):
         if not all(0 <= x <= 1 for x in self.jitter) or self.jitter[3] > 0.5:
             yield f"jitter={list(self.jitter)}: must lie in [0, 1], hue in [0, 0.5]"
 
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise ConfigError for examples that are no images in gray or color."""
+        if len(shape) != 3 or shape[0] not in (1, 3):
+            raise ConfigError(
+                f"augment=image changes images (1 or 3 channels, height, width); the source has {shape}: take "
+                "augment=noise or none"
+            )
+
     def whole(self) -> Transform:
         """Return the flips."""
         return Compose([RandomHorizontalFlip(self.flip), RandomVerticalFlip(self.vertical_flip)])
@@ -82,12 +94,12 @@ class _AddNoise(Transform):
         assert generator is not None, "noise needs a generator"
         return np.random.default_rng(generator.integers(2**63))
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
         """Return the changed examples."""
         channels = (x.shape[1], *[1] * (x.ndim - 2))
         factors = np.stack([1 + self.scale * g.normal(size=channels) for g in draws])
         noise = np.stack([g.normal(size=x.shape[1:]) for g in draws])
-        changed: Images = (x * factors + self.noise * noise).astype(np.float32)
+        changed: Examples = (x * factors + self.noise * noise).astype(np.float32)
         return changed
 
 

@@ -1,4 +1,4 @@
-"""Changes of colour: each is an affine map of a pixel's colour, so that all of them together are one."""
+"""Changes of color: each is an affine map of a pixel's color, so that all of them together are one."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.transforms.base import Images, Transform, check_probability
+from jepa.transforms.base import Examples, Transform
 
 __all__ = ["ColorJitter", "RandomGrayscale", "RandomInvert"]
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
-_GREY = np.outer(np.ones(3), LUMA)  # (3, 3): g(c) of a colour c
+_GRAY = np.outer(np.ones(3), LUMA)  # (3, 3): g(c) of a color c
 _TURN = np.linalg.inv(_YIQ) @ np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ _YIQ  # a quarter turn of (I, Q), luma to 0
 
 
 def _luma(channels: int) -> NDArray[np.float64]:
     if channels not in (1, 3):
-        raise DataError(f"a change of colour needs an image of 1 or 3 channels; this one has {channels}")
+        raise DataError(f"a change of color needs an image of 1 or 3 channels; this one has {channels}")
     return LUMA if channels == 3 else np.ones(1)
 
 
@@ -31,21 +31,21 @@ def _luma(channels: int) -> NDArray[np.float64]:
 class ColorJitter(Transform):
     """Change brightness, contrast, saturation and hue by random factors.
 
-    With a colour c, its grey g(c) = 0.299 r + 0.587 g + 0.114 b in each channel, and the mean m of g over the image:
+    With a color c, its gray g(c) = 0.299 r + 0.587 g + 0.114 b in each channel, and the mean m of g over the image:
 
         brightness  c <- f c                            f in [1 - brightness, 1 + brightness]
         contrast    c <- k c + (1 - k) m                k in [1 - contrast, 1 + contrast]
         saturation  c <- s c + (1 - s) g(c)             s in [1 - saturation, 1 + saturation]
-        hue         c <- c turned by t about the grey axis in YIQ         t in 2 pi [-hue, hue]
+        hue         c <- c turned by t about the gray axis in YIQ         t in 2 pi [-hue, hue]
 
-    Saturation and hue keep the grey and act on the rest, c - g(c); brightness scales both; contrast scales both and
-    adds grey. So the four commute, their order is of no effect, and together they are one affine map for each image:
+    Saturation and hue keep the gray and act on the rest, c - g(c); brightness scales both; contrast scales both and
+    adds gray. So the four commute, their order is of no effect, and together they are one affine map for each image:
 
-        c <- f k (g(c) + s (cos t + sin t J) (c - g(c))) + f (1 - k) m        J: a quarter turn about the grey axis
+        c <- f k (g(c) + s (cos t + sin t J) (c - g(c))) + f (1 - k) m        J: a quarter turn about the gray axis
 
     The first three are torchvision's formulas, which it applies in a random order; it clips to [0, 1] after each one,
     where here the result is clipped, and this alone makes its order matter. Its hue adds t to the H of HSV, which
-    keeps the largest channel; a turn in YIQ keeps the grey. A grey image has no saturation or hue to change.
+    keeps the largest channel; a turn in YIQ keeps the gray. A gray image has no saturation or hue to change.
 
     Attributes
     ----------
@@ -69,42 +69,37 @@ class ColorJitter(Transform):
     hue: float = 0.0
     p: float = 1.0
 
-    def __post_init__(self) -> None:
-        check_probability(self, self.p)
-        if not (all(0 <= v <= 1 for v in (self.brightness, self.contrast, self.saturation)) and 0 <= self.hue <= 0.5):
-            raise DataError(f"{self!r}: brightness, contrast and saturation must lie in 0 to 1, hue in 0 to 0.5")
-
     def draw(self, generator: np.random.Generator | None) -> Any:
         """Return five uniform numbers: four for the size of each change, one that decides."""
         assert generator is not None, "ColorJitter needs a generator"
         return generator.random(5)
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
-        """Return the images with their colours changed, clipped to [0, 1]."""
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        """Return the images with their colors changed, clipped to [0, 1]."""
         n, c, h, w = x.shape
         pixels = x.reshape(n, c, h * w)
         a, b = self.affine(np.asarray(draws), pixels.mean(axis=2) @ _luma(c))
-        y = (a if c == 3 else a.sum(axis=2)[:, :1, None]) @ pixels  # (N, C, H W); a grey has three equal channels
+        y = (a if c == 3 else a.sum(axis=2)[:, :1, None]) @ pixels  # (N, C, H W); a gray has three equal channels
         y += b[:, None, None]
         return np.clip(y, 0, 1, out=y).reshape(x.shape)
 
-    def affine(self, u: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[Images, Images]:
+    def affine(self, u: NDArray[np.float64], m: NDArray[np.float64]) -> tuple[Examples, Examples]:
         """Return A and b of the map c <- A c + b.
 
-        u (N, 5) draws, m (N,) mean grey of each image -> A (N, 3, 3), b (N,)
+        u (N, 5) draws, m (N,) mean gray of each image -> A (N, 3, 3), b (N,)
         """
         strength = np.array([self.brightness, self.contrast, self.saturation, 2 * math.pi * self.hue])
         change = (2 * u[:, :4] - 1) * strength * (u[:, 4:] < self.p)  # (N, 4)
         f, k, s = (1 + change[:, :3]).T  # each (N,)
         angle = change[:, 3, None, None]
-        rest = np.eye(3) - _GREY  # (3, 3): c - g(c)
-        a = _GREY + s[:, None, None] * (np.cos(angle) * rest + np.sin(angle) * _TURN)  # (N, 3, 3)
+        rest = np.eye(3) - _GRAY  # (3, 3): c - g(c)
+        a = _GRAY + s[:, None, None] * (np.cos(angle) * rest + np.sin(angle) * _TURN)  # (N, 3, 3)
         return ((f * k)[:, None, None] * a).astype(np.float32), (f * (1 - k) * m).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class RandomGrayscale(Transform):
-    """Take all colour away with probability p: each channel becomes 0.299 r + 0.587 g + 0.114 b.
+    """Take all color away with probability p: each channel becomes 0.299 r + 0.587 g + 0.114 b.
 
     >>> RandomGrayscale(p=1.0)(np.float32([1, 0, 0]).reshape(3, 1, 1), np.random.default_rng(0)).ravel()
     array([0.299, 0.299, 0.299], dtype=float32)
@@ -112,16 +107,13 @@ class RandomGrayscale(Transform):
 
     p: float = 0.1
 
-    def __post_init__(self) -> None:
-        check_probability(self, self.p)
-
     def draw(self, generator: np.random.Generator | None) -> bool:
         """Return whether to do it."""
         assert generator is not None, "RandomGrayscale needs a generator"
         return bool(generator.random() < self.p)
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
-        """Return the images, those with a draw of True in grey."""
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        """Return the images, those with a draw of True in gray."""
         n, c, h, w = x.shape
         luma = _luma(c).astype(np.float32)
         chosen = np.flatnonzero(draws)
@@ -142,15 +134,12 @@ class RandomInvert(Transform):
 
     p: float = 0.5
 
-    def __post_init__(self) -> None:
-        check_probability(self, self.p)
-
     def draw(self, generator: np.random.Generator | None) -> bool:
         """Return whether to do it."""
         assert generator is not None, "RandomInvert needs a generator"
         return bool(generator.random() < self.p)
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
         """Return the images, those with a draw of True as negatives."""
         chosen = np.flatnonzero(draws)
         if not len(chosen):

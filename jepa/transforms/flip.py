@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jepa.transforms.base import Images, Transform, check_probability
+from jepa.transforms.base import Examples, Transform
 
 __all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
 
@@ -18,15 +18,12 @@ class _Flip(Transform):
     p: float = 0.5
     axis: ClassVar[int]
 
-    def __post_init__(self) -> None:
-        check_probability(self, self.p)
-
     def draw(self, generator: np.random.Generator | None) -> bool:
         """Return whether to mirror."""
         assert generator is not None, f"{type(self).__name__} needs a generator"
         return bool(generator.random() < self.p)
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
         """Return the images, those with a draw of True mirrored."""
         chosen = np.flatnonzero(draws)
         if not len(chosen):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jepa.errors import DataError
-from jepa.transforms.base import Images, Transform
+from jepa.transforms.base import Examples, Transform
 
 __all__ = ["Normalize"]
 
@@ -33,11 +33,12 @@ class Normalize(Transform):
         if min(self.std, default=0) <= 0:
             raise DataError(f"{self!r}: each std must be larger than 0")
 
-    def apply(self, x: Images, draws: Sequence[Any]) -> Images:
-        """Return the normalised images (N, C, H, W)."""
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        """Return the normalized examples (n, c, ...)."""
         if not {len(self.mean), len(self.std)} <= {1, x.shape[1]}:
-            raise DataError(f"{self!r} needs one number, or one for each of the image's {x.shape[1]} channels")
-        mean, std = (np.asarray(v, np.float64)[:, None, None] for v in (self.mean, self.std))  # (C or 1, 1, 1)
+            raise DataError(f"{self!r} needs one number, or one for each of the example's {x.shape[1]} channels")
+        shape = -1, *[1] * (x.ndim - 2)  # the channels, or one number for all of them
+        mean, std = (np.asarray(v, np.float64).reshape(shape) for v in (self.mean, self.std))
         y = x * (1 / std).astype(np.float32)
         y -= (mean / std).astype(np.float32)
         return y
