@@ -64,9 +64,10 @@ def task_of(choices: Mapping[str, Choice]) -> Any:
     return made(choices["task"], "task", made(choices["augment"], "augment"))
 
 
-def learner(choices: Mapping[str, Choice], seed: int, shape: Any) -> JEPA:
-    """Return the model that the choices name for examples of a shape, with fresh weights from `seed`."""
-    mt.manual_seed(seed)
+def learner(choices: Mapping[str, Choice], seed: int | None, shape: Any) -> JEPA:
+    """Return the model that the choices name for examples of a shape, with fresh weights from `seed` (None: any)."""
+    if seed is not None:
+        mt.manual_seed(seed)
     encoder = made(choices["encoder"], "encoder", shape)
     projector = made(choices["projector"], "projector", encoder.dim)
     predictor = made(choices["predictor"], "predictor", projector.dim, encoder.grid)

@@ -63,8 +63,10 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:
 
 
 class Encoder(mt.nn.Layer):
-    """Base of the encoders: a subclass sets `dim` and `grid`, and defines `tokens` (`jepa.contracts.Encoder`)."""
+    """Base of the encoders: a subclass sets `shape`, `dim` and `grid`, and defines `tokens` (see `jepa.contracts`)."""
 
+    shape: tuple[int, ...]
+    """of the examples that it was made for"""
     dim: int
     grid: Grid
     pools: tuple[str, ...] = ("mean",)
@@ -143,17 +145,17 @@ class ImageEncoder(WholeEncoder):
 
         What is left over at an end is not seen.
         """
+        if len(shape) == 3 and min(shape[1:]) >= self.stride:
+            return shape[1] // self.stride, shape[2] // self.stride
         kind = chosen("encoder", self).kind
         if len(shape) != 3:
             raise ConfigError(
                 f"encoder={kind} takes images (channels, height, width); an example is {shape}: see vit, mlp"
             )
-        if min(shape[1:]) < self.stride:
-            raise ConfigError(
-                f"one place of encoder={kind} has {self.stride} x {self.stride} pixels, the image only "
-                f"{by_x(shape[1:])}: take larger images, or an encoder that halves them less often"
-            )
-        return shape[1] // self.stride, shape[2] // self.stride
+        raise ConfigError(
+            f"one place of encoder={kind} has {self.stride} x {self.stride} pixels, the image only {by_x(shape[1:])}: "
+            "take larger images, or an encoder that halves them less often"
+        )
 
     def whole(self, x: mt.Tensor) -> mt.Tensor:
         """Return one token for each place: (n, channels, h, w) -> (n, rows · columns, dim)."""

@@ -44,7 +44,7 @@ class CNN(ImageEncoder):
         self.settings = replace(settings or CNNSettings(), **changes)
         widths, batch = self.settings.widths, self.settings.norm == "batch"
         self.dim, self.stride = widths[-1], 2 ** (len(widths) - 1)
-        self.grid = self.grid_of(shape)
+        self.shape, self.grid = tuple(shape), self.grid_of(shape)
         self.stages = mt.nn.Sequential(*self._layers((shape[0], *widths), batch))
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:

@@ -98,7 +98,7 @@ class ConvNeXt(ImageEncoder):
     def __init__(self, shape: tuple[int, ...], settings: ConvNeXtSettings | None = None, /, **changes: Any) -> None:
         self.settings = s = replace(settings or ConvNeXtSettings(), **changes)
         self.dim, self.stride = s.dims[-1], s.patch * 2 ** (len(s.dims) - 1)
-        self.grid = self.grid_of(shape)
+        self.shape, self.grid = tuple(shape), self.grid_of(shape)
         stem = mt.nn.Sequential(
             mt.nn.Conv2d(shape[0], s.dims[0], s.patch, stride=s.patch), mt.nn.LayerNorm2d(s.dims[0])
         )

@@ -74,7 +74,7 @@ class ResNet(ImageEncoder):
         self.settings = s = replace(settings or ResNetSettings(), **changes)
         small = s.stem == "cifar"
         self.stride = 2 ** (len(s.layers) - 1) * (1 if small else 4)
-        self.grid = self.grid_of(shape)
+        self.shape, self.grid = tuple(shape), self.grid_of(shape)
         kernel, stride, padding = (3, 1, 1) if small else (7, 2, 3)
         self.conv1 = mt.nn.Conv2d(shape[0], s.width, kernel, stride=stride, padding=padding, bias=False)
         self.bn1 = mt.nn.BatchNorm2d(s.width)
