@@ -44,14 +44,14 @@ class Run:
         found = self.parts.source
         if data is not None:
             found = found.at(data)
-        elif isinstance(found, Source) and found.where and not Path(found.where).exists():
+        elif isinstance(found, Source) and found.missing:
             raise DataError(
-                f"the examples of {self.folder} are not in {found.where}: say where they are now with "
+                f"the examples of {self.folder} are not in {found.missing}: say where they are now with "
                 f"source.{found.place}=PATH"
             )
         found = found if split is None else found.split(split)
-        for text in found.remarks if isinstance(found, Source) else ():
-            if text not in self._said:
+        for text in (*found.remarks, found.skipped) if isinstance(found, Source) else ():
+            if text and text not in self._said:
                 self._said.add(text)
                 logging.getLogger("jepa").warning("warning: %s", text)
         return found

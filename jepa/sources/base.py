@@ -102,6 +102,11 @@ class Source:
         """What says which examples they are, from any working directory."""
         return str(self.path.resolve()) if self.place else ""
 
+    @property
+    def missing(self) -> str:
+        """The path at which the examples should be and are not; empty if they are there, or can be made."""
+        return "" if not self.place or self.path.exists() else str(self.path)
+
     def located(self) -> Any:
         """Return the settings with whole paths, which hold from any working directory."""
         return replace(self.settings, **({self.place: str(self.path.absolute())} if self.place else {}))

@@ -83,6 +83,11 @@ class Generated(ImageFolder):
         return self.kind if self.path.name == self._made else super().where
 
     @property
+    def missing(self) -> str:
+        """Nothing: they can be written."""
+        return ""
+
+    @property
     def listing(self) -> Listing:
         """The files of all parts, which are written if they are not there."""
         if "_listing" not in self._parts[None].__dict__:

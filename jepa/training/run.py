@@ -220,9 +220,11 @@ def _warnings(trainer: Trainer) -> Iterator[str]:
     t, steps, schedule = trainer.config.train, trainer.steps, trainer.schedule
     if t.precision != "float32" and trainer.device == "cpu":
         yield f"train.precision={t.precision}: on the CPU half precision is only storage: this run computes in float32"
-    for part, examples in (("training", trainer.train), ("held-out", trainer.held_out)):
-        for text in examples.remarks if isinstance(examples, Source) else ():
-            yield f"{part} examples: {text}"
+    if isinstance(trainer.train, Source):
+        yield from trainer.train.remarks
+        for part, examples in (("training", trainer.train), ("held-out", trainer.held_out)):
+            if examples.skipped:
+                yield f"{part} examples: {examples.skipped}"
     if (size := trainer.batch_size) < t.batch_size:
         times = f" x train.accumulate={t.accumulate}" if t.accumulate > 1 else ""
         yield (
