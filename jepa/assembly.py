@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import minitensor as mt
+from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
 from jepa.parts import Choice, chosen, made
@@ -79,7 +80,13 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
     """Raise ConfigError, naming two parts and what to change, if a task cannot be put to a model or a source."""
     predictor = model.predictor
     _check_one(source, task)
-    task.check(source.shape, model.context.encoder.grid)
+    encoder = model.context.encoder
+    task.check(source.shape, encoder.grid)
+    for setting, shape in task.sees(source.shape).items() if isinstance(encoder, Encoder) else ():
+        try:
+            encoder.grid_of(shape)
+        except ConfigError as error:
+            raise ConfigError(f"{setting}: {error}") from error
     if not issubclass(task.asks, predictor.answers):
         kinds = {role: chosen(role, part).kind for role, part in (("task", task), ("predictor", predictor))}
         raise ConfigError(

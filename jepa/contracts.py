@@ -153,6 +153,16 @@ class Task(Protocol):
     """the class of `Asked` that its batches have"""
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
+    pictures: ClassVar[str]
+    """the module that draws what is asked: `examples(run, count)` and `figures(examples)`"""
+
+    def check(self, shape: tuple[int, ...], grid: Grid, /) -> None:
+        """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
+        ...
+
+    def sees(self, shape: tuple[int, ...], /) -> dict[str, tuple[int, ...]]:
+        """Return what shapes other than the source's the encoders are given, by the setting that makes them so."""
+        ...
 
     def ask(self, x: Array, grid: Grid, generators: Generators, /) -> Batch:
         """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""

@@ -12,6 +12,7 @@ from jepa import health, objectives, targets
 from jepa.contracts import Batch, Embeddings, Encoder, Keep
 from jepa.errors import ConfigError
 from jepa.projectors import Identity
+from jepa.text import by_x
 
 __all__ = ["JEPA", "Branch"]
 
@@ -166,7 +167,7 @@ def check_parts(model: JEPA) -> None:
     if (predictor.dim, predictor.grid) != (made, encoder.grid):
         raise ConfigError(
             f"predictor {type(predictor).__name__} is made for embeddings of {predictor.dim} numbers and a grid of "
-            f"{_by(predictor.grid)}; encoder {type(encoder).__name__} has {_by(encoder.grid)} places and, with its "
+            f"{by_x(predictor.grid)}; encoder {type(encoder).__name__} has {by_x(encoder.grid)} places and, with its "
             f"projector, {made} numbers: make the predictor with dim and grid of these"
         )
     if target.learns and not objective.spreads:
@@ -179,10 +180,6 @@ def check_parts(model: JEPA) -> None:
             f"target {names['target']} without a predictor that learns and with objective {names['objective']} must "
             "collapse. Use target=ema, or another predictor, or an objective that spreads, such as vicreg or infonce"
         )
-
-
-def _by(grid: tuple[int, ...]) -> str:
-    return " x ".join(map(str, grid))
 
 
 def mean_token(x: mt.Tensor, valid: Any) -> mt.Tensor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["did_you_mean", "listed", "printable", "shortened", "shown"]
+__all__ = ["by_x", "did_you_mean", "listed", "printable", "shortened", "shown"]
 
 # Controls (escape sequences begin with one), line and paragraph separators, what turns the direction of writing, and
 # the halves of characters that stand for the bytes of a file name that is no UTF-8.
@@ -78,3 +78,12 @@ def cell(text: str) -> str:
     """
     text = printable(text)
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "|", "%") or text[:1].isspace() else text
+
+
+def by_x(lengths: Sequence[int]) -> str:
+    """Return lengths in words.
+
+    >>> by_x((24, 32)), by_x((128,))
+    ('24 x 32', '128')
+    """
+    return " x ".join(map(str, lengths))

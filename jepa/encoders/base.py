@@ -11,17 +11,9 @@ import minitensor as mt
 from jepa.contracts import Grid, Keep
 from jepa.errors import ConfigError
 from jepa.parts import chosen
+from jepa.text import by_x
 
-__all__ = ["Encoder", "ImageEncoder", "WholeEncoder", "by_x", "gather", "hide"]
-
-
-def by_x(lengths: tuple[int, ...]) -> str:
-    """Return lengths in words.
-
-    >>> by_x((24, 32)), by_x((128,))
-    ('24 x 32', '128')
-    """
-    return " x ".join(map(str, lengths))
+__all__ = ["Encoder", "ImageEncoder", "WholeEncoder", "gather", "hide"]
 
 
 def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:

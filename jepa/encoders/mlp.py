@@ -9,8 +9,9 @@ from typing import Any, Literal
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, Settings, setting
 from jepa.contracts import Grid
-from jepa.encoders.base import WholeEncoder, by_x
+from jepa.encoders.base import WholeEncoder
 from jepa.errors import ConfigError
+from jepa.text import by_x
 
 __all__ = ["MLP", "MLPSettings"]
 

@@ -11,10 +11,11 @@ import numpy as np
 import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Rule, Settings, between, setting
 from jepa.contracts import Grid, Keep
-from jepa.encoders.base import Encoder, by_x, gather
+from jepa.encoders.base import Encoder, gather
 from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
+from jepa.text import by_x
 
 __all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "vit"]
 

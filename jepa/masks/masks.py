@@ -10,8 +10,9 @@ import numpy as np
 from jepa.contracts import Flags, Grid, Index
 from jepa.errors import ConfigError
 from jepa.masks.box import drawn_box, filled
+from jepa.text import by_x
 
-__all__ = ["Masks", "collate", "random_masks", "said", "tube_masks"]
+__all__ = ["Masks", "collate", "random_masks", "tube_masks"]
 
 REDRAWS = 100  # of the tubes of an example
 
@@ -111,14 +112,5 @@ def _tubes(s: Any, grid: Grid, generator: np.random.Generator) -> tuple[Flags, F
             return seen, ~seen
     raise ConfigError(
         f"task.targets={s.targets} blocks of task.target_scale={list(s.target_scale)} leave less than "
-        f"task.min_keep={s.min_keep} places of a grid of {said(grid)}: fewer or smaller targets, or a smaller min_keep"
+        f"task.min_keep={s.min_keep} places of a grid of {by_x(grid)}: fewer or smaller targets, or a smaller min_keep"
     )
-
-
-def said(grid: Sequence[int]) -> str:
-    """Return lengths in words.
-
-    >>> said((8, 16))
-    '8 x 16'
-    """
-    return " x ".join(map(str, grid))

@@ -11,7 +11,8 @@ from jepa.contracts import Flags, Grid, Index
 from jepa.errors import ConfigError
 from jepa.masks.box import Range, box_place, box_size, filled
 from jepa.masks.ijepa import ONE, official_blocks
-from jepa.masks.masks import Masks, collate, said
+from jepa.masks.masks import Masks, collate
+from jepa.text import by_x
 
 __all__ = ["multiblock_masks"]
 
@@ -61,7 +62,7 @@ def _sizes(s: Any, grid: Grid, generator: np.random.Generator) -> Sizes:
             return target, context
     raise ConfigError(
         f"task.target_scale={list(s.target_scale)} and task.context_scale={list(s.context_scale)} leave less than "
-        f"task.min_keep={s.min_keep} places of a grid of {said(grid)} to a context, wherever the blocks lie: smaller "
+        f"task.min_keep={s.min_keep} places of a grid of {by_x(grid)} to a context, wherever the blocks lie: smaller "
         "targets, larger contexts or a smaller min_keep"
     )
 
@@ -79,8 +80,8 @@ def _example(s: Any, grid: Grid, sizes: Sizes, generator: np.random.Generator) -
             if len(contexts) == s.contexts:
                 return contexts, [np.flatnonzero(block) for block in blocks]
     raise ConfigError(
-        f"task.targets={s.targets} blocks of {said(sizes[0])} places left less than task.min_keep={s.min_keep} of a "
-        f"grid of {said(grid)} to a context of {said(sizes[1])}, {REDRAWS} times: fewer or smaller targets, or a "
+        f"task.targets={s.targets} blocks of {by_x(sizes[0])} places left less than task.min_keep={s.min_keep} of a "
+        f"grid of {by_x(grid)} to a context of {by_x(sizes[1])}, {REDRAWS} times: fewer or smaller targets, or a "
         "smaller min_keep"
     )
 

@@ -11,14 +11,14 @@ from typing import Any
 import minitensor as mt
 from jepa import assembly
 from jepa.encoders import ViT, ViTSettings
-from jepa.encoders.base import Encoder, by_x
+from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError, RunError
 from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.parts import ROLES, Choice, chosen, load, made, settings_of
 from jepa.pretrained.official import State, depth_of, finite, listed, shape_of, too_large
-from jepa.text import printable, shortened
+from jepa.text import by_x, printable, shortened
 
 __all__ = ["load_pretrained", "pretrained_transformer", "save_pretrained"]
 

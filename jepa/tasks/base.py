@@ -42,6 +42,10 @@ class Task:
         """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
         self.augment.check(shape)
 
+    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """Return what shapes other than the source's the encoders are given, by the setting that makes them so."""
+        return {}
+
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
         """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""
         raise NotImplementedError

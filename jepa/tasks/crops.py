@@ -130,6 +130,11 @@ class Crops(Task):
                 f"task=crops cuts images (channels, height, width); the source has {shape}: see masked, views"
             )
 
+    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+        """Return the targets' shape."""
+        side = self.settings.target_size
+        return {f"task.target_size={side}": (shape[0], side, side)}
+
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
         """Return contexts (n, c, h, w), targets (n, v, c, target_size, target_size) and their geometry."""
         seen, true, places = chunked(lambda x, g: self._part(x, g)[0], x, generators.examples)
@@ -143,7 +148,7 @@ class Crops(Task):
     def _part(self, x: Array, each: list[np.random.Generator]) -> tuple[tuple[Array, ...], Array, list[Regions]]:
         """First all that is random, image by image, then all pixels together."""
         n, c, h, w = x.shape
-        s, size, side = self.settings, h, self.settings.target_size
+        s, side = self.settings, self.settings.target_size
         drawn = crop_regions if s.regions == "crops" else hidden_blocks
         whole = [self.whole.draw(g) for g in each]
         regions = [drawn(s, h, w, g) for g in each]
@@ -153,7 +158,7 @@ class Crops(Task):
         x = kept_shape(self.whole, x, whole)
         boxes = [[r.targets[t] for r in regions] for t in range(s.targets)]  # v lists of n
         true = np.stack([crop_resize(x, b, side) for b in boxes], axis=1)  # (n, v, c, side, side)
-        seen = crop_resize(_hidden(x, regions, s.fill), [r.context for r in regions], size)  # (n, c, h, w)
+        seen = crop_resize(_hidden(x, regions, s.fill), [r.context for r in regions], (h, w))  # (n, c, h, w)
         seen = _hidden(
             self.part.apply(seen, seen_draws), regions, s.fill
         )  # again: the change of color changed the fill too

@@ -14,8 +14,8 @@ from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.errors import ConfigError
 from jepa.masks import Masks, from_binary, to_binary
 from jepa.masks.groups import groups
-from jepa.masks.masks import said
 from jepa.tasks.masked import Masked, MaskedSettings, seen
+from jepa.text import by_x
 
 __all__ = ["Groups", "Levels", "LevelsSettings"]
 
@@ -119,7 +119,7 @@ class Levels(Masked):
         if side > max(grid):
             raise ConfigError(
                 f"task.levels={levels} groups {side} places along each axis, of an encoder's grid of "
-                f"{said(grid)}: fewer levels, or a finer grid (a smaller encoder.patch)"
+                f"{by_x(grid)}: fewer levels, or a finer grid (a smaller encoder.patch)"
             )
 
     def asked(self, masks: Masks, grid: Grid) -> Groups:

@@ -16,8 +16,8 @@ from jepa.encoders.base import gather
 from jepa.errors import ConfigError
 from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
 from jepa.masks.box import drawn_box
-from jepa.masks.masks import said
 from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
+from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Masked", "MaskedSettings", "Places"]
@@ -150,15 +150,15 @@ class Masked(Task):
             ways = ["lower it"] if places > 2 else []
             finer = "a finer grid (a smaller encoder.patch, or a larger source.size)"
             raise ConfigError(
-                f"task.min_keep={s.min_keep} of the encoder's {said(grid)} places leaves nothing to predict: "
+                f"task.min_keep={s.min_keep} of the encoder's {by_x(grid)} places leaves nothing to predict: "
                 f"{', or '.join([*ways, finer])}; an encoder of one token, such as mlp, has no places to hide: take "
                 "task=views"
             )
         if s.compat and len(grid) != 2:
-            raise ConfigError(f"task.compat={s.compat} draws blocks of images; the encoder's grid is {said(grid)}")
+            raise ConfigError(f"task.compat={s.compat} draws blocks of images; the encoder's grid is {by_x(grid)}")
         if s.masks == "tubes" and len(grid) < 2:
             raise ConfigError(
-                f"task.masks=tubes hides the same places of each frame; the encoder's grid is {said(grid)}, without "
+                f"task.masks=tubes hides the same places of each frame; the encoder's grid is {by_x(grid)}, without "
                 "frames: take task.masks=multiblock or random"
             )
         check_crop(s.crop, shape)
