@@ -11,10 +11,10 @@ from typing import Any
 
 import minitensor as mt
 from jepa.data import shapes
-from jepa.models import VisionTransformer
+from jepa.encoders import ViT
 from tests.fuzz.command import TINY, run, tree, until
 from tests.fuzz.mutate import mutated
-from tests.jepa.models.test_pretrained import TorchWriter, checkpoint
+from tests.jepa.pretrained.torch_writer import TorchWriter, checkpoint
 
 VALUES = [None, True, -1, 0, 3, 1e308, 10**30, "", "x", [], {}, [[]], {"a": 1}, [None] * 3]
 
@@ -30,7 +30,7 @@ def campaign(seed: int, seconds: float) -> list[str]:
         if made.code != 0:
             return [f"no run to begin with: {made.errors}"]
         mt.manual_seed(0)
-        encoder = VisionTransformer(image_size=8, patch_size=4, dim=192, depth=1, heads=3)
+        encoder = ViT((3, 8, 8), patch=4, dim=192, depth=1, heads=3)
         weights = TorchWriter().write(place / "whole.pth.tar", checkpoint(encoder)).read_bytes()
         for count in until(seconds):
             failures += _weights(place, weights, draw) if count % 2 else _run(place, draw)
