@@ -8,10 +8,13 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+import jepa
+from jepa.config import Config, EvaluationSettings
 from jepa.errors import DataError
 from jepa.evaluation import embed, evaluate_run, write_embeddings
 from jepa.evaluation.evaluate import _absent
 from jepa.files.atomic import replacing
+from jepa.objectives import SmoothL1
 
 
 class Model:
@@ -21,56 +24,57 @@ class Model:
         self.signal = signal
         self.weight = np.random.default_rng(seed).normal(size=(3 * 4 * 4, 12)).astype(np.float32)
 
-    def features(self, images, *, encoder):
-        assert encoder == "target" and images.dtype == np.float32
-        z = images.reshape(len(images), -1) @ self.weight
-        classes = images[:, 0, 0, 0].round().astype(int).clip(0, 2)  # the pixel that holds the class
+    def features(self, x):
+        assert x.dtype == np.float32
+        z = x.reshape(len(x), -1) @ self.weight
+        classes = x[:, 0, 0, 0].round().astype(int).clip(0, 2)  # the pixel that holds the class
         z[np.arange(len(z)), classes] += 40 * self.signal
         return z
 
 
 class Images:
-    """A dataset that notes how many images it was asked for at once."""
+    """A source that is named as its root."""
 
-    def __init__(self, count, root, labelled):
+    shape, where = (3, 4, 4), ""
+
+    def __init__(self, count, root, labels):
         generator = np.random.default_rng(count)
-        labels = np.arange(count) % 3
+        codes = np.arange(count) % 3
         self.all = generator.normal(size=(count, 3, 4, 4)).astype(np.float32)
-        self.all[:, 0, 0, 0] = labels + 0.1 * self.all[:, 0, 0, 0]
-        self.labels, self.classes = (labels, ["circle", "square", "ring"]) if labelled else (None, [])
-        self.paths = [f"{root}/{index}.png" for index in range(count)]
+        self.all[:, 0, 0, 0] = codes + 0.1 * self.all[:, 0, 0, 0]
+        self.labels, self.classes = labels and labels(codes), ["circle", "square", "ring"] if labels else []
+        self.names = [f"{root}/{index}.png" for index in range(count)]
 
     def __len__(self):
         return len(self.all)
 
-    def images(self, indices):
-        return self.all[np.asarray(indices)]
+    def read(self, indices):
+        return 2 * self.all[np.asarray(indices)]
+
+    def normalize(self, x):
+        return x / 2
 
 
 class Run:
     device, step = "cpu", 7
 
-    def __init__(self, *, labelled=True, max_images=0):
-        self.config = SimpleNamespace(
-            seed=0,
-            method="crops",
-            data=SimpleNamespace(root="", make="shapes", eval_root="", count=0),
-            model=SimpleNamespace(image_size=4),
-            evaluation=SimpleNamespace(k=5, C=(0.01, 1.0), random_seeds=3, encoder="target", max_images=max_images),
-        )
-        self.model = Model(signal=1)
-        self.labelled = labelled
+    def __init__(self, *, labels=lambda codes: codes, max_images=None):
+        settings = EvaluationSettings(k=5, C=(0.01, 1.0), random_seeds=3, max_images=max_images)
+        self.config = Config(evaluation=settings)
+        self.model, self.task = Model(signal=1), SimpleNamespace(places=False)
+        self.model.context = SimpleNamespace(encoder=SimpleNamespace(grid=(2, 2)))
+        self.labels = labels
 
-    def dataset(self, split, root=None):
-        return Images({"train": 120, "val": 60, None: 180}[split], root or "shapes", self.labelled)
+    def source(self, split, data=None):
+        return Images({"train": 120, "val": 60, None: 180}[split], data or "shapes", self.labels)
 
-    def normalized(self, images):
-        return images
+    def features(self, x, model=None):
+        return (model or self.model).features(x)
 
-    def features(self, images):
-        return self.model.features(images, encoder=self.config.evaluation.encoder)
+    def random_twin(self, seed, x):
+        return Model(signal=0, seed=seed + 1)
 
-    def validation_losses(self):
+    def held_out(self):
         return {"loss": 0.5, "shuffled": 1.5, "ratio": 3.0}
 
 
@@ -81,8 +85,6 @@ def install(monkeypatch):
     def put(run):
         module = ModuleType("jepa.runs.run")
         module.load_run = lambda run_dir, *, device, settings: run
-        module.features = lambda model, config, images: model.features(images, encoder=config.evaluation.encoder)
-        module.random_twin = lambda config, seed, images, *, device: Model(signal=0, seed=seed + 1)
         monkeypatch.setitem(sys.modules, "jepa.runs.run", module)
 
     return put
@@ -124,19 +126,35 @@ def test_two_folders_of_one_name_have_a_file_each(install, tmp_path):
     assert [json.loads(f.read_text())["data"][-6:] for f in files] == ["b/same", "a/same"]
 
 
-def test_more_neighbours_than_images(install, tmp_path):
+def test_more_neighbors_than_images(install, tmp_path):
     run = Run()
-    run.config.evaluation.k = 5000
+    run.config = Config(evaluation=EvaluationSettings(k=5000, C=(0.01,), random_seeds=1))
     install(run)
     assert evaluate_run(tmp_path)["k"] == 120
 
 
 def test_without_labels_the_probes_are_left_out_with_a_sentence(install, tmp_path):
-    install(Run(labelled=False))
+    install(Run(labels=None))
     result = evaluate_run(tmp_path)
     assert "linear" not in result and "knn" not in result
     assert "no labels" in result["note"] and "sub-folder" in result["note"]
     assert result["feature_std"] > 0 and result["geometry"]["ratio"] == 3
+
+
+def test_examples_without_a_class_among_others_are_left_out_of_an_evaluation_and_not_of_a_file(install, tmp_path):
+    install(Run(labels=lambda codes: np.where(np.arange(len(codes)) % 4, codes, -1)))
+    result = evaluate_run(tmp_path)
+    assert (result["images"], result["train_images"]) == (45, 90) and result["linear"]["jepa"] > 0.9
+    assert (np.load(embed(tmp_path, None, tmp_path / "e.npz"))["labels"] == -1).sum() == 45
+
+
+def test_one_class_is_no_task_and_missing_ones_are_named(install, tmp_path):
+    install(Run(labels=np.zeros_like))
+    assert "there is only one class" in evaluate_run(tmp_path)["note"]
+    install(Run(labels=lambda codes: codes % 2))
+    assert (
+        evaluate_run(tmp_path)["note"] == "Classes without images in train: ring. Classes without images in val: ring."
+    )
 
 
 def test_max_images_limits_each_split(install, tmp_path):
@@ -149,24 +167,23 @@ def test_embed_npz_and_csv_hold_the_same_numbers(install, tmp_path):
     run = Run()
     install(run)
     archive = np.load(embed(tmp_path, "photos", tmp_path / "deep" / "e.npz"), allow_pickle=False)
-    found = run.dataset(None, "photos")
-    images, labels, classes, paths = found.all, found.labels, found.classes, found.paths
-    np.testing.assert_array_equal(archive["embeddings"], run.model.features(images, encoder="target"))
-    np.testing.assert_array_equal(archive["labels"], labels)
-    assert archive["paths"].tolist() == paths and archive["classes"].tolist() == classes
+    found = run.source(None, "photos")
+    np.testing.assert_array_equal(archive["embeddings"], run.model.features(found.all))
+    np.testing.assert_array_equal(archive["labels"], found.labels)
+    assert archive["names"].tolist() == found.names and archive["classes"].tolist() == found.classes
     with embed(tmp_path, "photos", tmp_path / "e.csv").open(newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["path", "class", *(f"e{axis}" for axis in range(12))]
-    assert [row[1] for row in rows[1:4]] == classes and [row[0] for row in rows[1:]] == paths
+    assert rows[0] == ["name", "class", *(f"e{axis}" for axis in range(12))]
+    assert [row[1] for row in rows[1:4]] == found.classes and [row[0] for row in rows[1:]] == found.names
     numbers = np.array([row[2:] for row in rows[1:]], dtype=np.float32)
     np.testing.assert_array_equal(numbers, archive["embeddings"])
 
 
 def test_embeddings_without_labels(tmp_path):
     z = np.ones((2, 3), dtype=np.float32)
-    write_embeddings(tmp_path / "e.npz", z, None, paths=["a", "b"], classes=[])
+    write_embeddings(tmp_path / "e.npz", z, None, names=["a", "b"], classes=[])
     assert np.load(tmp_path / "e.npz")["labels"].tolist() == [-1, -1]
-    write_embeddings(tmp_path / "e.csv", z, None, paths=["a", "b"], classes=[])
+    write_embeddings(tmp_path / "e.csv", z, None, names=["a", "b"], classes=[])
     assert (tmp_path / "e.csv").read_text().splitlines()[1] == "a,,1,1,1"
 
 
@@ -196,3 +213,35 @@ def test_classes_without_images_are_named_as_far_as_one_can_read():
     assert note.startswith("Classes without images in val: class\\n1, class\\n2, ") and note.endswith(" and 589 more.")
     assert len(note) < 300 and "\n" not in note
     assert _absent(["a"], {"train": {0}, "val": {0}}) == ""
+
+
+def series(count=96):
+    """Two classes of series of two channels: a slow and a fast wave, of any phase."""
+    generator = np.random.default_rng(0)
+    labels, phase = np.arange(count) % 2, generator.uniform(0, 6, (count, 1, 1))
+    wave = np.sin(np.arange(32) * (0.3 + 0.9 * labels[:, None, None]) + phase + [[0], [1]])
+    return (wave + 0.1 * generator.normal(size=wave.shape)).astype(np.float32), labels
+
+
+def test_a_run_on_series_is_evaluated_and_embedded_as_one_on_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["jepa.evaluation.attentive"], "FEWEST", 1)  # steps of the attentive probe
+    x, labels = series()
+    encoder = jepa.encoders.ViT((2, 32), patch=4, dim=8, depth=1, heads=2)
+    predictor = jepa.predictors.Places(encoder.dim, encoder.grid, dim=8, depth=1, heads=2)
+    model = jepa.JEPA(encoder, predictor, objective=SmoothL1())
+    settings = EvaluationSettings(random_seeds=1, every=1, online_images=20)
+    source = jepa.sources.Arrays(x, ["slow" if k == 0 else "fast" for k in labels], validation=0.25)
+    task = jepa.tasks.Masked(min_keep=2)
+    result = jepa.fit(model, source, task, out=tmp_path / "run", epochs=1, batch_size=16, evaluation=settings)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert {"probe/linear", "probe/knn", "probe/linear_random", "probe/knn_random"} <= set(lines[-1])
+    found = jepa.evaluate(result.folder)
+    assert found["shape"] == [2, 32] and found["images"] == 24 and found["feature_dim"] == 8
+    for probe in ("linear", "knn", "attentive"):
+        assert set(found[probe]) == {"jepa", "random", "pixels", "chance"}
+    assert found["linear"]["pixels"] <= 1 and found["geometry"]["ratio"] > 0
+    archive = np.load(embed(result.folder, None, tmp_path / "z.npz"))
+    assert archive["embeddings"].shape == (96, 8) and archive["names"][:2].tolist() == ["0", "1"]
+    assert [archive["classes"][k] for k in archive["labels"][:2]] == ["slow", "fast"]
+    again = jepa.evaluate(result.folder, settings=["evaluation.max_images=20"])
+    assert again["images"] == 20 and again["settings"] == ["evaluation.max_images=20"]

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from jepa.errors import DataError
-from jepa.evaluation import chance, knn, linear_probe, nearest_classes, probe_table
-from jepa.evaluation.linear_probe import standardised
-from jepa.evaluation.logistic import logistic, principal, with_bias
+from jepa.evaluation import PROBES, Protocol, chance, knn, linear_probe, nearest_classes, probe_table
+from jepa.evaluation.linear import probed, standardized
+from jepa.evaluation.logistic import logistic, principal, rotated
+from jepa.evaluation.probes import FIGURES, Probe, figures, row_titles
 from jepa.evaluation.split import stratified
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
@@ -19,8 +20,8 @@ def classes(count, features, *, spread=1.0, number=4, seed=0, scale=0.0):
     """Gaussian classes; `scale` > 0 makes the variances of the columns differ by that many powers of ten."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(number, size=count)
-    centres = generator.normal(size=(number, features)) * spread
-    x = (centres[labels] + generator.normal(size=(count, features))) * np.logspace(0, -scale, features)
+    centers = generator.normal(size=(number, features)) * spread
+    x = (centers[labels] + generator.normal(size=(count, features))) * np.logspace(0, -scale, features)
     mixed = x @ np.linalg.qr(generator.normal(size=(features, features)))[0]
     return mixed.astype(np.float32), labels
 
@@ -29,12 +30,12 @@ def classes(count, features, *, spread=1.0, number=4, seed=0, scale=0.0):
 @pytest.mark.parametrize(("count", "features", "scale"), [(300, 12, 0.0), (300, 12, 2.0), (60, 200, 0.0)])
 def test_logistic_finds_the_minimum_that_scikit_learn_finds(count, features, scale, C):
     x, labels = classes(count, features, spread=0.5, scale=scale)
-    x, _ = standardised(x, x)
-    axes, variances = principal(x)
-    fit = logistic(with_bias(x, axes), labels, variances=variances, C=C, tolerance=1e-7)
+    x, _ = standardized(x, x)
+    rows = rotated(x.copy(), principal(x))
+    fit = logistic(rows, labels, C=C, tolerance=1e-7)
     assert fit.converged
     model = sklearn_linear.LogisticRegression(C=C, tol=1e-8, max_iter=10_000).fit(x.astype(np.float64), labels)
-    logits = x @ axes @ fit.weight[:-1] + fit.weight[-1]
+    logits = fit.logits(rows)
     ours = np.exp(logits - logits.max(axis=1, keepdims=True))
     ours /= ours.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(ours, model.predict_proba(x.astype(np.float64)), atol=3e-3)
@@ -42,24 +43,69 @@ def test_logistic_finds_the_minimum_that_scikit_learn_finds(count, features, sca
 
 def test_logistic_does_not_depend_on_the_start_and_says_when_it_stops_early():
     x, labels = classes(200, 6)
-    axes, variances = principal(standardised(x, x)[0])
-    rotated = standardised(x, x)[0] @ axes
-    columns = with_bias(standardised(x, x)[0], axes)
-    cold = logistic(columns, labels, variances=variances, C=1.0)
+    x = standardized(x, x)[0]
+    rows = rotated(x, principal(x))
+    cold = logistic(rows, labels, C=1.0)
     start = np.random.default_rng(1).normal(size=cold.weight.shape).astype(np.float32)
-    warm = logistic(columns, labels, variances=variances, C=1.0, start=start)
-    np.testing.assert_array_equal(cold.predict(rotated), warm.predict(rotated))
-    assert not logistic(columns, labels, variances=variances, C=1.0, max_iterations=1).converged
+    warm = logistic(rows, labels, C=1.0, start=start)
+    np.testing.assert_array_equal(cold.predict(rows), warm.predict(rows))
+    assert not logistic(rows, labels, C=1.0, max_iterations=1).converged
+
+
+@pytest.mark.parametrize(("count", "features"), [(9000, 5), (30, 50)])
+def test_rows_are_rotated_in_their_own_memory(count, features):
+    x = np.random.default_rng(0).normal(size=(count, features)).astype(np.float32)
+    axes = principal(x)
+    rows = rotated(own := x.copy(), axes)
+    assert np.shares_memory(rows, own) and rows.shape == (count, min(count, features))
+    np.testing.assert_allclose(rows, x @ axes, atol=1e-4)
+    gram = rows.T @ rows  # diagonal: they are the principal components
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-3 * np.abs(gram).max())
 
 
 def test_linear_probe_equals_the_same_pipeline_in_scikit_learn():
     x, labels = classes(900, 20, spread=0.5)
     result = linear_probe(x[:600], labels[:600], x[600:], labels[600:])
-    train, test = standardised(x[:600], x[600:])
+    train, test = standardized(x[:600], x[600:])
     model = sklearn_linear.LogisticRegression(C=result.C, tol=1e-8, max_iter=10_000).fit(train, labels[:600])
     assert result.accuracy == pytest.approx(model.score(test, labels[600:]), abs=1 / 300)
     assert result.validation[result.C] == max(result.validation.values())
     assert 0.5 < result.accuracy < 0.99  # a task that could have gone either way
+
+
+@pytest.mark.parametrize(
+    ("right", "tried", "chosen"),
+    [
+        ([0.7, 0.9, 0.5, 0.4, 1.0], 4, 0.1),  # two in a row are clearly worse
+        ([0.7, 0.9, 0.5, 0.88, 0.5], 5, 0.1),  # not in a row
+        ([0.7, 0.9, 0.88, 0.87, 1.0], 5, 100.0),  # not clearly: twice the standard error is 0.08 here
+    ],
+)
+def test_strengths_beyond_two_that_are_clearly_worse_are_left_out(monkeypatch, right, tried, chosen):
+    grid, labels = (0.01, 0.1, 1.0, 10.0, 100.0), np.arange(300) % 2
+
+    class Fit:
+        weight, converged = None, True
+
+        def __init__(self, C):
+            self.wrong = round(60 * (1 - right[grid.index(C)]))  # of the 60 examples that choose C
+
+        def predict(self, x):  # a class for each row of 60, by the class that the column knows
+            return np.where(np.arange(len(x)) < self.wrong, x[:, 0] < 0, x[:, 0] > 0).astype(int)
+
+    monkeypatch.setattr(sys.modules["jepa.evaluation.linear"], "logistic", lambda x, codes, *, C, start=None: Fit(C))
+    rows = (2.0 * labels - 1)[:, None] * np.ones(1)
+    result = linear_probe(rows, labels, rows, labels, grid=grid)
+    assert list(result.validation) == list(grid[:tried]) and result.C == chosen
+
+
+def test_linear_probe_leaves_rows_alone_and_probed_overwrites_them():
+    x, labels = classes(300, 8)
+    train, test = x[:200], x[200:]
+    before = x.copy()
+    result = linear_probe(train, labels[:200], test, labels[200:])
+    np.testing.assert_array_equal(x, before)
+    assert probed(train, labels[:200], test, labels[200:]) == result and (x != before).any()
 
 
 def test_linear_probe_is_the_same_for_the_same_seed_and_any_scale_of_the_columns():
@@ -94,7 +140,7 @@ def test_linear_probe_of_one_class_is_refused():
 def test_linear_probe_warns_when_it_has_not_converged(monkeypatch):
     x, labels = classes(100, 5)
     short = lambda *args, **settings: logistic(*args, **settings, max_iterations=1)  # noqa: E731
-    monkeypatch.setattr(sys.modules["jepa.evaluation.linear_probe"], "logistic", short)
+    monkeypatch.setattr(sys.modules["jepa.evaluation.linear"], "logistic", short)
     with pytest.warns(UserWarning, match="did not converge"):
         assert not linear_probe(x, labels, x, labels).converged
 
@@ -114,7 +160,7 @@ def test_knn_equals_scikit_learn_where_no_vote_is_tied(k):
 def test_knn_in_chunks_equals_knn_at_once(monkeypatch):
     x, labels = classes(300, 8, spread=0.3)
     whole = nearest_classes(x[:200], labels[:200], x[200:], k=7)
-    monkeypatch.setattr(sys.modules["jepa.evaluation.knn"], "_CHUNK_ENTRIES", 200 * 13)
+    monkeypatch.setattr(sys.modules["jepa.evaluation.neighbors"], "_CHUNK_ENTRIES", 200 * 13)
     np.testing.assert_array_equal(nearest_classes(x[:200], labels[:200], x[200:], k=7), whole)
 
 
@@ -170,10 +216,38 @@ def test_probe_table_has_every_row_and_one_chance():
         assert table[probe]["chance"] == chance(labels[:200], labels[200:])
 
 
-def test_max_images_limits_both_splits_alike():
-    x, labels = classes(400, 8, spread=0.4)
-    rows = {"jepa": (x[:300], x[300:])}
-    limited = probe_table(rows, labels[:300], labels[300:], max_images=50)
-    kept, test = (stratified(part, 50, generator=np.random.default_rng(0)) for part in (labels[:300], labels[300:]))
-    by_hand = probe_table({"jepa": (x[:300][kept], x[300:][test])}, labels[:300][kept], labels[300:][test])
-    assert limited == by_hand != probe_table(rows, labels[:300], labels[300:])
+def test_a_probe_and_a_figure_of_ones_own_are_lines_of_the_registries(monkeypatch):
+    """Rows are the probe's own: made anew, or copied, for each."""
+    x, labels = classes(300, 8)
+    made = []
+
+    def rows():
+        made.append(1)
+        return x[:200].copy(), x[200:].copy()
+
+    def first(train, train_labels, test, test_labels, protocol):
+        train[:] = test[:] = 0
+        return {"accuracy": 0.25, "seen": float(protocol.k)}
+
+    monkeypatch.setattr(sys.modules["jepa.evaluation.attentive"], "FEWEST", 1)
+    monkeypatch.setitem(PROBES, "first", Probe("first of all", first))
+    monkeypatch.setitem(FIGURES, "largest", FIGURES["feature_std"]._replace(of=lambda z: float(z.max())))
+    before = x.copy()
+    table = probe_table({"made": rows, "kept": (x[:200], x[200:])}, labels[:200], labels[200:], Protocol(k=7))
+    assert table["first"] == {"made": 0.25, "kept": 0.25, "chance": chance(labels[:200], labels[200:])}
+    assert table["seen"] == {"made": 7.0, "kept": 7.0} and table["linear"]["made"] == table["linear"]["kept"]
+    assert len(made) == 3 and np.array_equal(x, before)
+    assert figures(x)["largest"] == x.max()
+    assert set(probe_table({"a": (x[:200, None], x[200:, None])}, labels[:200], labels[200:], tokens=True)) == {
+        "attentive"
+    }
+
+
+def test_figures_that_cannot_be_told_are_none():
+    assert figures(np.ones((1, 4), np.float32))["uniformity"] is None
+    assert figures(np.ones((100, 3), np.float32))["correlation_dimension"] is None
+
+
+def test_raw_rows_are_pixels_of_images_alone():
+    assert row_titles()["pixels"] == "raw pixels" and row_titles((6, 128))["pixels"] == "raw input"
+    assert list(row_titles()) == ["jepa", "random", "pixels", "chance"]

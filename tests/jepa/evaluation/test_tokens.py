@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
+import jepa
 import minitensor as mt
+from jepa.assembly import Assembly
+from jepa.config import load
 from jepa.evaluation.attention import rollout
-from jepa.evaluation.attentive_probe import attentive_probe
+from jepa.evaluation.attentive import attentive_probe
 from jepa.evaluation.dimension import correlation_dimension
-from jepa.evaluation.level_examples import decoded_groups
 from jepa.evaluation.online import OnlineProbe
-from jepa.evaluation.patches import cut, paste
-from jepa.evaluation.protocol import probe_table
+from jepa.evaluation.patches import cells, cut, paste
+from jepa.evaluation.probes import probe_table
 from jepa.evaluation.retrieval import nearest
 from jepa.evaluation.ridge import ridge
-from jepa.methods.ijepa import Patches
-from jepa.runs import pipeline
-from jepa.runs.run import random_twin
-from tests.jepa.tiny import config
+from jepa.runs.run import Run
 
 
 def test_rollout_of_looking_at_oneself_is_oneself() -> None:
@@ -36,7 +35,7 @@ def test_rollout_multiplies_from_the_last_block_to_the_first() -> None:
         rollout([])
 
 
-def test_planted_neighbours_are_found() -> None:
+def test_planted_neighbors_are_found() -> None:
     generator = np.random.default_rng(0)
     bank = generator.standard_normal((50, 8))
     queries = 3 * bank[[7, 31]] + 0.01 * generator.standard_normal((2, 8))
@@ -77,15 +76,19 @@ def test_the_attentive_probe_finds_the_token_that_knows() -> None:
     assert found.accuracy > 0.8 and found.accuracy > linear + 0.2
 
 
-def test_probes_during_training_leave_the_generator_alone(shapes_folder) -> None:
-    c = config(shapes_folder, "method=ijepa", *"vit.dim=8 vit.depth=1 vit.heads=2 masks.min_keep=2".split())
-    parts = [pipeline.dataset(c, shapes_folder, split) for split in ("train", "val")]
+def test_probes_during_training_leave_the_generator_alone() -> None:
+    generator = np.random.default_rng(0)
+    source = jepa.sources.Arrays(generator.normal(size=(60, 3, 8, 8)), np.arange(60) % 3)
+    encoder = jepa.encoders.CNN((3, 8, 8), widths=(4, 8))
+    parts = Assembly(source, jepa.tasks.Crops(), jepa.JEPA(encoder, jepa.predictors.Geometry(8, encoder.grid)))
+    config = load(overrides=["encoder.widths=4,8", "projector=none", "evaluation.online_images=20"])
+    run = Run(None, config, parts, "cpu")
     mt.manual_seed(5)
-    probe = OnlineProbe(c, *parts, "cpu")
-    model = random_twin(c, 1, probe.images[0])
+    probe = OnlineProbe(run)
+    model = run.random_twin(1, probe.examples[0])
     figures = probe(model)
     assert set(figures) == {"probe/linear", "probe/knn", "probe/linear_random", "probe/knn_random"}
-    assert all(0 <= v <= 1 for v in figures.values())
+    assert all(0 <= v <= 1 for v in figures.values()) and figures == probe(model)
     after = mt.default_generator().random()
     mt.manual_seed(5)
     assert mt.default_generator().random() == after
@@ -102,19 +105,15 @@ def test_ridge_undoes_an_affine_map_and_cut_and_paste_each_other() -> None:
     assert np.array_equal(patches[0, 4].reshape(3, 4, 4), images[0, :, 4:8, 4:8])
 
 
-def test_groups_are_decoded_where_they_lie_also_those_that_the_border_cuts() -> None:
-    generator = np.random.default_rng(0)
-    bank = generator.uniform(size=(40, 1, 6, 6)).astype(np.float32)  # 2 x 2 groups of 4 pixels: three are cut off
-    whole = np.pad(bank, [(0, 0), (0, 0), (0, 2), (0, 2)], mode="edge")
-    own = cut(whole, 4)[:, [0, 3]]  # (40, 2, 16): a token that is its pixels, and a prediction that is a map of it
-    a = generator.standard_normal((16, 16)).astype(np.float32) + 4 * np.eye(16, dtype=np.float32)
-    where, valid = np.tile([0, 3], (40, 1)), np.ones((40, 2), bool)
-    valid[1, 1] = False  # padding
-    patches = Patches(where, valid, own @ a, own)
-    found = decoded_groups(patches, patches, bank, bank, (2, 2), 4)
-    assert found["hidden"].shape == (40, 6, 6)
-    assert found["hidden"][0].tolist() == [[(r < 4) == (c < 4) for c in range(6)] for r in range(6)]
-    assert not found["hidden"][1, 4:].any()
-    for name in ("true", "predicted"):
-        off = np.abs(found[name] - bank)[0, 0][found["hidden"][0]]
-        assert off.max() < 0.1, name  # the regression is slightly damped
+def test_cells_of_any_rank_hold_every_entry_where_an_encoder_has_its_places() -> None:
+    x = np.arange(2 * 2 * 7 * 5, dtype=np.float32).reshape(2, 2, 7, 5)
+    found = cells(x, (3, 2))
+    assert found.shape == (2, 6, 2 * 3 * 3)
+    for place in range(6):
+        row, column = divmod(place, 2)
+        mine = x[:, :, np.arange(7) * 3 // 7 == row][..., np.arange(5) * 2 // 5 == column]  # as `hide` blanks them
+        assert all(set(found[i, place].tolist()) == set(mine[i].reshape(-1).tolist()) for i in range(2))
+    series = x.reshape(4, 1, 35)
+    assert np.array_equal(cells(series, (5,))[:, 2, :], series[:, 0, 14:21])
+    clip = x.reshape(1, 1, 4, 7, 5)
+    assert np.array_equal(cells(clip, (2, 1, 1))[0, 1], clip[0, 0, 2:].reshape(-1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jepa.evaluation import alignment, cosine, effective_rank, feature_std, is_collapsed, uniformity
+from jepa.health import alignment, cosine, effective_rank, feature_std, is_collapsed, uniformity
 
 GENERATOR = np.random.default_rng(0)
 NORMAL = GENERATOR.normal(size=(4000, 16))
