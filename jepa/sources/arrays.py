@@ -289,8 +289,9 @@ def _tried(path: Path, read: Callable[[], Any]) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file may bring about anything
-        reason = "it holds Python objects, which are not unpickled: save numbers" if "pickle" in str(error) else error
-        raise DataError(f"cannot read {shown(path)} as arrays of NumPy's: {reason}") from error
+        known = {"bject": "it holds Python objects, which are not unpickled", "pickle": "it does not begin like one"}
+        reason = next((text for word, text in known.items() if word in str(error)), error)
+        raise DataError(f"cannot read {shown(path)} as a file of NumPy's: {reason}") from error
 
 
 def _checked(named: dict[str, Any], called: Callable[[str], str], labels: Any, classes: Any = None) -> Held:
