@@ -92,7 +92,8 @@ class ResNet(ImageEncoder):
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:
         """Return the grid of images of a shape; one that the stride does not divide has one place more."""
-        return super().grid_of((*shape[:1], *(-(-side // self.stride) * self.stride for side in shape[1:])))
+        up = [-(-side // self.stride) * self.stride for side in shape[1:]]
+        return super().grid_of((shape[0], *up) if len(up) == 2 else shape)
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
         """Return the last feature map: (n, channels, h, w) -> (n, dim, rows, columns)."""

@@ -15,6 +15,7 @@ from jepa.encoders.base import Encoder, gather
 from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
+from jepa.parts import chosen
 from jepa.text import by_x
 
 __all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "vit"]
@@ -115,8 +116,8 @@ class ViT(Encoder):
         rank = len(shape) - 1
         if not 1 <= rank <= len(CONVOLUTIONS):
             raise ConfigError(
-                f"an encoder of patches takes (channels, *lengths) with 1 to {len(CONVOLUTIONS)} lengths; the source "
-                f"has {shape}: use encoder=mlp"
+                f"encoder={chosen('encoder', self).kind} takes (channels, *lengths) with 1 to {len(CONVOLUTIONS)} "
+                f"lengths; an example is {shape}: use encoder=mlp"
             )
         self.patch: tuple[int, ...] = s.patch if isinstance(s.patch, tuple) else (s.patch,) * rank
         self.shape, self.dim, self.class_token = tuple(shape), s.dim, s.class_token
@@ -136,7 +137,7 @@ class ViT(Encoder):
             patch = self.settings.patch
             raise ConfigError(
                 f"encoder.patch={patch if isinstance(patch, int) else list(patch)} must divide an example's "
-                f"{by_x(lengths)}: it is cut into whole ones"
+                f"{by_x(lengths)}: take another patch, or examples of another size"
             )
         return tuple(a // p for a, p in zip(lengths, self.patch, strict=True))
 

@@ -217,7 +217,7 @@ def test_any_rank(shape: tuple[int, ...], patch: Any, grid: tuple[int, ...], pos
         (lambda: small(positions="rope"), "positions='rope': expected one of 'sincos', 'learned'"),
         (
             lambda: ViT((7,)),
-            r"takes \(channels, \*lengths\) with 1 to 3 lengths; the source has \(7,\): use encoder=mlp",
+            r"takes \(channels, \*lengths\) with 1 to 3 lengths; an example is \(7,\): use encoder=mlp",
         ),
         (lambda: ViT((1, 2, 2, 2, 2)), "with 1 to 3 lengths"),
         (lambda: small()(mt.zeros((1, 3, 18, 16))), "encoder.patch=4 must divide an example's 18 x 16"),

@@ -1,6 +1,7 @@
 """Encoders that see the whole example: their sizes, shapes, names, what a token sees, and what they refuse."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -156,5 +157,6 @@ def test_settings_that_do_not_fit(make: Callable[[], Any], text: str) -> None:
 @pytest.mark.parametrize("kind", ["cnn", "resnet", "convnext"])
 @pytest.mark.parametrize("shape", [(2, 64), (1, 4, 16, 16)])
 def test_what_is_no_image_is_refused_when_the_encoder_is_made(kind: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match=rf"encoder={kind} takes images \(channels, height, width\); an example is"):
+    text = rf"encoder={kind} takes images \(channels, height, width\); an example is {re.escape(str(shape))}: see vit"
+    with pytest.raises(ConfigError, match=text):
         {"cnn": CNN, "resnet": ResNet, "convnext": ConvNeXt}[kind](shape)
