@@ -52,6 +52,8 @@ class Source(Protocol):
     """names of the classes"""
     names: Sequence[str]
     """what each example is called in a table of embeddings or an error: a file, a row"""
+    pictures: str
+    """the module that draws an example (`jepa.pictures`)"""
 
     def __len__(self) -> int: ...
 
@@ -154,7 +156,7 @@ class Task(Protocol):
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
     pictures: ClassVar[str]
-    """the module that draws what is asked: `examples(run, count)` and `figures(examples)`"""
+    """the module that draws its questions and their answers (`jepa.pictures`)"""
 
     def check(self, shape: tuple[int, ...], grid: Grid, /) -> None:
         """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""

@@ -30,8 +30,8 @@ class Task:
     Settings: ClassVar[Any]
     asks: ClassVar[type]
     places: ClassVar[bool] = False
-    pictures: ClassVar[str]
-    """the module that draws what is asked: `examples(run, count)` and `figures(examples)`"""
+    pictures: ClassVar[str] = "jepa.pictures.views"
+    """the module that draws its questions and their answers"""
 
     def __init__(self, augment: Augment | None = None, settings: Any = None, /, **changes: Any) -> None:
         self.settings = replace(settings or self.Settings(), **changes)

@@ -1,0 +1,84 @@
+"""Images as pictures: (c, h, w), gray if one channel, its first three colors if more.
+
+What a source names as its `pictures` is a module with these four functions; `line` and `strip` are the others here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from numpy.typing import NDArray
+
+from jepa.pictures.style import bare, frame
+
+__all__ = ["mark", "outline", "ratio", "show", "write"]
+
+Array = NDArray[Any]
+Flags = NDArray[np.bool_]
+FAINT, GROUND = 0.12, 0.8  # how much is left of what does not count, on what gray: bright images stay clear
+
+
+def ratio(shape: tuple[int, ...]) -> float:
+    """Return the height of a picture of examples of this shape over its width."""
+    return shape[1] / shape[2]
+
+
+def show(
+    axes: Axes,
+    example: Array,
+    title: str = "",
+    color: str | None = None,
+    *,
+    kept: Flags | None = None,
+    instead: tuple[Flags, Array] | None = None,
+) -> None:
+    """Draw an example, its samples as they are.
+
+    color: frames it. kept (*lengths): all else goes pale. instead: samples (*lengths) that are drawn in place of the
+    example's, and what they are then, (c, *lengths).
+    """
+    x = np.asarray(example, np.float32)
+    low, high = (0.0, 1.0) if x.min() >= -0.5 and x.max() <= 1.5 else (x.min(), x.max())
+    x = (x - low) / max(high - low, 1e-12)
+    if kept is not None:
+        x = np.where(kept, x, FAINT * x + (1 - FAINT) * GROUND)
+    if instead is not None:
+        x = np.where(instead[0], (instead[1] - low) / max(high - low, 1e-12), x)
+    x = x[:3] if len(x) >= 3 else x.mean(axis=0, keepdims=True).repeat(3, axis=0)
+    height, width = x.shape[1:]
+    axes.imshow(np.clip(x, 0, 1).transpose(1, 2, 0), interpolation="nearest", extent=(0, width, height, 0))
+    bare(axes)
+    frame(axes, color)
+    if title:
+        axes.set_title(title, fontsize=10)
+
+
+def mark(axes: Axes, flags: Flags, color: str) -> None:
+    """Draw the edge of the samples (*lengths) that are flagged, with white under it: it shows on every ground."""
+    edges = list(outline(flags))
+    for ink, line in (("white", 3.4), (color, 1.8)):
+        axes.add_collection(LineCollection(edges, colors=ink, linewidths=line, capstyle="round", clip_on=False))
+
+
+def write(axes: Axes, flags: Flags, text: str, color: str) -> None:
+    """Write in the middle of the samples (*lengths) that are flagged."""
+    y, x = (float(at.mean()) + 0.5 for at in np.nonzero(flags))
+    box = {"facecolor": color, "edgecolor": "white", "pad": 1.0, "linewidth": 0.6}
+    axes.text(x, y, text, fontsize=7, color="white", ha="center", va="center", bbox=box)
+
+
+def outline(flags: Flags) -> NDArray[np.float64]:
+    """Return the edges (S, 2, 2) between squares that are flagged and others, each from (x, y) to (x, y).
+
+    >>> outline(np.array([[True]])).tolist()
+    [[[0.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]]
+    """
+    padded = np.pad(flags, 1)
+    y, x = np.nonzero(padded[1:, 1:-1] != padded[:-1, 1:-1])  # horizontal ones: above row y, along column x
+    flat = np.stack([np.stack([x, y], -1), np.stack([x + 1, y], -1)], 1)
+    y, x = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])  # upright ones: left of column x, along row y
+    upright = np.stack([np.stack([x, y], -1), np.stack([x, y + 1], -1)], 1)
+    return np.concatenate([flat, upright]).astype(np.float64)

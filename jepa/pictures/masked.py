@@ -1,0 +1,222 @@
+"""Pictures of tasks that hide places: masks, what is predicted behind them, attention, features, neighbors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+import minitensor as mt
+from jepa import frozen
+from jepa.contracts import Batch
+from jepa.encoders.base import Encoder
+from jepa.evaluation.retrieval import nearest
+from jepa.evaluation.ridge import ridge
+from jepa.masks import to_binary
+from jepa.pictures.attention import plot_attention, plot_blocks, rollout
+from jepa.pictures.canvas import Canvas, canvas
+from jepa.pictures.masks import plot_masks
+from jepa.pictures.patches import cut, paste, spread
+from jepa.pictures.shown import answered, as_compared, asked, loader, some
+from jepa.pictures.similarity import plot_similarity
+from jepa.pictures.tokens import plot_features, plot_levels, plot_neighbors, plot_predictions
+
+__all__ = ["Answers", "decoded", "examples", "figures", "placed"]
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+BANK = 2000  # training examples that predictions are looked up in, and that decoders learn from
+NEAREST = 5
+DRAWN = 4  # examples of which each has a row
+COLORED = 16  # examples whose features are drawn
+
+
+class Answers(NamedTuple):
+    """Predicted and true tokens of one level; a place that lies in two targets stands here twice."""
+
+    index: NDArray[np.int64]
+    """(n, K): the place, or group of places"""
+    valid: Flags
+    """(n, K): False where an entry is padding"""
+    prediction: Floats
+    """(n, K, d)"""
+    target: Floats
+    """(n, K, d), as the objective compares them"""
+
+
+class Everything:
+    """The question about every place, to which the true tokens are the answer."""
+
+    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
+        """Return all true tokens: (n, 1, N, d) -> one set (n, N, d)."""
+        return [tokens[:, 0]]
+
+
+def examples(run: Any, count: int) -> dict[str, Any]:
+    """Return what the model makes of `count` held-out examples.
+
+    A linear decoder of each level, the map from a true token to the samples of its patch (or group of patches) that is
+    best on training examples, shows what is in a token. Predictions are first brought among the true tokens by the best
+    affine map: a contrastive loss asks a prediction to be nearest to its target, not to be equal to it.
+
+    - `images` (n, *shape), as the encoders see them but for normalization; `grid`, the encoder's;
+    - `contexts` (E, n, N), `targets` (M, n, N), `hidden` (n, N), bool: what is seen, asked for, and asked for at all;
+    - `levels`: of each, finest first, `hidden` bool (n, *lengths), and `true` and `predicted` (n, *shape), decoded;
+    - `prediction`, `target_embedding` (n, d): of the first place that is asked for;
+    - `tokens` (n, N, d) of the encoder that is evaluated; `attention` (m, blocks, heads, T, T) and `rollout` (m, T, T),
+      None where there is no attention;
+    - `neighbors` (m, k, *shape) and `neighbor_cosines` (m, k): the training examples nearest to what is predicted.
+    """
+    run.model.eval()
+    place = canvas(run.source("val"), run.model.context.encoder.grid)
+    bank, bank_batch = _drawn(run, "train", BANK)
+    learnt, known = _answers(run, bank_batch), _true_tokens(run, bank_batch)
+    images, batch = _drawn(run, "val", count)
+    found, places, question = _answers(run, batch), int(np.prod(place.grid)), batch.asked
+    levels = [decoded(place, 2**level, pair, bank) for level, pair in enumerate(zip(learnt, found, strict=True))]
+    finest, n = found[0], len(images)
+    hidden = to_binary(finest.index, places, finest.valid)
+    keep = batch.keep
+    contexts = [
+        to_binary(keep.index[:, e], places, None if keep.valid is None else keep.valid[:, e])
+        for e in range(keep.index.shape[1])
+    ]
+    aligned = _estimate(learnt[0])(finest.prediction.reshape(-1, finest.prediction.shape[2]))
+    predicted = placed(aligned.reshape(finest.prediction.shape), finest, places)
+    which = run.config.evaluation.encoder
+    return {
+        "images": images,
+        "grid": place.grid,
+        "contexts": np.stack(contexts),
+        "targets": hidden[None] if question.levels else _sets(question, places),
+        "hidden": hidden,
+        "levels": levels,
+        "prediction": finest.prediction[:, 0],
+        "target_embedding": finest.target[:, 0],
+        "tokens": frozen.tokens(run.model, batch.true.reshape(n, *images.shape[1:])[:COLORED], which),
+        **_attention(run, which, batch.true[:DRAWN, 0]),
+        **_looked_up(predicted[:DRAWN], hidden[:DRAWN], known, bank),
+    }
+
+
+def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
+    """Draw what `examples` found."""
+    place = canvas(run.source("val"), e["grid"])
+    few = {name: value[:DRAWN] for name, value in e.items() if isinstance(value, np.ndarray)}
+    images, levels = few["images"], e["levels"]
+    drawn = {
+        "similarity": plot_similarity(e["prediction"], e["target_embedding"]),
+        "masks": plot_masks(place, images, e["contexts"], e["targets"], show_coverage=True),
+        "predictions": plot_predictions(place, images, e["contexts"][0, :DRAWN], levels[0]),
+    }
+    if len(levels) > 1:
+        drawn["levels"] = plot_levels(place, images, levels[1:])
+    if e["attention"] is not None:
+        drawn["attention"] = plot_attention(place, images, few["attention"][:, -1], few["rollout"])
+        drawn["blocks"] = plot_blocks(place, images[0], few["attention"][0])
+    return drawn | {
+        "features": plot_features(place, e["images"][:COLORED], e["tokens"]),
+        "neighbors": plot_neighbors(place, images, few["hidden"], few["neighbors"], few["neighbor_cosines"]),
+    }
+
+
+def decoded(place: Canvas, side: int, answers: tuple[Answers, Answers], bank: Floats) -> dict[str, Any]:
+    """Return what predicted and true tokens say of their hidden groups of `side` places along each axis.
+
+    answers: to questions about training examples, which the decoder and the map that brings predictions among true
+    tokens are fitted on, and about those to be drawn; bank: the training examples themselves.
+    """
+    (learnt, found), at = answers, place.at(side)
+    count, lengths = int(np.prod([len(first) for first in at])), place.shape[1:]
+    own = np.take_along_axis(cut(bank, at), learnt.index[:, :, None], axis=1)  # (m, K, samples)
+    decode, estimate = ridge(learnt.target[learnt.valid], own[learnt.valid]), _estimate(learnt)
+
+    def picture(tokens: Floats) -> Floats:
+        samples = placed(decode(tokens).reshape(*found.index.shape, -1), found, count)
+        return np.clip(paste(samples, at, lengths), bank.min(), bank.max())
+
+    d = found.target.shape[2]
+    return {
+        "hidden": spread(to_binary(found.index, count, found.valid), at, lengths),
+        "true": picture(found.target.reshape(-1, d)),
+        "predicted": picture(estimate(found.prediction.reshape(-1, d))),
+    }
+
+
+def placed(x: Floats, where: Answers, count: int) -> Floats:
+    """Return tokens (n, K, d) at their places, (n, count, d); the mean of those that share one, 0 where there is none.
+
+    >>> none = np.zeros((1, 3, 1))
+    >>> where = Answers(np.array([[2, 2, 0]]), np.array([[True, True, False]]), none, none)
+    >>> placed(np.array([[[1.0], [3.0], [9.0]]]), where, 3)[0, :, 0].tolist()
+    [0.0, 0.0, 2.0]
+    """
+    at = np.zeros((len(x), count, x.shape[2]), np.float32)
+    times = np.zeros((len(x), count, 1), np.float32)
+    rows = np.arange(len(x))[:, None]
+    np.add.at(at, (rows, where.index), x * where.valid[:, :, None])
+    np.add.at(times, (rows, where.index), where.valid[:, :, None].astype(np.float32))
+    at /= np.maximum(times, 1)
+    return at
+
+
+def _drawn(run: Any, split: str, count: int) -> tuple[Floats, Batch]:
+    """Return examples and questions about them; both encoders see the same, without a change of color in between."""
+    batches = loader(run, split)
+    raw, batch = asked(batches, some(batches.source, count))
+    return raw.true[:, 0], batch._replace(seen=batch.true[:, 0])
+
+
+def _answers(run: Any, batch: Batch) -> list[Answers]:
+    """Return the answers level by level, finest first; sets of one kind are joined to one level."""
+    predictions, targets = answered(run, batch)
+    question, n = batch.asked, len(batch.seen)
+    if question.levels:
+        sets = zip(question.index, question.flags, predictions, targets, strict=True)
+        return [Answers(*answers) for answers in sets]
+    index = question.index.reshape(n, -1)
+    valid = np.ones(index.shape, bool) if question.flags is None else question.flags.reshape(n, -1)
+    return [Answers(index, valid, np.concatenate(predictions, axis=1), np.concatenate(targets, axis=1))]
+
+
+def _sets(question: Any, places: int) -> Flags:
+    """Return the places of each set of targets, (S, n, N)."""
+    pairs = zip(question.index.swapaxes(0, 1), question.valid, strict=True)
+    return np.stack([to_binary(index, places, valid) for index, valid in pairs])
+
+
+def _estimate(learnt: Answers) -> Any:
+    return ridge(learnt.prediction[learnt.valid], learnt.target[learnt.valid])
+
+
+def _true_tokens(run: Any, batch: Batch) -> Floats:
+    """Return the true tokens of all places, (n, N, d), as the objective compares them."""
+    model = run.model
+    with mt.no_grad():
+        true = mt.Tensor(batch.true, device=run.device)
+        (tokens,) = mt.data_parallel(lambda x: model.target(model.context, x, Everything()), true)
+        return as_compared(run, tokens).numpy()  # type: ignore[no-any-return]
+
+
+def _attention(run: Any, which: str, x: Floats) -> dict[str, Any]:
+    """Return how each token looks at each other in each block, and through all."""
+    encoder = run.model.encoders[which]
+    with mt.no_grad():
+        looks = isinstance(encoder, Encoder)
+        maps = [m.numpy() for m in encoder.attention_maps(mt.Tensor(x, device=run.device))] if looks else []
+    return {"attention": np.stack(maps, axis=1) if maps else None, "rollout": rollout(maps) if maps else None}
+
+
+def _looked_up(predicted: Floats, hidden: Flags, tokens: Floats, bank: Floats) -> dict[str, Any]:
+    """Return the training examples whose true tokens, at the hidden places, are nearest to what is predicted there."""
+    indices, cosines = [], []
+    for prediction, places in zip(predicted, hidden, strict=True):
+        mean = tokens[:, places].mean(axis=0)  # what is special about an example is the rest
+        pair = (prediction[places] - mean).reshape(1, -1), (tokens[:, places] - mean).reshape(len(tokens), -1)
+        index, cosine = nearest(*pair, min(NEAREST, len(bank)))
+        indices.append(index[0])
+        cosines.append(cosine[0])
+    return {"neighbors": bank[np.array(indices)], "neighbor_cosines": np.array(cosines)}

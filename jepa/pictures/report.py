@@ -1,0 +1,208 @@
+"""The report of a run: plots/*.png and report.html, from what is in the run folder and what its model shows."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from jepa.errors import JEPAError, RunError
+from jepa.evaluation.probes import FIGURES, PROBES
+from jepa.files.atomic import write_text
+from jepa.files.mark import read_object
+from jepa.pictures import page
+from jepa.pictures.captions import CAPTIONS
+from jepa.pictures.curves import curves
+from jepa.pictures.embedding import plot_embedding
+from jepa.pictures.records import read_metrics
+from jepa.pictures.shown import embedded
+from jepa.pictures.style import save
+from jepa.pictures.summary import summary
+from jepa.pictures.table import plot_probes, titles
+from jepa.runs.checkpoint import list_checkpoints, numbered
+from jepa.runs.owned import check_replaceable, sweep_run
+
+__all__ = ["draw"]
+
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What goes wrong with the content of a file that has another shape than ours."""
+_ANEW = "move it elsewhere, and `python -m jepa eval {}` writes it anew."
+EXAMPLES = 64
+"""Held-out examples that the pictures of the model are made from."""
+
+
+def draw(
+    run_dir: str | Path, *, device: str = "auto", projection: str = "pca", settings: Sequence[str] = (), **given: Any
+) -> Path:
+    """Draw every picture of a run into ``plots/``, write ``report.html`` and return its path.
+
+    Whatever is there of ``metrics.jsonl``, ``evaluation*.json``, ``config.yaml`` and ``env.json`` is used; what is
+    missing is named in the report. What the model does is shown by the task's module of pictures, what an example looks
+    like by the source's.
+
+    device: where the model runs: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``. projection: of the embeddings in the plane:
+    ``pca``, ``tsne`` or ``umap`` (`jepa.pictures.projection.project`). settings: other than the run's, such as
+    ``source.root=FOLDER``. given: model, task or source of one's own, as for `jepa.runs.run.load_run`.
+
+    Raises RunError if there is no such folder.
+    """
+    run_dir = Path(run_dir)
+    if not run_dir.is_dir():
+        raise RunError(f"there is no run folder {run_dir}: give the folder that training wrote, such as runs/demo")
+    report = run_dir / "report.html"
+    check_replaceable(report)
+    sweep_run(run_dir)
+    missing: list[str] = []
+    evaluations = _evaluations(run_dir, missing)
+    figures = _curves(run_dir, missing)
+    try:
+        figures |= _shown(run_dir, projection, {"device": device, "settings": settings, **given})
+    except JEPAError as error:
+        mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
+        missing.append(f"Pictures of what the model does: {str(error).rstrip('.')}. {mended}")
+    pictures = [_picture(run_dir, name, figure) for name, figure in figures.items()]
+
+    body: list[str] = []
+    results: list[str] = []
+    for name, evaluation in evaluations.items():
+        try:
+            verdict = page.bullets(_verdict(run_dir, evaluation), look="verdict")
+            results += _results(run_dir, name, evaluation, verdict)
+            body += [verdict] if name == "evaluation" else []
+        except ODD as error:
+            missing.append(
+                f"Result table: `{name}.json` holds something else than an evaluation ({type(error).__name__}: "
+                f"{error}); {_ANEW.format(run_dir)}"
+            )
+    if missing:
+        body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
+    body += [*results, *([page.heading("Pictures"), *pictures] if pictures else []), *_settings(run_dir)]
+    for text in missing:
+        logging.getLogger("jepa").warning(f"not in the report: {text}")
+    write_text(report, page.document(f"JEPA run: {run_dir.resolve().name}", body))
+    return report
+
+
+def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
+    path = run_dir / "metrics.jsonl"
+    records = read_metrics(path) if path.is_file() else []
+    if not records:
+        missing.append("Curves: there is no `metrics.jsonl` with figures in it; `python -m jepa train` writes it.")
+        return {}
+    try:
+        return curves(records)
+    except ODD as error:
+        missing.append(f"Curves: `metrics.jsonl` holds something else than figures ({type(error).__name__}: {error}).")
+        return {}
+
+
+def _shown(run_dir: Path, projection: str, opened: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return the pictures of what the model does."""
+    from jepa.runs.run import load_run
+
+    run = load_run(run_dir, **opened)
+    task = importlib.import_module(run.task.pictures)
+    figures: dict[str, Figure] = task.figures(run, task.examples(run, EXAMPLES))
+    return figures | {"embedding": plot_embedding(**embedded(run), method=projection)}
+
+
+def _picture(run_dir: Path, name: str, figure: Figure) -> str:
+    """Save a figure in ``plots/`` and embed it with its caption."""
+    place = run_dir / "plots" / f"{name}.png"
+    check_replaceable(place)
+    path = save(figure, place)
+    title, caption = CAPTIONS.get(name.partition("-")[0], (name.capitalize(), ""))
+    return page.picture(title, path.read_bytes(), " ".join(caption.split()))
+
+
+def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]:
+    """Content of each evaluation*.json by its stem, the run's own first."""
+    found = {}
+    for path in sorted(run_dir.glob("evaluation*.json"), key=lambda path: (path.stem != "evaluation", path.stem)):
+        try:
+            found[path.stem] = read_object(path)
+        except (OSError, ValueError):
+            missing.append(f"Result table: `{path.name}` is damaged; {_ANEW.format(run_dir)}")
+    if not found and not missing:
+        missing.append(f"Result table: the run was not evaluated yet; `python -m jepa eval {run_dir}` does it.")
+    return found
+
+
+def _verdict(run_dir: Path, evaluation: Mapping[str, Any]) -> list[str]:
+    """The result in sentences; first of all that it is of other weights, if training has gone on since."""
+    step, last = evaluation.get("step"), list_checkpoints(run_dir)[-1:]
+    if step is None or not last or last[0].stem == numbered(step):
+        return summary(evaluation)
+    now = int(last[0].stem.removeprefix("step-"))
+    again = f"`python -m jepa eval {shlex.quote(str(run_dir))}` evaluates the run as it is."
+    return [
+        f"These figures are of step {step}, and the last checkpoint is of step {now}: {again}",
+        *summary(evaluation),
+    ]
+
+
+def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: str) -> list[str]:
+    """Heading, tables and bars of one evaluation; other data than the run's own have their verdict here."""
+    own = name == "evaluation"
+    pieces = [
+        page.heading("Results" if own else f"Results on {evaluation.get('data', name)}"),
+        *([verdict] * (not own)),
+    ]
+    probes = [probe for probe in PROBES if evaluation.get(probe)]
+    if probes:
+        names = {row: text for row, text in titles(evaluation).items() if any(row in evaluation[p] for p in probes)}
+        rows = [[text, *(_percent(evaluation[probe].get(row)) for probe in probes)] for row, text in names.items()]
+        heads = ["", *(PROBES[probe].title for probe in probes)]
+        pieces.append(page.table(heads, rows, ours=list(names).index("jepa")))
+        text = (
+            f"Share of {evaluation['images']:,} held-out examples classified rightly by a linear probe (logistic "
+            f"regression on standardized features) and by the {evaluation.get('k', 20)} nearest neighbors (cosine), "
+            f"both learned from the frozen features of {evaluation.get('train_images', 0):,} training examples, the "
+            "same for every row."
+        )
+        pieces.append(page.paragraph(text))
+        pieces.append(_picture(run_dir, name.replace("evaluation", "probes"), plot_probes(evaluation)))
+    facts = {key: figure.title for key, figure in FIGURES.items()}
+    facts |= {"feature_dim": "size of the features", "seconds": "seconds that the evaluation took"}
+    columns = evaluation, evaluation.get("untrained") or {}
+    rows = [
+        [text, *(f"{e[key]:.4g}" if isinstance(e.get(key), int | float) else "" for e in columns)]
+        for key, text in facts.items()
+        if isinstance(evaluation.get(key), int | float)
+    ]
+    if rows:
+        pieces.append(page.table(["health of the held-out features", "trained", "untrained"], rows))
+    return pieces
+
+
+def _settings(run_dir: Path) -> list[str]:
+    """The configuration and the versions."""
+    pieces = []
+    if (config := run_dir / "config.yaml").is_file():
+        pieces += [page.heading("Configuration"), page.code(config.read_text(encoding="utf-8", errors="replace"))]
+    if (environment := run_dir / "env.json").is_file():
+        try:
+            rows = _flattened(read_object(environment))
+        except (OSError, ValueError, RecursionError):
+            rows = [["env.json", "is damaged"]]
+        pieces += [page.heading("Environment"), page.table(["what", "value"], rows, numbers=False)]
+    return pieces
+
+
+def _flattened(value: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
+    rows = []
+    for key, entry in value.items():
+        if isinstance(entry, Mapping):
+            rows += _flattened(entry, f"{prefix}{key}.")
+        else:
+            rows.append([f"{prefix}{key}", ", ".join(map(str, entry)) if isinstance(entry, list) else str(entry)])
+    return rows
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{100 * fraction:.1f} %"
