@@ -11,6 +11,7 @@ from jepa.errors import ConfigError
 from jepa.learner import JEPA
 from jepa.parts import Choice, chosen, made
 from jepa.tasks.batches import Batches
+from jepa.text import by_x
 
 __all__ = ["LEARNER", "Assembly", "assemble", "check_fit", "described", "learner", "task_of"]
 
@@ -82,6 +83,7 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
     _check_one(source, task)
     encoder = model.context.encoder
     task.check(source.shape, encoder.grid)
+    _check_shape(encoder, source.shape)
     for setting, shape in task.sees(source.shape).items() if isinstance(encoder, Encoder) else ():
         try:
             encoder.grid_of(shape)
@@ -95,6 +97,17 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
             "`python -m jepa config --kinds`"
         )
     predictor.check(task)
+
+
+def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:
+    """Raise ConfigError for examples of which an encoder makes another grid than it was made for."""
+    if not isinstance(encoder, Encoder) or not encoder.shape:
+        return
+    if encoder.shape[0] != shape[0] or encoder.grid_of(shape) != encoder.grid:
+        raise ConfigError(
+            f"encoder={chosen('encoder', encoder).kind} is made for examples of {by_x(encoder.shape)}, and the source "
+            f"has {by_x(shape)}: make it with the source's shape"
+        )
 
 
 def _check_one(source: Any, task: Any) -> None:

@@ -57,8 +57,8 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:
 class Encoder(mt.nn.Layer):
     """Base of the encoders: a subclass sets `shape`, `dim` and `grid`, and defines `tokens` (see `jepa.contracts`)."""
 
-    shape: tuple[int, ...]
-    """of the examples that it was made for"""
+    shape: tuple[int, ...] = ()
+    """of the examples that it was made for; (): of any"""
     dim: int
     grid: Grid
     pools: tuple[str, ...] = ("mean",)

@@ -12,6 +12,7 @@ from jepa import contracts, learner, predictors
 from jepa.contracts import Batch, Embeddings, Grid, Keep
 from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
+from jepa.parts import Unmade
 from jepa.predictors.geometry import FREQUENCIES, encode_geometry
 
 __all__ = ["JEPA", "AnyLayer", "OneToken", "Predictor"]
@@ -36,6 +37,8 @@ class OneToken(Encoder):
 
 class AnyLayer(predictors.Identity):
     """Any layer as a predictor: of a context's embedding, and of what it is told."""
+
+    Settings = Unmade
 
     def __init__(self, layer: mt.nn.Layer, dim: int, grid: Grid) -> None:
         super().__init__(dim, grid)

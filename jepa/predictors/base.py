@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -63,7 +64,7 @@ def at(positions: mt.Tensor, index: Index) -> mt.Tensor:
     >>> at(mt.arange(6.0).reshape(1, 3, 2), np.array([[[2, 0]], [[1, 1]]])).shape
     (2, 2, 2)
     """
-    return gather(positions, index.reshape(1, -1, index.shape[-1]))
+    return gather(positions, index.reshape(1, math.prod(index.shape[:-1]), index.shape[-1]))  # k may be 0
 
 
 def kept(keep: Keep | None, places: int) -> Index:
