@@ -115,13 +115,14 @@ def table(evaluation: Mapping[str, Any]) -> str:
     >>> print(table({"linear": row, "knn": row, "images": 1000}).splitlines()[1])
     trained encoder                 80.0 %        80.0 %
     """
+    from jepa.evaluation.probes import PROBES, row_titles
     from jepa.pictures.summary import summary
-    from jepa.pictures.table import PROBES, ROWS
 
-    probes = {name: text for name, text in PROBES.items() if evaluation.get(name)}
+    probes = {name: probe.title for name, probe in PROBES.items() if evaluation.get(name)}
+    rows = row_titles(evaluation.get("shape") or (3, 32, 32))
     widths = {name: max(14, len(text) + 2) for name, text in probes.items()}
     lines = [" " * 24 + "".join(f"{text:>{widths[name]}}" for name, text in probes.items())] if probes else []
-    for row, text in ROWS.items() if probes else ():
+    for row, text in rows.items() if probes else ():
         cells = (f"{100 * evaluation[name][row]:>{width - 2}.1f} %" for name, width in widths.items())
         lines.append(f"{text:<24}" + "".join(cells))
     return "\n".join([*lines, "", *summary(evaluation)])

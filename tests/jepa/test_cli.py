@@ -13,6 +13,7 @@ import pytest
 from jepa.__main__ import MOST, VERBS, main, set_threads
 from jepa.config import Config, from_yaml, load, to_yaml
 from jepa.errors import JEPAError
+from jepa.parts import ROLES
 
 Calls = list[tuple[str, dict[str, Any]]]
 
@@ -26,7 +27,7 @@ EVALUATION = {
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     """Record the calls of the Python API instead of running it, in an empty folder."""
-    importlib.import_module("jepa.visualisation.summary")  # real, and loads the packages around the stand-ins
+    importlib.import_module("jepa.pictures.summary")  # real, and loads the packages around the stand-ins
     calls: Calls = []
 
     def train(config: Config, **settings: Any) -> Any:
@@ -48,7 +49,7 @@ def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     for module, name, function in (
         ("jepa.training.run", "train", train),
         ("jepa.evaluation.evaluate", "evaluate_run", evaluate_run),
-        ("jepa.visualisation.report", "draw", draw),
+        ("jepa.pictures.report", "draw", draw),
         ("jepa.evaluation.embed", "embed", embed),
     ):
         monkeypatch.setitem(sys.modules, module, types.SimpleNamespace(**{name: function}))  # type: ignore[arg-type]
@@ -111,8 +112,11 @@ def test_a_strange_env_json_is_not_the_demos(api: Calls, text: str) -> None:
 
 
 def test_train_names_its_folder_after_the_run(api: Calls, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "data.root=pictures", "--preset", "digits", "optim.lr=1e-4", "--seed", "3", "name=mine"]) == 0
-    config = load("digits", overrides=["data.root=pictures", "optim.lr=1e-4", "seed=3", "name=mine"])
+    Path("pictures").mkdir()
+    assert (
+        main(["train", "source=pictures", "--preset", "digits", "optimizer.lr=1e-4", "--seed", "3", "name=mine"]) == 0
+    )
+    config = load("digits", overrides=["source=pictures", "optimizer.lr=1e-4", "seed=3", "name=mine"])
     assert api == [("train", {"config": config, "out": Path("runs/mine"), "resume": False, "overwrite": False})]
     assert "python -m jepa eval runs/mine " in capsys.readouterr().out
 
@@ -159,12 +163,13 @@ def test_a_tilde_is_the_home_folder_in_every_option(
     monkeypatch.setenv("HOME", str(tmp_path))
     a_run(tmp_path / "runs=1", load("digits"), ["train"])
     (tmp_path / "c.yaml").write_text("seed: 3")
-    assert main(["train", "data.root=~/photos", "--config", "~/c.yaml", "--out=~/out"]) == 0
+    (tmp_path / "photos").mkdir()
+    assert main(["train", "source=~/photos", "--config", "~/c.yaml", "--out=~/out"]) == 0
     assert main(["train", "--resume", "~/runs=1"]) == 0
     assert main(["eval", "~/runs=1", "--data", "~/photos"]) == 0
     assert main(["embed", "~/runs=1", "--data", "~/photos", "--out", "~/e.npz"]) == 0
     first, again, evaluation, embedding = (call for _, call in api)
-    assert (first["config"].data.root, first["config"].seed) == (f"{tmp_path}/photos", 3)
+    assert (first["config"].source.settings.root, first["config"].seed) == (f"{tmp_path}/photos", 3)
     assert (first["out"], again["out"]) == (tmp_path / "out", tmp_path / "runs=1")
     assert evaluation["data"] == embedding["data"] == tmp_path / "photos" and embedding["out"] == tmp_path / "e.npz"
 
@@ -199,12 +204,13 @@ def test_eval_embed_plot(api: Calls, capsys: pytest.CaptureFixture[str]) -> None
     ("words", "settings"),
     [
         (
-            ["eval", "runs/a", "evaluation.max_images=9", "data.root=/x # 1"],
-            ["evaluation.max_images=9", "data.root=/x # 1"],
+            ["eval", "runs/a", "evaluation.max_images=9", "source.root=/x # 1"],
+            ["evaluation.max_images=9", "source.root=/x # 1"],
         ),
         (["eval", "runs/a", "device=cpu", "seed=3"], ["device=cpu", "seed=3"]),
         (["embed", "runs/a", "--out", "e.npz", "evaluation.pool=cls"], ["evaluation.pool=cls"]),
-        (["plot", "runs/a", "--data", "there", "data.limit=9"], ["data.limit=9", "data.root=there"]),
+        (["plot", "runs/a", "--data", "there", "source.limit=9"], ["source.limit=9", "source=there"]),
+        (["eval", "runs/a", "train.prefetch=0", "train.threads=2"], ["train.prefetch=0", "train.threads=2"]),
     ],
 )
 def test_a_verb_takes_the_settings_that_mean_something_to_it(api: Calls, words: list[str], settings: list[str]) -> None:
@@ -230,12 +236,17 @@ def test_data_make_writes_pngs(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_config_prints_what_it_reads_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["config", "--preset", "digits", "optim.lr=0.5", "--seed", "4"]) == 0
+    assert main(["config", "--preset", "digits", "optimizer.lr=0.5", "--seed", "4"]) == 0
     file = tmp_path / "printed.yaml"
     file.write_text(capsys.readouterr().out)
-    assert from_yaml(file) == load("digits", overrides=["optim.lr=0.5", "seed=4"])
+    assert from_yaml(file) == load("digits", overrides=["optimizer.lr=0.5", "seed=4"])
     assert main(["config", "--presets"]) == 0
     assert "digits-clutter" in capsys.readouterr().out.split()
+    assert main(["config", "--kinds"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {role}={kind} " in printed for role, kinds in ROLES.items() for kind in kinds)
+    assert main(["config", "--renamed"]) == 0
+    assert "model.widths                encoder.widths" in capsys.readouterr().out.splitlines()
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,7 +286,10 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["--threads", "2", "demo"], "the verb comes first"),
         (["train", "--overide"], "Did you mean '--overwrite'?"),
         (["train", "--thread", "2"], "Did you mean '--threads'?"),
-        (["train", "optim.lrr=1"], "Did you mean 'optim.lr'?"),
+        (["train", "optimizer.lrr=1"], "Did you mean 'optimizer.lr'?"),
+        (["train", "method=ijepa"], "method is called task now: write task=masked"),
+        (["train", "encoder.patch=4"], "encoder=cnn has no setting patch; encoder=vit"),
+        (["train", "source=photos/2024"], "source=photos/2024: there is no such folder or file"),
         (["train", "--preset", "dmeo"], "Did you mean 'demo'?"),
         (["train", "--config", "none.yaml"], "none.yaml"),
         (["train", "--threads", "0"], "'0' is not a whole number of 1 or more"),
@@ -288,13 +302,16 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["train", "--resume", "runs/old", "--out", "runs/new"], "leave --out away"),
         (["train", "--resume", "runs/old/config.yaml"], "is no checkpoint to resume from: give a run's folder"),
         (["train", "--out", ""], "an empty word is no path"),
-        (["train", "model.target=shared"], "must collapse"),
         (["eval"], "run"),
-        (["eval", "runs/old", "train.epochs=3"], "jepa eval has no use for train.epochs; it takes data.on_error"),
-        (["eval", "runs/old", "evaluation.every=3"], "jepa eval has no use for evaluation.every"),
-        (["plot", "runs/old", "data.make=digits"], "jepa plot has no use for data.make"),
-        (["embed", "runs/old", "--out", "e.npz", "data.eval_root=x"], "jepa embed has no use for data.eval_root"),
-        (["embed", "--pretrained", "w", "--data", "d", "--out", "e.npz", "data.mean=0"], "has no use for data.mean"),
+        (
+            ["eval", "runs/old", "train.epochs=3"],
+            "jepa eval has no use for train.epochs: it is as it was trained; it takes source",
+        ),
+        (["eval", "runs/old", "encoder.widths=3"], "jepa eval has no use for encoder.widths"),
+        (["plot", "runs/old", "task=masked"], "jepa plot has no use for task"),
+        (["embed", "runs/old", "--out", "e.npz", "target=own"], "jepa embed has no use for target"),
+        (["embed", "--pretrained", "w", "--out", "e.npz"], "--pretrained needs --data PATH"),
+        (["embed", "--pretrained", "w", "--data", "d", "--out", "e.npz", "train.epochs=0"], "no use for train.epochs"),
         (["embed", "runs/a"], "--out"),
         (["data", "make", "shape"], "shape"),
         (["data", "make", "shapes", "--count", "3"], "count"),
@@ -319,7 +336,7 @@ def test_notes_of_an_error_are_printed(
         error.add_note("while reading 3.png")
         raise error
 
-    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", fail)
+    monkeypatch.setattr(sys.modules["jepa.pictures.report"], "draw", fail)
     assert main(["plot", "runs/a"]) == 2
     assert capsys.readouterr().err == "jepa: error: it broke.; while reading 3.png\n"
 
@@ -331,7 +348,7 @@ def test_interruptions(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", fail)
+    monkeypatch.setattr(sys.modules["jepa.pictures.report"], "draw", fail)
     assert main(["plot", "runs/a"]) == code
     assert "Traceback" not in capfd.readouterr().err
 
@@ -341,9 +358,7 @@ def test_a_device_that_cannot_be_used_is_one_line(
 ) -> None:
     import minitensor as mt
 
-    monkeypatch.setattr(
-        sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: mt.Tensor([1.0]).to("cuda:99")
-    )
+    monkeypatch.setattr(sys.modules["jepa.pictures.report"], "draw", lambda *_, **__: mt.Tensor([1.0]).to("cuda:99"))
     assert main(["plot", "runs/a"]) == 2
     assert "cuda" in capsys.readouterr().err
 
@@ -352,7 +367,7 @@ def test_a_file_that_cannot_be_written_is_one_line(
     monkeypatch: pytest.MonkeyPatch, api: Calls, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("file").touch()
-    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: Path("file/x").mkdir())
+    monkeypatch.setattr(sys.modules["jepa.pictures.report"], "draw", lambda *_, **__: Path("file/x").mkdir())
     assert main(["plot", "runs/a"]) == 2
     assert capsys.readouterr().err == "jepa: error: cannot read or write file/x: Not a directory\n"
 
@@ -363,7 +378,7 @@ def test_the_next_commands_can_be_pasted(api: Calls, capsys: pytest.CaptureFixtu
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, api: Calls) -> None:
-    monkeypatch.setattr(sys.modules["jepa.visualisation.report"], "draw", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(sys.modules["jepa.pictures.report"], "draw", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["plot", "runs/a"])
 

@@ -18,11 +18,11 @@ from PIL import Image
 
 import minitensor as mt
 from jepa.errors import ConfigError, sentence
+from jepa.pictures.embedding import plot_embedding
 from jepa.runs.checkpoint import list_checkpoints
 from jepa.terminal import Patient, Plain
 from jepa.text import cell, printable, shortened
-from jepa.visualisation.embedding import plot_embedding
-from tests.jepa.tiny import OVERRIDES
+from tests.jepa.tiny import CROPS, SHORT
 
 JEPA = [sys.executable, "-m", "jepa"]
 
@@ -32,7 +32,7 @@ def shell(line, folder, **env):
     found = subprocess.run(
         ["bash", "-c", line.replace("$JEPA", shlex.join(JEPA))],
         cwd=folder,
-        env={**os.environ, "SET": " ".join(OVERRIDES), **env},
+        env={**os.environ, "SET": " ".join([*SHORT, *CROPS]), **env},
         capture_output=True,
     )
     return found.stdout.decode("latin-1"), found.stderr.decode("utf-8", "replace"), found.returncode
@@ -50,7 +50,7 @@ def odd_names(tmp_path_factory):
 
 
 def test_a_reader_that_goes_away_does_not_end_the_training(odd_names, tmp_path):
-    line = f"set -o pipefail; $JEPA train data.root={odd_names}/images $SET --out run 2>&1 | head -1"
+    line = f"set -o pipefail; $JEPA train source={odd_names}/images $SET --out run 2>&1 | head -1"
     out, _, code = shell(line, tmp_path)
     assert code == 0 and out.count("\n") == 1
     log = (tmp_path / "run" / "train.log").read_text("utf-8")
@@ -58,7 +58,7 @@ def test_a_reader_that_goes_away_does_not_end_the_training(odd_names, tmp_path):
 
 
 def test_every_verb_of_odd_names_without_streams_and_in_any_encoding(odd_names, tmp_path):
-    assert shell(f"$JEPA train data.root={odd_names}/images $SET --out run >&- 2>&-", tmp_path)[2] == 0
+    assert shell(f"$JEPA train source={odd_names}/images $SET --out run >&- 2>&-", tmp_path)[2] == 0
     verbs = ["eval run", "plot run", "embed run --out e.csv", f"data inspect {odd_names}/images", "config", "doctor"]
     encodings = [{"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
     for i, verb in enumerate(verbs):
@@ -86,13 +86,13 @@ def test_a_full_disk_is_no_success(tmp_path):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_under_the_words_ends_no_training(odd_names, tmp_path):
-    _, _, code = shell(f"$JEPA train data.root={odd_names}/images $SET --out run 2>/dev/full", tmp_path)
+    _, _, code = shell(f"$JEPA train source={odd_names}/images $SET --out run 2>/dev/full", tmp_path)
     assert code == 0 and "trained 9 steps" in (tmp_path / "run" / "train.log").read_text("utf-8")
 
 
 def test_names_in_warnings_and_errors_are_printable(odd_names, tmp_path):
     name = os.fsdecode(b"\x1b[31mcaf\xe9")
-    _, errors, code = shell(f"$JEPA train data.root={odd_names}/images $SET train.epochs=1 --out '{name}'", tmp_path)
+    _, errors, code = shell(f"$JEPA train source={odd_names}/images $SET train.epochs=1 --out '{name}'", tmp_path)
     assert code == 0 and "\x1b" not in errors and "-> \\x1b[31mcaf\\udce9" in errors
     _, errors, code = shell(f"$JEPA plot '{name}'", tmp_path)
     assert code == 0 and "\x1b" not in errors and "jepa eval \\x1b[31mcaf\\udce9" in errors
@@ -103,18 +103,18 @@ def test_names_in_warnings_and_errors_are_printable(odd_names, tmp_path):
 @pytest.mark.parametrize("log", ["metrics.jsonl", "train.log"])
 def test_a_full_disk_while_logging_is_one_sentence(odd_names, tmp_path, log):
     often = (
-        "train.log_every=1 train.checkpoint_every=0 train.epochs=400"
+        "train.log_every=1 train.checkpoint_every=null train.epochs=400"
         if log == "metrics.jsonl"
         else "train.log_every=1000 train.epochs=4000"
     )
-    line = f"ulimit -f 20; trap '' XFSZ; $JEPA train data.root={odd_names}/images $SET {often} train.keep=0 --out run"
+    line = f"ulimit -f 20; trap '' XFSZ; $JEPA train source={odd_names}/images $SET {often} train.keep=0 --out run"
     _, errors, code = shell(line, tmp_path)
     assert code == 2 and "Traceback" not in errors and "Logging error" not in errors
     assert errors.splitlines()[-1].startswith("jepa: error: cannot read or write run/")
 
 
 def test_a_lost_terminal_saves(odd_names, tmp_path):
-    words = ["train", f"data.root={odd_names}/images", *OVERRIDES, "train.epochs=100000", "--out", "run"]
+    words = ["train", f"source={odd_names}/images", *SHORT, *CROPS, "train.epochs=100000", "--out", "run"]
     process = subprocess.Popen([*JEPA, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not list_checkpoints(tmp_path / "run"):
         assert process.poll() is None
