@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from jepa.estimator import JEPAFeatures as JEPAFeatures
     from jepa.evaluation.embed import embed as embed
     from jepa.evaluation.evaluate import evaluate_run as evaluate
-    from jepa.learner import JEPA as JEPA
     from jepa.names import HJEPA as HJEPA
     from jepa.names import IJEPA as IJEPA
+    from jepa.names import JEPA as JEPA
     from jepa.names import ContextEncoder as ContextEncoder
     from jepa.names import JEPAConfig as JEPAConfig
     from jepa.names import JEPAModel as JEPAModel
@@ -61,7 +61,7 @@ _HOMES = {
     "HJEPA": "jepa.names:HJEPA",
     "IJEPA": "jepa.names:IJEPA",
     "ImageFolder": "jepa.sources:ImageFolder",
-    "JEPA": "jepa.learner:JEPA",
+    "JEPA": "jepa.names:JEPA",
     "JEPAConfig": "jepa.names:JEPAConfig",
     "JEPAError": "jepa.errors:JEPAError",
     "JEPAFeatures": "jepa.estimator:JEPAFeatures",

@@ -14,6 +14,7 @@ from jepa.names.masked import (
     update_target_encoder,
 )
 from jepa.names.pairs import JEPA, Predictor
+from jepa.names.sequences import SequenceEncoder
 
 __all__ = [
     "HJEPA",
@@ -23,6 +24,7 @@ __all__ = [
     "JEPAConfig",
     "JEPAModel",
     "Predictor",
+    "SequenceEncoder",
     "TargetEncoder",
     "create_hjepa",
     "create_hjepa_from_config",

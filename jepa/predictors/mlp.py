@@ -50,7 +50,7 @@ class Identity(Predictor):
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any) -> list[mt.Tensor]:
         """Return it for each target of every set."""
         y, sizes = self.embedding(tokens), asked.sizes
-        return [y if k == 1 else mt.broadcast_to(y, (len(y), k, self.dim)) for k in sizes]
+        return [y if k == 1 else mt.broadcast_to(y, (len(y), k, y.shape[2])) for k in sizes]
 
 
 class MLP(Identity):

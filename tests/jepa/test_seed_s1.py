@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from jepa.models import JEPA
-from jepa.models import MLPPredictor as Predictor
-from jepa.models import SequenceEncoder as Encoder
-from jepa.models import SequenceEncoder as TemporalEncoder
-from jepa.models import SequenceEncoder as TransformerEncoder
+from jepa import JEPA, Predictor
+from jepa.names import SequenceEncoder as Encoder
+from jepa.names import SequenceEncoder as TemporalEncoder
+from jepa.names import SequenceEncoder as TransformerEncoder
 from minitensor import nn
 
 
@@ -223,7 +222,7 @@ class HierarchicalPredictor(nn.Layer):
 def test_multi_scale_encoders_and_hierarchical_predictors() -> None:
     model = JEPA(MultiScaleEncoder(), HierarchicalPredictor())
     assert learns(model, randn(4, 3, 16, 16), randn(4, 3, 16, 16)) == (4, 32)
-    assert all(p.grad is not None for p in model.context_encoder.parameters() if p.requires_grad and p.ndim > 1)
+    assert all(p.grad is not None for p in model.context.parameters() if p.requires_grad and p.ndim > 1)
 
 
 class VisionEncoder(CustomCNNEncoder):
