@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "Range", "box_place", "box_size", "drawn_box", "filled", "geometry"]
+__all__ = ["Box", "Range", "box_place", "box_size", "drawn_box", "filled", "geometry", "rectangle", "slices"]
 
 Range = tuple[float, float]
 
@@ -62,18 +63,24 @@ def box_size(lengths: Sequence[int], u: float, v: float, *, scale: Range, aspect
     [(25,), (16, 16), (5, 20, 20)]
     """
     share = scale[0] + u * (scale[1] - scale[0])
+    if len(lengths) == 2:
+        return rectangle(lengths[0], lengths[1], share, v, aspect)
     if len(lengths) == 1:
         return (min(max(round(share * lengths[0]), 1), lengths[0]),)
     first = tuple(min(max(round(n * share ** (1 / len(lengths))), 1), n) for n in lengths[:-2])
-    left = share if not first else min(share * math.prod(lengths[:-2]) / math.prod(first), 1.0)
-    height, width = lengths[-2:]
-    area = max(left * height * width, 1.0)
+    left = min(share * math.prod(lengths[:-2]) / math.prod(first), 1.0)
+    return *first, *rectangle(lengths[-2], lengths[-1], left, v, aspect)
+
+
+def rectangle(height: int, width: int, share: float, v: float, aspect: Range) -> tuple[int, int]:
+    """Return the height and width of a box with a share of an image: see `box_size`."""
+    area = max(share * height * width, 1.0)
     tallest = max(area / height**2, 1 / area)  # aspect of the tallest box of this area: h = height, or w = 1
     widest = min(width**2 / area, area)
     low = min(max(aspect[0], tallest), widest)
     high = max(min(aspect[1], widest), tallest)
     w = min(max(round(math.sqrt(area * low * (high / low) ** v)), 1), width)
-    return *first, min(max(round(area / w), 1), height), w
+    return min(max(round(area / w), 1), height), w
 
 
 def box_place(lengths: Sequence[int], numbers: Sequence[float], size: Sequence[int]) -> tuple[int, ...]:
@@ -84,7 +91,7 @@ def box_place(lengths: Sequence[int], numbers: Sequence[float], size: Sequence[i
     >>> box_place((10, 10), (0.0, 0.999), (3, 3))
     (0, 7, 3, 3)
     """
-    return (*(int(u * (n - k + 1)) for n, u, k in zip(lengths, numbers, size, strict=True)), *size)
+    return (*[int(u * (n - k + 1)) for n, u, k in zip(lengths, numbers, size, strict=True)], *size)
 
 
 def filled(lengths: Sequence[int], boxes: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
@@ -95,8 +102,13 @@ def filled(lengths: Sequence[int], boxes: Sequence[Sequence[int]]) -> NDArray[np
     """
     inside, axes = np.zeros(lengths, bool), len(lengths)
     for box in boxes:
-        inside[tuple(slice(k, k + n) for k, n in zip(box[:axes], box[axes:], strict=True))] = True
+        inside[slices(box[:axes], box[axes:])] = True
     return inside
+
+
+def slices(starts: Sequence[int], sizes: Sequence[int]) -> tuple[slice, ...]:
+    """Return what cuts a box out of an array."""
+    return tuple(map(slice, starts, map(operator.add, starts, sizes)))
 
 
 def geometry(context: Sequence[int] | NDArray[Any], targets: Sequence[Sequence[int]] | NDArray[Any]) -> NDArray[Any]:

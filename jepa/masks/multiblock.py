@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jepa.contracts import Flags, Grid, Index
+from jepa.contracts import Grid, Index
 from jepa.errors import ConfigError
-from jepa.masks.box import Range, box_place, box_size, filled
+from jepa.masks.box import Range, box_size, slices
 from jepa.masks.ijepa import ONE, official_blocks
 from jepa.masks.masks import Masks, collate
 from jepa.text import by_x
@@ -69,16 +69,19 @@ def _sizes(s: Any, grid: Grid, generator: np.random.Generator) -> Sizes:
 
 def _example(s: Any, grid: Grid, sizes: Sizes, generator: np.random.Generator) -> tuple[list[Index], list[Index]]:
     """Draw the contexts and the targets of one example."""
+    numbers = np.arange(math.prod(grid)).reshape(grid)
     for _ in range(REDRAWS):
-        blocks = [_block(grid, sizes[0], generator) for _ in range(s.targets)]
-        free = ~np.any(blocks, axis=0) if not s.overlap else np.ones(grid, bool)
+        targets = [_place(grid, sizes[0], generator) for _ in range(s.targets)]
+        free = np.ones(grid, bool)
+        for place in targets if not s.overlap else ():
+            free[place] = False
         contexts: list[Index] = []
         for _ in range(TRIES * s.contexts):
-            context = np.flatnonzero(_block(grid, sizes[1], generator) & free)
-            if len(context) >= s.min_keep:
-                contexts.append(context)
+            place = _place(grid, sizes[1], generator)
+            if np.count_nonzero(free[place]) >= s.min_keep:
+                contexts.append(numbers[place][free[place]])
             if len(contexts) == s.contexts:
-                return contexts, [np.flatnonzero(block) for block in blocks]
+                return contexts, [numbers[place].reshape(-1) for place in targets]
     raise ConfigError(
         f"task.targets={s.targets} blocks of {by_x(sizes[0])} places left less than task.min_keep={s.min_keep} of a "
         f"grid of {by_x(grid)} to a context of {by_x(sizes[1])}, {REDRAWS} times: fewer or smaller targets, or a "
@@ -101,6 +104,7 @@ def _most(grid: Grid, target: tuple[int, ...] | None, context: tuple[int, ...]) 
     return area - math.prod(max(t + c - length, 0) for t, c, length in zip(target, context, grid, strict=True))
 
 
-def _block(grid: Grid, size: tuple[int, ...], generator: np.random.Generator) -> Flags:
-    """Draw a place for a block, all equally likely; return which places lie in it."""
-    return filled(grid, [box_place(grid, [generator.random() for _ in grid], size)])
+def _place(grid: Grid, size: tuple[int, ...], generator: np.random.Generator) -> tuple[slice, ...]:
+    """Draw a place for a block, all equally likely."""
+    starts = [int(generator.random() * (n - k + 1)) for n, k in zip(grid, size, strict=True)]
+    return slices(starts, size)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.masks.box import Box, box_place, box_size, drawn_box, filled
+from jepa.masks.box import Box, Range, filled, rectangle
 
 __all__ = ["Regions", "crop_regions", "hidden_blocks"]
 
@@ -54,23 +55,27 @@ def crop_regions(settings: Any, height: int, width: int, generator: np.random.Ge
 def _crops(s: Any, height: int, width: int, generator: np.random.Generator) -> tuple[Regions, float]:
     """Return regions, and by how much the worst target's overlap misses what was asked."""
     first, *others = generator.random((1 + s.targets, 4)).tolist()  # size and place of each box
-    context = Box(*drawn_box((height, width), first, scale=s.context_scale, aspect=s.aspect))
+    context = _box(height, width, first, s.context_scale, s.aspect)
     targets, worst = [], 0.0
     for numbers in others:
-        size = box_size((height, width), *numbers[:2], scale=s.target_scale, aspect=s.aspect)
-        target = Box(*box_place((height, width), numbers[2:], size))
+        target = _box(height, width, numbers, s.target_scale, s.aspect)
         share = target.overlap(context) / target.area
         miss = max(s.overlap[0] - share, share - s.overlap[1], 0.0)
         if miss > 0:
-            target, miss = _placed(s.overlap, (height, width), size, context, generator)
+            target, miss = _placed(s.overlap, (height, width), target[2:], context, generator)
         targets.append(target)
         worst = max(worst, miss)
     return Regions(context, targets, False), worst
 
 
-def _placed(
-    overlap: tuple[float, float], lengths: Any, size: Any, context: Box, generator: np.random.Generator
-) -> tuple[Box, float]:
+def _box(height: int, width: int, numbers: Sequence[float], scale: Range, aspect: Range) -> Box:
+    """Return what `drawn_box` does, on two axes."""
+    a, b, c, d = numbers
+    h, w = rectangle(height, width, scale[0] + a * (scale[1] - scale[0]), b, aspect)
+    return Box(int(c * (height - h + 1)), int(d * (width - w + 1)), h, w)
+
+
+def _placed(overlap: Range, lengths: Any, size: Any, context: Box, generator: np.random.Generator) -> tuple[Box, float]:
     """Return a place, uniform among those whose overlap misses the asked one the least, and that miss."""
     rows = _inside(lengths[0], size[0], context.top, context.height)  # (height - h + 1,) rows inside, by top
     columns = _inside(lengths[1], size[1], context.left, context.width)  # (width - w + 1,) columns inside, by left
@@ -106,7 +111,7 @@ def hidden_blocks(settings: Any, height: int, width: int, generator: np.random.G
     s, lengths, best, most = settings, (height, width), None, -1
     for _ in range(TRIES["blocks"]):
         drawn = generator.random((s.targets, 4)).tolist()
-        targets = [Box(*drawn_box(lengths, numbers, scale=s.target_scale, aspect=s.aspect)) for numbers in drawn]
+        targets = [_box(height, width, numbers, s.target_scale, s.aspect) for numbers in drawn]
         seen = height * width - int(np.count_nonzero(filled(lengths, targets)))
         if seen > most:
             best, most = targets, seen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, floor
@@ -10,6 +9,7 @@ from math import ceil, floor
 import numpy as np
 
 from jepa.errors import DataError
+from jepa.text import by_x
 from jepa.transforms.base import Examples
 
 __all__ = ["Size", "crop_resize"]
@@ -39,41 +39,44 @@ def crop_resize(x: Examples, boxes: Sequence[Sequence[int]], size: Size) -> Exam
     axes = len(lengths)
     new = (size,) * axes if isinstance(size, int) else tuple(size)
     y = np.empty((n, c, *new), np.float32)
-    for k, box in enumerate(boxes):
-        starts, sides = box[:axes], box[axes:]
-        if min(starts) < 0 or min(sides) < 1 or any(a + b > m for a, b, m in zip(starts, sides, lengths, strict=True)):
-            raise DataError(
-                f"the box of {_said(sides)} at {_said(starts, ', ')} does not lie in an example of {_said(lengths)}"
-            )
-        part = x[(k, slice(None), *(slice(a, a + b) for a, b in zip(starts, sides, strict=True)))]  # (c, *sides)
-        for axis in reversed(range(axes)):
-            part = _resized(part, axis, new[axis], None if axis else y[k])
+    where = np.asarray(boxes, np.int64).reshape(n, 2 * axes)
+    starts, sides = where[:, :axes], where[:, axes:]
+    outside = (starts < 0) | (sides < 1) | (starts + sides > lengths)
+    if outside.any():
+        k = int(outside.any(axis=1).argmax())
+        place = ", ".join(map(str, starts[k]))
+        raise DataError(f"the box of {by_x(sides[k])} at {place} does not lie in an example of {by_x(lengths)}")
+    for k, (start, end) in enumerate(zip(starts.tolist(), (starts + sides).tolist(), strict=True)):
+        _resize(x[(k, slice(None), *map(slice, start, end))], new, y[k])
     return y
 
 
-def _resized(x: Examples, axis: int, length: int, out: Examples | None) -> Examples:
-    """Bring one axis behind the channels to a new length: (c, *lengths)."""
-    old, last = x.shape[1 + axis], axis == x.ndim - 2
-    y = np.empty((*x.shape[: 1 + axis], length, *x.shape[2 + axis :]), np.float32) if out is None else out
-    weights = _weights(old, length)
-    if last:
-        for into, of in _pieces(old, length, x.shape[-2]):
-            np.matmul(x[..., of], weights[into, of].T, out=y[..., into])
-        return y
-    behind = math.prod(x.shape[2 + axis :])
-    flat, result = x.reshape(-1, old, behind), y.reshape(-1, length, behind)
-    for into, of in _pieces(old, length, behind):
-        np.matmul(weights[into, of], flat[:, of], out=result[:, into])
-    return y
-
-
-def _said(numbers: Sequence[int], by: str = " x ") -> str:
-    return by.join(map(str, numbers))
+def _resize(x: Examples, new: Sequence[int], y: Examples) -> None:
+    """Bring each axis behind the channels to its new length, the last one first: (c, *lengths) -> y (c, *new)."""
+    shape, axes, behind = list(x.shape), x.ndim - 1, 1
+    for axis in range(axes, 0, -1):
+        old, length = shape[axis], new[axis - 1]
+        shape[axis] = length
+        weights, out = _weights(old, length), y if axis == 1 else np.empty(shape, np.float32)
+        if axis == axes:
+            pieces = _pieces(old, length, shape[axis - 1])
+            if not pieces:
+                np.matmul(x, weights.T, out=out)
+            for into, of in pieces:
+                np.matmul(x[..., of], weights[into, of].T, out=out[..., into])
+        else:
+            flat, result = (x, out) if axes == 2 else (x.reshape(-1, old, behind), out.reshape(-1, length, behind))
+            pieces = _pieces(old, length, behind)
+            if not pieces:
+                np.matmul(weights, flat, out=result)
+            for into, of in pieces:
+                np.matmul(weights[into, of], flat[:, of], out=result[:, into])
+        x, behind = out, behind * length
 
 
 @lru_cache(maxsize=2048)
 def _pieces(inside: int, outside: int, other: int) -> tuple[tuple[slice, slice], ...]:
-    """Cut a product of weights into pieces: which new pixels, and which old ones they are made of.
+    """Cut a product of weights into pieces: which new pixels, and which old ones they are made of; () for the whole.
 
     So that each is small enough for BLAS to compute it in one thread: several threads would wait for each other longer
     than they compute, and round in another way than one. `other` is the number of pixels along the other axis.
@@ -81,7 +84,7 @@ def _pieces(inside: int, outside: int, other: int) -> tuple[tuple[slice, slice],
     s = inside / outside
     f = max(s, 1.0)
     if inside * outside * other <= ALONE:
-        return ((slice(0, outside), slice(0, inside)),)
+        return ()
     many = outside
     while many > 1 and many * (many * s + 2 * f + 2) * other > ALONE:
         many //= 2

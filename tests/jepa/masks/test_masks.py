@@ -1,16 +1,27 @@
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from jepa.errors import ConfigError
-from jepa.masks import Masks, MultiBlockMasks, RandomMasks, TubeMasks, from_binary, to_binary
+from jepa.masks import Masks, from_binary, multiblock_masks, to_binary
+from jepa.tasks.masked import SAMPLERS, MaskedSettings
 
 GOLDEN = np.load(Path(__file__).parents[2] / "data" / "ijepa-golden.npz")
 GRIDS = [(8, 8), (6, 11), (14, 14)]
+
+
+def draw(grid: tuple[int, ...], count: int, seed: int = 0, **settings: Any) -> Masks:
+    chosen = MaskedSettings(**settings)
+    return SAMPLERS[chosen.masks](chosen, grid, count, np.random.default_rng(seed))
+
+
+def official(**settings: Any) -> Any:
+    """Settings of the official code, which may also keep nothing."""
+    return SimpleNamespace(**{**vars(MaskedSettings()), "compat": "ijepa", **settings})
 
 
 class Recorded:
@@ -33,12 +44,12 @@ class Recorded:
 @pytest.mark.parametrize("name", ["masks", "masks_retry", "masks_drop"])
 def test_the_official_draws_give_the_official_masks(name: str) -> None:
     h, w, c0, c1, t0, t1, a0, a1, contexts, targets, min_keep, count = GOLDEN[f"{name}.settings"].tolist()
-    sampler = MultiBlockMasks(
-        context_scale=(c0, c1), target_scale=(t0, t1), target_aspect=(a0, a1), contexts=int(contexts),
-        targets=int(targets), min_keep=int(min_keep), compat="ijepa",
+    settings = official(
+        context_scale=(c0, c1), target_scale=(t0, t1), aspect=(a0, a1), contexts=int(contexts),
+        targets=int(targets), min_keep=int(min_keep),
     )  # fmt: skip
     recorded = Recorded(GOLDEN[f"{name}.draws"])
-    masks = sampler.sample((int(h), int(w)), int(count), recorded)  # type: ignore[arg-type]
+    masks = multiblock_masks(settings, (int(h), int(w)), int(count), recorded)  # type: ignore[arg-type]
     assert next(recorded.draws, None) is None  # all of them, no more and no less
     assert len(masks.context) == contexts and len(masks.target) == targets
     for side, found in (("context", masks.context), ("target", masks.target)):
@@ -49,7 +60,7 @@ def test_the_official_draws_give_the_official_masks(name: str) -> None:
 def test_the_official_blocks_never_reach_the_last_row_and_column() -> None:
     kept = np.zeros((8, 8))
     for seed in range(30):
-        masks = MultiBlockMasks(compat="ijepa").sample((8, 8), 8, np.random.default_rng(seed))
+        masks = draw((8, 8), 8, seed, compat="ijepa")
         for mask in (*masks.context, *masks.target):
             np.add.at(kept.reshape(-1), mask.reshape(-1), 1)
     assert not kept[7].any() and not kept[:, 7].any() and kept[:7, :7].all()
@@ -73,7 +84,7 @@ class Recorder:
 @pytest.mark.parametrize(
     ("grid", "settings"),
     [
-        ((6, 11), {"contexts": 2, "targets": 3, "target_scale": (0.1, 0.3), "target_aspect": (0.3, 3.0)}),
+        ((6, 11), {"contexts": 2, "targets": 3, "target_scale": (0.1, 0.3), "aspect": (0.3, 3.0)}),
         ((14, 14), {"contexts": 1, "min_keep": 10}),
         ((8, 8), {"min_keep": 11}),  # often exactly 11 are left, which is not enough
         ((5, 16), {"contexts": 3, "context_scale": (0.3, 0.6), "overlap": True, "min_keep": 0}),
@@ -82,8 +93,8 @@ class Recorder:
 )
 def test_official_masks_follow_from_their_draws(grid: tuple[int, int], settings: dict[str, Any]) -> None:
     """The rules of the official code, said once more from the side of the draws: sizes, then pairs of top and left."""
-    sampler, recorder, images = MultiBlockMasks(compat="ijepa", **settings), Recorder(0), 40
-    masks = sampler.sample(grid, images, recorder)  # type: ignore[arg-type]
+    sampler, recorder, images = official(**settings), Recorder(0), 40
+    masks = multiblock_masks(sampler, grid, images, recorder)  # type: ignore[arg-type]
     draws: Iterator[float] = iter(recorder.draws)
 
     def size(scale: tuple[float, float], aspect: tuple[float, float]) -> tuple[int, int]:
@@ -96,7 +107,7 @@ def test_official_masks_follow_from_their_draws(grid: tuple[int, int], settings:
         top, left = int(next(draws)), int(next(draws))
         return {r * grid[1] + c for r in range(top, top + shape[0]) for c in range(left, left + shape[1])}
 
-    target, context = size(sampler.target_scale, sampler.target_aspect), size(sampler.context_scale, (1.0, 1.0))
+    target, context = size(sampler.target_scale, sampler.aspect), size(sampler.context_scale, (1.0, 1.0))
     expected: list[list[list[int]]] = [[] for _ in range(sampler.contexts + sampler.targets)]
     for _ in range(images):
         blocks = [patches(target) for _ in range(sampler.targets)]
@@ -118,13 +129,12 @@ def test_official_masks_follow_from_their_draws(grid: tuple[int, int], settings:
 def test_the_official_code_leaks_where_ours_does_not() -> None:
     settings: dict[str, Any] = {"target_scale": (0.3, 0.4), "min_keep": 10}
     shared = {}
-    for compat in ("ijepa", ""):
-        sampler = MultiBlockMasks(compat=compat, **settings)  # type: ignore[arg-type]
+    for compat in ("ijepa", None):
         shared[compat] = 0
         for seed in range(20):
-            m = sampler.sample((8, 8), 8, np.random.default_rng(seed))
+            m = draw((8, 8), 8, seed, compat=compat, **settings)
             shared[compat] += sum(int((to_binary(m.context[0], 64) & to_binary(t, 64)).sum()) for t in m.target)
-    assert shared["ijepa"] > 0 == shared[""]
+    assert shared["ijepa"] > 0 == shared[None]
 
 
 def ones(mask: Any, grid: tuple[int, int]) -> Any:
@@ -134,8 +144,7 @@ def ones(mask: Any, grid: tuple[int, int]) -> Any:
 @pytest.mark.parametrize("grid", GRIDS)
 def test_coverage_is_that_of_blocks_placed_uniformly(grid: tuple[int, int]) -> None:
     """P(row r) = tops of a block of height h that cover r, of all H - h + 1; the same for columns; both independent."""
-    sampler = MultiBlockMasks(target_scale=(0.2, 0.2), target_aspect=(1, 1), targets=1)
-    masks = sampler.sample(grid, 6000, np.random.default_rng(0))
+    masks = draw(grid, 6000, target_scale=(0.2, 0.2), aspect=(1, 1), targets=1)
     found = ones(masks.target[0], grid).mean(axis=0)
     block = ones(masks.target[0][:1], grid)[0]
     h, w = int(block.any(axis=1).sum()), int(block.any(axis=0).sum())
@@ -156,7 +165,7 @@ def test_coverage_is_that_of_blocks_placed_uniformly(grid: tuple[int, int]) -> N
 def test_contexts_cover_all_of_the_grid_alike(collate: Any) -> None:
     kept = np.zeros((8, 8))
     for seed in range(150):
-        m = MultiBlockMasks(collate=collate).sample((8, 8), 16, np.random.default_rng(seed))
+        m = draw((8, 8), 16, seed, collate=collate)
         kept += to_binary(m.context[0], 64, m.context_valid and m.context_valid[0]).reshape(-1, 8, 8).sum(axis=0)
     rows = kept.sum(axis=1)
     assert (kept > 0).all()
@@ -165,7 +174,7 @@ def test_contexts_cover_all_of_the_grid_alike(collate: Any) -> None:
     assert rows.min() > 0.5 * rows.max()
     raster = np.zeros((8, 8))
     for seed in range(150):
-        m = MultiBlockMasks(collate="raster").sample((8, 8), 16, np.random.default_rng(seed))
+        m = draw((8, 8), 16, seed, collate="raster")
         raster += ones(m.context[0], (8, 8)).sum(axis=0)
     assert raster[7].sum() < 0.35 * raster[0].sum()  # what cutting off in raster order does
 
@@ -173,9 +182,8 @@ def test_contexts_cover_all_of_the_grid_alike(collate: Any) -> None:
 @pytest.mark.parametrize("grid", [(4, 4), *GRIDS])
 @pytest.mark.parametrize("settings", [{}, {"contexts": 2, "targets": 2}, {"sizes": "sample", "collate": "pad"}])
 def test_contexts_and_targets_share_nothing(grid: tuple[int, int], settings: dict[str, Any]) -> None:
-    sampler = MultiBlockMasks(min_keep=3, **settings)
     for seed in range(20):
-        m = sampler.sample(grid, 8, np.random.default_rng(seed))
+        m = draw(grid, 8, seed, min_keep=3, **settings)
         patches = grid[0] * grid[1]
         masks = [*m.context, *m.target]
         flags = [*m.context_valid, *m.target_valid] if m.context_valid and m.target_valid else [None] * len(masks)
@@ -185,29 +193,28 @@ def test_contexts_and_targets_share_nothing(grid: tuple[int, int], settings: dic
         for mask, valid in zip(masks, flags, strict=True):
             steps = np.diff(mask, axis=1) > 0
             assert (steps if valid is None else steps | ~valid[:, 1:]).all()  # ascending, none twice
-    assert len(m.context) == sampler.contexts and len(m.target) == sampler.targets
+    assert len(m.context) == settings.get("contexts", 1) and len(m.target) == settings.get("targets", 4)
 
 
 def test_min_keep_is_kept_where_few_draws_leave_so_much() -> None:
-    sampler = MultiBlockMasks(target_scale=(0.25, 0.35), min_keep=30)  # usually 4 such blocks leave less than 30 of 64
     for seed in range(5):
-        m = sampler.sample((8, 8), 8, np.random.default_rng(seed))
+        m = draw((8, 8), 8, seed, target_scale=(0.25, 0.35), min_keep=30)  # 4 such blocks usually leave less of 64
         assert m.context[0].shape[1] >= 30
         assert not any((to_binary(m.context[0], 64) & to_binary(t, 64)).any() for t in m.target)
-    sometimes = MultiBlockMasks(target_scale=(0.5, 1.0), targets=1)  # some of these sizes leave nothing
-    for seed in range(30):
-        assert sometimes.sample((8, 8), 2, np.random.default_rng(seed)).context[0].shape[1] >= 4
+    for seed in range(30):  # some of these sizes leave nothing
+        assert draw((8, 8), 2, seed, target_scale=(0.5, 1.0), targets=1).context[0].shape[1] >= 4
 
 
 def test_a_block_may_be_the_whole_grid() -> None:
-    m = MultiBlockMasks(target_scale=(1, 1), overlap=True).sample((4, 6), 3, np.random.default_rng(0))
+    m = draw((4, 6), 3, target_scale=(1, 1), overlap=True)
     assert all(np.array_equal(t, np.tile(np.arange(24), (3, 1))) for t in m.target)
 
 
 def test_scale_and_aspect_are_drawn_apart() -> None:
-    sampler, heights, areas = MultiBlockMasks(target_scale=(0.1, 0.4), target_aspect=(0.25, 4), targets=1), [], []
+    settings: dict[str, Any] = {"target_scale": (0.1, 0.4), "aspect": (0.25, 4), "targets": 1}
+    heights, areas = [], []
     for seed in range(300):
-        block = ones(sampler.sample((16, 16), 1, np.random.default_rng(seed)).target[0], (16, 16))[0]
+        block = ones(draw((16, 16), 1, seed, **settings).target[0], (16, 16))[0]
         heights.append(block.any(axis=1).sum() / block.any(axis=0).sum())
         areas.append(block.sum())
     # a correlation of 300 independent pairs has a standard error of 1 / √300 = 0.058; the official code's is 1
@@ -216,8 +223,7 @@ def test_scale_and_aspect_are_drawn_apart() -> None:
 
 
 def test_padding_is_all_at_the_end_and_nothing_is_lost() -> None:
-    sampler = MultiBlockMasks(collate="pad", sizes="sample")
-    m = sampler.sample((8, 8), 12, np.random.default_rng(0))
+    m = draw((8, 8), 12, collate="pad", sizes="sample")
     assert m.context_valid is not None and m.target_valid is not None
     for mask, valid in zip((*m.context, *m.target), (*m.context_valid, *m.target_valid), strict=True):
         assert mask.shape == valid.shape and not mask[~valid].any()
@@ -229,17 +235,15 @@ def test_padding_is_all_at_the_end_and_nothing_is_lost() -> None:
 
 
 def test_overlap_lets_a_context_contain_targets() -> None:
-    m = MultiBlockMasks(overlap=True, context_scale=(1, 1)).sample((8, 8), 4, np.random.default_rng(0))
+    m = draw((8, 8), 4, overlap=True, context_scale=(1, 1))
     assert m.context[0].shape == (4, 64)
 
 
 def test_each_image_has_places_of_its_own_and_sizes_if_asked() -> None:
-    m = MultiBlockMasks(collate="pad", sizes="sample", target_scale=(0.1, 0.5)).sample(
-        (8, 8), 30, np.random.default_rng(0)
-    )
+    m = draw((8, 8), 30, collate="pad", sizes="sample", target_scale=(0.1, 0.5))
     assert m.target_valid is not None
     assert len({v.sum() for v in m.target_valid[0]}) > 4
-    together = MultiBlockMasks(target_scale=(0.1, 0.5)).sample((8, 8), 30, np.random.default_rng(0))
+    together = draw((8, 8), 30, target_scale=(0.1, 0.5))
     assert len({tuple(row) for row in together.target[0]}) > 10  # one size, many places
 
 
@@ -248,43 +252,23 @@ def same(a: Masks, b: Masks) -> bool:
     return all(np.array_equal(x, y) for x, y in pairs)
 
 
-@pytest.mark.parametrize("sampler", [MultiBlockMasks(), MultiBlockMasks(compat="ijepa"), RandomMasks()])
-def test_the_same_seed_gives_the_same_masks(sampler: Any) -> None:
-    first, again, other = (sampler.sample((8, 8), 5, np.random.default_rng(seed)) for seed in (3, 3, 4))
+@pytest.mark.parametrize("settings", [{}, {"compat": "ijepa"}, {"masks": "random"}, {"masks": "tubes"}])
+def test_the_same_seed_gives_the_same_masks(settings: dict[str, Any]) -> None:
+    first, again, other = (draw((8, 8), 5, seed, **settings) for seed in (3, 3, 4))
     assert same(first, again) and not same(first, other)
 
 
 def test_random_masks_part_the_patches() -> None:
-    m = RandomMasks(ratio=(0.2, 0.8)).sample((7, 9), 5, np.random.default_rng(0))
+    m = draw((7, 9), 5, masks="random", ratio=(0.2, 0.8))
     both = np.sort(np.concatenate([m.context[0], m.target[0]], axis=1), axis=1)
     assert np.array_equal(both, np.tile(np.arange(63), (5, 1)))
-    many = RandomMasks(ratio=(0.5, 0.5)).sample((8, 8), 4000, np.random.default_rng(0))
+    many = draw((8, 8), 4000, masks="random", ratio=(0.5, 0.5))
     assert np.abs(ones(many.target[0], (8, 8)).mean(axis=0) - 0.5).max() < 4.5 * np.sqrt(0.25 / 4000)
-
-
-@pytest.mark.parametrize(
-    ("sampler", "start", "end"),
-    [
-        (RandomMasks(ratio=(0.25, 0.25), ratio_end=(0.75, 0.75)), 16, 48),
-        (MultiBlockMasks(target_scale=(0.0625, 0.0625), target_scale_end=(0.25, 0.25), target_aspect=(1, 1)), 4, 16),
-    ],
-)
-def test_the_curriculum_moves_from_its_start_to_its_end(sampler: Any, start: int, end: int) -> None:
-    sizes = [sampler.at(t).sample((8, 8), 4, np.random.default_rng(0)).target[0].shape[1] for t in (0, 0.5, 1, 2)]
-    assert sizes[0] == start and start < sizes[1] < end and sizes[2:] == [end, end]
-    assert sampler.values(1.0) and not sampler.at(0.5).values(0.5)
-
-
-def test_the_curriculum_runs_through_the_batches_of_a_run() -> None:
-    sampler = RandomMasks(ratio=(0.25, 0.25), ratio_end=(0.75, 0.75))
-    g, steps = np.random.default_rng(0), 11
-    sizes = [sampler.at(step / (steps - 1)).sample((8, 8), 4, g).target[0].shape[1] for step in range(steps)]
-    assert sizes[0] == 16 and sizes[-1] == 48 and np.allclose(np.diff(sizes), 3.2, atol=1)  # 1: whole patches
 
 
 @pytest.mark.parametrize("collate", ["subset", "raster", "pad"])
 def test_tubes_come_in_every_kind_of_array(collate: Any) -> None:
-    m = TubeMasks(blocks=2, scale=(0.4, 0.4), collate=collate).sample((3, 6, 7), 5, np.random.default_rng(0))
+    m = draw((3, 6, 7), 5, masks="tubes", targets=2, target_scale=(0.4, 0.4), collate=collate)
     seen = to_binary(m.context[0], 126, m.context_valid and m.context_valid[0])
     hidden = to_binary(m.target[0], 126, m.target_valid and m.target_valid[0])
     assert not (seen & hidden).any() and seen.any(axis=1).all()
@@ -293,7 +277,7 @@ def test_tubes_come_in_every_kind_of_array(collate: Any) -> None:
 
 
 def test_tubes_are_hidden_in_every_frame() -> None:
-    m = TubeMasks(blocks=3, scale=(0.15, 0.15)).sample((4, 8, 8), 6, np.random.default_rng(0))
+    m = draw((4, 8, 8), 6, masks="tubes", targets=3, target_scale=(0.15, 0.15))
     seen = to_binary(m.context[0], 256).reshape(6, 4, 64).any(axis=1)
     hidden = to_binary(m.target[0], 256).reshape(6, 4, 64).any(axis=1)
     assert not (seen & hidden).any()  # a place is hidden in all frames, or in none
@@ -309,30 +293,49 @@ def test_there_and_back_again() -> None:
         to_binary(np.array([[0, 20]]), 20)
 
 
+def test_random_masks_keep_what_a_context_keeps_at_least() -> None:
+    m = draw((4, 4), 3, masks="random", ratio=(0.95, 0.95), min_keep=6)
+    assert m.context[0].shape == (3, 6) and m.target[0].shape == (3, 10)
+
+
+@pytest.mark.parametrize("grid", [(24,), (5, 9), (4, 6, 5)])
 @pytest.mark.parametrize(
-    ("make", "text"),
+    "settings",
     [
-        (lambda: MultiBlockMasks(target_scale=(0.5, 0.2)), r"target_scale=\(0.5, 0.2\) must be \(smallest, largest\)"),
-        (lambda: MultiBlockMasks(targets=0), "targets=0, min_keep=4: each must be at least 1"),
-        (lambda: MultiBlockMasks(compat="vjepa"), "compat is '' or 'ijepa'; got 'vjepa'"),  # type: ignore[arg-type]
-        (lambda: MultiBlockMasks(compat="ijepa", sizes="sample"), "one size in a batch and pads nothing; got sizes='s"),
-        (
-            lambda: MultiBlockMasks(compat="ijepa", min_keep=12).sample((8, 8), 2, np.random.default_rng(0)),
-            "never has more than min_keep=12 of them",
-        ),
-        (lambda: TubeMasks(collate="cut"), "TubeMasks: collate is one of"),  # type: ignore[arg-type]
-        (lambda: MultiBlockMasks(collate="cut"), "collate is one of .* got 'cut'"),  # type: ignore[arg-type]
-        (
-            lambda: MultiBlockMasks(target_scale=(1, 1)).sample((8, 8), 2, np.random.default_rng(0)),
-            "leave less than min_keep=4 patches of a grid of 8 x 8 to a context, wherever the blocks lie",
-        ),
-        (lambda: RandomMasks().sample((1, 1), 2, np.random.default_rng(0)), "a grid of 1 x 1 patches has nothing"),
-        (
-            lambda: TubeMasks(scale=(1, 1)).sample((2, 4, 4), 2, np.random.default_rng(0)),
-            r"8 blocks of scale=\(1, 1\) hide all of a frame of 4 x 4",
-        ),
+        {},
+        {"contexts": 2, "collate": "pad", "sizes": "sample"},
+        {"collate": "raster"},
+        {"masks": "random"},
+        {"masks": "tubes"},
     ],
+    ids=str,
 )
-def test_settings_that_leave_nothing(make: Any, text: str) -> None:
-    with pytest.raises(ConfigError, match=text):
-        make()
+def test_masks_of_any_rank_part_the_grid(grid: tuple[int, ...], settings: dict[str, Any]) -> None:
+    places, chosen = int(np.prod(grid)), MaskedSettings(min_keep=3, **settings)
+    if chosen.masks == "tubes" and len(grid) == 1:
+        pytest.skip("without frames")
+    for seed in range(20):
+        m = SAMPLERS[chosen.masks](chosen, grid, 5, np.random.default_rng(seed))
+        sets = []
+        for masks, flags in ((m.context, m.context_valid), (m.target, m.target_valid)):
+            sets.append([to_binary(x, places, f) for x, f in zip(masks, flags or [None] * len(masks), strict=True)])
+            assert all((np.diff(x, axis=1) > 0).all() for x in masks if not flags)
+        for context in sets[0]:
+            assert (context.sum(axis=1) >= 3).all()
+            assert not any((context & target).any() for target in sets[1])
+        assert all(target.any(axis=1).all() for target in sets[1])
+
+
+@pytest.mark.parametrize("grid", [(24,), (4, 6, 5)])
+def test_blocks_of_any_rank_are_boxes_that_reach_every_place(grid: tuple[int, ...]) -> None:
+    cover = np.zeros(grid)
+    for seed in range(60):
+        m = draw(grid, 8, seed, targets=2, target_scale=(0.2, 0.3))
+        for target in m.target:
+            for block in to_binary(target, cover.size).reshape(-1, *grid):
+                cover += block
+                sides = [block.any(axis=tuple(b for b in range(len(grid)) if b != a)).sum() for a in range(len(grid))]
+                assert np.prod(sides) == block.sum()
+    assert (cover > 0).all()
+    for axis in range(len(grid)):
+        assert np.abs(cover - np.flip(cover, axis)).sum() < 0.2 * cover.sum()  # whichever way it is turned
