@@ -101,7 +101,7 @@ def kept_shape(transform: Transform, x: Array, draws: Sequence[Any]) -> Array:
     y = transform.apply(x, draws)
     if y.shape != x.shape:
         raise DataError(f"{transform!r} must keep the shape of an example; it made {y.shape[1:]} of {x.shape[1:]}")
-    return y
+    return y.astype(np.float32, copy=False)
 
 
 def idle(settings: Any, chosen: str, only: Mapping[str, Sequence[str]]) -> Iterator[str]:
