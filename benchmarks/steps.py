@@ -16,10 +16,12 @@ import torch
 import minitensor as mt
 from benchmarks import twins
 from benchmarks.timing import Timing, interleaved
-from jepa import models
-from jepa.losses.vicreg import covariance_penalty, variance_hinge
-from jepa.models.block import Block
-from jepa.models.vit import gather_tokens
+from jepa.contracts import Keep
+from jepa.encoders import ViT, resnet18
+from jepa.encoders.block import Block
+from jepa.objectives.vicreg import covariance_penalty, variance_hinge
+from jepa.predictors import Places
+from jepa.tasks.masked import Places as Asked
 
 BATCH = 64
 MOMENTUM = 0.996
@@ -139,10 +141,9 @@ def vit(
     """I-JEPA: a ViT on patches of 4x4, a predictor of 96 dimensions and 3 blocks; context 40, 4 targets of 10."""
     mt.manual_seed(0)
     where, count = torch_device(device), (size // 4) ** 2
-    settings = {"image_size": size, "patch_size": 4, "dim": dim, "depth": depth, "heads": 3}
-    encoder = models.VisionTransformer(**settings)
+    encoder = ViT((3, size, size), patch=4, dim=dim, depth=depth, heads=3)
     target = mt.optim.EMA(copy.deepcopy(encoder), encoder)
-    predictor = models.MaskPredictor((size // 4, size // 4), dim, 96, 3, 3)
+    predictor = Places(dim, encoder.grid, dim=96, depth=3, heads=3)
     if recompute:
         for layer in (*encoder.layers(), *predictor.layers()):
             if isinstance(layer, Block):
@@ -153,12 +154,12 @@ def vit(
     context, targets = drawn(kept), [drawn(hidden) for _ in range(4)]
     x = images(batch, size)
 
-    def embed(x: Any, context: Any, *targets: Any) -> tuple[mt.Tensor, mt.Tensor]:
+    def embed(x: Any, keep: Keep, asked: Asked) -> tuple[mt.Tensor, mt.Tensor]:
         seen = tensor(x)
         with mt.no_grad():
-            y = mt.nn.functional.layer_norm(target.target(seen), (dim,))
-            y = gather_tokens(y, targets)
-        return predictor(encoder(seen, [context]), [context], list(targets)), y
+            y = mt.nn.functional.layer_norm(target.target.tokens(seen), (dim,))
+            true = mt.concatenate(asked.of(y[:, None]), axis=1)
+        return mt.concatenate(predictor(encoder.tokens(seen, keep), None, keep, asked), axis=1), true
 
     e = twin_of(encoder, twins.ViT(size, 4, dim, depth, 3)).to(where)
     p = twin_of(predictor, twins.Predictor(count, dim, 96, 3, 3)).to(where)
@@ -175,7 +176,11 @@ def vit(
         (encoder, predictor),
         embed,
         mt.nn.functional.mse_loss,
-        (*moved(device, (encoder, target.target, predictor), (x,)), context, *targets),
+        (
+            *moved(device, (encoder, target.target, predictor), (x,)),
+            Keep(context[:, None]),
+            Asked(np.stack(targets, axis=1)),
+        ),
         lambda: target.update(MOMENTUM),
         (e, p),
         twin_loss,
@@ -187,12 +192,12 @@ def resnet(channels_last: bool, batch: int = BATCH, size: int = 32, device: str 
     """VICReg: two views through one ResNet-18, batch norm included, and a Linear of 512 to 512."""
     where = torch_device(device)
     mt.manual_seed(0)
-    encoder, head = models.resnet18(), mt.nn.Linear(512, 512)
+    encoder, head = resnet18(), mt.nn.Linear(512, 512)
     x = images(2 * batch, size)
     views = x[:batch], x[batch:]
 
     def embed(a: Any, b: Any) -> tuple[mt.Tensor, mt.Tensor]:
-        return head(encoder(tensor(a))), head(encoder(tensor(b)))
+        return head(encoder.pooled(tensor(a))), head(encoder.pooled(tensor(b)))
 
     def loss(a: mt.Tensor, b: mt.Tensor) -> mt.Tensor:
         terms = mt.nn.functional.mse_loss(a, b) * 25

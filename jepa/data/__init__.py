@@ -1,1 +1,0 @@
-"""Folders of images: reading them, looking into them, and making batches of context, target and geometry."""
