@@ -37,7 +37,7 @@ PRESETS = {
     "hjepa-two": "hjepa-shapes",
     "ijepa-cifar10": "ijepa-cifar10",
 }
-ABLATION = {"hjepa-finest": "hierarchy.weights=1,0,0", "hjepa-two": "hierarchy.weights=1,0.5,0"}  # what each level adds
+ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
 SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys(ABLATION, 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
@@ -65,7 +65,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     """Train and evaluate one seed, with the processor's own matrix kernels or with those named."""
     out = RUNS / f"{name}-seed{seed}{kernels and '-'}{kernels}"
     if not (out / "evaluation.json").exists():
-        settings = [f"data.root={root}"] if root else []
+        settings = [f"source={root}"] if root else []
         settings += [ABLATION[name]] if name in ABLATION else []
         jepa(
             "train",

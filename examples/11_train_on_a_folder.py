@@ -10,9 +10,8 @@ import tempfile
 from pathlib import Path
 
 import jepa
-from jepa.data import shapes
-from jepa.evaluation.evaluate import evaluate_run
-from jepa.visualisation.report import draw
+from jepa.pictures.report import draw
+from jepa.sources import shapes
 
 work = Path(tempfile.mkdtemp(prefix="jepa-"))
 if len(sys.argv) > 1:
@@ -28,10 +27,10 @@ else:
 config = jepa.load_config(
     preset="demo",
     overrides=[
-        f"data.root={folder}",
+        f"source={folder}",
         f"train.epochs={epochs}",
         "train.batch_size=64",
-        "model.widths=[16,32,64]",
+        "encoder.widths=[16,32,64]",
         "evaluation.random_seeds=1",
     ],
 )
@@ -43,7 +42,7 @@ print(f"{result.steps} steps in {result.seconds:.0f} s, loss {result.loss:.3f}")
 # epochs on 600 pictures nothing is to be expected of them.)
 
 # %%
-figures = evaluate_run(result.folder)
+figures = jepa.evaluate(result.folder)
 for probe in ("linear", "knn"):
     if probe in figures:
         print(probe, {k: round(v, 3) for k, v in figures[probe].items()})
@@ -54,5 +53,6 @@ print("report:", draw(result.folder))
 
 # %%
 run = jepa.load_run(result.folder)
-images, labels, classes, paths = run.images("val")
-print("features of the held-out images:", run.model.features(images).shape)
+held_out = run.source("val")
+images = held_out.normalize(held_out.read(range(len(held_out))))
+print("features of the held-out images:", run.features(images).shape)

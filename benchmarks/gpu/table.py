@@ -46,7 +46,7 @@ def _tests(part: dict[str, Any]) -> str:
 
 def _demo(part: dict[str, Any]) -> str:
     rows = [f"{probe} {_row(row)}" for probe, row in part["probes"].items()]
-    return f"{part['steps']} steps, {part['images_per_second']} images/s; {'; '.join(rows)}"
+    return f"{part['steps']} steps, {part['examples_per_second']} images/s; {'; '.join(rows)}"
 
 
 def _row(row: dict[str, float]) -> str:
@@ -54,7 +54,7 @@ def _row(row: dict[str, float]) -> str:
 
 
 def _half(part: dict[str, Any]) -> str:
-    speeds = ", ".join(f"{p} {part[p]['images_per_second']} images/s" for p in ("float32", "float16"))
+    speeds = ", ".join(f"{p} {part[p]['examples_per_second']} images/s" for p in ("float32", "float16"))
     apart = f"losses {part['first_apart']:.1e} apart at first, {part['largest_apart']:.1e} at most"
     return f"{apart}, scale {part['scaler']['scale']:g}; {speeds}"
 
@@ -74,7 +74,7 @@ def _steps(part: dict[str, Any]) -> str:
 
 def _cifar10(part: dict[str, Any]) -> str:
     curve = [f"{e['loss']:.3f} / {100 * e.get('probe/linear', float('nan')):.1f} %" for e in part["epochs"]]
-    return f"{part['images_per_second']} images/s; loss and linear probe of each epoch: {', '.join(curve)}"
+    return f"{part['examples_per_second']} images/s; loss and linear probe of each epoch: {', '.join(curve)}"
 
 
 SAYINGS: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -41,11 +41,11 @@ def half(report: Report, *, folder: Path, dry: bool, small: bool, **_: Any) -> N
     for precision in ("float32", "float16"):
         run = folder / precision
         words = ["train", "--preset", "demo", "--out", run, "--device", "cuda", *_small(folder, small)]
-        length = [] if small else [f"train.max_steps={STEPS}", f"train.log_every={EVERY}", "evaluation.every=0"]
+        length = [] if small else [f"train.max_steps={STEPS}", f"train.log_every={EVERY}", "evaluation.every=null"]
         jepa([*words, *length, f"train.precision={precision}"])
         losses[precision] = [line["loss"] for line in _lines(run) if line["kind"] == "step"]
-        speed = [line["images_per_second"] for line in _lines(run) if line["kind"] == "step"][-1]
-        report.update(**{precision: {"losses": losses[precision], "images_per_second": round(speed)}})
+        speed = [line["examples_per_second"] for line in _lines(run) if line["kind"] == "step"][-1]
+        report.update(**{precision: {"losses": losses[precision], "examples_per_second": round(speed)}})
     last = max((folder / "float16" / "checkpoints").glob("step-*.safetensors"))
     scaler = mt.load(last)[1]["scaler"]
     apart = [abs(a - b) / abs(b) for a, b in zip(losses["float16"], losses["float32"], strict=True)]
@@ -63,7 +63,7 @@ def cifar10(report: Report, *, folder: Path, seconds: float, dry: bool, small: b
     begin(dry)
     run = folder / "ijepa-cifar10"
     words = ["train", "--preset", "ijepa-cifar10", "--out", run, "--device", "cuda", "evaluation.every=1"]
-    words += _small(folder, small, masked=True) if not cifar10 else [f"data.root={cifar10}"]
+    words += _small(folder, small, masked=True) if not cifar10 else [f"source={cifar10}"]
     end = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))  # saves, as Ctrl-C does
     end.daemon = True
     end.start()
@@ -87,15 +87,15 @@ def _small(folder: Path, small: bool, *, masked: bool = False) -> list[object]:
     """Return the settings of a run that is over at once, on a few images of its own."""
     if not small:
         return []
-    from jepa.data import shapes
+    from jepa.sources import shapes
 
     if not (folder / "shapes").exists():
         shapes.write(folder / "shapes", count=64, size=16, seed=0)
-    words = """train.epochs=1 train.batch_size=8 train.log_every=1 optim.warmup_steps=2 model.image_size=16
+    words = """train.epochs=1 train.batch_size=8 train.log_every=1 optimizer.warmup_steps=2 source.size=16
         evaluation.random_seeds=1 evaluation.online_images=32""".split()
-    model = "model.target_size=16 model.widths=[4,8] model.embedding_dim=8 model.predictor_width=16 regions.targets=1"
-    vit = "vit.dim=12 vit.depth=1 vit.predictor_dim=12 vit.predictor_depth=1"
-    return [f"data.root={folder / 'shapes'}", *words, *(vit if masked else model).split()]
+    crops = "task.target_size=16 task.targets=1 encoder.widths=[4,8] projector.dim=8 predictor.width=16"
+    vit = "encoder.dim=12 encoder.depth=1 predictor.dim=12 predictor.depth=1"
+    return [f"source={folder / 'shapes'}", *words, *(vit if masked else crops).split()]
 
 
 def _lines(run: Path) -> list[dict[str, Any]]:
@@ -119,8 +119,8 @@ def _curve(run: Path) -> dict[str, Any]:
     ]
     if not steps:
         return {"epochs": epochs}
-    speed = round(sum(line["images_per_second"] for line in steps[-5:]) / len(steps[-5:]))
-    return {"steps": steps[-1]["step"], "loss": steps[-1]["loss"], "images_per_second": speed, "epochs": epochs}
+    speed = round(sum(line["examples_per_second"] for line in steps[-5:]) / len(steps[-5:]))
+    return {"steps": steps[-1]["step"], "loss": steps[-1]["loss"], "examples_per_second": speed, "epochs": epochs}
 
 
 class _watched:  # noqa: N801  # reads as a word of `with`

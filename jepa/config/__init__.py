@@ -25,12 +25,3 @@ __all__ = [
     "value_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """What the old rooms ask for, until they go."""
-    if name.endswith("Config") or name in ("encoder_name", "patch_size"):
-        import importlib
-
-        module = "jepa.config.encoders" if name in ("encoder_name", "patch_size") else "jepa.config.schema"
-        return getattr(importlib.import_module(module), name)
-    raise AttributeError(f"module 'jepa.config' has no attribute {name!r}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import minitensor as mt
-from jepa.data import shapes
+from jepa.sources import shapes
 from jepa.encoders import ViT
 from tests.fuzz.command import TINY, run, tree, until
 from tests.fuzz.mutate import mutated
@@ -25,7 +25,7 @@ def campaign(seed: int, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         shapes.write(place / "images", count=50, size=16, seed=0)
-        made = run(["train", "data.root=images", "train.epochs=1", "--out", "run", *TINY], place)
+        made = run(["train", "source=images", "train.epochs=1", "--out", "run", *TINY], place)
         made = run(["eval", "run", "--device", "cpu"], place) if made.code == 0 else made
         if made.code != 0:
             return [f"no run to begin with: {made.errors}"]

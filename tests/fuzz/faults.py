@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jepa.data import shapes
+from jepa.sources import shapes
 from jepa.runs.checkpoint import list_checkpoints
 from tests.fuzz.command import TINY, run, until
 from tests.fuzz.kills import compared, contents
@@ -29,7 +29,7 @@ def campaign(seed: int, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         shapes.write(place / "images", count=60, size=16, seed=0)
-        settings = ["data.root=images", "train.epochs=2", "train.checkpoint_every=2", *TINY]
+        settings = ["source=images", "train.epochs=2", "train.checkpoint_every=2", *TINY]
         run(["train", *settings, "--out", "whole"], place)
         whole = contents(place / "whole")
         for count in until(seconds):

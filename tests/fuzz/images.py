@@ -41,7 +41,7 @@ def campaign(seed: int, seconds: float) -> list[str]:
             before = tree(folder)
             words = ["data", "inspect", "images"]
             if count % 4 == 3:
-                words = ["train", "data.root=images", "train.max_steps=1", "--out", f"runs/{count}", *TINY]
+                words = ["train", "source=images", "train.max_steps=1", "--out", f"runs/{count}", *TINY]
             broken = run(words, Path(place)).broken()
             if broken is None and tree(folder) != before:
                 broken = f"images were changed by {words}"

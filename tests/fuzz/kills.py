@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jepa.data import shapes
+from jepa.sources import shapes
 from jepa.runs.checkpoint import list_checkpoints, read_checkpoint
 from tests.fuzz.command import TINY, run, until
 
@@ -25,7 +25,7 @@ def campaign(seed: int, seconds: float) -> list[str]:
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         shapes.write(place / "images", count=60, size=16, seed=0)
-        settings = ["data.root=images", "train.epochs=3", "train.checkpoint_every=1", *TINY]
+        settings = ["source=images", "train.epochs=3", "train.checkpoint_every=1", *TINY]
         run(["train", *settings, "--out", "whole"], place)
         whole = contents(place / "whole")
         for _ in until(seconds):

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jepa.data import shapes
+from jepa.sources import shapes
 from jepa.training.loop import Trainer
 from jepa.training.run import train
 from tests.jepa.tiny import config

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jepa.config import Config, fields, from_yaml, load, to_yaml
+from jepa.config import Config, every_key, from_yaml, load, to_yaml
 from jepa.errors import ConfigError
 
 SECONDS, LONGEST = 5, 1500  # for one case; characters of a sentence about some broken rules
@@ -29,8 +29,9 @@ LINES = [
     "? [1]",
     "- 1",
     "\t",
-    "optim:",
-    "optim: {lr: 1}",
+    "optimizer:",
+    "optimizer: {lr: 1}",
+    "encoder: {kind: vit, patch: 8}",
 ]
 
 
@@ -71,7 +72,7 @@ def _text(draw: random.Random) -> str:
 
 
 def _keys() -> list[str]:
-    return [*fields(), "optim", "data", "lr", "backbone", "loss_type", "mask_ratio", "model.projector", "name", "seed"]
+    return [*every_key(), "optimizer", "train", "data.root", "optim.lr", "lr", "backbone", "loss_type", "mask_ratio"]
 
 
 def _tried(read: Callable[[], Config], what: str, named: str) -> list[str]:
