@@ -11,14 +11,16 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import os
 import sys
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from jepa.errors import ConfigError
-from jepa.text import did_you_mean, printable, shortened
+from jepa.text import did_you_mean, printable, shortened, shown
 
-__all__ = ["ROLES", "Choice", "Unmade", "chosen", "load", "made", "settings_of"]
+__all__ = ["ROLES", "Choice", "Unmade", "chosen", "kind_of", "load", "made", "settings_of"]
 
 ROLES: dict[str, dict[str, str]] = {
     "source": {
@@ -159,3 +161,18 @@ def made(choice: Choice, role: str, *given: Any) -> Any:
 def _given(role: str) -> str:
     """Return what `load_run` is given for a part of this role."""
     return role if role in ("source", "task") else "task" if role == "augment" else "model"
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Return the kind of source that takes an existing path, where no kind is said (`source=PATH`).
+
+    Raises ConfigError if none does.
+
+    >>> kind_of(".")
+    'folder'
+    """
+    for kind in ROLES["source"]:
+        if load("source", kind).takes(Path(path)):
+            return kind
+    there = "is no source: it would be a folder of images, or an .npy or .npz file"
+    raise ConfigError(f"{shown(path)} {there if os.path.lexists(path) else 'is not there'}")

@@ -24,4 +24,3 @@ __all__ = [
     "to_yaml",
     "value_of",
 ]
-

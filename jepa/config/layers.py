@@ -18,7 +18,7 @@ from jepa.config.reading import shown
 from jepa.config.settings import PATH, Field, SettingError, fields_of, in_words
 from jepa.config.values import converted
 from jepa.errors import ConfigError
-from jepa.parts import ROLES, Choice, load
+from jepa.parts import ROLES, Choice, kind_of, load
 
 __all__ = ["Layer", "flat", "resolved"]
 
@@ -98,8 +98,6 @@ def _located(given: str, where: str) -> dict[str, Any]:
     """Return the kind of source that a word names, which may be the path of one."""
     path = os.path.expanduser(given)
     if given not in ROLES["source"] and os.path.exists(path.replace("\0", "")):
-        from jepa.sources import kind_of
-
         kind = kind_of(path)
         return {"source": kind, f"source.{load('source', kind).place}": path}
     if ":" not in given and given not in ROLES["source"] and ("/" in given or os.path.splitext(given)[1]):

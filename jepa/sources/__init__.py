@@ -6,9 +6,9 @@ import importlib
 from typing import Any
 
 from jepa.sources.arrays import ArrayFile, Arrays
-from jepa.sources.base import Source, SourceSettings, kind_of
+from jepa.sources.base import Source, SourceSettings
 
-__all__ = ["ArrayFile", "Arrays", "Digits", "ImageFolder", "Shapes", "Source", "SourceSettings", "kind_of"]
+__all__ = ["ArrayFile", "Arrays", "Digits", "ImageFolder", "Shapes", "Source", "SourceSettings"]
 
 _LATER = {"ImageFolder": "folder", "Shapes": "shapes", "Digits": "digits"}  # with Pillow, which takes its time
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from jepa.config.settings import TIMES, Settings, between, each, setting
 from jepa.errors import ConfigError, DataError
-from jepa.parts import ROLES, chosen, load
+from jepa.parts import chosen, kind_of, load
 from jepa.text import shown
 
-__all__ = ["PARTS", "Indices", "Scale", "Source", "SourceSettings", "held_out", "kind_of", "scaled", "spread"]
+__all__ = ["PARTS", "Indices", "Scale", "Source", "SourceSettings", "held_out", "scaled", "spread"]
 
 Indices = Any
 """a sequence or an array of positions"""
@@ -173,18 +173,3 @@ def held_out(order: NDArray[np.int64], part: str, share: float) -> NDArray[np.in
     """Return which examples are in a part, ascending: a share is held out, at least one, those that come first."""
     count = max(1, round(share * len(order)))
     return np.sort(order[:count] if part == "val" else order[count:])
-
-
-def kind_of(path: str | os.PathLike[str]) -> str:
-    """Return the kind of source that takes an existing path, where no kind is said (`source=PATH`).
-
-    Raises ConfigError if none does.
-
-    >>> kind_of(".")
-    'folder'
-    """
-    for kind in ROLES["source"]:
-        if load("source", kind).takes(Path(path)):
-            return kind
-    there = "is no source: it would be a folder of images, or an .npy or .npz file"
-    raise ConfigError(f"{shown(path)} {there if os.path.lexists(path) else 'is not there'}")

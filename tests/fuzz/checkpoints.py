@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import minitensor as mt
-from jepa.sources import shapes
 from jepa.encoders import ViT
+from jepa.sources import shapes
 from tests.fuzz.command import TINY, run, tree, until
 from tests.fuzz.mutate import mutated
 from tests.jepa.pretrained.torch_writer import TorchWriter, checkpoint

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jepa.sources import shapes
 from jepa.runs.checkpoint import list_checkpoints
+from jepa.sources import shapes
 from tests.fuzz.command import TINY, run, until
 from tests.fuzz.kills import compared, contents
 

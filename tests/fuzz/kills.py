@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from jepa.sources import shapes
 from jepa.runs.checkpoint import list_checkpoints, read_checkpoint
+from jepa.sources import shapes
 from tests.fuzz.command import TINY, run, until
 
-WALL_CLOCK = {"images_per_second", "seconds", "waiting"}
+WALL_CLOCK = {"examples_per_second", "seconds", "waiting"}
 LONGEST = 30  # kills of one run
 
 
