@@ -60,6 +60,24 @@ def places(contexts: int, sets: int, n: int = 6) -> Any:
     return np.sort(order[:, :, :7]), targets
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_learns_the_masked_objective(encoder: str) -> None:
+    mt.manual_seed(0)
+    body = ENCODERS[encoder]()
+    model = JEPA(body, PREDICTORS["cross" if encoder == "vit" else "places"](body.dim, body.grid, **SMALL))
+    optimizer = mt.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=3e-3)
+    context, targets = places(contexts=1, sets=2)
+    batch, course = Batch(IMAGES, Keep(context), IMAGES[:, None], Asked(targets)), []
+    for _ in range(60):
+        loss = model.loss(batch)[0]["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        model.target.move(0.99)
+        course.append(float(loss))
+    assert course[-1] < 0.7 * course[0]
+
+
 @pytest.mark.parametrize("predictor", PREDICTORS)
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_each_context_is_asked_for_each_set_alone(encoder: str, predictor: str) -> None:

@@ -15,11 +15,11 @@ F = torch.nn.functional
 STEPS, WARMUP, SCALE = 20, 6, 1.25
 START, LR, FINAL, DECAY, FINAL_DECAY, EMA = 2e-4, 1e-3, 1e-6, 0.04, 0.4, (0.996, 1.0)
 SETTINGS = f"""
-method=ijepa loss.name=smooth_l1 vit.dim=16 vit.depth=2 vit.heads=2 vit.predictor_dim=8 vit.predictor_depth=1
-vit.predictor_heads=2 masks.min_keep=2 augment.jitter_p=0 augment.grayscale=0 optim.clip=0 data.prefetch=0
-optim.lr={LR} optim.start_lr={START} optim.final_lr={FINAL} optim.warmup_steps={WARMUP} optim.weight_decay={DECAY}
-optim.weight_decay_end={FINAL_DECAY} optim.ipe_scale={SCALE} model.ema_start={EMA[0]} model.ema_end={EMA[1]}
-model.ema_schedule=linear train.max_steps={STEPS}
+task=masked objective=smooth_l1 projector=none encoder.dim=16 encoder.depth=2 encoder.heads=2 predictor=places
+predictor.dim=8 predictor.depth=1 predictor.heads=2 augment=none optimizer.clip=null train.prefetch=0
+optimizer.lr={LR} optimizer.start_lr={START} optimizer.final_lr={FINAL} optimizer.warmup_steps={WARMUP}
+optimizer.weight_decay={DECAY} optimizer.weight_decay_end={FINAL_DECAY} optimizer.ipe_scale={SCALE}
+target.start={EMA[0]} target.end={EMA[1]} target.schedule=linear train.max_steps={STEPS}
 """.split()
 
 
@@ -68,8 +68,8 @@ class Reference:
     """The training step of the official train.py, with its optimizer's groups and its schedules."""
 
     def __init__(self, state):
-        self.target = {k: torch.tensor(v) for k, v in below(state, "target_encoder.encoder.").items()}
-        self.encoder = {k: torch.tensor(v) for k, v in below(state, "context_encoder.").items()}
+        self.target = {k: torch.tensor(v) for k, v in below(state, "target.copy.encoder.").items()}
+        self.encoder = {k: torch.tensor(v) for k, v in below(state, "context.encoder.").items()}
         self.predictor = {k: torch.tensor(v) for k, v in below(state, "predictor.").items()}
         groups = [{"params": []}, {"params": []}, *({"params": [], "exclude": True, "weight_decay": 0} for _ in "ab")]
         for place, part in enumerate((self.encoder, self.predictor)):
@@ -113,14 +113,14 @@ class Reference:
         return loss.item(), lr, decay, momentum
 
     def state(self):
-        parts = {"target_encoder.encoder.": self.target, "context_encoder.": self.encoder, "predictor.": self.predictor}
+        parts = {"target.copy.encoder.": self.target, "context.encoder.": self.encoder, "predictor.": self.predictor}
         return {stem + k: v.detach().numpy() for stem, part in parts.items() for k, v in part.items()}
 
 
 def test_twenty_steps(shapes_folder, tmp_path):
     trainer = Trainer(config(shapes_folder, *SETTINGS), tmp_path, "cpu")
     assert trainer.steps == STEPS
-    model = trainer.method.model.to(dtype="float64")
+    model = trainer.model.to(dtype="float64")
     first = model.state_dict()
     reference = Reference(first)
     for _ in range(STEPS):
@@ -128,8 +128,10 @@ def test_twenty_steps(shapes_folder, tmp_path):
         found = trainer._train_step(iter([batch]))
         loss = float(trainer.window[-1]["loss"])
         decays = [g["weight_decay"] for g in trainer.optimizer.param_groups]
-        wanted = reference.step(batch.images, batch.masks.context, batch.masks.target)
-        assert (loss, found["lr"], decays[0], found["ema"]) == pytest.approx(wanted, rel=1e-12) and decays[1] == 0
+        context, targets = (list(x.swapaxes(0, 1)) for x in (batch.keep.index, batch.asked.index))
+        wanted = reference.step(batch.seen, context, targets)
+        assert (loss, found["lr"], decays[0], found["extra"]["ema"]) == pytest.approx(wanted, rel=1e-12)
+        assert decays[1] == 0
     ours, theirs = model.state_dict(), reference.state()
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
