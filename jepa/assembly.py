@@ -9,7 +9,7 @@ import minitensor as mt
 from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
-from jepa.parts import Choice, chosen, made
+from jepa.parts import ROLES, Choice, chosen, load, made
 from jepa.tasks.batches import Batches
 from jepa.text import by_x
 
@@ -90,11 +90,11 @@ def check_fit(model: JEPA, task: Any, source: Any) -> None:
         except ConfigError as error:
             raise ConfigError(f"{setting}: {error}") from error
     if not issubclass(task.asks, predictor.answers):
-        kinds = {role: chosen(role, part).kind for role, part in (("task", task), ("predictor", predictor))}
+        said = {role: chosen(role, part).kind for role, part in (("task", task), ("predictor", predictor))}
+        others = [kind for kind in ROLES["predictor"] if issubclass(task.asks, load("predictor", kind).answers)]
         raise ConfigError(
-            f"task={kinds['task']} asks for {task.asks.__name__}, which predictor={kinds['predictor']} does not answer "
-            f"(it answers {', '.join(kind.__name__ for kind in predictor.answers)}): take another predictor, see "
-            "`python -m jepa config --kinds`"
+            f"predictor={said['predictor']} does not answer what task={said['task']} asks ({task.asks.__name__}): take "
+            f"predictor={', '.join(others) or 'a class of your own that does'}, or another task"
         )
     predictor.check(task)
 

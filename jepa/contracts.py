@@ -77,7 +77,7 @@ class Source(Protocol):
 class Keep(NamedTuple):
     """Which places an encoder is given of each example."""
 
-    index: Index
+    index: Index  # type: ignore[assignment]
     """(n, e, K), in raster order of the grid"""
     valid: Flags | None = None
     """(n, e, K): False where an entry is padding; None: nothing is"""

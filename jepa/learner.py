@@ -11,6 +11,7 @@ import minitensor as mt
 from jepa import health, objectives, targets
 from jepa.contracts import Batch, Embeddings, Encoder, Keep
 from jepa.errors import ConfigError
+from jepa.parts import chosen
 from jepa.projectors import Identity
 from jepa.text import by_x
 
@@ -161,24 +162,25 @@ class JEPA(mt.nn.Layer):
 
 def check_parts(model: JEPA) -> None:
     """Raise ConfigError, naming two parts and what to change, if the parts of a model cannot work together."""
-    target, objective, predictor = model.target, model.objective, model.predictor
-    names = {"target": type(target).__name__, "objective": type(objective).__name__}
-    encoder, made = model.context.encoder, model.context.projector.dim
-    if (predictor.dim, predictor.grid) != (made, encoder.grid):
+    encoder, projector, predictor = model.context.encoder, model.context.projector, model.predictor
+    target, objective = model.target, model.objective
+    parts = {"encoder": encoder, "predictor": predictor, "target": target, "objective": objective}
+    said = {role: f"{role}={chosen(role, part).kind}" for role, part in parts.items()}
+    if (predictor.dim, predictor.grid) != (projector.dim, encoder.grid):
         raise ConfigError(
-            f"predictor {type(predictor).__name__} is made for embeddings of {predictor.dim} numbers and a grid of "
-            f"{by_x(predictor.grid)}; encoder {type(encoder).__name__} has {by_x(encoder.grid)} places and, with its "
-            f"projector, {made} numbers: make the predictor with dim and grid of these"
+            f"{said['predictor']} is made for embeddings of {predictor.dim} numbers and a grid of "
+            f"{by_x(predictor.grid)}; {said['encoder']} has {by_x(encoder.grid)} places and, with its projector, "
+            f"{projector.dim} numbers: make the predictor with dim and grid of these"
         )
     if target.learns and not objective.spreads:
         raise ConfigError(
-            f"target {names['target']} with objective {names['objective']} must collapse: one constant for every "
-            "example has loss 0. Use target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
+            f"{said['target']} with {said['objective']} must collapse: one constant for every example has loss 0. Use "
+            "target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
         )
     if not any(p.requires_grad for p in predictor.parameters()) and not objective.spreads and not target.lags:
         raise ConfigError(
-            f"target {names['target']} without a predictor that learns and with objective {names['objective']} must "
-            "collapse. Use target=ema, or another predictor, or an objective that spreads, such as vicreg or infonce"
+            f"{said['target']} with {said['objective']} and {said['predictor']}, which does not learn, must collapse: "
+            "use target=ema, another predictor, or an objective that spreads, such as vicreg or infonce"
         )
 
 
@@ -194,7 +196,7 @@ def _kept(x: mt.Tensor, valid: Any) -> mt.Tensor:
     """Return the tokens that are no padding as one row: (n, k, d) -> (1, kept, d)."""
     flags = np.repeat(valid, len(x) // len(valid), axis=0)
     rows = mt.Tensor(np.flatnonzero(flags), device=x.device)
-    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)[None]  # type: ignore[no-any-return]
+    return mt.index_select(x.reshape(-1, x.shape[-1]), 0, rows)[None]
 
 
 def _repeated(x: mt.Tensor, times: int) -> mt.Tensor:

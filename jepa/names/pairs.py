@@ -28,7 +28,7 @@ class OneToken(Encoder):
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the token: (n, *shape) -> (n, 1, dim)."""
-        return self.forward(x)[:, None]  # type: ignore[no-any-return]
+        return self.forward(x)[:, None]
 
     def forward(self, *x: Any) -> mt.Tensor:
         """Return what the layer makes of its inputs."""

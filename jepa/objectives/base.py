@@ -46,9 +46,9 @@ class Objective(Settings):
         """Return "loss", "distance" and the parts."""
         pairs = list(zip(z.predictions, z.targets, strict=True))
         if not z.levels and not self.contrasts and len(pairs) > 1:
-            shape = (-1, pairs[0][0].shape[-1])
-            sides = zip(*pairs, strict=True)
-            pairs = [tuple(mt.concatenate([x.reshape(1, *shape) for x in side], axis=1) for side in sides)]  # type: ignore[misc]
+            shape = (1, -1, pairs[0][0].shape[-1])
+            p, t = (mt.concatenate([x.reshape(shape) for x in side], axis=1) for side in zip(*pairs, strict=True))
+            pairs = [(p, t)]
         found = [self._set(p, t, z.context, rng) for p, t in pairs]
         if z.levels:
             return self._levels(found, z.weights)

@@ -25,9 +25,21 @@ class Geometry(NamedTuple):
 
     places: NDArray[np.float32]
     """(n, v, 4): see `jepa.masks.geometry`"""
-    weights = (1.0,)
-    levels = False
-    valid = [None]  # noqa: RUF012
+
+    @property
+    def weights(self) -> tuple[float]:
+        """The one set's weight."""
+        return (1.0,)
+
+    @property
+    def valid(self) -> list[None]:
+        """Nothing is padding."""
+        return [None]
+
+    @property
+    def levels(self) -> bool:
+        """Whether the sets differ in kind."""
+        return False
 
     @property
     def sizes(self) -> tuple[int]:

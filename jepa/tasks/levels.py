@@ -29,13 +29,17 @@ class Groups(NamedTuple):
     """the encoder's"""
     hidden: Flags
     """(n, N): the places that are hidden"""
-    index: list[Index]
+    index: list[Index]  # type: ignore[assignment]
     """L of (n, K_l): the groups that are asked for, in raster order of the level's grid (`jepa.masks.groups`)"""
     flags: list[Flags]
     """L of (n, K_l): False where an entry is padding"""
     level_weights: tuple[float, ...]
     """of each level, in the loss"""
-    levels = True
+
+    @property
+    def levels(self) -> bool:
+        """Whether the sets differ in kind."""
+        return True
 
     @property
     def sizes(self) -> tuple[int, ...]:

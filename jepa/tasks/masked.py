@@ -37,16 +37,21 @@ PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] wit
 class Places(NamedTuple):
     """S sets of places of an encoder's grid, whose tokens are asked for."""
 
-    index: Index
+    index: Index  # type: ignore[assignment]
     """(n, S, k), in raster order of the grid"""
     flags: Flags | None = None
     """(n, S, k): False where an entry is padding; None: nothing is"""
-    levels = False
+
+    @property
+    def levels(self) -> bool:
+        """Whether the sets differ in kind."""
+        return False
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """As many places for each set."""
-        return self.index.shape[2:] * self.index.shape[1]
+        _, sets, k = map(int, self.index.shape)
+        return (k,) * sets
 
     @property
     def valid(self) -> list[Flags | None]:
@@ -56,7 +61,7 @@ class Places(NamedTuple):
     @property
     def weights(self) -> tuple[float, ...]:
         """One weight for each set, all alike."""
-        sets = self.index.shape[1]
+        sets = int(self.index.shape[1])
         return (1 / sets,) * sets
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:

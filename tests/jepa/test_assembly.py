@@ -53,11 +53,23 @@ def test_what_is_made_is_described_and_made_again() -> None:
 @pytest.mark.parametrize(
     ("kinds", "small", "text"),
     [
-        ({"predictor": "geometry"}, {}, "task=masked asks for Places, which predictor=geometry does not answer"),
-        ({"task": "views"}, {}, "task=views asks for Whole, which predictor=places does not answer .it answers Places"),
-        ({"task": "levels"}, {}, "task=levels asks for Groups, which predictor=places does not answer"),
+        (
+            {"predictor": "geometry"},
+            {},
+            "predictor=geometry does not answer what task=masked asks .Places.: take predictor=places, cross",
+        ),
+        (
+            {"task": "views"},
+            {},
+            "predictor=places does not answer what task=views asks .Whole.: take predictor=mlp, none",
+        ),
+        (
+            {"task": "levels"},
+            {},
+            "predictor=places does not answer what task=levels asks .Groups.: take predictor=levels,",
+        ),
         ({"encoder": "mlp"}, {}, "task.min_keep=4 of the encoder's 1 x 1 places leaves nothing to predict"),
-        ({"target": "shared"}, SMALL, "target Shared with objective SmoothL1 must collapse"),
+        ({"target": "shared"}, SMALL, "target=shared with objective=smooth_l1 must collapse"),
         (
             {"task": "levels", "predictor": "levels"},
             {**SMALL, "task": {"levels": 2, "weights": (1, 1), "min_keep": 2}},

@@ -217,8 +217,8 @@ def test_it_learns_and_uses_where_the_targets_are() -> None:
 @pytest.mark.parametrize(
     ("parts", "text"),
     [
-        ({"projector": Linear(8, dim=4)}, "predictor Geometry is made for embeddings of 8 numbers .* its projector, 4"),
-        ({"target": "shared"}, "target Shared with objective L2 must collapse"),
+        ({"projector": Linear(8, dim=4)}, "predictor=geometry is made for embeddings of 8 numbers .* its projector, 4"),
+        ({"target": "shared"}, "target=shared with objective=l2 must collapse"),
         ({"target": "shadow"}, "target is one of ema, stopgrad, shared, own; got 'shadow'"),
     ],
 )
@@ -229,5 +229,5 @@ def test_parts_that_do_not_fit_are_refused(parts: dict[str, Any], text: str) -> 
 
 def test_a_predictor_of_another_grid_is_refused() -> None:
     encoder = ViT((3, 24, 16), patch=4, dim=16, depth=1, heads=2)
-    with pytest.raises(ConfigError, match="a grid of 4 x 4; encoder ViT has 6 x 4 places"):
+    with pytest.raises(ConfigError, match="a grid of 4 x 4; encoder=vit has 6 x 4 places"):
         JEPA(encoder, Places(16, (4, 4), **SMALL))

@@ -122,7 +122,7 @@ def test_the_loss_of_a_pair_is_that_of_one_target_each(objective: Any) -> None:
 
 
 def test_a_shared_encoder_collapses_where_nothing_spreads() -> None:
-    with pytest.raises(ConfigError, match="target Shared with objective SmoothL1 must collapse"):
+    with pytest.raises(ConfigError, match="target=shared with objective=smooth_l1 must collapse"):
         JEPA(mt.nn.Linear(3, 3), mt.nn.Linear(3, 3), target="shared")
     spread = []
     for objective in (L2(normalize=False), VICReg()):

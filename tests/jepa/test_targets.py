@@ -125,8 +125,11 @@ def test_an_own_branch_may_be_given() -> None:
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: make("shared", objective=VICReg(variance=0.0)), "target Shared with objective VICReg must collapse"),
-        (lambda: make("stopgrad", VICReg(variance=0.0), Identity), "without a predictor that learns .* must collapse"),
+        (lambda: make("shared", objective=VICReg(variance=0.0)), "target=shared with objective=vicreg must collapse"),
+        (
+            lambda: make("stopgrad", VICReg(variance=0.0), Identity),
+            "target=stopgrad with .* and predictor=none, which does not learn, must collapse",
+        ),
         (lambda: target("emma"), "target is one of ema, stopgrad, shared, own; got 'emma'"),
         (lambda: EMA(start=1.5), "start=1.5: must be at least 0 and at most 1"),
     ],
