@@ -145,9 +145,9 @@ def write_embeddings(
     codes = np.full(len(embeddings), -1, dtype=np.int64) if labels is None else np.asarray(labels, dtype=np.int64)
     with replacing(out) as temporary:
         if out.suffix.lower() == ".npz":
-            texts = {"names": np.asarray(names, dtype=str), "classes": np.asarray(classes, dtype=str)}
+            z, called, kinds = np.asarray(embeddings, np.float32), np.asarray(names, str), np.asarray(classes, str)
             with temporary.open("wb") as file:
-                np.savez(file, embeddings=np.asarray(embeddings, dtype=np.float32), labels=codes, **texts)
+                np.savez(file, embeddings=z, labels=codes, names=called, classes=kinds)
         else:
             with temporary.open("w", newline="", encoding="utf-8") as text:
                 writer = csv.writer(text, lineterminator="\n")

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa import frozen
-from jepa.evaluation.patches import cells
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
 from jepa.files.mark import read_object
@@ -175,7 +174,7 @@ def _probes(run: Any, features: dict[str, Array], parts: Parts) -> dict[str, Any
             result["untrained"] = figures(rows[name][1][:HEALTH_IMAGES])
             tokens = _token_table(run, twin, parts)
     protocol = Protocol(settings.k, settings.C, run.config.seed)
-    table = probe_table(rows, train.labels, val.labels, protocol)  # type: ignore[arg-type]
+    table = probe_table(rows, train.labels, val.labels, protocol)
     result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept))}
     for name, row in table.items():
         if name in PROBES:
@@ -193,6 +192,8 @@ def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tup
 
 def _token_table(run: Any, twin: Any, parts: Parts) -> dict[str, Any]:
     """Return the probes of tokens: of the trained encoder, its twin, and what lies at their places in the input."""
+    from jepa.pictures.patches import cut, starts  # with matplotlib
+
     which, grid = run.config.evaluation.encoder, run.model.context.encoder.grid
     if not run.task.places or math.prod(grid) == 1:
         return {}
@@ -200,7 +201,7 @@ def _token_table(run: Any, twin: Any, parts: Parts) -> dict[str, Any]:
     rows = {
         "jepa": _made(few, lambda x: frozen.tokens(run.model, x, which), "tokens"),
         "random": _made(few, lambda x: frozen.tokens(twin, x, which), "tokens"),
-        "pixels": _made(few, lambda x: cells(x, grid), "tokens"),
+        "pixels": _made(few, lambda x: cut(x, starts(x.shape[2:], grid)), "tokens"),
     }
     labels = few["train"].labels, few["val"].labels
-    return probe_table(rows, *labels, Protocol(seed=run.config.seed), tokens=True)  # type: ignore[arg-type]
+    return probe_table(rows, labels[0], labels[1], Protocol(seed=run.config.seed), tokens=True)

@@ -27,7 +27,7 @@ class Fit(NamedTuple):
 
     def logits(self, x: Matrix) -> Matrix:
         """Return W x + b of each row of x (M, R): (M, K)."""
-        return x @ self.weight[:-1] + self.weight[-1]
+        return np.asarray(x @ self.weight[:-1] + self.weight[-1])
 
     def predict(self, x: Matrix) -> NDArray[np.int64]:
         """Return the class with the largest logit for each row of x (M, R)."""

@@ -32,6 +32,6 @@ class OnlineProbe:
 
     def _figures(self, model: Any) -> dict[str, float]:
         train, test = (self.run.features(x, model) for x in self.examples)
-        labels: Any = [part.labels for part in self.parts]
-        table = probe_table({"row": (train, test)}, *labels, Protocol(self.run.config.evaluation.k, C))
+        protocol = Protocol(self.run.config.evaluation.k, C)
+        table = probe_table({"row": (train, test)}, self.parts[0].labels, self.parts[1].labels, protocol)
         return {name: row["row"] for name, row in table.items() if name in PROBES}
