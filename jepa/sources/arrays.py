@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +15,13 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, setting
 from jepa.errors import DataError
 from jepa.files.atomic import replacing
-from jepa.sources.base import Indices, Scale, Source, SourceSettings, held_out, scaled, spread
+from jepa.sources.base import Scale, Source, SourceSettings, as_floats, held_out, scaled, spread
+from jepa.sources.examples import LABELS, Held, checked, chunks, measured
 from jepa.text import shown
 
 __all__ = ["ArrayFile", "ArrayFileSettings", "Arrays"]
 
-STEP = 1 << 22  # numbers that are gone through at once
 STORED = "source.npz"
-LABELS = ("labels", "y", "classes")  # what an .npz has beside examples
-
-
-class Held(NamedTuple):
-    """All examples that there are."""
-
-    arrays: dict[str, NDArray[Any]]
-    """by name, as they were given; the one of a source of one array is called ''"""
-    labels: NDArray[np.int64] | None
-    classes: list[str]
-    remarks: list[str]
 
 
 class Arrays(Source):
@@ -42,22 +31,10 @@ class Arrays(Source):
     network sees (x - mean) / std, for each channel, of the examples to learn from; a channel that never changes becomes
     0. A share of each class is held out.
 
-    Parameters
-    ----------
-    x : array, or dict of arrays by name
-        (n, c, *lengths); (n, t) are n examples of one channel.
-    labels : n whole numbers or texts, optional
-        None among the texts: that example has none.
-    settings, changes
-        `jepa.sources.base.SourceSettings`.
+    x: an array (n, c, *lengths), or (n, t), examples of one channel; or a dict of them by name. labels: n whole numbers
+    or texts, None for an example that has none. Raises DataError for no examples, numbers that are none, objects of
+    Python's, and labels that do not fit.
 
-    Raises
-    ------
-    DataError
-        No examples, numbers that are none, Python objects; labels that do not fit.
-
-    Examples
-    --------
     >>> source = Arrays(np.arange(60.0).reshape(10, 2, 3), list("aaaaabbbbb"), validation=0.2)
     >>> train, val = source.split("train"), source.split("val")
     >>> source.shape, len(train), val.names, val.labels, val.classes
@@ -71,7 +48,7 @@ class Arrays(Source):
     def __init__(self, x: Any, labels: Any = None, settings: SourceSettings | None = None, /, **changes: Any) -> None:
         super().__init__(settings, **changes)
         named = {str(name): part for name, part in x.items()} if isinstance(x, Mapping) else {"": x}
-        self.held = _checked(named, lambda name: f"x[{name!r}]" if name else "x", labels)
+        self.held = checked(named, lambda name: f"x[{name!r}]" if name else "x", labels)
 
     @cached_property
     def content(self) -> NDArray[np.int64]:
@@ -140,7 +117,7 @@ class Arrays(Source):
     def __len__(self) -> int:
         return len(self.content)
 
-    def read(self, indices: Indices) -> Any:
+    def read(self, indices: Any) -> Any:
         """Return examples (n, *shape), an array of the caller's own; of several arrays, by name."""
         rows = self.content[np.asarray(indices, dtype=np.int64)]
         return self._each(lambda x: as_floats(x, rows))
@@ -156,7 +133,7 @@ class Arrays(Source):
         mark, held = hashlib.blake2b(digest_size=16), self.held
         for name, x in held.arrays.items():
             mark.update(f"{name} {x.dtype.str} {x.shape}\0".encode())
-            for chunk in _chunks(x):
+            for chunk in chunks(x):
                 mark.update(np.ascontiguousarray(x[chunk]).tobytes())
         mark.update(b"" if held.labels is None else held.labels.tobytes())
         mark.update("\0".join([*held.classes, *(() if self.part is None else self.names)]).encode())
@@ -177,11 +154,6 @@ class Arrays(Source):
         path, names = self.save(folder).absolute(), {f.name for f in fields(SourceSettings)}
         several = None if "" in self.held.arrays else ",".join(self.held.arrays)
         return ArrayFile(path, key=several, **{name: getattr(self.settings, name) for name in names})
-
-    def __repr__(self) -> str:
-        classes = f" of {len(self.classes)} classes" if self.held.labels is not None else ""
-        part = f"{self.part}: " if self.part else ""
-        return f"{type(self).__name__}({part}{len(self)} examples{classes}, {self.shape})"
 
 
 @dataclass(frozen=True)
@@ -204,7 +176,7 @@ class ArrayFile(Arrays):
     >>> path = Path(tempfile.mkdtemp()) / "series.npy"
     >>> np.save(path, np.zeros((20, 3, 50)))
     >>> ArrayFile(path).split("train")
-    ArrayFile(train: 18 examples, (3, 50))
+    ArrayFile(series.npy, train: 18 examples, (3, 50))
     """
 
     Settings = ArrayFileSettings
@@ -244,7 +216,7 @@ class ArrayFile(Arrays):
         else:
             raise DataError(f"source.key={s.key}: {shown(path)} is one array without a name; leave the key out")
         labels, classes = self._labels(found, path)
-        return _checked(arrays, lambda name: f"{shown(path)}{f' ({name})' if name else ''}", labels, classes)
+        return checked(arrays, lambda name: f"{shown(path)}{f' ({name})' if name else ''}", labels, classes)
 
     def _labels(self, found: Any, path: Path) -> tuple[Any, Any]:
         name = self.settings.labels
@@ -289,86 +261,9 @@ def _tried(path: Path, read: Callable[[], Any]) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file may bring about anything
-        known = {"bject": "it holds Python objects, which are not unpickled", "pickle": "it does not begin like one"}
-        reason = next((text for word, text in known.items() if word in str(error)), error)
+        reason = str(error)
+        if "(object) data" in reason:
+            reason = "it does not begin like one"
+        elif "bject" in reason:
+            reason = "it holds Python objects, which are not unpickled"
         raise DataError(f"cannot read {shown(path)} as a file of NumPy's: {reason}") from error
-
-
-def _checked(named: dict[str, Any], called: Callable[[str], str], labels: Any, classes: Any = None) -> Held:
-    """Return what is given as examples; raise DataError, naming the array, for what cannot be learned from."""
-    arrays, remarks = {}, []
-    for name, given in named.items():
-        try:
-            x = np.asanyarray(given)
-        except ValueError as error:  # rows of several lengths
-            raise DataError(f"{called(name)} is no array: {error}") from error
-        about = f"{called(name)} ({x.dtype}, {x.shape})"
-        if name in LABELS or "," in name:
-            raise DataError(f"{about}: an array of examples cannot be called {name!r}")
-        if x.dtype.kind not in "biuf":
-            raise DataError(f"{about} holds no numbers to learn from: convert it to float32")
-        if x.ndim < 2 or x.size == 0:
-            raise DataError(f"{about} holds no examples: it must be (n, channels, length) or of more axes")
-        if x.dtype == np.uint8 and (x.ndim == 3 or (x.ndim == 4 and x.shape[3] in (1, 3) and x.shape[1] > 4)):
-            how = "x[:, None]" if x.ndim == 3 else "x.transpose(0, 3, 1, 2)"
-            raise DataError(f"{about}: images are (n, channels, height, width) here, {how}")
-        if x.dtype.kind == "f" and not all(np.isfinite(as_floats(x, chunk)).all() for chunk in _chunks(x)):
-            raise DataError(f"{about} has NaN or infinite numbers: take out those rows, or fill them in")
-        if x.ndim == 2:
-            remarks.append(f"{about}: each row is taken for one channel")
-        arrays[name] = x[:, None] if x.ndim == 2 else x
-    counts = {len(x) for x in arrays.values()}
-    if len(counts) != 1:
-        raise DataError(f"arrays of one source need as many examples each; there are {sorted(counts)}")
-    return Held(arrays, *_positions(labels, classes, counts.pop()), remarks)
-
-
-def _positions(labels: Any, classes: Any, count: int) -> tuple[NDArray[np.int64] | None, list[str]]:
-    """Return labels as positions in the names of the classes, which are sorted."""
-    if labels is None:
-        return None, []
-    y = np.asarray(labels)
-    about = f"labels ({y.dtype}, {y.shape})"
-    if y.shape != (count,):
-        raise DataError(f"{about} must be one for each of the {count} examples")
-    if classes is not None:
-        if y.dtype.kind not in "iu" or not -1 <= y.min() <= y.max() < len(classes):
-            raise DataError(f"{about} must be positions in the {len(classes)} classes, or -1")
-        return y.astype(np.int64), [str(name) for name in classes]
-    if y.dtype.kind not in "biuUO" or (y.dtype.kind == "O" and not all(isinstance(v, str | None) for v in y)):
-        raise DataError(f"{about} must be whole numbers or texts, a class each")
-    none = np.array([v is None for v in y]) if y.dtype.kind == "O" else np.zeros(count, bool)
-    found, positions = np.unique(y[~none].astype(str) if y.dtype.kind == "O" else y, return_inverse=True)
-    result = np.full(count, -1, np.int64)
-    result[~none] = positions
-    return result, [str(name) for name in found]
-
-
-def _chunks(x: NDArray[Any]) -> Iterator[slice]:
-    step = max(1, STEP * len(x) // x.size)
-    return (slice(k, k + step) for k in range(0, len(x), step))
-
-
-def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:
-    """Return rows of (n, c, *lengths) as float32, new; bytes of images in [0, 1]."""
-    with np.errstate(over="ignore"):  # it is infinite then, and refused
-        y: NDArray[np.float32] = np.array(x[rows], dtype=np.float32, subok=False)
-    return np.divide(y, 255, out=y) if x.dtype == np.uint8 and x.ndim > 3 else y
-
-
-def measured(x: NDArray[Any], rows: NDArray[np.int64]) -> Scale:
-    """Return mean and deviation of each channel over rows of (n, c, *lengths); the deviation of a constant is 1.
-
-    >>> measured(np.float32([[[1, 3], [5, 5]]]), np.array([0]))
-    (array([2., 5.]), array([1., 1.]))
-    """
-    count, mean, total = 0, np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    axes = (0, *range(2, x.ndim))
-    for chunk in _chunks(x[: len(rows)]):
-        y = as_floats(x, rows[chunk]).astype(np.float64)
-        k = y.size // x.shape[1]
-        gap, share = y.mean(axis=axes) - mean, k / (count + k)
-        total += k * y.var(axis=axes) + gap**2 * count * share
-        mean, count = mean + gap * share, count + k
-    std = np.sqrt(total / count)
-    return mean, np.where(std > np.maximum(1e-30, 1e-7 * np.abs(mean)), std, 1.0)

@@ -16,10 +16,8 @@ from jepa.errors import ConfigError, DataError
 from jepa.parts import chosen, kind_of, load
 from jepa.text import shown
 
-__all__ = ["PARTS", "Indices", "Scale", "Source", "SourceSettings", "held_out", "scaled", "spread"]
+__all__ = ["PARTS", "Scale", "Source", "SourceSettings", "as_floats", "held_out", "scaled", "spread"]
 
-Indices = Any
-"""a sequence or an array of positions"""
 Scale = tuple[NDArray[np.float64], NDArray[np.float64]]
 """mean and deviation, of each channel or one for all"""
 PARTS = ("train", "val")
@@ -47,6 +45,11 @@ class Source:
     `scale` and `fingerprint`; what it has read of its part it keeps in `content`.
     """
 
+    shape: Any
+    labels: Any
+    classes: Any
+    scale: Any
+    """mean and deviation, of each channel or one for all"""
     Settings: ClassVar[Any] = SourceSettings
     place: ClassVar[str] = ""
     """the setting that says where the examples lie"""
@@ -71,16 +74,6 @@ class Source:
     def takes(cls, path: Path) -> bool:
         """Whether an existing path is taken for this kind of source, where no kind is said."""
         return False
-
-    @property
-    def shape(self) -> Any:
-        """Of one example."""
-        raise NotImplementedError
-
-    @property
-    def scale(self) -> Any:
-        """Mean and deviation, of each channel or one for all."""
-        raise NotImplementedError
 
     @property
     def remarks(self) -> list[str]:
@@ -125,6 +118,9 @@ class Source:
         found.__dict__["scale"] = self.scale
         return found
 
+    def __len__(self) -> int:
+        raise NotImplementedError
+
     def split(self, part: str) -> Self:
         """Return the examples to learn from ("train") or those held out ("val")."""
         if part not in PARTS:
@@ -138,6 +134,18 @@ class Source:
     def normalize(self, x: Any) -> Any:
         """Return examples (..., *shape), or parts of them, as a network sees them: (x - mean) / std."""
         return scaled(x, self.scale, len(self.shape))
+
+    def __repr__(self) -> str:
+        what = f"{len(self)} examples" + (f" of {len(self.classes)} classes" if self.labels is not None else "")
+        name = ", ".join([*([shown(self.path.name)] if self.place else []), *([self.part] if self.part else [])])
+        return f"{type(self).__name__}({name}{': ' * bool(name)}{what}, {self.shape})"
+
+
+def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:
+    """Return rows of (n, c, *lengths) as float32, new; bytes of images in [0, 1]."""
+    with np.errstate(over="ignore"):  # it is infinite then, and refused
+        y: NDArray[np.float32] = np.array(x[rows], dtype=np.float32, subok=False)
+    return np.divide(y, 255, out=y) if x.dtype == np.uint8 and x.ndim > 3 else y
 
 
 def scaled(x: NDArray[np.float32], scale: Scale, rank: int) -> NDArray[np.float32]:

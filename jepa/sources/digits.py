@@ -1,7 +1,7 @@
 """The data set `digits`: scikit-learn's 1797 scans of handwritten digits (8x8), plain or on a cluttered ground.
 
 Plain: each scan scaled up to the whole image, light ink on black. Cluttered: a scan at a random scale, angle and
-place, in grey ink on a grey ground, lighter or darker than it, among fragments of other scans, strokes and noise.
+place, in gray ink on a gray ground, lighter or darker than it, among fragments of other scans, strokes and noise.
 The scans behind the images of `train` and of `val` are disjoint, those of the clutter too.
 """
 
@@ -61,10 +61,7 @@ class ClutteredDigits(Digits):
 def load() -> tuple[Scans, NDArray[np.int64]]:
     """Return the scans, uint8 (1797, 8, 8) with ink 255 on 0, and their digits, int64 (1797,).
 
-    Raises
-    ------
-    DataError
-        scikit-learn is not installed; the message names the command.
+    Raises DataError if scikit-learn is not installed; the message names the command.
     """
     try:
         from sklearn.datasets import load_digits
@@ -92,15 +89,13 @@ def draw(
 ) -> tuple[Image.Image, dict[str, Any]]:
     """Draw a scan (8, 8) on a cluttered ground; return the image and the facts about it.
 
-    `others` (n, 8, 8) is what the fragments are cut from.
-
     The digit's 8x8 square is 0.45 to 0.75 of the image's side, turned by at most 30 degrees and wholly inside the
-    image. Up to ten fragments, each at most half as long and wide as a scan, lie around it and may touch it, up to
-    three thin strokes lie below it, all in the same ink; noise lies over everything.
+    image. Up to ten fragments of `others` (n, 8, 8), each at most half as long and wide as a scan, lie around it and
+    may touch it, up to three thin strokes lie below it, all in the same ink; noise lies over everything.
     """
     scale = generator.uniform(0.45, 0.75)
     angle = generator.uniform(-30, 30)
-    ink, ground, noise = _greys(generator)
+    ink, ground, noise = _grays(generator)
     side = OVERSAMPLING * size
     room = scale / 2 * (abs(np.cos(np.radians(angle))) + abs(np.sin(np.radians(angle))))
     place = generator.uniform(min(room, 0.5), 1 - min(room, 0.5), size=2)  # (x, y)
@@ -114,9 +109,9 @@ def draw(
         height, width = generator.integers(2, 5, size=2)
         top, left = generator.integers(0, 9 - height), generator.integers(0, 9 - width)
         piece = others[generator.integers(len(others)), top : top + height, left : left + width]
-        centre = generator.uniform(0, 1, size=2)
-        if np.hypot(*(centre - place)) > 0.55 * scale:  # else it would hide what makes the digit this digit
-            _paste(sheet, piece, scale, generator.uniform(0, 360), centre)
+        center = generator.uniform(0, 1, size=2)
+        if np.hypot(*(center - place)) > 0.55 * scale:  # else it would hide what makes the digit this digit
+            _paste(sheet, piece, scale, generator.uniform(0, 360), center)
     _paste(sheet, scan, scale, angle, place)
 
     coverage = np.asarray(sheet.resize((size, size), Image.Resampling.LANCZOS), np.float64) / 255  # (size, size)
@@ -126,36 +121,31 @@ def draw(
     return image, {name: round(float(value), 4) for name, value in facts.items()}
 
 
-def _greys(generator: np.random.Generator) -> tuple[float, float, float]:
+def _grays(generator: np.random.Generator) -> tuple[float, float, float]:
     """Draw ink and ground, at least 0.4 apart and either way round, and the standard deviation of the noise."""
     low, high = generator.uniform(0, 0.3), generator.uniform(0.7, 1)
     light = bool(generator.integers(2))
     return (high, low, generator.uniform(0.02, 0.06)) if light else (low, high, generator.uniform(0.02, 0.06))
 
 
-def _paste(sheet: Image.Image, piece: Scans, scale: float, angle: float, centre: Any) -> None:
-    """Lay a piece of a scan on the sheet: `scale` is the side of a whole scan, `centre` (x, y) the piece's own."""
+def _paste(sheet: Image.Image, piece: Scans, scale: float, angle: float, center: Any) -> None:
+    """Lay a piece of a scan on the sheet: `scale` is the side of a whole scan, `center` (x, y) the piece's own."""
     cell = scale * sheet.width / 8  # one pixel of the scan, in pixels of the sheet
     height, width = piece.shape
     grown = Image.fromarray(piece).resize((round(width * cell), round(height * cell)), Image.Resampling.BICUBIC)
     turned = grown.rotate(angle, Image.Resampling.BILINEAR, expand=True)
-    corner = round(centre[0] * sheet.width - turned.width / 2), round(centre[1] * sheet.height - turned.height / 2)
+    corner = round(center[0] * sheet.width - turned.width / 2), round(center[1] * sheet.height - turned.height / 2)
     sheet.paste(255, corner, mask=turned)
 
 
 def write(out: str | Path, *, count: int | None = None, clutter: bool = False, size: int = 32, seed: int = 0) -> Path:
-    """Write digits as `out/{train,val}/<digit>/00001.png` (grey), `out/labels.csv` and `out/meta.json`; return `out`.
+    """Write digits as `out/{train,val}/<digit>/00001.png` (gray), `out/labels.csv` and `out/meta.json`; return `out`.
 
     `count` is by default all 1797 scans, or 5000 images with clutter; a fifth is `val`. Plain scans are scaled up to
     `size` (bicubic). `labels.csv` names the scan behind each image. A set that is already there is not written again.
-
-    Raises
-    ------
-    DataError
-        scikit-learn is missing, `count` or `size` does not fit, or `out` holds something else.
+    Raises DataError if scikit-learn is missing, `count` or `size` does not fit, or `out` holds something else.
     """
-    if count is None:
-        count = CLUTTERED_COUNT if clutter else SCANS
+    count = (CLUTTERED_COUNT if clutter else SCANS) if count is None else count
     if count < 50:
         raise DataError(f"count is {count}; at least 50 images give each digit a training and a val image")
     if count > SCANS and not clutter:
@@ -173,7 +163,7 @@ def _samples(count: int, clutter: bool, size: int, seed: int) -> Iterator[Sample
     # plain: each scan once at most
     held_out = count // 5 if clutter else round(count * len(sources["val"]) / len(scans))
     wanted = {"train": count - held_out, "val": held_out}
-    for number, split in enumerate(("train", "val"), start=1):
+    for number, split in enumerate(wanted, start=1):
         mine = sources[split]
         for i in range(wanted[split]):
             source = int(mine[i % len(mine)])

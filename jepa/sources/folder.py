@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jepa.config.settings import PATH, between, each, setting
 from jepa.errors import DataError
-from jepa.sources.base import PARTS, Indices, Scale, Source, SourceSettings, held_out, spread
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, as_floats, held_out, spread
 from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.listing import Entry, Listing, list_images
 from jepa.sources.images.reading import How
@@ -59,12 +59,9 @@ class Content(NamedTuple):
 
     paths: list[Path]
     labels: NDArray[np.int64] | None
-    pixels: NDArray[Any]
-    """(N, c, size, size): uint8, or float32 in [0, 1] if any file has 16 bits"""
-    failed: list[tuple[Path, str]]
-    """files left out, and why"""
-    lost: list[str]
-    """classes of which no image can be read"""
+    pixels: NDArray[Any]  # (N, c, size, size): uint8, or float32 in [0, 1] if any file has 16 bits
+    failed: list[tuple[Path, str]]  # files left out, and why
+    lost: list[str]  # classes of which no image can be read
 
 
 class ImageFolder(Source):
@@ -86,7 +83,7 @@ class ImageFolder(Source):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     train = ImageFolder(shapes.write(folder + "/shapes", count=50), size=16).split("train")
     ...     print(train)
-    ImageFolder(shapes, train: 40 images of 10 classes, (3, 16, 16))
+    ImageFolder(shapes, train: 40 examples of 10 classes, (3, 16, 16))
     >>> train.read([0]).shape, train.labels[0], train.classes[0]
     ((1, 3, 16, 16), np.int64(0), 'arrow')
     """
@@ -208,11 +205,9 @@ class ImageFolder(Source):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def read(self, indices: Indices) -> NDArray[np.float32]:
+    def read(self, indices: Any) -> NDArray[np.float32]:
         """Return images (n, channels, size, size) in [0, 1], an array of the caller's own."""
-        x = self.content.pixels[np.asarray(indices, dtype=np.int64)]
-        y: NDArray[np.float32] = np.divide(x, 255 if x.dtype == np.uint8 else 1, dtype=np.float32)
-        return y
+        return as_floats(self.content.pixels, np.asarray(indices, dtype=np.int64))
 
     def fingerprint(self) -> str:
         """Return a hash of the names below the folder and the sizes of the files, part by part.
@@ -226,11 +221,6 @@ class ImageFolder(Source):
                 name = path.relative_to(self.listing.root).as_posix().encode("utf-8", "surrogateescape")
                 mark.update(b"%s\0%s\0%d\n" % (part.encode(), name, path.stat().st_size))
         return mark.hexdigest()
-
-    def __repr__(self) -> str:
-        classes = f" of {len(self.classes)} classes" if self.labels is not None else ""
-        name = shown(self.path.name) + (f", {self.part}" if self.part else "")
-        return f"{type(self).__name__}({name}: {len(self)} images{classes}, {self.shape})"
 
 
 def _described(failed: list[tuple[Path, str]], total: int) -> str:

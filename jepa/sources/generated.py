@@ -102,26 +102,18 @@ class Generated(ImageFolder):
 class Sample(NamedTuple):
     """One image to be written, and what is known about it."""
 
-    split: str
-    """`train` or `val`."""
-    label: str
-    """The class: the name of the image's folder."""
+    split: str  # train or val
+    label: str  # the class: the name of the image's folder
     image: Image.Image
-    facts: dict[str, Any]
-    """Further columns of `labels.csv`; the same keys for each sample."""
+    facts: dict[str, Any]  # further columns of labels.csv; the same keys for each sample
 
 
 def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[str, Any]) -> Path:
     """Write samples as `out/<split>/<label>/00001.png`, with `out/labels.csv` and `out/meta.json`; return `out`.
 
     `settings` says how the samples are made (generator, version, seed, ...) and is kept in `meta.json`. A finished
-    folder with the same settings is left as it is; any other non-empty folder is never overwritten. Several processes
-    may do this at once.
-
-    Raises
-    ------
-    DataError
-        `out` is a file, or a folder that holds something else.
+    folder with the same settings is left as it is. Several processes may do this at once. Raises DataError if `out` is
+    a file, or a folder that holds something else, which is never overwritten.
     """
     out = Path(out)
     if _is_whole(out, settings):
@@ -149,14 +141,13 @@ def _is_whole(out: Path, settings: dict[str, Any]) -> bool:
         listed = len((out / "labels.csv").read_text(encoding="utf-8").splitlines()) - 1
         there = sum(1 for _ in out.glob("*/*/*.png"))
         if there != listed:
-            raise DataError(
-                f"{shown(out)} has {there} of its {listed} images: remove the folder, and it is written anew"
-            )
+            raise DataError(f"{shown(out)} has {there} of its {listed} images: remove it, and it is written anew")
         return True
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        asked = ", ".join(f"{name} {value}" for name, value in settings.items())
         raise DataError(
             f"cannot write the data set '{settings['generator']}' to {shown(out)}: it exists and is not this data set "
-            f"with these settings ({_listed(settings)}); remove it or choose another folder"
+            f"with these settings ({asked}); remove it or choose another folder"
         )
     return False
 
@@ -229,7 +220,3 @@ def is_finished(out: str | Path, settings: dict[str, Any]) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(meta, dict) and all(meta.get(name) == value for name, value in settings.items())
-
-
-def _listed(settings: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items())

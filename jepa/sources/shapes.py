@@ -1,6 +1,6 @@
-"""The data set `shapes`: ten kinds of shape at any place, size and angle, in any colours, on a shaded and noisy ground.
+"""The data set `shapes`: ten kinds of shape at any place, size and angle, in any colors, on a shaded and noisy ground.
 
-The folder is the shape. Colour and place are drawn independently of it, so that neither says anything about the
+The folder is the shape. Color and place are drawn independently of it, so that neither says anything about the
 class, and every image keeps enough contrast for a person to name the shape. Nothing here knows what a method would
 like to see.
 """
@@ -30,7 +30,7 @@ COUNT = 5000  # images, if not told otherwise
 OVERSAMPLING = 4  # shapes are drawn this many times larger, then reduced: smooth edges
 MIN_CONTRAST = 0.25  # smallest difference of luma between a shape and any part of its ground
 LUMA = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709 weights of red, green, blue
-COLOURS: dict[str, tuple[float, float, float]] = {
+COLORS: dict[str, tuple[float, float, float]] = {
     "red": (0.85, 0.15, 0.15),
     "orange": (0.95, 0.55, 0.10),
     "yellow": (0.95, 0.90, 0.20),
@@ -110,9 +110,9 @@ OUTLINES: dict[str, tuple[Points, Points]] = {
 
 
 def draw(label: str, generator: np.random.Generator, *, size: int = 32) -> tuple[Image.Image, dict[str, Any]]:
-    """Draw one image of a shape; return it and the facts about it: colour, place, size, angle, ground, noise.
+    """Draw one image of a shape; return it and the facts about it: color, place, size, angle, ground, noise.
 
-    Lengths are shares of the image's side, angles are degrees counter-clockwise, colours are in [0, 1]. The shape
+    Lengths are shares of the image's side, angles are degrees counter-clockwise, colors are in [0, 1]. The shape
     lies wholly inside the image; its circumscribed circle has a radius between 0.2 and 0.4.
 
     >>> image, facts = draw("ring", np.random.default_rng(0))
@@ -124,8 +124,8 @@ def draw(label: str, generator: np.random.Generator, *, size: int = 32) -> tuple
     radius = generator.uniform(0.2, 0.4)
     x, y = generator.uniform(radius, 1 - radius, size=2)
     angle = generator.uniform(0, 360)
-    colour = str(generator.choice(list(COLOURS)))
-    ink = np.clip(COLOURS[colour] + generator.uniform(-0.07, 0.07, size=3), 0, 1)  # (3,)
+    color = str(generator.choice(list(COLORS)))
+    ink = np.clip(COLORS[color] + generator.uniform(-0.07, 0.07, size=3), 0, 1)  # (3,)
     ground = _ground(ink, generator)  # (2, 3): the two ends of the shading
     slope = generator.uniform(0, 2 * math.pi)
     noise = generator.uniform(0.01, 0.05)
@@ -141,13 +141,13 @@ def draw(label: str, generator: np.random.Generator, *, size: int = 32) -> tuple
     numbers = {"x": x, "y": y, "radius": radius, "angle": angle, "slope": math.degrees(slope), "noise": noise}
     for name, value in (("ink", ink), ("ground_a", ground[0]), ("ground_b", ground[1])):
         numbers |= {f"{name}_{channel}": v for channel, v in zip("rgb", value, strict=True)}
-    return image, {"shape": label, "colour": colour, "position": f"{row}-{column}"} | {
+    return image, {"shape": label, "colour": color, "position": f"{row}-{column}"} | {
         name: round(float(value), 4) for name, value in numbers.items()
     }
 
 
 def _ground(ink: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
-    """Draw two colours, (2, 3), near each other and far enough in luma from the ink, both on the same side of it."""
+    """Draw two colors, (2, 3), near each other and far enough in luma from the ink, both on the same side of it."""
     while True:  # some half of the tries succeed, whatever the ink
         middle = generator.uniform(0, 1, size=3)
         ends = np.clip(middle + generator.uniform(-0.2, 0.2, size=(2, 3)), 0, 1)
@@ -174,17 +174,10 @@ def write(out: str | Path, *, count: int = COUNT, size: int = 32, seed: int = 0)
 
     The classes are equally frequent up to rounding, and a fifth of the images is `val`. Image `i` depends on
     `(seed, i)` only: a larger set of the same seed begins with the smaller one. A set that is already there is not
-    written again.
-
-    Raises
-    ------
-    DataError
-        `count` or `size` is too small, or `out` holds something else.
+    written again. Raises DataError if `count` or `size` is too small, or `out` holds something else.
     """
-    if count < 5 * len(OUTLINES):
-        raise DataError(
-            f"count is {count}; {5 * len(OUTLINES)} is the least that gives each class a training and a val image"
-        )
+    if count < (least := 5 * len(OUTLINES)):
+        raise DataError(f"count is {count}; {least} is the least that gives each class a training and a val image")
     if size < 8:
         raise DataError(f"size is {size}; the shapes cannot be told apart below 8 pixels")
     settings = {"generator": "shapes", "version": VERSION, "count": count, "size": size, "seed": seed}

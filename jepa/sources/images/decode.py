@@ -1,10 +1,13 @@
-"""One image file to one array; whatever is wrong with the file is said in one sentence that names it."""
+"""One image file, decoded; whatever is wrong with it is said in one sentence that names it.
+
+8-bit values are divided by 255, 16-bit gray by 65535 (Pillow reads 16-bit color as its upper 8 bits). What is
+transparent shows the ground: alpha * color + (1 - alpha) * ground. Gray is 0.299 r + 0.587 g + 0.114 b.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,10 +21,10 @@ from jepa.sources.images import limits
 from jepa.sources.images.formats import Unidentified, identify
 from jepa.text import shown
 
-__all__ = ["WHITE", "Loaded", "UnreadableImage", "decode", "load", "luma"]
+__all__ = ["WHITE", "Loaded", "UnreadableImage", "load", "luma"]
 
-DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # Pillow's kinds for 16 bits of grey
-GREY_STEP = {"L;2": 85, "L;4": 17}  # a tRNS grey of 2 or 4 bits, which Pillow leaves as it stands in the file
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # Pillow's kinds for 16 bits of gray
+GREY_STEP = {"L;2": 85, "L;4": 17}  # a tRNS gray of 2 or 4 bits, which Pillow leaves as it stands in the file
 STRIP = 1 << 20  # pixels that are worked on at once
 WHITE = (1.0, 1.0, 1.0)
 
@@ -42,20 +45,13 @@ class Loaded(NamedTuple):
     """An image as Pillow has decoded it, and what the file said about it."""
 
     image: Image.Image
-    mode: str
-    """Pillow's name of the kind of pixel: "1", "L", "LA", "P", "RGB", "RGBA", "I;16", ..."""
-    rounded: bool
-    """Whether the file has 16 bits of a colour, of which Pillow reads the upper 8."""
-    orientation: int
-    """How the EXIF data say that it has to be turned, 1 to 8; 1: not at all."""
-    turned: bool
-    """Whether that, or what Pillow has done already, changes the image."""
-    white: int
-    """The grey value that is white: 255, or 65535 of 16 bits."""
-    full: tuple[int, int]
-    """Width and height in the file."""
-    extent: tuple[float, float]
-    """The same in pixels of `image`: of a JPEG decoded small, the last ones are not whole."""
+    mode: str  # Pillow's name of the kind of pixel: "1", "L", "LA", "P", "RGB", "RGBA", "I;16", ...
+    rounded: bool  # the file has 16 bits of a color, of which Pillow reads the upper 8
+    orientation: int  # how the EXIF data say that it has to be turned, 1 to 8; 1: not at all
+    turned: bool  # that, or what Pillow has done already, changes the image
+    white: int  # the gray value that is white: 255, or 65535 of 16 bits
+    full: tuple[int, int]  # width and height in the file
+    extent: tuple[float, float]  # the same in pixels of `image`: of a JPEG decoded small, the last ones are not whole
 
     @property
     def deep(self) -> bool:
@@ -73,12 +69,12 @@ class Loaded(NamedTuple):
                 yield self.image.crop((0, top, width, min(top + rows, height)))
 
     def exact(self, strip: Image.Image, ground: Sequence[float]) -> NDArray[np.float32]:
-        """Return the colours of a strip on the ground, float32 (h, W, 1 or 3) in [0, 1]."""
+        """Return the colors of a strip on the ground, float32 (h, W, 1 or 3) in [0, 1]."""
         clear, alpha = self.image.info.get("transparency"), None
         if self.deep:
             value = np.asarray(strip)[:, :, None]  # (h, W, 1)
             if self.mode == "I" and not 0 <= value.min() <= value.max() <= 65535:
-                raise ValueError(f"its numbers go from {value.min()} to {value.max()}, beyond the 16 bits of a grey")
+                raise ValueError(f"its numbers go from {value.min()} to {value.max()}, beyond the 16 bits of a gray")
             x = np.minimum(value.astype(np.float32) / np.float32(self.white), 1)
             alpha = None if clear is None else (value != clear).astype(np.float32)
         elif self.image.has_transparency_data:
@@ -104,91 +100,21 @@ class Loaded(NamedTuple):
 
     def upright(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return pixels (H, W, C) as they are to be seen."""
-        return self._flipped(x.swapaxes(0, 1) if self.orientation >= 5 else x)
-
-    def as_stored(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return pixels that are to be seen as they lie in the file: a view, to write into."""
-        y = self._flipped(y)
-        return y.swapaxes(0, 1) if self.orientation >= 5 else y
-
-    def _flipped(self, x: NDArray[Any]) -> NDArray[Any]:
         k = self.orientation
+        x = x.swapaxes(0, 1) if k >= 5 else x
         return x[:: -1 if k in (3, 4, 7, 8) else 1, :: -1 if k in (2, 3, 6, 7) else 1]
 
 
-def decode(path: str | os.PathLike[str], *, channels: int = 3, ground: Sequence[float] = WHITE) -> NDArray[np.float32]:
-    """Read an image file of any kind that Pillow reads (see `formats`) as an array; of several images, the first.
-
-    8-bit values are divided by 255, 16-bit grey by 65535 (Pillow reads 16-bit colour as its upper 8 bits). What is
-    transparent shows the ground: alpha * colour + (1 - alpha) * ground. It is turned as its EXIF orientation says.
-    Grey is 0.299 r + 0.587 g + 0.114 b.
-
-    Parameters
-    ----------
-    path : path
-        The file; its content decides what it is, not its suffix.
-    channels : int
-        3: colour; 1: grey.
-    ground : three numbers in [0, 1]
-        Red, green and blue behind transparent pixels; white by default.
-
-    Returns
-    -------
-    float32 array (channels, H, W) in [0, 1]
-
-    Raises
-    ------
-    UnreadableImage
-        A `DataError` that names the file, what is wrong with it, and what to do.
-
-    Examples
-    --------
-    >>> import tempfile, os
-    >>> from PIL import Image
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = os.path.join(folder, "red.png")
-    ...     Image.new("RGBA", (2, 1), (255, 0, 0, 0)).save(path)  # red, but wholly transparent
-    ...     decode(path, ground=(0, 1, 0))[:, 0, 0]
-    array([0., 1., 0.], dtype=float32)
-    """
-    check_settings(channels, ground)
-
-    def pixels(loaded: Loaded) -> NDArray[np.float32]:
-        width, height = loaded.image.size
-        size = (width, height) if loaded.orientation >= 5 else (height, width)
-        out = np.empty((channels, *size), dtype=np.float32)
-        rows, top = loaded.as_stored(out.transpose(1, 2, 0)), 0  # as they lie in the file
-        for strip in loaded.strips():
-            x = loaded.exact(strip, ground)
-            rows[top : top + len(x)] = luma(x) if channels == 1 and x.shape[2] == 3 else x
-            top += len(x)
-        return out
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return load(path, pixels, result=4 * channels)
-
-
-def check_settings(channels: int, ground: Sequence[float]) -> None:
-    """Raise DataError if an image cannot be read in this way."""
-    if channels not in (1, 3):
-        raise DataError(f"channels={channels} is not possible: an image is read in 1 (grey) or 3 (colour) channels")
-    if len(ground) != 3 or not all(0 <= value <= 1 for value in ground):
-        raise DataError(f"ground={ground} must be red, green and blue, each from 0 to 1")
-
-
-def load(
-    path: str | os.PathLike[str], make: Callable[[Loaded], T], *, wanted: Wanted | None = None, result: int = 0
-) -> T:
+def load(path: str | os.PathLike[str], make: Callable[[Loaded], T], *, wanted: Wanted | None = None) -> T:
     """Return what `make` makes of the decoded image; every failure, in it too, is an UnreadableImage.
 
-    `wanted` says, of the width and height in the file, how many pixels are wanted across and down: a JPEG that has more
-    than twice as many is decoded at a half, a quarter or an eighth of its size. `result`: bytes that are made of a
-    pixel. Pillow may warn of what it passes over; whoever calls decides what becomes of warnings.
+    The file's content decides what it is, not its suffix; of several images, the first is decoded. `wanted` says, of
+    width and height in the file, how many pixels are wanted across and down: a JPEG that has more than twice as many is
+    decoded at a half, a quarter or an eighth of its size. Pillow may warn of what it passes over: that is the caller's.
     """
     try:
         with limits.alone(path):
-            return _made(content(path), Path(path).suffix, make, wanted, result)
+            return _made(_content(path), Path(path).suffix, make, wanted)
     except UnreadableImage:
         raise
     except limits.Excessive as error:
@@ -203,19 +129,13 @@ def load(
         raise UnreadableImage(path, f"it is damaged or cut short ({said})") from error
 
 
-def luma(colour: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the grey (..., 1) of colours (..., 3)."""
-    return colour @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
+def luma(color: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the gray (..., 1) of colors (..., 3)."""
+    return color @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
 
-def content(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a file; a pipe is not waited for, and a file without end not read.
-
-    Raises
-    ------
-    UnreadableImage
-        It is no regular file, or may not be read.
-    """
+def _content(path: str | os.PathLike[str]) -> bytes:
+    """Return the bytes of a regular file; a pipe is not waited for, and a file without end not read."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
@@ -238,7 +158,7 @@ def content(path: str | os.PathLike[str]) -> bytes:
         raise UnreadableImage(path, "there can be no such name") from error
 
 
-def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted | None, result: int) -> T:
+def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted | None) -> T:
     scans = limits.check_content(data)
     image = identify(data, suffix)
     full, extent = image.size, (float(image.width), float(image.height))
@@ -246,7 +166,7 @@ def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted 
         across, down = wanted(*full)
         drafted = image.draft(image.mode, (2 * across, 2 * down))
         extent = drafted[1][2:] if drafted else extent
-    with limits.room(limits.check_size(image, full, scans, result)):
+    with limits.room(limits.check_size(image, full, scans)):
         return make(_loaded(image, full, extent))
 
 

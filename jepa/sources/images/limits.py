@@ -17,42 +17,30 @@ from PIL import Image
 
 __all__ = ["FILE", "MEMORY", "PIXELS", "Excessive", "alone", "check_content", "check_size", "room"]
 
-FILE = 200_000_000
-"""Bytes of a file."""
-LARGE = 10_000_000
-"""Bytes of a file that waits until no other such file is being read."""
-PIXELS = 90_000_000
-"""Pixels that are decoded; a JPEG, which can be decoded at an eighth of its size, may have more."""
-SIDE = 100_000
-"""Pixels of a side: each row costs time, however short it is."""
-MEMORY = 750_000_000
-"""Bytes that decoding may take."""
-SCANS = 100
-"""Passes over the pixels of a JPEG; ten are usual."""
-WORK = 1_500_000_000
-"""Scans times pixels of a JPEG."""
-PIECES = 100_000
-"""Chunks of a PNG, segments of a JPEG, strips or tiles of a TIFF."""
-TEXTS = 1_000
-"""Chunks of a PNG that are not pixels."""
-METADATA = 12_000_000
-"""Bytes of a JPEG's segments that are not pixels."""
-COMMENTS = 1_000_000
-"""Bytes before the first picture of a GIF."""
-HEADER = 10_000
-"""Bytes in which width and height of a PPM stand."""
-SLOW = 3_000_000
-"""Values that Pillow decodes in Python: plain PPM, BMP with run lengths."""
+FILE = 200_000_000  # bytes of a file
+LARGE = 10_000_000  # bytes of a file that waits until no other such file is being read
+PIXELS = 90_000_000  # pixels that are decoded; a JPEG, which can be decoded at an eighth of its size, may have more
+SIDE = 100_000  # pixels of a side: each row costs time, however short it is
+MEMORY = 750_000_000  # bytes that decoding may take
+SCANS = 100  # passes over the pixels of a JPEG; ten are usual
+WORK = 1_500_000_000  # scans times pixels of a JPEG
+PIECES = 100_000  # chunks of a PNG, segments of a JPEG, strips or tiles of a TIFF
+TEXTS = 1_000  # chunks of a PNG that are not pixels
+METADATA = 12_000_000  # bytes of a JPEG's segments that are not pixels
+COMMENTS = 1_000_000  # bytes before the first picture of a GIF
+HEADER = 10_000  # bytes in which width and height of a PPM stand
+SLOW = 3_000_000  # values that Pillow decodes in Python: plain PPM, BMP with run lengths
 
-COSTS = {"WEBP": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24, "GIF": 8}
-"""Bytes that a format's decoder takes for a pixel; 4, Pillow's own array, for the others."""
-FEWER = {"JPEG2000": 6_000_000}
-"""Pixels of a format that takes longer."""
+COSTS = {"WEBP": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24, "GIF": 8}  # bytes for a pixel; 4, Pillow's own, for others
+FEWER = {"JPEG2000": 6_000_000}  # pixels of a format that takes longer
 SEGMENT = re.compile(rb"\xff+([^\xff])", re.DOTALL)
 AFTER_PIXELS = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)  # 00 and restarts belong to the pixels
 SIZES = re.compile(rb"P.(?:(?:\s|#[^\r\n]*[\r\n])+[-+.0-9]{1,10}){2}")  # between spaces and comments
 BARE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers that say the size
+_large = threading.Lock()
+_taken = 0
+_freed = threading.Condition()
 
 
 class Excessive(Exception):
@@ -74,11 +62,10 @@ def check_content(data: bytes) -> int:
     return 1
 
 
-def check_size(image: Image.Image, full: tuple[int, int], scans: int, result: int) -> int:
+def check_size(image: Image.Image, full: tuple[int, int], scans: int) -> int:
     """Return about how many bytes it takes to decode an image whose header was read; raise Excessive if too many.
 
-    `full`: (width, height) in the file, of which `image.size` may be a part; `result`: bytes that are made of each
-    pixel.
+    `full`: (width, height) in the file, of which `image.size` may be a part.
     """
     width, height = image.size
     pixels, said = width * height, f"{full[0]} x {full[1]} pixels"
@@ -90,7 +77,7 @@ def check_size(image: Image.Image, full: tuple[int, int], scans: int, result: in
     tiles = getattr(image, "tile", None)
     if tiles and tiles[0][0] in Image.DECODERS and pixels * len(image.getbands()) > SLOW:
         raise Excessive(f"its {said} are stored in a way that takes too long to read ({tiles[0][0]})")
-    needed = _memory(image, full, scans, result)
+    needed = _memory(image, full, scans)
     if needed > MEMORY:
         at_most = f"and at most {MEMORY / 1e9:.2f} GB are allowed"
         raise Excessive(f"it would take {needed / 1e9:.2f} GB to read its {said}, {at_most}")
@@ -124,14 +111,9 @@ def alone(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
 
 
-_large = threading.Lock()
-_taken = 0
-_freed = threading.Condition()
-
-
-def _memory(image: Any, full: tuple[int, int], scans: int, result: int) -> int:
+def _memory(image: Any, full: tuple[int, int], scans: int) -> int:
     width, height = image.size
-    needed: int = width * height * (COSTS.get(image.format or "", 4) + result) + 2 * len(image.fp.getvalue())
+    needed: int = width * height * COSTS.get(image.format or "", 4) + 2 * len(image.fp.getvalue())
     if scans > 1:  # all coefficients are kept until the last scan has been read
         needed += 2 * full[0] * full[1] * len(image.getbands())
     tags: Any = getattr(image, "tag_v2", None)
@@ -220,8 +202,8 @@ def _check_tiff(data: bytes) -> None:
     def number(at: int, size: int) -> int:
         return int.from_bytes(data[at : at + size], "little" if data.startswith(b"I") else "big")
 
-    at = number(8, 8) if big else number(4, 4)
-    count, at, size = (number(at, 8), at + 8, 20) if big else (number(at, 2), at + 2, 12)
+    start = number(8, 8) if big else number(4, 4)
+    count, at, size = (number(start, 8), start + 8, 20) if big else (number(start, 2), start + 2, 12)
     for entry in range(at, at + size * min(count, PIECES), size):
         if number(entry, 2) in (273, 324) and (pieces := number(entry + 4, 8 if big else 4)) > PIECES:
             raise Excessive(f"it comes in {pieces:,} strips or tiles, and at most {PIECES:,} are read")

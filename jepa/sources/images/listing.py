@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from jepa.errors import DataError
 from jepa.files.mark import is_run
-from jepa.sources.images.ours import is_generated, is_system
-from jepa.sources.images.walk import Found, walk
+from jepa.sources.images.walk import Found, is_generated, is_system, walk
 from jepa.text import listed, shown
 
 __all__ = ["Entry", "Listing", "list_images"]
@@ -29,10 +28,8 @@ class Entry(NamedTuple):
     """An image file."""
 
     path: Path
-    label: str | None
-    """Name of its class folder; None in a flat folder."""
-    split: str | None
-    """"train" or "val", if the folder has such sub-folders."""
+    label: str | None  # name of its class folder; None in a flat folder
+    split: str | None  # "train" or "val", if the folder has such sub-folders
 
 
 class Listing(NamedTuple):
@@ -40,12 +37,9 @@ class Listing(NamedTuple):
 
     root: Path
     entries: list[Entry]
-    others: Counter[str]
-    """Files that are not images, by suffix."""
-    unused: list[str]
-    """Sub-folders that are passed over: test/ beside train/ and val/, say, and what jepa itself has written."""
-    remarks: list[str]
-    """Sentences on what is likely not meant: what is left out, and what is taken for a class."""
+    others: Counter[str]  # files that are not images, by suffix
+    unused: list[str]  # sub-folders passed over: test/ beside train/ and val/, say, and what jepa itself has written
+    remarks: list[str]  # sentences on what is likely not meant: what is left out, and what is taken for a class
 
     @property
     def classes(self) -> list[str]:
@@ -65,11 +59,7 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     are listed in `unused`; a train alone is everything. An image anywhere below a class folder belongs to that class.
     Links are followed. What is hidden, of the operating system, no regular file, or written by jepa (a run, a data set
     of `data make`) is passed over. Anything else whose name ends as an image's does is listed, be it readable or not.
-
-    Raises
-    ------
-    DataError
-        The folder is missing, is no folder, may not be listed, or has no images (and what it has instead).
+    Raises DataError if the folder is missing, is no folder, may not be listed, or has no images (and what instead).
     """
     root = Path(root)
     _check_folder(root)
@@ -85,17 +75,18 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     others: Counter[str] = sum((n for part in found.values() for n in part.others.values()), Counter())
     ours = ["/".join((*parts[s].relative_to(root).parts, *inner)) for s, part in found.items() for inner in part.ours]
     if not entries:
-        seen = f"its files are {_counted(others)}" if others else "it has no files"
-        sets = [name for name in ours if is_generated(root / name)]
-        passed = f", and the pictures of {listed(ours)}, a run of jepa, are not read" if ours else ""
-        if sets:
-            passed = f", and {listed(sets)} is what jepa wrote: name it itself"
-        raise DataError(f"no images in {shown(root)}: {seen}{passed}; expected {EXPECTED}")
+        raise DataError(f"no images in {shown(root)}: {_instead(root, others, ours)}; expected {EXPECTED}")
     remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
     if unused:
         remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} are read, not {listed(unused)}")
-    remarks += _left_out(found, others)
-    return Listing(root, entries, others, unused + ours, remarks)
+    return Listing(root, entries, others, unused + ours, remarks + _left_out(found, others))
+
+
+def _instead(root: Path, others: Counter[str], ours: list[str]) -> str:
+    seen = f"its files are {_counted(others)}" if others else "it has no files"
+    if sets := [name for name in ours if is_generated(root / name)]:
+        return f"{seen}, and {listed(sets)} is what jepa wrote: name it itself"
+    return f"{seen}, and the pictures of {listed(ours)}, a run of jepa, are not read" if ours else seen
 
 
 def _parts(root: Path, below: list[str]) -> dict[str | None, Path]:

@@ -30,12 +30,12 @@ def square(
     channels: int = 3,
     ground: Sequence[float] = WHITE,
 ) -> Pixels:
-    """Read a file as `decode` does and bring it to side x side pixels: (C, S, S), uint8, or float32 of 16 bits.
+    """Read a file (`load`) and bring it to side x side pixels: (C, S, S), uint8, or float32 of 16 bits.
 
     stretch: whatever the proportions; crop: the largest square in the middle; pad: scaled to fit, on the ground. The
     result is that of Pillow's `resize((side, side), BILINEAR)`, to about a hundredth of the range: a large image is
     averaged over whole blocks of pixels first, and a JPEG is decoded at a half, a quarter or an eighth of its size, as
-    long as it stays twice as large as it is wanted. Raises UnreadableImage, as `decode`.
+    long as it stays twice as large as it is wanted. Raises UnreadableImage.
     """
 
     def wanted(width: float, height: float) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jepa.files.atomic import replacing, sweep
 from jepa.sources.images.reading import How, Squares, as_float, read_squares
 
-__all__ = ["Store", "stored_squares"]
+__all__ = ["stored_squares"]
 
 VERSION = 2  # of what is made of a file
 LARGEST = 2 << 30  # bytes of a file
@@ -36,19 +36,20 @@ def stored_squares(every: Sequence[Path], numbers: Sequence[int], how: How, *, s
 
     What took longer than SLOW to read is stored.
     """
-    store, clock = Store(every, how), time.monotonic()
-    old = store.find()
+    path, clock = _place(every, how), time.monotonic()
+    old = _find(path, len(every), how)
     known = set() if old is None else set(old["number"].tolist())
     missing = [k for k, number in enumerate(numbers) if number not in known]
     fresh = read_squares([every[numbers[k]] for k in missing], how, stop=stop)
     failed = {missing[i]: error for i, error in fresh.failed.items()}
     mine = [number for k, number in enumerate(numbers) if k not in failed]
-    all_numbers, pixels = mine, fresh.pixels
+    there, pixels = mine, fresh.pixels
     if old is not None:
-        all_numbers, pixels = _joined(old, [numbers[k] for k in missing if k not in failed], fresh.pixels)
+        there, pixels = _joined(old, [numbers[k] for k in missing if k not in failed], fresh.pixels)
     if len(fresh.pixels) and time.monotonic() - clock > SLOW:
-        store.keep(all_numbers, pixels)
-    return Squares(pixels if len(all_numbers) == len(mine) else pixels[np.searchsorted(all_numbers, mine)], failed)
+        with suppress(OSError, MemoryError):  # no room, no permission: then it is not kept
+            _keep(path, there, pixels)
+    return Squares(pixels if len(there) == len(mine) else pixels[np.searchsorted(there, mine)], failed)
 
 
 def _joined(old: NDArray[Any], read: list[int], fresh: NDArray[Any]) -> tuple[list[int], NDArray[Any]]:
@@ -62,55 +63,51 @@ def _joined(old: NDArray[Any], read: list[int], fresh: NDArray[Any]) -> tuple[li
     return np.array([*numbers, *read])[order].tolist(), np.concatenate([pixels, fresh])[order]
 
 
-class Store:
-    """What is kept of the images of a listing, read in one way."""
+def _place(paths: Sequence[Path], how: How) -> Path:
+    """Return the file of a listing, read in one way."""
+    digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *how)).encode(), digest_size=16)
+    with suppress(OSError):
+        for path in paths:
+            status = os.stat(path)
+            digest.update(os.fsencode(path.absolute()) + f"\0{status.st_size} {status.st_mtime_ns}\0".encode())
+    return _folder() / f"{digest.hexdigest()}.npy"
 
-    def __init__(self, paths: Sequence[Path], how: How) -> None:
-        digest = hashlib.blake2b(repr((VERSION, PIL.__version__, *how)).encode(), digest_size=16)
-        with suppress(OSError):
-            for path in paths:
-                status = os.stat(path)
-                digest.update(os.fsencode(path.absolute()) + f"\0{status.st_size} {status.st_mtime_ns}\0".encode())
-        self.how, self.count = how, len(paths)
-        self.path = _folder() / f"{digest.hexdigest()}.npy"
 
-    def find(self) -> NDArray[Any] | None:
-        """Return what is kept, mapped from the file: rows of `number` and `pixels`, in the order of numbers."""
-        try:
-            rows: NDArray[Any] = np.load(self.path, mmap_mode="r", allow_pickle=False)
-            numbers = rows["number"]
-            fits = rows.dtype == self._row(rows.dtype["pixels"].base) and rows.ndim == 1
-            if not fits or np.any(numbers[1:] <= numbers[:-1]) or numbers[0] < 0 or numbers[-1] >= self.count:
-                return None
-            with suppress(OSError):
-                os.utime(self.path)  # the one that was not used for the longest time goes first
-        except Exception:  # a damaged file may say anything
+def _row(dtype: Any, shape: tuple[int, ...]) -> np.dtype[Any]:
+    return np.dtype([("number", "<i4"), ("pixels", dtype, shape)])
+
+
+def _find(path: Path, count: int, how: How) -> NDArray[Any] | None:
+    """Return what is kept, mapped from the file: rows of `number` and `pixels`, in the order of numbers."""
+    try:
+        rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        numbers, row = rows["number"], _row(rows.dtype["pixels"].base, (how.channels, how.side, how.side))
+        ascending = numbers[0] >= 0 and numbers[-1] < count and np.all(numbers[1:] > numbers[:-1])
+        if rows.dtype != row or rows.ndim != 1 or not ascending:
             return None
-        return rows
+        with suppress(OSError):
+            os.utime(path)  # the one that was not used for the longest time goes first
+    except Exception:  # a damaged file may say anything
+        return None
+    return rows
 
-    def keep(self, numbers: Sequence[int], pixels: NDArray[Any]) -> None:
-        """Write rows, `numbers` ascending, in the place of what was kept."""
-        row = self._row(pixels.dtype)
-        size = row.itemsize * len(numbers)
-        if size > LARGEST:
-            return
-        try:
-            folder = self.path.parent
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            sweep(folder, lambda name: True)
-            _make_room(folder, size)
-            header = {"descr": np.lib.format.dtype_to_descr(row), "fortran_order": False, "shape": (len(numbers),)}
-            with replacing(self.path) as temporary, open(temporary, "wb") as file:
-                np.lib.format.write_array_header_2_0(file, header)
-                for k in range(0, len(numbers), ROWS):
-                    part = np.empty(len(numbers[k : k + ROWS]), dtype=row)
-                    part["number"], part["pixels"] = numbers[k : k + ROWS], pixels[k : k + ROWS]
-                    file.write(part.tobytes())
-        except (OSError, MemoryError):  # no room, no permission: then it is not kept
-            return
 
-    def _row(self, dtype: Any) -> np.dtype[Any]:
-        return np.dtype([("number", "<i4"), ("pixels", dtype, (self.how.channels, self.how.side, self.how.side))])
+def _keep(path: Path, numbers: Sequence[int], pixels: NDArray[Any]) -> None:
+    """Write rows, `numbers` ascending, in the place of what was kept."""
+    row = _row(pixels.dtype, pixels.shape[1:])
+    size = row.itemsize * len(numbers)
+    if size > LARGEST:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep(path.parent, lambda name: True)
+    _make_room(path.parent, size)
+    header = {"descr": np.lib.format.dtype_to_descr(row), "fortran_order": False, "shape": (len(numbers),)}
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.lib.format.write_array_header_2_0(file, header)
+        for k in range(0, len(numbers), ROWS):
+            part = np.empty(len(numbers[k : k + ROWS]), dtype=row)
+            part["number"], part["pixels"] = numbers[k : k + ROWS], pixels[k : k + ROWS]
+            file.write(part.tobytes())
 
 
 def _folder() -> Path:

@@ -1,4 +1,4 @@
-"""Every file below a folder that may be an image, once, whatever links and pipes lie there; no file is opened."""
+"""Every file below a folder that may be an image, once, whatever links and pipes lie there; no image is opened."""
 
 from __future__ import annotations
 
@@ -8,44 +8,35 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jepa.errors import DataError
-from jepa.files.mark import is_run
+from jepa.files.mark import is_run, read_object
 from jepa.sources.images.formats import suffixes
-from jepa.sources.images.ours import is_generated, is_system
 from jepa.text import shown
 
-__all__ = ["Found", "walk"]
+__all__ = ["Found", "is_generated", "is_system", "walk"]
 
+SYSTEM = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db"}
+"""folders and files of operating systems and disk stations, in lower case"""
 Parts = tuple[str, ...]
-Known = frozenset[tuple[int, int]]  # folders by device and number
 
 
 class Found(NamedTuple):
     """What lies below a folder, as parts of paths from it on."""
 
-    images: list[Parts]
-    """Regular files that are called like images, sorted."""
-    others: dict[Parts, Counter[str]]
-    """All other files, counted by the ends of their names, for each folder directly below ("" stands for itself)."""
-    ours: list[Parts]
-    """Folders that jepa has written."""
-    folders: list[str]
-    """Folders directly below that are looked into."""
+    images: list[Parts]  # regular files that are called like images, sorted
+    others: dict[Parts, Counter[str]]  # all other files, by the ends of their names, of each folder directly below
+    ours: list[Parts]  # folders that jepa has written
+    folders: list[str]  # folders directly below that are looked into
 
 
 def walk(folder: Path) -> Found:
-    """Find the files below a folder.
+    """Find the files below a folder; raise DataError if a folder may not be listed.
 
     Links are followed, but a folder is not read again inside itself, nor twice for one class. What is hidden, a
     system's or our own is passed over, and so is what is no regular file.
-
-    Raises
-    ------
-    DataError
-        A folder may not be listed.
     """
     found = Found([], {}, [], [])
     seen: set[tuple[str, int, int]] = set()
-    waiting: list[tuple[Parts, Known]] = [((), frozenset([_number(folder)]))]
+    waiting: list[tuple[Parts, frozenset[tuple[int, int]]]] = [((), frozenset([_number(folder)]))]
     endings = tuple(suffixes())
     while waiting:
         parts, above = waiting.pop()
@@ -68,10 +59,28 @@ def walk(folder: Path) -> Found:
                 found.images.append(inner)
             else:
                 found.others.setdefault(inner[:1] if parts else ("",), Counter())[kind] += 1
-    found.images.sort()
-    found.ours.sort()
-    found.folders.sort()
+    for names in (found.images, found.ours, found.folders):
+        names.sort()
     return found
+
+
+def is_generated(folder: Path) -> bool:
+    """Whether a folder is a data set that `data make` wrote."""
+    try:
+        path = folder / "meta.json"
+        meta = read_object(path) if path.is_file() and (folder / "labels.csv").is_file() else {}
+    except (OSError, ValueError):
+        return False
+    return {"generator", "version", "images"} <= meta.keys()
+
+
+def is_system(name: str) -> bool:
+    """Whether a file or folder is hidden (._x.png of a Mac too), or a system's own.
+
+    >>> [is_system(name) for name in ("._1.png", "Thumbs.db", "__MACOSX", "cats")]
+    [True, True, True, False]
+    """
+    return name.startswith(".") or name.lower() in SYSTEM
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from jepa.sources.folder import ImageFolder
+from jepa.sources.images.decode import WHITE, Loaded, load, luma
 
 
 def opened(root: str | Path, split: str | None = None, **settings: object) -> ImageFolder:
@@ -18,3 +19,14 @@ def opened(root: str | Path, split: str | None = None, **settings: object) -> Im
 def pixels(source: ImageFolder) -> np.ndarray:
     """Every image of a source."""
     return source.read(range(len(source)))
+
+
+def decode(path: str | Path, *, channels: int = 3, ground: tuple[float, ...] = WHITE) -> np.ndarray:
+    """An image as large as it is: float32 (channels, H, W) in [0, 1]."""
+
+    def whole(loaded: Loaded) -> np.ndarray:
+        x = loaded.upright(np.concatenate([loaded.exact(strip, ground) for strip in loaded.strips()]))
+        x = luma(x) if channels == 1 and x.shape[2] == 3 else x
+        return np.array(np.broadcast_to(x.transpose(2, 0, 1), (channels, *x.shape[:2])), dtype=np.float32, order="C")
+
+    return load(path, whole)

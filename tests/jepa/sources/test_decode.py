@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from jepa.errors import DataError
-from jepa.sources.images.decode import UnreadableImage, decode, load, luma
+from jepa.sources.images.decode import UnreadableImage, load, luma
+from tests.jepa.sources.folders import decode
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 SAMPLES = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
@@ -221,12 +222,6 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(UnreadableImage, match=r"you may not read it; change its permissions"):
         decode(path)
-
-
-@pytest.mark.parametrize("settings", [{"channels": 2}, {"ground": (0, 0)}, {"ground": (0, 0, 2)}])
-def test_impossible_settings(tmp_path: Path, settings: dict[str, object]) -> None:
-    with pytest.raises(DataError, match=next(iter(settings))):
-        decode(tmp_path / "x.png", **settings)
 
 
 def test_luma_of_white_is_white() -> None:

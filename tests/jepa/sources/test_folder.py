@@ -10,12 +10,11 @@ from PIL import Image
 from jepa.config.settings import SettingError
 from jepa.errors import ConfigError, DataError
 from jepa.sources import ImageFolder, kind_of
-from jepa.sources.images.decode import decode
 from jepa.sources.images.inspect import inspect
 from jepa.sources.images.listing import list_images
 from jepa.sources.images.square import square
 from jepa.transforms import crop_resize
-from tests.jepa.sources.folders import opened, pixels
+from tests.jepa.sources.folders import decode, opened, pixels
 
 
 def save(path: Path, *, size: tuple[int, int] = (8, 8), mode: str = "RGB", seed: int | None = None) -> Path:
@@ -46,7 +45,7 @@ def test_class_folders(tmp_path: Path) -> None:
         assert images.classes[images.labels[i]] == path.parent.name
     np.testing.assert_array_equal(pixels(images), np.stack([images.read([i])[0] for i in range(9)]))
     np.testing.assert_array_equal(images.read([4, 1]), np.stack([images.read([4])[0], images.read([1])[0]]))
-    assert pixels(images).dtype == np.float32 and repr(images).endswith(": 9 images of 3 classes, (3, 8, 8))")
+    assert pixels(images).dtype == np.float32 and repr(images).endswith(": 9 examples of 3 classes, (3, 8, 8))")
 
 
 def test_a_flat_folder_has_no_labels(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, features
 
-from jepa.sources.images.decode import UnreadableImage, decode
+from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.formats import suffixes
 from jepa.sources.images.inspect import inspect
 from jepa.sources.images.square import Fit, square
-from tests.jepa.sources.folders import opened
+from tests.jepa.sources.folders import decode, opened
 
 LOSSY = {"webp": {"lossless": True}, "jp2": {"irreversible": False}}
 PLAIN = ("png", "apng", "bmp", "dib", "tif", "tiff", "ppm", "pnm", "gif", "webp", "jp2", "pcx", "tga")

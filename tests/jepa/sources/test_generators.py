@@ -211,7 +211,7 @@ def test_finished_set_is_kept_and_anything_else_is_refused(tmp_path):
     with pytest.raises(DataError, match="seed 1"):
         write_shapes(tmp_path / "set", seed=1)
     next(root.glob("train/*/*.png")).unlink()
-    with pytest.raises(DataError, match="remove the folder"):
+    with pytest.raises(DataError, match="remove it, and it is written anew"):
         write_shapes(tmp_path / "set")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from jepa.sources.images import limits
-from jepa.sources.images.decode import UnreadableImage, decode
+from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.inspect import inspect
 from jepa.sources.images.square import square
+from tests.jepa.sources.folders import decode
 from tests.jepa.sources.test_decode import chunk
 from tests.jepa.sources.test_formats import scene
 
@@ -235,7 +236,7 @@ def test_sixteen_bit_colour_is_said(tmp_path: Path) -> None:
     deep = png(chunk(b"IDAT", zlib.compress(bytes(8 * 49))), header=struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
     (tmp_path / "x.png").write_bytes(deep)
     report = inspect(tmp_path)
-    assert report.rounded == 1 and "16-bit colours 1 (their upper 8 bits are read)" in str(report)
+    assert report.rounded == 1 and "16-bit colors  1 (their upper 8 bits are read)" in str(report)
 
 
 SEEDS = [
