@@ -9,7 +9,8 @@ import pytest
 
 from jepa.config.settings import SettingError
 from jepa.errors import ConfigError, DataError
-from jepa.sources import ArrayFile, Arrays, kind_of
+from jepa.parts import kind_of
+from jepa.sources import ArrayFile, Arrays
 from jepa.sources.examples import STEP, measured
 
 SHAPES = [(3, 50), (1, 64), (3, 8, 8), (2, 4, 8, 8), (1, 2, 2, 2, 2)]

@@ -9,7 +9,8 @@ from PIL import Image
 
 from jepa.config.settings import SettingError
 from jepa.errors import ConfigError, DataError
-from jepa.sources import ImageFolder, kind_of
+from jepa.parts import kind_of
+from jepa.sources import ImageFolder
 from jepa.sources.images.inspect import inspect
 from jepa.sources.images.listing import list_images
 from jepa.sources.images.square import square
