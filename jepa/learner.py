@@ -174,8 +174,8 @@ def check_parts(model: JEPA) -> None:
         )
     if target.learns and not objective.spreads:
         raise ConfigError(
-            f"{said['target']} with {said['objective']} must collapse: one constant for every example has loss 0. Use "
-            "target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
+            f"{said['target']} with {said['objective']} must collapse, as one constant for every example has loss "
+            "0: use target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
         )
     if not any(p.requires_grad for p in predictor.parameters()) and not objective.spreads and not target.lags:
         raise ConfigError(

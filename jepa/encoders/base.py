@@ -142,7 +142,8 @@ class ImageEncoder(WholeEncoder):
         kind = chosen("encoder", self).kind
         if len(shape) != 3:
             raise ConfigError(
-                f"encoder={kind} takes images (channels, height, width); an example is {shape}: see vit, mlp"
+                f"encoder={kind} takes images (channels, height, width); an example is {shape}: see vit, mlp, "
+                "or take another source"
             )
         raise ConfigError(
             f"one place of encoder={kind} has {self.stride} x {self.stride} pixels, the image only {by_x(shape[1:])}: "

@@ -117,7 +117,7 @@ class ViT(Encoder):
         if not 1 <= rank <= len(CONVOLUTIONS):
             raise ConfigError(
                 f"encoder={chosen('encoder', self).kind} takes (channels, *lengths) with 1 to {len(CONVOLUTIONS)} "
-                f"lengths; an example is {shape}: use encoder=mlp"
+                f"lengths; an example is {shape}: use encoder=mlp, or another source"
             )
         self.patch: tuple[int, ...] = s.patch if isinstance(s.patch, tuple) else (s.patch,) * rank
         self.shape, self.dim, self.class_token = tuple(shape), s.dim, s.class_token
@@ -137,7 +137,7 @@ class ViT(Encoder):
             patch = self.settings.patch
             raise ConfigError(
                 f"encoder.patch={patch if isinstance(patch, int) else list(patch)} must divide an example's "
-                f"{by_x(lengths)}: take another patch, or examples of another size"
+                f"{by_x(lengths)}: take another patch, or a source of examples of another size"
             )
         return tuple(a // p for a, p in zip(lengths, self.patch, strict=True))
 
