@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa import frozen
+from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
 from jepa.files.mark import read_object
@@ -192,8 +193,6 @@ def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tup
 
 def _token_table(run: Any, twin: Any, parts: Parts) -> dict[str, Any]:
     """Return the probes of tokens: of the trained encoder, its twin, and what lies at their places in the input."""
-    from jepa.pictures.patches import cut, starts  # with matplotlib
-
     which, grid = run.config.evaluation.encoder, run.model.context.encoder.grid
     if not run.task.places or math.prod(grid) == 1:
         return {}

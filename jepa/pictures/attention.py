@@ -104,5 +104,5 @@ def _show_query(canvas: Canvas, axis: Axes, image: Array, first: int) -> None:
 
 def _show_weights(canvas: Canvas, axis: Axes, weights: Array) -> None:
     """Draw how much each patch gets, from nothing to the highest share of this panel, which stands below it."""
-    over_grid(axis, weights.reshape(canvas.grid), cmap="viridis", vmin=0)
+    over_grid(axis, weights.reshape(canvas.grid), len(canvas.grid), cmap="viridis", vmin=0)
     note(axis, f"highest {100 * weights.max():.0f} %")

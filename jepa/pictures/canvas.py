@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jepa.contracts import Grid
 from jepa.errors import DataError
-from jepa.pictures.patches import Starts, spread, starts
+from jepa.evaluation.patches import Starts, spread, starts
 from jepa.pictures.style import note, sheet
 
 __all__ = ["Canvas", "canvas"]

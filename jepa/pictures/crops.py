@@ -121,7 +121,7 @@ def plot_regions(
         _outline(grid[n, 0], region.context, BLUE, "context", "--")
         image.show(grid[n, 1], context[n], heading[1], BLUE)
         for t, box in enumerate(region.targets):
-            color = TARGETS[t % len(TARGETS)]
+            color = TARGETS[t]
             _outline(grid[n, 0], box, color, str(t + 1) if most > 1 else "target", "-")
             image.show(grid[n, 2 + t], target[n, t], heading[2 + t], color)
         told = grid[n, -1]

@@ -12,12 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
-from jepa.pictures.style import bare, frame
+from jepa.pictures.style import panel
 
 __all__ = ["mark", "outline", "ratio", "show", "write"]
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
+Instead = tuple[Flags, Array]
+"""samples (*lengths), and what is drawn there in place of an example, (c, *lengths)"""
 FAINT, GROUND = 0.12, 0.8  # how much is left of what does not count, on what gray: bright images stay clear
 
 
@@ -27,20 +29,13 @@ def ratio(shape: tuple[int, ...]) -> float:
 
 
 def show(
-    axes: Axes,
-    example: Array,
-    title: str = "",
-    color: str | None = None,
-    *,
-    kept: Flags | None = None,
-    instead: tuple[Flags, Array] | None = None,
+    axes: Axes, x: Array, title: str = "", color: str | None = None, *, kept: Any = None, instead: Instead | None = None
 ) -> None:
-    """Draw an example, its samples as they are.
+    """Draw an example, its samples as they are; those that are not `kept`, bool (*lengths), go pale; `color` frames it.
 
-    color: frames it. kept (*lengths): all else goes pale. instead: samples (*lengths) that are drawn in place of the
-    example's, and what they are then, (c, *lengths).
+    Values between 0 and 1 are what they say; others are stretched.
     """
-    x = np.asarray(example, np.float32)
+    x = np.asarray(x, np.float32)
     low, high = (0.0, 1.0) if x.min() >= -0.5 and x.max() <= 1.5 else (x.min(), x.max())
     x = (x - low) / max(high - low, 1e-12)
     if kept is not None:
@@ -50,10 +45,8 @@ def show(
     x = x[:3] if len(x) >= 3 else x.mean(axis=0, keepdims=True).repeat(3, axis=0)
     height, width = x.shape[1:]
     axes.imshow(np.clip(x, 0, 1).transpose(1, 2, 0), interpolation="nearest", extent=(0, width, height, 0))
-    bare(axes)
-    frame(axes, color)
-    if title:
-        axes.set_title(title, fontsize=10)
+    axes.set(xticks=[], yticks=[])
+    panel(axes, title, color)
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:

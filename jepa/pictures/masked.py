@@ -13,13 +13,13 @@ import minitensor as mt
 from jepa import frozen
 from jepa.contracts import Batch
 from jepa.encoders.base import Encoder
+from jepa.evaluation.patches import cut, paste, spread
 from jepa.evaluation.retrieval import nearest
 from jepa.evaluation.ridge import ridge
 from jepa.masks import to_binary
 from jepa.pictures.attention import plot_attention, plot_blocks, rollout
 from jepa.pictures.canvas import Canvas, canvas
 from jepa.pictures.masks import plot_masks
-from jepa.pictures.patches import cut, paste, spread
 from jepa.pictures.shown import answered, as_compared, asked, loader, some
 from jepa.pictures.similarity import plot_similarity
 from jepa.pictures.tokens import plot_features, plot_levels, plot_neighbors, plot_predictions

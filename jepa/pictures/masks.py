@@ -38,7 +38,7 @@ def plot_masks(
         raise DataError(f"there are {len(images)} examples and masks for {contexts.shape[1]}: give the masks of all")
     shown = min(most, len(images))
     names = [*_names("context", len(contexts)), *_names("target", len(targets) * (not canvas.wide))]
-    colors = [BLUE] * len(contexts) + [TARGETS[k % len(TARGETS)] for k in range(len(targets))]
+    colors = [BLUE] * len(contexts) + list(TARGETS[: len(targets)])
     columns = 1 + len(names)
     side = min(WIDTH / columns, WIDEST * (2.2 if canvas.wide else 1)) * canvas.ratio  # inches; high images, high figure
     heights = [shown * (side + (0.4 if canvas.wide else 0.24)) + 0.4] + [
@@ -87,11 +87,11 @@ def _number(canvas: Canvas, axes: Axes, targets: Flags) -> None:
             numbers.setdefault(int(np.argmax(kept)), []).append(k)
     for patch, found in numbers.items():
         place = canvas.samples(np.arange(targets.shape[1]) == patch)
-        canvas.draw.write(axes, place, ", ".join(str(k + 1) for k in found), TARGETS[found[0] % len(TARGETS)])
+        canvas.draw.write(axes, place, ", ".join(str(k + 1) for k in found), TARGETS[found[0]])
 
 
 def _draw_coverage(axes: Axes, share: NDArray[np.float64], title: str) -> None:
-    picture = over_grid(axes, share, cmap="viridis", vmin=0, vmax=max(float(share.max()), 1e-9))
+    picture = over_grid(axes, share, share.ndim, cmap="viridis", vmin=0, vmax=max(float(share.max()), 1e-9))
     axes.set_title(title, fontsize=10)
     mean, least, most = 100 * share.mean(), 100 * share.min(), 100 * share.max()
     axes.set_xlabel(f"mean {mean:.0f} %, least {least:.0f} %, most {most:.0f} %", fontsize=9, color=GRAY)

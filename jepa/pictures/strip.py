@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from jepa.pictures import image
+from jepa.pictures.image import Array, Flags, Instead
 from jepa.pictures.style import plane
 
 __all__ = ["mark", "ratio", "show", "write"]
 
-Array = NDArray[Any]
-Flags = NDArray[np.bool_]
 FRAMES = 4  # that are shown, at most
 
 
@@ -24,20 +22,12 @@ def ratio(shape: tuple[int, ...]) -> float:
 
 
 def show(
-    axes: Axes,
-    example: Array,
-    title: str = "",
-    color: str | None = None,
-    *,
-    kept: Flags | None = None,
-    instead: tuple[Flags, Array] | None = None,
+    axes: Axes, x: Array, title: str = "", color: str | None = None, *, kept: Any = None, instead: Instead | None = None
 ) -> None:
     """Draw frames of a clip, from left to right."""
-    x = np.asarray(example, np.float32)
-    shown = np.stack([_frames(channel, 1.0 if x.max() <= 1.5 else float(x.max())) for channel in x])
-    flags = None if kept is None else _frames(kept, True)
-    other = None if instead is None else (_frames(instead[0], False), np.stack([_frames(c, 0.0) for c in instead[1]]))
-    image.show(axes, shown, title, color, kept=flags, instead=other)
+    white = max(1.0, float(np.max(x)))
+    other = None if instead is None else (_frames(instead[0], False), _clip(instead[1], white))
+    image.show(axes, _clip(x, white), title, color, kept=None if kept is None else _frames(kept, True), instead=other)
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:
@@ -47,11 +37,14 @@ def mark(axes: Axes, flags: Flags, color: str) -> None:
 
 def write(axes: Axes, flags: Flags, text: str, color: str) -> None:
     """Write in the middle of the samples (f, h, w) that are flagged, in the first frame that has any."""
-    first = flags & (flags.any(axis=(1, 2)).cumsum() == 1)[:, None, None]
-    image.write(axes, _frames(first if _frames(first, False).any() else flags, False), text, color)
+    first = _frames(flags & (flags.any(axis=(1, 2)).cumsum() == 1)[:, None, None], False)
+    image.write(axes, first if first.any() else _frames(flags, False), text, color)
+
+
+def _clip(x: Array, white: float) -> Array:
+    return np.stack([_frames(np.asarray(channel, np.float32), white) for channel in x])
 
 
 def _frames(x: Array, gap: Any) -> Array:
     """Return frames of (f, h, w) side by side, (h, w'), with a gap between them."""
-    chosen = np.linspace(0, len(x) - 1, min(FRAMES, len(x))).round().astype(int)
-    return plane(x[chosen], 3, gap)
+    return plane(x[np.linspace(0, len(x) - 1, min(FRAMES, len(x))).round().astype(int)], 3, gap)

@@ -21,15 +21,10 @@ from jepa.text import printable, shortened
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, WINE, OLIVE, GRAY = PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#882255", "#999933", "#767676",
 )  # fmt: skip
-TARGETS = (VERMILION, ORANGE, GREEN, PURPLE, SKY)
-"""of targets that are told apart"""
-MARKERS = "os^Dv*PX<>"
-"""A second sign beside the color, so that no picture depends on color alone."""
-
-WIDTH = 9.0
-"""Inches; shown 900 pixels wide, a 10-point letter is then 14 pixels high."""
-WIDEST = 2.0
-"""Inches of a panel, at most"""
+TARGETS = (VERMILION, ORANGE, GREEN, PURPLE, SKY) * 13  # of as many as a task may have
+MARKERS = "os^Dv*PX<>"  # a second sign beside the color, so that no picture depends on color alone
+WIDTH = 9.0  # inches; shown 900 pixels wide, a 10-point letter is then 14 pixels high
+WIDEST = 2.0  # inches of a panel, at most
 DPI = 150
 
 
@@ -67,8 +62,10 @@ def legend(axes: Axes, **settings: Any) -> None:
         axes.legend(fontsize=9, frameon=True, framealpha=0.9, edgecolor="#D0D0D0", **settings)
 
 
-def frame(axes: Axes, color: str | None) -> None:
-    """Draw the border of a panel: thick and of a color, or thin and pale."""
+def panel(axes: Axes, title: str, color: str | None) -> None:
+    """Give a panel its title, if there is one, and its border: thick and of a color, or thin and pale."""
+    if title:
+        axes.set_title(title, fontsize=10)
     for spine in axes.spines.values():
         spine.set_color(color or "#B0B0B0")
         spine.set_linewidth(2.5 if color else 0.8)
@@ -80,29 +77,20 @@ def note(axes: Axes, text: str) -> None:
 
 
 def sheet(count: int, titles: Sequence[str], ratio: float = 1.0) -> tuple[Figure, NDArray[Any]]:
-    """Return a figure of rows of panels, with titles above the first, and its axes (count, len(titles)).
-
-    ratio: a panel's height over its width.
-    """
-    across, label = (min(WIDTH / len(titles), WIDEST if ratio > 0.6 else 1.5 * WIDEST)), 0.3 if ratio > 0.6 else 0.45
-    figure = new_figure(count * (across * ratio + label) + 0.5, width=max(across * len(titles), 6.0))
+    """Return a figure of rows of panels of height : width = ratio, and its axes (count, len(titles))."""
+    across = min(WIDTH / len(titles), WIDEST if ratio > 0.6 else 1.5 * WIDEST)
+    figure = new_figure(count * (across * ratio + 0.35) + 0.5, width=max(across * len(titles), 6.0))
     return figure, rows(figure, count, titles)
 
 
-def rows(figure: Figure | SubFigure, count: int, titles: Sequence[str], **settings: Any) -> NDArray[Any]:
+def rows(figure: Figure | SubFigure, count: int, titles: Sequence[str]) -> NDArray[Any]:
     """Return empty panels of a figure, (count, len(titles)), with titles above the first row."""
-    axes = figure.subplots(count, len(titles), squeeze=False, **settings)
+    axes = figure.subplots(count, len(titles), squeeze=False)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
     for axis in axes.reshape(-1):
-        bare(axis)
+        axis.set(xticks=[], yticks=[])
     return axes  # type: ignore[no-any-return]
-
-
-def bare(axes: Axes) -> None:
-    """Take the ticks away."""
-    axes.set_xticks([])
-    axes.set_yticks([])
 
 
 def plane(x: NDArray[Any], rank: int, gap: Any = np.nan) -> NDArray[Any]:
@@ -111,24 +99,18 @@ def plane(x: NDArray[Any], rank: int, gap: Any = np.nan) -> NDArray[Any]:
     >>> plane(np.zeros((3, 2, 4)), 3).shape, plane(np.zeros((5, 3)), 1).shape
     ((2, 14), (1, 5, 3))
     """
-    if rank == 1:
-        return x[None]
-    if rank == 2:
-        return x
+    if rank < 3:
+        return x[None] if rank == 1 else x
     x = x.reshape(-1, *x.shape[rank - 2 :])  # all leading axes are frames
-    width = max(1, round(x.shape[2] / 16))
-    between = np.full((x.shape[1], width, *x.shape[3:]), gap, np.result_type(x, type(gap)))
-    pieces = [piece for one in x for piece in (one, between)]
-    return np.concatenate(pieces[:-1], axis=1)
+    line = np.full((x.shape[1], max(1, round(x.shape[2] / 16)), *x.shape[3:]), gap, np.result_type(x, type(gap)))
+    return np.concatenate([piece for frame in x for piece in (line, frame)][1:], axis=1)
 
 
-def over_grid(axes: Axes, values: NDArray[Any], **look: Any) -> Any:
-    """Draw a number of each place (*grid), or its color (*grid, 3) if `rank` says so."""
-    rank = look.pop("rank", values.ndim)
-    bare(axes)
+def over_grid(axes: Axes, values: NDArray[Any], rank: int, **look: Any) -> Any:
+    """Draw a number of each place of a grid, (*grid), or its color, (*grid, 3)."""
+    axes.set(xticks=[], yticks=[])
     aspect: Any = "auto" if rank == 1 else "equal"
-    gap = 1.0 if values.ndim > rank else np.nan
-    return axes.imshow(plane(values, rank, gap), aspect=aspect, interpolation="nearest", **look)
+    return axes.imshow(plane(values, rank, 1.0 if values.ndim > rank else np.nan), aspect=aspect, **look)
 
 
 def message(figure: Figure, text: str) -> Figure:

@@ -65,11 +65,13 @@ def plot_features(canvas: Canvas, images: Array, tokens: Array) -> Figure:
     The components are those of all tokens shown together, so that one color means one thing; each runs from its 2nd to
     its 98th percentile.
     """
+    across = 3 if canvas.wide else ACROSS
+    images, tokens = images[: 2 * across], tokens[: 2 * across]
     n, count, d = tokens.shape
     coordinates, explained = pca(tokens.reshape(n * count, d), 3)
     low, high = np.percentile(coordinates, [2, 98], axis=0)
     colors = np.clip((coordinates - low) / np.maximum(high - low, 1e-12), 0, 1).reshape(n, *canvas.grid, 3)
-    across = min(n, 3 if canvas.wide else ACROSS)
+    across = min(n, across)
     down, rank = -(-n // across), len(canvas.grid)
     heights = [1.0, 0.25 if rank == 1 else 1.0] * down
     figure = new_figure(sum(heights) * 9.0 / across * canvas.ratio * 1.1 + 0.5)
@@ -81,7 +83,7 @@ def plot_features(canvas: Canvas, images: Array, tokens: Array) -> Figure:
         above.axis("on")
         canvas.show(above, images[k])
         below.axis("on")
-        over_grid(below, colors[k], rank=rank)
+        over_grid(below, colors[k], rank)
     red, green, blue = (f"{100 * value:.0f} %" for value in explained)
     text = f"tokens by their principal components: red {red} of the variance, green {green}, blue {blue}"
     figure.suptitle(text, fontsize=10)

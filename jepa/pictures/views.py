@@ -52,5 +52,5 @@ def plot_views(draw: Any, seen: Any, true: Any) -> Figure:
     for n, row in enumerate(axes):
         draw.show(row[0], seen[n], "", BLUE)
         for k, axis in enumerate(row[1:]):
-            draw.show(axis, true[n, k], "", TARGETS[k % len(TARGETS)])
+            draw.show(axis, true[n, k], "", TARGETS[k])
     return figure
