@@ -1,59 +1,68 @@
 """What an error advises is tried: with it, the error is gone."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from jepa.assembly import assemble
 from jepa.config import load
 from jepa.errors import ConfigError, JEPAError
+from jepa.frozen import check_pool
 from jepa.training.run import train
 from tests.jepa.tiny import config
 from tests.jepa.training.test_start import warnings_of
 
+WHOLE = "task.overlap=0,0 task.context_scale=1,1"
 ADVICE = [
-    ("model.target=shared", "model.target=ema", ["model.target=ema"]),
-    ("model.target=shared", "or stopgrad", ["model.target=stopgrad"]),
-    ("model.target=shared", "loss.name=vicreg", ["loss.name=vicreg"]),
-    ("model.target=shared", "or infonce", ["loss.name=infonce"]),
-    ("model.target=shared", "loss.force=true", ["loss.force=true"]),
-    ("data.make=", "data.root=FOLDER", ["data.root=FOLDER"]),
-    ("data.make=", "data.make=shapes", ["data.make=shapes"]),
-    ("data.channels=1", "set both to 1", ["model.channels=1"]),
-    ("data.channels=1", "or 3", ["data.channels=3"]),
-    ("data.mean=[0.5,0.4]", "one number", ["data.mean=0.5"]),
-    ("data.std=[0.5,0.4]", "one for each of data.channels=3", ["data.std=0.5,0.4,0.3"]),
-    ("model.widths=2,2,2,2,2,2", "use at most 5", ["model.widths=2,2,2,2,2"]),
-    ("model.widths=2,2,2,2,2,2", "or larger images", ["model.image_size=64", "model.target_size=64"]),
-    ("regions.kind=blocks", "[0.15, 0.2] is I-JEPA's", ["regions.target_scale=[0.15, 0.2]"]),
-    ("regions.overlap=0,0 regions.context_scale=1,1", "lower regions.context_scale", ["regions.context_scale=0.3,0.9"]),
-    ("regions.overlap=0,0 regions.context_scale=1,1", "let the overlap reach 1", ["regions.overlap=0,1"]),
-    ("model.encoder=mlp model.target_size=16", "set both to one size", ["model.target_size=32"]),
-    ("model.encoder=mlp model.target_size=16", "take another encoder", ["model.encoder=cnn"]),
-    ("method=ijepa model.encoder=mlp", "take method=crops", ["method=crops"]),
-    ("method=ijepa model.encoder=mlp", "model.encoder=cnn", ["model.encoder=cnn"]),
-    ("method=ijepa model.encoder=mlp", "or vit", ["model.encoder=vit"]),
-    ("method=ijepa vit.dim=90", "or set vit.positions=learned", ["vit.positions=learned"]),
-    ("method=ijepa evaluation.pool=cls", "needs vit.class_token=true", ["vit.class_token=true"]),
-    ("method=ijepa model.encoder=cnn evaluation.pool=last4", "needs model.encoder=vit;", ["model.encoder=vit"]),
-    ("method=ijepa model.encoder=cnn evaluation.pool=cls", "needs model.encoder=vit vit.class_token=true;",
-     ["model.encoder=vit", "vit.class_token=true"]),
-    ("method=ijepa masks.min_keep=64", "lower it", ["masks.min_keep=4"]),
-    ("method=ijepa masks.min_keep=64", "or lower vit.patch_size", ["vit.patch_size=2"]),
-    ("method=ijepa vit.patch_size=32 masks.min_keep=1", "predict: lower vit.patch_size", ["vit.patch_size=8"]),
-    ("method=ijepa model.encoder=cnn masks.min_keep=64", "take a larger model.image_size", ["model.image_size=64"]),
-    ("method=hjepa hierarchy.levels=2", "one weight for each", ["hierarchy.weights=1,1"]),
-]  # fmt: skip
+    ("target=shared", "target=ema", ["target=ema"]),
+    ("target=shared", "or stopgrad", ["target=stopgrad"]),
+    ("target=own", "such as vicreg", ["objective=vicreg"]),
+    ("target=shared", "or infonce", ["objective=infonce"]),
+    ("target=stopgrad predictor=none", "Use target=ema", ["target=ema"]),
+    ("target=stopgrad predictor=none", "or another predictor", ["predictor=mlp"]),
+    ("source.channels=2", "must be 1", ["source.channels=1"]),
+    ("source.channels=2", "or 3", ["source.channels=3"]),
+    ("source.mean=[0.5,0.4]", "one number", ["source.mean=0.5"]),
+    ("source.std=[0.5,0.4]", "one for each of source.channels=3", ["source.std=0.5,0.4,0.3"]),
+    ("encoder.widths=2,2,2,2,2,2,2", "use at most 6", ["encoder.widths=2,2,2,2,2,2"]),
+    ("encoder.widths=2,2,2,2,2,2,2", "or larger images", ["source.size=64", "task.target_size=64"]),
+    ("task.regions=blocks", "[0.15, 0.2] is I-JEPA's", ["task.target_scale=[0.15, 0.2]"]),
+    (WHOLE, "lower task.context_scale", ["task.context_scale=0.3,0.9"]),
+    (WHOLE, "let the overlap reach 1", ["task.overlap=0,1"]),
+    ("encoder=mlp task.target_size=16", "takes examples of one shape alone, 3 x 32 x 32", ["task.target_size=32"]),
+    ("encoder=mlp task.target_size=16", "take another encoder", ["encoder=cnn"]),
+    ("task=masked encoder=mlp", "take task=views", ["task=views"]),
+    ("task=masked encoder.patch=5", "must divide an example's 32 x 32: take another patch", ["encoder.patch=8"]),
+    ("task=masked encoder.patch=5", "or examples of another size", ["source.size=40"]),
+    ("task=masked predictor=geometry", "take another predictor", ["predictor=places"]),
+    ("encoder.patch=4", "encoder=vit, encoder=energy and encoder=convnext have it", ["encoder=vit"]),
+    ("task=masked evaluation.pool=cls", "has mean, attentive, last4", ["evaluation.pool=last4"]),
+    ("task=masked encoder=cnn evaluation.pool=last4", "CNN has mean", ["evaluation.pool=mean"]),
+    ("task=masked task.min_keep=64", "lower it", ["task.min_keep=4"]),
+    ("task=masked task.min_keep=64", "a smaller encoder.patch", ["encoder.patch=2"]),
+    ("task=masked encoder.patch=32 task.min_keep=1", "a smaller encoder.patch", ["encoder.patch=8"]),
+    ("task=masked encoder=cnn task.min_keep=64", "or a larger source.size", ["source.size=64"]),
+    ("task=levels task.levels=2", "one weight for each", ["task.weights=1,1", "predictor.levels=2"]),
+    ("task=levels predictor.levels=2", "set the two alike", ["predictor.levels=3"]),
+]
+
+
+def made(words: Sequence[str]) -> None:
+    """Make the parts, and look at what a training looks at before it starts."""
+    config = load(overrides=words)
+    check_pool(assemble(config.choices, config.seed).model, config.evaluation.pool)
 
 
 @pytest.mark.parametrize(("words", "advice", "remedy"), ADVICE)
 def test_the_advice_of_a_broken_rule_mends_it(words: str, advice: str, remedy: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(overrides=words.split())
+        made(words.split())
     assert advice in str(caught.value)
-    load(overrides=[*words.split(), *remedy])
+    made([*words.split(), *remedy])
 
 
-SHORT = ["optim.warmup_steps=100", "model.ema_start=0.99", "model.ema_end=1.0"]
+SHORT = ["optimizer.warmup_steps=100", "target.start=0.99", "target.end=1.0"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +70,7 @@ SHORT = ["optim.warmup_steps=100", "model.ema_start=0.99", "model.ema_end=1.0"]
     [
         ("train.epochs=1", "raise train.epochs, or", "train.epochs=14"),
         ("train.max_steps=2", "raise train.max_steps, or", "train.max_steps=110"),
-        ("train.max_steps=2", "set optim.warmup_steps=0", "optim.warmup_steps=0"),
+        ("train.max_steps=2", "set optimizer.warmup_steps=0", "optimizer.warmup_steps=0"),
     ],
 )
 def test_the_limit_that_is_named_is_the_one_that_holds(

@@ -1,4 +1,4 @@
-"""Every setting, one by one: something reads it, and no number is too much for us."""
+"""Every setting of every kind, one by one: something reads it, and no number is too much for us."""
 
 import dataclasses
 import sys
@@ -7,24 +7,34 @@ from typing import Any
 
 import pytest
 
-import jepa.config.rules as rules
-from jepa.config import Config, fields, load, value_of
+from jepa.config import Config, changed, every_key, kinds_of, value_of
+from jepa.config.config import schema_of
+from jepa.config.keys import GROUPS, fields_at
+from jepa.config.settings import Field, Settings, fields_of
 from jepa.errors import ConfigError, JEPAError
 from jepa.evaluation.embed import embed
 from jepa.evaluation.evaluate import evaluate_run
+from jepa.parts import ROLES
+from jepa.pictures.report import draw
 from jepa.training.run import train
-from jepa.visualisation.report import draw
-from tests.jepa.tiny import OVERRIDES, config
+from tests.jepa.tiny import config
 
-TOKENS = "vit.dim=8 vit.depth=1 vit.heads=2 vit.predictor_dim=8 vit.predictor_depth=1 vit.predictor_heads=2".split()
 RUNS = {
-    "crops": ["loss.name=vicreg", "optim.weight_decay_end=0.1", "evaluation.every=1", "evaluation.online_images=20"],
-    "blocks": ["regions.kind=blocks", "regions.target_scale=[0.1,0.3]", "optim.name=sgd", "model.encoder=mlp"],
-    "ijepa": ["method=ijepa", "masks.min_keep=2", "loss.name=infonce", *TOKENS],
-    "random": ["method=ijepa", "masks.min_keep=2", "masks.kind=random", "loss.name=l2", *TOKENS],
-    "hjepa": ["method=hjepa", "masks.min_keep=2", "hierarchy.levels=2", "hierarchy.weights=1,1", *TOKENS],
-}
-ELSEWHERE = {"name", "data.count", "data.make", "loss.force"}  # by the command line, for the default data, by a rule
+    "crops": ["objective=vicreg", "optimizer.weight_decay_end=0.1", "evaluation.every=1", "evaluation.online_images=20",
+              "projector=mlp", "projector.width=8"],
+    "blocks": ["task.regions=blocks", "task.context_scale=0.3,1", "task.target_scale=[0.1,0.3]", "optimizer=sgd",
+               "encoder=mlp", "encoder.width=8", "predictor=mlp", "predictor.width=8", "augment=noise"],
+    "masked": ["task=masked", "objective=infonce"],
+    "random": ["task=masked", "task.masks=random", "encoder=energy", "encoder.dim=8", "encoder.heads=2",
+               "encoder.depth=1", "optimizer=adam", "predictor=cross", "predictor.dim=8", "predictor.heads=2"],
+    "levels": ["task=levels", "predictor.levels=2", "encoder=convnext", "encoder.depths=1,1", "encoder.dims=4,8"],
+    "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1", "predictor=mlp", "predictor.width=8"],
+}  # fmt: skip
+ELSEWHERE = {
+    "name",  # by the command line
+    "source.count", "source.key", "source.labels", "source.path",  # of other sources than a folder
+    "source.validation",  # where there is no val folder
+}  # fmt: skip
 
 
 def test_every_setting_is_read_by_something(
@@ -32,20 +42,26 @@ def test_every_setting_is_read_by_something(
 ) -> None:
     """A setting that nothing outside `config` reads promises what is not so."""
     read: set[str] = set()
-    prefixes = {type(Config()): ""} | {
-        type(getattr(Config(), f.name)): f"{f.name}."
-        for f in dataclasses.fields(Config)
-        if dataclasses.is_dataclass(getattr(Config(), f.name))
-    }
-    for kind, prefix in prefixes.items():
 
-        def seen(self: Any, name: str, prefix: str = prefix) -> Any:
+    def watch(kind: type, prefix: str) -> None:
+        def seen(self: Any, name: str) -> Any:
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if caller.startswith("jepa.") and not caller.startswith("jepa.config"):
-                read.add(prefix + name)
+                read.update(prefixes[base] + name for base in type(self).__mro__ if base in prefixes)
             return object.__getattribute__(self, name)
 
+        prefixes[kind] = prefix
         monkeypatch.setattr(kind, "__getattribute__", seen)
+
+    prefixes: dict[type, str] = {}
+    watch(Config, "")
+    for group, schema in GROUPS.items():
+        watch(schema, f"{group}.")
+    for role, kinds in ROLES.items():
+        for kind in kinds:
+            for base in schema_of(role, kind).__mro__:
+                if dataclasses.is_dataclass(base) and base is not Settings and base not in prefixes:
+                    watch(base, f"{role}.")
     for name, words in RUNS.items():
         run = tmp_path / name
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
@@ -53,51 +69,81 @@ def test_every_setting_is_read_by_something(
             evaluate_run(run, device="cpu")
     embed(run, None, tmp_path / "e.npz", device="cpu")
     draw(run, device="cpu")
-    assert set(fields()) - read - ELSEWHERE == set()
+    assert sorted(set(every_key()) - read - ELSEWHERE - set(ROLES)) == []
 
 
-def numbers() -> list[str]:
-    """Return the settings that are numbers, or lists of them."""
-    return [key for key, field in fields().items() if _is_number(field.type)]
+KEYS = [(key, kind) for key, kinds in every_key().items() for kind in (kinds or [""])]
 
 
-def _is_number(kind: Any) -> bool:
-    words = str(kind)
-    return "Literal" not in words and ("int" in words or "float" in words)
+def field(key: str, kind: str) -> Field:
+    """Return the field of a setting of a kind."""
+    group, _, name = key.rpartition(".")
+    if not group:
+        return fields_of(Config)[name]
+    return fields_at(group, {group: kind})[name]
+
+
+def words(kind: Any) -> str:
+    return str(kind)
+
+
+def is_number(kind: Any) -> bool:
+    return "Literal" not in words(kind) and ("int" in words(kind) or "float" in words(kind))
+
+
+NUMBERS = [(key, kind) for key, kind in KEYS if is_number(field(key, kind).type)]
+ODD = ["-1", "0", "1", str(10**12), "nan", "inf", "-inf", "1e400", "1e-300", "???", "true", "[]", "a", "9" * 400]
+FULL = {"augment.jitter": 4}  # numbers of a list
 
 
 def test_every_number_and_every_free_text_has_a_rule() -> None:
-    texts = {key for key, field in fields().items() if field.type is str}
-    assert (texts | set(numbers())) - set(rules._RULES) == set()
+    """But for those whose rule is of several fields, and names that a user is free to choose."""
+    texts = [(key, kind) for key, kind in KEYS if field(key, kind).type is str]
+    without = {key for key, kind in [*texts, *NUMBERS] if field(key, kind).rule is None}
+    assert without - {"augment.jitter"} == set()
 
 
-ODD = ["-1", "0", "1", str(10**12), "nan", "inf", "-inf", "1e400", "1e-300", "???", "true", "[]", "a", "9" * 400]
-
-
-def tried(key: str, odd: str) -> Config | None:
+def tried(key: str, kind: str, odd: str, root: Path) -> Config | None:
     """Return a tiny configuration with this value, or None if it is refused, in one sentence that names the setting."""
-    kind = str(fields()[key].type)
-    count = 4 if key == "augment.jitter" else 2 if "tuple[float, float]" in kind or "Range" in kind else 1
+    role = key.partition(".")[0]
+    said = str(field(key, kind).type)
+    count = FULL.get(key, 2 if "tuple[float, float]" in said else 1)
     text = f"[{', '.join([odd] * count)}]" if count > 1 and odd != "[]" else odd
-    masked = key.startswith(("vit.", "masks.", "hierarchy.", "augment.crop"))
-    words = (
-        ["method=hjepa", "hierarchy.levels=2", "hierarchy.weights=1,1", "masks.min_keep=2", *TOKENS] if masked else []
-    )
-    random = ["masks.kind=random"] if key.startswith("masks.ratio") else []
+    base = base_of(role, kind, root)
+    random = ["task.masks=random"] if key.startswith("task.ratio") else []
     try:
-        return load("demo", overrides=[*OVERRIDES, *words, *random, f"{key}={text}"])
+        return changed(base, [*random, f"{key}={text}"])
     except ConfigError as error:
         assert key in str(error) and "\n" not in str(error) and len(str(error)) < 900
         return None
 
 
-@pytest.mark.parametrize("key", numbers())
-def test_an_odd_number_is_refused_or_trains(key: str, shapes_folder: Path, tmp_path: Path) -> None:
-    accepted = [(odd, c) for odd in ODD if (c := tried(key, odd)) is not None]
+TINY = {
+    ("encoder", "energy"): ["task=masked", "encoder=energy", "encoder.dim=8", "encoder.heads=2", "encoder.depth=1"],
+    ("encoder", "vit"): ["task=masked"],
+    ("encoder", "convnext"): ["encoder=convnext", "encoder.dims=4,8", "encoder.depths=1,1"],
+    ("encoder", "resnet"): ["encoder=resnet", "encoder.width=4", "encoder.layers=1,1"],
+    ("predictor", "places"): ["task=masked"],
+    ("predictor", "levels"): ["task=levels", "predictor.levels=2"],
+    ("predictor", "cross"): ["task=masked", "predictor=cross", "predictor.dim=8", "predictor.heads=2"],
+    ("task", "masked"): ["task=masked"],
+    ("task", "levels"): ["task=levels", "predictor.levels=2"],
+    ("task", "views"): ["task=views", "encoder.widths=4,8", "predictor.width=8", "projector.width=8"],
+}
+
+
+def base_of(role: str, kind: str, root: Path) -> Config:
+    """Return a tiny configuration with this kind of a role; of a source a folder of images."""
+    own = [f"{role}={kind}"] if kind and role != "source" else []
+    return config(root, *TINY.get((role, kind), own))
+
+
+@pytest.mark.parametrize(("key", "kind"), [n for n in NUMBERS if not n[0].startswith("source.") or n[1] == "folder"])
+def test_an_odd_number_is_refused_or_trains(key: str, kind: str, shapes_folder: Path, tmp_path: Path) -> None:
+    accepted = [(odd, c) for odd in ODD if (c := tried(key, kind, odd, shapes_folder)) is not None]
     assert not [odd for odd, c in accepted if odd in ("nan", "inf", "-inf", "1e400", "???", "a")]
     for number, (odd, c) in enumerate(accepted):
-        assert value_of(c, key) is not None
-        c = dataclasses.replace(c, data=dataclasses.replace(c.data, root=str(shapes_folder)))
+        assert key in ("name",) or value_of(c, key) is not None and kinds_of(c)
         try:
             train(c, out=tmp_path / str(number), stop_after=1)
         except KeyboardInterrupt:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jepa.__main__ import main
-from jepa.data.folder import ImageFolder
+from jepa.evaluation.embed import _written
 from jepa.evaluation.streamed import streamed
+from jepa.sources import ImageFolder
 from jepa.training.run import train
 from tests.jepa.tiny import config, make_images
 
@@ -37,8 +38,10 @@ def test_eval_takes_settings_and_notes_them(run: Path, capsys: pytest.CaptureFix
     assert "linear probe" in said(capsys)
     assert main(["eval", str(run), "evaluation.k=many"]) == 2
     assert "evaluation.k=many: expected a whole number" in said(capsys)
-    assert main(["eval", str(run), "optim.lrr=1"]) == 2
-    assert "Did you mean 'optim.lr'?" in said(capsys)
+    assert main(["eval", str(run), "optim.lr=1"]) == 2
+    assert "optim.lr is called optimizer.lr now" in said(capsys)
+    assert main(["eval", str(run), "source.szie=1"]) == 2
+    assert "Did you mean 'source.size'?" in said(capsys)
 
 
 def test_images_that_have_moved_are_named_in_every_verb(
@@ -50,9 +53,9 @@ def test_images_that_have_moved_are_named_in_every_verb(
         for words in (["eval", str(run)], ["embed", str(run), "--out", str(tmp_path / "e.npz")], ["plot", str(run)]):
             caplog.clear()
             main(words)
-            assert "are not in" in (told := said(capsys) + caplog.text) and "data.root=FOLDER" in told
+            assert "are not in" in (told := said(capsys) + caplog.text) and "source.root=PATH" in told
             caplog.clear()
-            assert main([*words, f"data.root={tmp_path / 'moved'}"]) == 0
+            assert main([*words, f"source={tmp_path / 'moved'}"]) == 0
             assert "are not in" not in said(capsys) + caplog.text
         assert main(["plot", str(run), "--data", str(tmp_path / "moved")]) == 0
         assert "Pictures of what the model does" not in caplog.text
@@ -86,15 +89,16 @@ def test_no_verb_holds_all_images_as_floats(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     counts: list[int] = []
-    real = ImageFolder.images
+    real = ImageFolder.read
 
-    def images(self: ImageFolder, indices: object = None) -> object:
-        found = real(self, indices)  # type: ignore[arg-type]
+    def read(self: ImageFolder, indices: object) -> object:
+        found = real(self, indices)
         counts.append(len(found))
         return found
 
-    monkeypatch.setattr(ImageFolder, "images", images)
+    monkeypatch.setattr(ImageFolder, "read", read)
     monkeypatch.setattr(streamed, "__kwdefaults__", {"batch": 16})
+    monkeypatch.setattr(_written, "__defaults__", (16,))
     monkeypatch.setattr("jepa.evaluation.evaluate.CALIBRATION", 16)
     monkeypatch.chdir(tmp_path)
     assert main([words[0], str(run), *words[1:]]) == 0
