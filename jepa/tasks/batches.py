@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ __all__ = ["Batches"]
 Progress = float | Callable[[int], float]
 
 
+@dataclass(frozen=True, eq=False)
 class Batches:
     """Epochs of batches: examples of a source, and a task's question about each, for an encoder with this grid.
 
@@ -24,35 +26,31 @@ class Batches:
     `np.random.default_rng([seed, e, i])`, and what batch b has in common from `default_rng([seed, e, N, b])`, N the
     examples of the source. So a batch does not depend on the number of threads, on how far they are ahead, or on where
     the epoch was entered.
-
-    drop_last: leave out the rest of an epoch that does not fill a batch. prefetch: batches prepared ahead by other
-    threads; 0: none, each is made when it is asked for. threads: how many do that; no more than `prefetch` are of use,
-    and for small images more than one are slower than one: they wait for each other.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        task: Task,
-        grid: Grid,
-        *,
-        batch_size: int,
-        seed: int,
-        drop_last: bool = True,
-        prefetch: int = 2,
-        threads: int = 1,
-    ) -> None:
-        if min(batch_size, threads) < 1 or prefetch < 0:
-            given = f"batch_size={batch_size}, threads={threads}, prefetch={prefetch}"
+    source: Source
+    task: Task
+    grid: Grid
+    """of the encoder that is asked"""
+    _: KW_ONLY
+    batch_size: int
+    seed: int
+    drop_last: bool = True
+    """leave out the rest of an epoch that does not fill a batch"""
+    prefetch: int = 2
+    """batches prepared ahead by other threads; 0: none, each is made when it is asked for"""
+    threads: int = 1
+    """how many do that; no more than `prefetch` are of use, and for small images one is the fastest: they wait"""
+
+    def __post_init__(self) -> None:
+        if min(self.batch_size, self.threads) < 1 or self.prefetch < 0:
+            given = f"batch_size={self.batch_size}, threads={self.threads}, prefetch={self.prefetch}"
             raise DataError(f"Batches: {given}: the first two are at least 1, the last at least 0")
-        if drop_last and batch_size > len(source):
+        if self.drop_last and self.batch_size > len(self.source):
             raise DataError(
-                f"{len(source)} examples do not fill one batch of {batch_size}: set train.batch_size to at most "
-                f"{len(source)}, or add examples"
+                f"{len(self.source)} examples do not fill one batch of {self.batch_size}: set train.batch_size to at "
+                f"most {len(self.source)}, or add examples"
             )
-        self.source, self.task, self.grid = source, task, grid
-        self.batch_size, self.seed, self.drop_last = batch_size, seed, drop_last
-        self.prefetch, self.threads = prefetch, threads
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,8 @@ def crop_resize(x: Examples, boxes: Sequence[Sequence[int]], size: Size) -> Exam
         place = ", ".join(map(str, starts[k]))
         raise DataError(f"the box of {by_x(sides[k])} at {place} does not lie in an example of {by_x(lengths)}")
     for k, (start, end) in enumerate(zip(starts.tolist(), (starts + sides).tolist(), strict=True)):
-        _resize(x[(k, slice(None), *map(slice, start, end))], new, y[k])
+        part: Any = (k, slice(None), *map(slice, start, end))
+        _resize(x[part], new, y[k])
     return y
 
 
