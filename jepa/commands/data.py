@@ -24,13 +24,10 @@ def make(words: Sequence[str]) -> int:
         "--seed", type=whole(0, 2**64 - 1), default=0, metavar="N", help="another seed, other images (default: 0)"
     )
     args = parser.parse_intermixed_args(words)
-    from jepa.sources import digits, shapes
+    from jepa.parts import load
 
     out = args.out or Path("data") / args.which
-    if args.which == "shapes":
-        shapes.write(out, count=args.count or 5000, size=args.size, seed=args.seed)
-    else:
-        digits.write(out, count=args.count, clutter=args.which == "digits-clutter", size=args.size, seed=args.seed)
+    load("source", args.which)(count=args.count, size=args.size).write(out, seed=args.seed)
     print(f"{args.which}: {out}  (train on it: python -m jepa train {shlex.quote(f'source={out}')})")
     return 0
 

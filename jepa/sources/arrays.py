@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,14 @@ from jepa.text import shown
 __all__ = ["ArrayFile", "ArrayFileSettings", "Arrays"]
 
 STORED = "source.npz"
+
+
+class Rows(NamedTuple):
+    """Which examples are in a part."""
+
+    names: list[str]
+    labels: NDArray[np.int64] | None
+    rows: NDArray[np.int64]
 
 
 class Arrays(Source):
@@ -51,7 +59,7 @@ class Arrays(Source):
         self.held = checked(named, lambda name: f"x[{name!r}]" if name else "x", labels)
 
     @cached_property
-    def content(self) -> NDArray[np.int64]:
+    def content(self) -> Rows:
         """The rows of the part."""
         n, labels = len(next(iter(self.held.arrays.values()))), self.held.labels
         keys = np.random.default_rng(0).integers(2**63, size=n)  # of row i, however many follow
@@ -62,7 +70,7 @@ class Arrays(Source):
         if self.settings.limit is not None and self.settings.limit < len(rows):
             mine = spread(keys[rows], None if labels is None else labels[rows])
             rows = np.sort(rows[mine[: self.settings.limit]])
-        return rows
+        return Rows(list(map(str, rows.tolist())), None if labels is None else labels[rows], rows)
 
     @property
     def shape(self) -> Any:
@@ -70,19 +78,9 @@ class Arrays(Source):
         return self._each(lambda x: x.shape[1:])
 
     @property
-    def labels(self) -> NDArray[np.int64] | None:
-        """(N,): positions in `classes`, -1 where an example has none; None: there are no labels."""
-        return None if self.held.labels is None else self.held.labels[self.content]
-
-    @property
     def classes(self) -> list[str]:
         """Names of the classes."""
         return list(self.held.classes)
-
-    @property
-    def names(self) -> list[str]:
-        """The numbers of the rows."""
-        return [str(row) for row in self.content]
 
     @property
     def remarks(self) -> list[str]:
@@ -103,7 +101,7 @@ class Arrays(Source):
     def _scale(self, x: NDArray[Any]) -> Scale:
         mean, std = self.settings.mean, self.settings.std
         if mean is None or std is None:
-            found = measured(x, self.split("train").content)
+            found = measured(x, self.split("train").content.rows)
             mean, std = found[0] if mean is None else mean, found[1] if std is None else std
         for key, value in (("mean", mean), ("std", std)):
             if len(value) not in (1, x.shape[1]):
@@ -114,12 +112,9 @@ class Arrays(Source):
         arrays = self.held.arrays
         return f(arrays[""]) if "" in arrays else {name: f(x) for name, x in arrays.items()}
 
-    def __len__(self) -> int:
-        return len(self.content)
-
     def read(self, indices: Any) -> Any:
         """Return examples (n, *shape), an array of the caller's own; of several arrays, by name."""
-        rows = self.content[np.asarray(indices, dtype=np.int64)]
+        rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
         return self._each(lambda x: as_floats(x, rows))
 
     def normalize(self, x: Any) -> Any:

@@ -41,15 +41,16 @@ class Source:
     """Base of the sources (`jepa.contracts.Source`).
 
     Made from settings alone, by one argument that is settings or the file or folder that the setting `place` names;
-    nothing is opened before it is asked for. A subclass defines `shape`, `labels`, `classes`, `names`, `len`, `read`,
-    `scale` and `fingerprint`; what it has read of its part it keeps in `content`.
+    nothing is opened before it is asked for. A subclass defines `shape`, `classes`, `read`, `fingerprint` and what is
+    below: `scale`, and `content`, which is made anew for each part.
     """
 
     shape: Any
-    labels: Any
     classes: Any
     scale: Any
     """mean and deviation, of each channel or one for all"""
+    content: Any
+    """what is read of the part, with `names` and `labels` of its examples"""
     Settings: ClassVar[Any] = SourceSettings
     place: ClassVar[str] = ""
     """the setting that says where the examples lie"""
@@ -118,8 +119,18 @@ class Source:
         found.__dict__["scale"] = self.scale
         return found
 
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """(N,): positions in `classes`, -1 where an example has none; None: there are no labels."""
+        return self.content.labels  # type: ignore[no-any-return]
+
+    @property
+    def names(self) -> list[str]:
+        """What each example is called: its file, or the number of its row."""
+        return self.content.names  # type: ignore[no-any-return]
+
     def __len__(self) -> int:
-        raise NotImplementedError
+        return len(self.content.names)
 
     def split(self, part: str) -> Self:
         """Return the examples to learn from ("train") or those held out ("val")."""

@@ -45,9 +45,9 @@ class Digits(Generated):
     kind = "digits"
     clutter = False
 
-    def write(self, out: Path) -> None:
+    def write(self, out: Path, seed: int = 0) -> None:
         """Write the images."""
-        write(out, count=self.settings.count, clutter=self.clutter, size=self.settings.size)
+        write(out, count=self.settings.count, clutter=self.clutter, size=self.settings.size, seed=seed)
 
 
 class ClutteredDigits(Digits):

@@ -57,8 +57,9 @@ class FolderSettings(SourceSettings):
 class Content(NamedTuple):
     """What was read of a part of a folder."""
 
-    paths: list[Path]
+    names: list[str]
     labels: NDArray[np.int64] | None
+    paths: list[Path]
     pixels: NDArray[Any]  # (N, c, size, size): uint8, or float32 in [0, 1] if any file has 16 bits
     failed: list[tuple[Path, str]]  # files left out, and why
     lost: list[str]  # classes of which no image can be read
@@ -127,7 +128,8 @@ class ImageFolder(Source):
             none = f"none of the {len(entries)} images of {shown(self.path)} can be read"
             raise DataError(f"{none}: {_described(failed, len(entries))}")
         lost = sorted({e.label or "" for e in entries} - {e.label or "" for e in kept})
-        return Content([entry.path for entry in kept], self._numbers(kept), found.pixels, failed, lost)
+        files = [entry.path for entry in kept]
+        return Content(list(map(str, files)), self._numbers(kept), files, found.pixels, failed, lost)
 
     def _entries(self) -> list[Entry]:
         """Return the entries of the part: the folder's own, or one that is held out of everything; at most `limit`."""
@@ -168,16 +170,6 @@ class ImageFolder(Source):
         return self.content.paths
 
     @property
-    def names(self) -> list[str]:
-        """The paths of the files."""
-        return list(map(str, self.paths))
-
-    @property
-    def labels(self) -> NDArray[np.int64] | None:
-        """(N,): positions in `classes`, -1 where an image has none; None for a flat folder."""
-        return self.content.labels
-
-    @property
     def classes(self) -> list[str]:
         """Names of the class folders, of all parts together, sorted."""
         return self.listing.classes
@@ -201,9 +193,6 @@ class ImageFolder(Source):
         numbers = RANGES[s.range] if s.range in RANGES else (s.mean, s.std)
         mean, std = (np.atleast_1d(np.asarray(v, np.float64)) for v in numbers)
         return tuple(v[:1] if (v == v[0]).all() else v for v in (mean, std))  # type: ignore[return-value]
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
     def read(self, indices: Any) -> NDArray[np.float32]:
         """Return images (n, channels, size, size) in [0, 1], an array of the caller's own."""

@@ -94,8 +94,8 @@ class Generated(ImageFolder):
             self.write(self.path)
         return super().listing
 
-    def write(self, out: Path) -> None:
-        """Write the images; the data are the same for every seed of the training."""
+    def write(self, out: Path, seed: int = 0) -> None:
+        """Write the images; those of a training are the same for every seed of it."""
         raise NotImplementedError
 
 

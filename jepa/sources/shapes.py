@@ -62,9 +62,9 @@ class Shapes(Generated):
     Settings = ShapesSettings
     kind = "shapes"
 
-    def write(self, out: Path) -> None:
+    def write(self, out: Path, seed: int = 0) -> None:
         """Write the images."""
-        write(out, count=self.settings.count or COUNT, size=self.settings.size)
+        write(out, count=self.settings.count or COUNT, size=self.settings.size, seed=seed)
 
 
 def _regular(corners: int, radius: float = 1.0, shift: float = 0.0) -> Points:
