@@ -41,20 +41,24 @@ class Run:
 
         What is left out of them is told once, as a warning of the logger "jepa".
         """
-        found = self.parts.source
-        if data is not None:
-            found = found.at(data)
-        elif isinstance(found, Source) and found.missing:
-            raise DataError(
-                f"the examples of {self.folder} are not in {found.missing}: say where they are now with "
-                f"source.{found.place}=PATH"
-            )
+        if data is None:
+            self.check_source()
+        found = self.parts.source if data is None else self.parts.source.at(data)
         found = found if split is None else found.split(split)
         for text in (*found.remarks, found.skipped) if isinstance(found, Source) else ():
             if text and text not in self._said:
                 self._said.add(text)
                 logging.getLogger("jepa").warning("warning: %s", text)
         return found
+
+    def check_source(self, how: str = "") -> None:
+        """Raise DataError if the examples are not where they were. how: the command that is given where they are."""
+        found = self.parts.source
+        if isinstance(found, Source) and found.missing:
+            raise DataError(
+                f"the examples of {self.folder} are not in {found.missing}: say where they are now{how or ' with'} "
+                f"source.{found.place}=PATH"
+            )
 
     def features(self, x: Array, model: Any = None) -> Array:
         """Return the frozen encoder's features, as `evaluation` says, of normalized examples: (n, *shape) -> (n, d).

@@ -17,7 +17,6 @@ from jepa.assembly import Assembly, assemble
 from jepa.config import Config, to_yaml
 from jepa.errors import ConfigError, RunError
 from jepa.health import is_collapsed
-from jepa.parts import chosen
 from jepa.runs import checkpoint
 from jepa.runs.run import Run
 from jepa.training.epochs import Epochs, fingerprint, fresh_epochs
@@ -47,8 +46,8 @@ class Trainer:
         earlier: Earlier | None = None,
     ) -> None:
         parts = assemble(config.choices, config.seed) if parts is None else parts
-        self.config = config = replace(config, source=chosen("source", parts.source))  # with the whole paths of files
-        self.folder, self.parts, self.model, self.device, t = folder, parts, parts.model, device, config.train
+        self.config, self.folder, self.device, t = config, folder, device, config.train
+        self.parts, self.model = parts, parts.model
         self.train, self.held_out = (parts.source.split(part) for part in ("train", "val"))
         self.batch_size = batch_size(t, len(self.train))
         self.batches = parts.batches(self.train, replace(t, batch_size=self.batch_size), seed=config.seed)

@@ -129,15 +129,13 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     """Return the trainer of a config, when all that can be looked at before the first step has been."""
     device = choose_device(config.device)
     mt.keep_freed_memory()
-    parts = assemble(config.choices, config.seed) if parts is None else parts
+    if parts is None:
+        parts = assemble(config.choices, config.seed)
+        config = replace(config, source=located(parts.source))
     if isinstance(parts.model.context.encoder, Encoder):
         frozen.check_pool(parts.model, config.evaluation.pool)
     own = Run(folder, config, parts, device)
-    try:
-        own.source()
-    except DataError as error:
-        how = f"python -m jepa train --resume {shlex.quote(str(folder))} "
-        raise DataError(str(error).replace("now with source", f"now, {how if earlier else ''}source")) from None
+    own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}" if earlier else "")
     if (data := config.evaluation.data) is not None:
         config = replace(config, evaluation=replace(config.evaluation, data=str(Path(data).absolute())))
         if earlier is None:
@@ -145,7 +143,7 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
                 len(own.source(data=data))
             except (DataError, ConfigError) as error:
                 raise type(error)(f"evaluation.data: {error}") from error
-    return Trainer(replace(config, source=located(parts.source)), folder, device, parts, earlier)
+    return Trainer(config, folder, device, parts, earlier)
 
 
 def _kept(parts: Assembly, folder: Path) -> object:

@@ -19,7 +19,7 @@ predictor.heads=2
 WORDS = {
     "crops": CROPS,
     "masked": ["task=masked", *PLACES],
-    "levels": ["task=levels", "task.levels=2", "task.weights=1,1", *PLACES],
+    "levels": ["task=levels", "task.levels=2", "task.weights=1,1", "predictor.levels=2", *PLACES],
 }
 """by task; for another all is said by whoever asks"""
 

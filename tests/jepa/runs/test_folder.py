@@ -15,13 +15,13 @@ from jepa.__main__ import main
 from jepa.config import load
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.evaluation.evaluate import evaluate_run
+from jepa.pictures import page, style
 from jepa.runs.checkpoint import list_checkpoints, read_checkpoint
 from jepa.runs.folder import find_run, read_config
 from jepa.runs.run import load_run
 from jepa.training.log import RunLog
 from jepa.training.loop import Trainer
 from jepa.training.run import train
-from jepa.visualisation import page, style
 from tests.jepa.tiny import config, make_images
 
 
@@ -42,7 +42,7 @@ def run(shapes_folder, tmp_path):
     return folder
 
 
-BAD_STARTS = [("data.root=nowhere",), ("data.eval_root=nowhere",), ("device=cuda:99",), ("train.accumulate=100",)]
+BAD_STARTS = [("source.root=nowhere",), ("evaluation.data=nowhere",), ("device=cuda:99",), ("train.accumulate=100",)]
 
 
 @pytest.mark.parametrize("bad", BAD_STARTS, ids=str)
@@ -81,7 +81,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_does_not_count(shapes
 
 def test_overwrite_leaves_nothing_of_the_old_run_and_all_else(shapes_folder, run):
     (run / "notes.txt").write_text("mine")
-    train(config(shapes_folder, "train.epochs=1", "train.checkpoint_every=0"), out=run, overwrite=True)
+    train(config(shapes_folder, "train.epochs=1", "train.checkpoint_every=null"), out=run, overwrite=True)
     names = {path.name for path in run.iterdir()}
     assert names == {
         "checkpoints", "config.yaml", "env.json", "metrics.jsonl", "model.txt", "train.log", "notes.txt",
@@ -91,7 +91,7 @@ def test_overwrite_leaves_nothing_of_the_old_run_and_all_else(shapes_folder, run
 
 def test_a_resume_that_fails_changes_nothing(run, monkeypatch):
     before = tree(run)
-    images = Path(read_config(run).data.root)
+    images = Path(read_config(run).source.settings.root)
     images.rename(images.with_name("away"))
     try:
         with pytest.raises(DataError):
@@ -146,10 +146,10 @@ def test_a_damaged_checkpoint_is_named_once_and_a_whole_one_before_it_offered(ru
 
 def test_a_config_that_does_not_fit_the_weights_names_the_settings(run):
     text = (run / "config.yaml").read_text()
-    (run / "config.yaml").write_text(text.replace("embedding_dim: 8", "embedding_dim: 12"))
-    with pytest.raises(RunError, match=r"model\.embedding_dim was 8, now 12"):
+    (run / "config.yaml").write_text(text.replace("dim: 8", "dim: 12"))
+    with pytest.raises(RunError, match=r"projector\.dim was 8, now 12"):
         load_run(run)
-    with pytest.raises(RunError, match=r"model\.embedding_dim was 8, now 12"):
+    with pytest.raises(RunError, match=r"projector\.dim was 8, now 12"):
         train(load(file=run / "config.yaml", overrides=["train.epochs=2"]), out=run, resume=True)
 
 
@@ -187,7 +187,7 @@ def test_only_a_config_is_trained(what):
 
 def test_a_config_is_checked_wherever_it_comes_from(shapes_folder, tmp_path):
     c = config(shapes_folder)
-    with pytest.raises(ConfigError, match="train.epochs=0"):
+    with pytest.raises(ConfigError, match="epochs=0"):
         train(dataclasses.replace(c, train=dataclasses.replace(c.train, epochs=0)), out=tmp_path / "run")
 
 
@@ -232,11 +232,11 @@ def test_a_run_is_opened_from_any_working_directory(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        train(config(Path("images"), "data.eval_root=images"), out="run", stop_after=2)
-    written = read_config(tmp_path / "run").data
-    assert written.root == written.eval_root == str(tmp_path / "images")
+        train(config(Path("images"), "evaluation.data=images"), out="run", stop_after=2)
+    written = read_config(tmp_path / "run")
+    assert written.source.settings.root == written.evaluation.data == str(tmp_path / "images")
     with pytest.raises(KeyboardInterrupt):  # another spelling of the same folder
-        train(config("./elsewhere/../images", "data.eval_root=images"), out="run", resume=True, stop_after=4)
+        train(config("./elsewhere/../images", "evaluation.data=images"), out="run", resume=True, stop_after=4)
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert main(["train", "--resume", "../run"]) == 0
     assert evaluate_run("../run", device="cpu")["step"] == 24
@@ -245,21 +245,21 @@ def test_a_run_is_opened_from_any_working_directory(tmp_path, monkeypatch):
 def test_the_default_data_are_found_again_and_not_made_again(tmp_path, monkeypatch):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    c = config("", "data.count=60", "train.epochs=1")
+    c = config("shapes", "source.count=60", "train.epochs=1")
     with pytest.raises(KeyboardInterrupt):
         train(c, out="run", stop_after=2)
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert load_run(tmp_path / "run").dataset("train").root == tmp_path / "data" / "shapes-16-60"
+    assert load_run(tmp_path / "run").source("train").path == tmp_path / "data" / "shapes-16-60"
     assert not list((tmp_path / "elsewhere").iterdir())
     train(c, out=tmp_path / "run", resume=True)
     assert evaluate_run(tmp_path / "run", device="cpu")["data"] == "shapes"
     (tmp_path / "data").rename(tmp_path / "gone")
-    assert load_run(tmp_path / "run").dataset("train").root.resolve() == Path("data/shapes-16-60").resolve()
+    assert load_run(tmp_path / "run").source("train").path.resolve() == Path("data/shapes-16-60").resolve()
 
 
 def test_skipped_images_are_told_once(tmp_path, caplog):
     images = make_images(tmp_path / "images")
     (images / "train" / "circle" / "broken.png").write_bytes(b"no image")
-    train(config(images, "data.on_error=skip", "train.epochs=1"), out=tmp_path / "run")
+    train(config(images, "source.on_error=skip", "train.epochs=1"), out=tmp_path / "run")
     evaluate_run(tmp_path / "run", device="cpu")
     assert caplog.text.count("broken.png") == 1

@@ -1,4 +1,4 @@
-"""model.encoder: every encoder trains, resumes, is evaluated, embedded and drawn; what does not fit is refused."""
+"""encoder: every encoder trains, resumes, is evaluated, embedded and drawn; what does not fit is refused."""
 
 import re
 from pathlib import Path
@@ -14,15 +14,15 @@ from jepa.evaluation.evaluate import evaluate_run
 from jepa.methods import build
 from jepa.models import JEPAModel, PooledEncoder, TokenEncoder
 from jepa.models.pretrained import from_pretrained, save_pretrained
+from jepa.pictures.report import draw
 from jepa.runs import pipeline
 from jepa.runs.run import load_run
 from jepa.training.run import train
-from jepa.visualisation.report import draw
 from tests.jepa.tiny import config
 from tests.jepa.training.test_resume import assert_same, contents
 
 SMALL = """
-vit.dim=16 vit.depth=1 vit.heads=2 vit.predictor_dim=8 vit.predictor_depth=1 vit.predictor_heads=2 masks.min_keep=2
+encoder.dim=16 encoder.depth=1 encoder.heads=2 predictor.dim=8 predictor.depth=1 predictor.heads=2 task.min_keep=2
 """.split()
 CROPS = {"cnn": 8, "resnet18": 512, "convnext": 160, "mlp": 512, "vit": 16}  # size of the features
 OTHERS = ("stopgrad", "shared")
@@ -30,11 +30,11 @@ MASKED = {"cnn": 8, "resnet18": 512, "convnext": 160}
 
 
 def made(folder: Path, encoder: str, *overrides: str) -> Config:
-    return config(folder, *SMALL, f"model.encoder={encoder}", *overrides)
+    return config(folder, *SMALL, f"encoder={encoder}", *overrides)
 
 
 def masked(folder: Path, encoder: str, *overrides: str) -> Config:
-    return made(folder, encoder, "method=ijepa", "model.image_size=32", "loss.name=smooth_l1", *overrides)
+    return made(folder, encoder, "task=masked", "source.size=32", "objective=smooth_l1", *overrides)
 
 
 def two_steps(c: Config, folder: Path) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def two_steps(c: Config, folder: Path) -> tuple[int, int]:
     ("encoder", "target"), [*((e, "ema") for e in CROPS), *((e, t) for e in ("cnn", "mlp", "vit") for t in OTHERS)]
 )
 def test_crops_learn_with_every_encoder_and_every_target(shapes_folder: Path, encoder: str, target: str) -> None:
-    c = made(shapes_folder, encoder, f"model.target={target}", "loss.name=vicreg")
+    c = made(shapes_folder, encoder, f"target={target}", "objective=vicreg")
     moved, count = two_steps(c, shapes_folder)
     assert moved == count > 4
     images = np.random.default_rng(0).standard_normal((3, 3, 16, 16)).astype(np.float32)
@@ -73,7 +73,7 @@ def test_crops_learn_with_every_encoder_and_every_target(shapes_folder: Path, en
 def test_masked_patches_are_predicted_with_every_encoder_that_has_places(
     shapes_folder: Path, encoder: str, method: str
 ) -> None:
-    c = masked(shapes_folder, encoder, f"method={method}", "hierarchy.levels=2", "hierarchy.weights=1,0.5")
+    c = masked(shapes_folder, encoder, f"method={method}", "task.levels=2", "task.weights=1,0.5")
     model = build(c, steps=2).model
     assert isinstance(model.context_encoder, TokenEncoder)
     rows, columns = model.context_encoder.grid
@@ -106,7 +106,7 @@ def test_a_run_is_resumed_evaluated_embedded_and_drawn(shapes_folder: Path, tmp_
 def test_a_masked_run_with_a_convolutional_encoder_has_every_picture_but_attention(
     shapes_folder: Path, tmp_path: Path
 ) -> None:
-    train(masked(shapes_folder, "cnn", "train.max_steps=3", "model.norm=none"), out=tmp_path / "run")
+    train(masked(shapes_folder, "cnn", "train.max_steps=3", "encoder.norm=none"), out=tmp_path / "run")
     assert set(evaluate_run(tmp_path / "run")["attentive"]) == {"jepa", "random", "pixels", "chance"}
     draw(tmp_path / "run")
     drawn = {path.stem for path in (tmp_path / "run" / "plots").iterdir()}
@@ -122,10 +122,10 @@ def test_models_come_back_from_a_folder_and_from_a_run(shapes_folder: Path, tmp_
     again = from_pretrained(save_pretrained(model, tmp_path))
     images = np.random.default_rng(0).standard_normal((2, 3, 16, 16)).astype(np.float32)
     assert again.config == model.config and np.array_equal(again.features(images), model.features(images))
-    alone = from_pretrained(save_pretrained(model.encoder(), tmp_path / "encoder"))
+    alone = from_pretrained(save_pretrained(encoder(), tmp_path / "encoder"))
     with mt.no_grad():
         x = mt.Tensor(images)
-        assert np.array_equal(alone(x).numpy(), model.encoder()(x).numpy())
+        assert np.array_equal(alone(x).numpy(), encoder()(x).numpy())
 
 
 def test_a_checkpoint_of_another_encoder_is_refused_by_name(shapes_folder: Path, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_checkpoint_of_another_encoder_is_refused_by_name(shapes_folder: Path,
 
 @pytest.mark.parametrize("encoder", ["cnn", "resnet18", "convnext", "vit"])
 def test_contexts_and_targets_may_have_other_sizes(shapes_folder: Path, encoder: str) -> None:
-    c = made(shapes_folder, encoder, "model.target_size=8")
+    c = made(shapes_folder, encoder, "task.target_size=8")
     batch = next(pipeline.loader(c, pipeline.dataset(c, shapes_folder, "train"), seed=0).batches(0))
     z = build(c, steps=1).embed(batch)
     assert batch.target.shape[-2:] == (8, 8) and z.prediction.shape == z.target.shape == (8, 1, 8)
@@ -147,12 +147,12 @@ def test_contexts_and_targets_may_have_other_sizes(shapes_folder: Path, encoder:
 def test_auto_is_what_the_method_was_published_with() -> None:
     assert [encoder_name(load(overrides=[f"method={m}"])) for m in ("crops", "ijepa", "hjepa")] == ["cnn", "vit", "vit"]
     for encoder in ("cnn", "resnet18", "convnext", "vit"):  # what the settings say of a token is true of the encoder
-        c = load(overrides=["method=ijepa", f"model.encoder={encoder}"])
+        c = load(overrides=["task=masked", f"encoder={encoder}"])
         assert build(c, steps=1).model.context_encoder.grid == (32 // patch_size(c),) * 2
 
 
 def test_the_mean_of_a_vision_transformer_is_without_its_class_token() -> None:
-    c = load(overrides=["model.encoder=vit", *SMALL, "vit.class_token=true"])
+    c = load(overrides=["encoder=vit", *SMALL, "encoder.class_token=true"])
     encoder = build(c, steps=1).model.context_encoder
     assert isinstance(encoder, PooledEncoder)
     x = mt.ones((2, 3, 32, 32))
@@ -163,20 +163,20 @@ def test_the_mean_of_a_vision_transformer_is_without_its_class_token() -> None:
     ("overrides", "text"),
     [
         (
-            ["model.encoder=resnet"],
-            "model.encoder=resnet: expected one of 'auto', 'cnn', 'resnet18', 'convnext', 'mlp', 'vit'",
+            ["encoder=resnet"],
+            "encoder=resnet: expected one of 'auto', 'cnn', 'resnet18', 'convnext', 'mlp', 'vit'",
         ),
         (
-            ["model.encoder=mlp", "model.target_size=24"],
-            "model.image_size makes contexts of 3 x 32 x 32 and model.target_size targets of 3 x 24 x 24: set both",
+            ["encoder=mlp", "task.target_size=24"],
+            "source.size makes contexts of 3 x 32 x 32 and task.target_size targets of 3 x 24 x 24: set both",
         ),
-        (["model.encoder=mlp", "method=ijepa"], "model.encoder=mlp with method=ijepa: an MLP sees the whole image as"),
-        (["model.encoder=vit", "model.target_size=30"], "vit.patch_size=4 must divide model.target_size=30"),
-        (["model.encoder=vit", "vit.heads=5"], "vit.heads=5 must divide vit.dim=192"),
-        (["model.encoder=convnext", "model.target_size=6"], "one token stands for 8 x 8 pixels, and images of 6 have"),
-        (["model.encoder=resnet18", "method=hjepa", "model.image_size=36"], "8 must divide model.image_size=36"),
-        (["model.encoder=resnet18", "method=ijepa", "evaluation.pool=last4"], "evaluation.pool=last4 needs model.enco"),
-        (["model.encoder=convnext", "method=ijepa", "masks.min_keep=15"], "masks.min_keep=15 of 16 patches leaves"),
+        (["encoder=mlp", "task=masked"], "encoder=mlp with task=masked: an MLP sees the whole image as"),
+        (["encoder=vit", "task.target_size=30"], "encoder.patch=4 must divide task.target_size=30"),
+        (["encoder=vit", "encoder.heads=5"], "encoder.heads=5 must divide encoder.dim=192"),
+        (["encoder=convnext", "task.target_size=6"], "one token stands for 8 x 8 pixels, and images of 6 have"),
+        (["encoder=resnet18", "task=levels", "source.size=36"], "8 must divide source.size=36"),
+        (["encoder=resnet18", "task=masked", "evaluation.pool=last4"], "evaluation.pool=last4 needs model.enco"),
+        (["encoder=convnext", "task=masked", "task.min_keep=15"], "task.min_keep=15 of 16 patches leaves"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(overrides: list[str], text: str) -> None:

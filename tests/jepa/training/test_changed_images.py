@@ -9,12 +9,12 @@ import pytest
 from jepa.__main__ import main
 from jepa.config import from_yaml
 from jepa.errors import DataError, RunError
-from jepa.runs.images import Epochs
+from jepa.training.epochs import Epochs
 from jepa.training.run import train
 from tests.jepa.tiny import config, make_images
 from tests.jepa.training.test_resume import assert_same, contents
 
-EPOCHS = ("train.epochs=6", "train.checkpoint_every=0")
+EPOCHS = ("train.epochs=6", "train.checkpoint_every=null")
 
 
 @pytest.fixture
@@ -37,10 +37,11 @@ def test_moved_images_are_gone_on_with_to_the_same_bits(run: Path, tmp_path: Pat
     shutil.copytree(run, tmp_path / "stayed")
     assert main(["train", "--resume", str(tmp_path / "stayed")]) == 0
     (tmp_path / "images").rename(tmp_path / "moved # 1")
-    with pytest.raises(DataError, match=r"are not in .*images: say where they are now, .*--resume .*run data.root=FOL"):
+    where = r"are not in .*images: say where they are now, .*--resume .*run source.root=PATH"
+    with pytest.raises(DataError, match=where):
         train(from_yaml(run / "config.yaml"), resume=run)
-    assert main(["train", "--resume", str(run), f"data.root={tmp_path / 'moved # 1'}"]) == 0
-    assert from_yaml(run / "config.yaml").data.root == str(tmp_path / "moved # 1")
+    assert main(["train", "--resume", str(run), f"source.root={tmp_path / 'moved # 1'}"]) == 0
+    assert from_yaml(run / "config.yaml").source.settings.root == str(tmp_path / "moved # 1")
     a, b = contents(run), contents(tmp_path / "stayed")
     for part in (a[1], a[3], b[1], b[3]):
         part.pop("config")  # which has the path
@@ -71,7 +72,7 @@ def test_other_images_are_refused_and_accepted_with_the_schedule_of_the_run(
     assert main(["train", "--resume", str(run), "--accept-changes"]) == 0
     steps = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert steps[-1]["step"] == 48 and "resumed from step-00000024.safetensors at step 24 of 48" in log(run)
-    assert "warning: the images have changed" in log(run)
+    assert "warning: the examples have changed" in log(run)
     length = {"add": 13, "remove": 5}.get(change, 8)
     epochs = [line["epoch"] for line in steps if line["kind"] == "epoch"]
     assert epochs == [*range(1, 4 + -(-24 // length))]
@@ -108,7 +109,7 @@ def test_another_number_of_threads_is_said(run: Path) -> None:
 
 @pytest.mark.parametrize(
     "strange",
-    [{"images": 3}, {"images": {}}, {"epochs": "x"}, {"epochs": [[1]], "steps": None}, {"epochs": [[5, 5, 5]]}],
+    [{"examples": 3}, {"examples": {}}, {"epochs": "x"}, {"epochs": [[1]], "steps": None}, {"epochs": [[5, 5, 5]]}],
 )
 def test_notes_that_make_no_sense_are_not_followed(run: Path, strange: dict[str, object]) -> None:
     env = json.loads((run / "env.json").read_text())
@@ -118,10 +119,10 @@ def test_notes_that_make_no_sense_are_not_followed(run: Path, strange: dict[str,
 
 def test_a_run_that_does_not_know_its_images_is_not_moved_without_a_word(run: Path, tmp_path: Path) -> None:
     env = json.loads((run / "env.json").read_text())
-    del env["images"]
+    del env["examples"]
     (run / "env.json").write_text(json.dumps(env))
     (tmp_path / "images").rename(tmp_path / "moved")
-    with pytest.raises(RunError, match="data.root was"):
+    with pytest.raises(RunError, match="source.root was"):
         train(config(tmp_path / "moved", *EPOCHS), out=run, resume=True)
     assert train(config(tmp_path / "moved", *EPOCHS), out=run, resume=True, accept_changes=True).steps == 48
 

@@ -11,23 +11,23 @@ from jepa.config import Config
 from jepa.data.masked import MaskedLoader
 from jepa.evaluation.evaluate import evaluate_run
 from jepa.masks import MultiBlockMasks
+from jepa.pictures.report import draw
 from jepa.runs import pipeline
 from jepa.runs.run import load_run
 from jepa.training.loop import weight_decay
 from jepa.training.run import train
-from jepa.visualisation.report import draw
 from tests.jepa.tiny import config
 from tests.jepa.training.test_resume import assert_same, contents
 
 SMALL = """
-loss.name=smooth_l1 vit.dim=16 vit.depth=2 vit.heads=2 vit.predictor_dim=8 vit.predictor_depth=1 vit.predictor_heads=2
-masks.min_keep=2 augment.jitter_p=0 augment.grayscale=0
+objective=smooth_l1 encoder.dim=16 encoder.depth=2 encoder.heads=2 predictor.dim=8 predictor.depth=1 predictor.heads=2
+task.min_keep=2 augment.jitter_p=0 augment.grayscale=0
 """.split()
 METHODS = {
-    "ijepa": ["method=ijepa", "vit.drop_path=0.2"],
-    "hjepa": ["method=hjepa", "hierarchy.levels=2", "hierarchy.weights=1,0.5"],
-    "energy": ["method=ijepa", "vit.body=energy"],
-    "padded": ["method=ijepa", "masks.collate=pad", "masks.sizes=sample", "vit.class_token=true"],
+    "ijepa": ["task=masked", "encoder.drop_path=0.2"],
+    "hjepa": ["task=levels", "task.levels=2", "task.weights=1,0.5"],
+    "energy": ["task=masked", "encoder.body=energy"],
+    "padded": ["task=masked", "task.collate=pad", "task.sizes=sample", "encoder.class_token=true"],
 }
 
 
@@ -58,8 +58,8 @@ def test_a_run_that_collapses_warns_within_100_steps_and_its_report_says_so(
     shapes_folder: Path, tmp_path: Path
 ) -> None:
     c = masked(
-        shapes_folder, "ijepa", "model.target=shared", "loss.force=true", "loss.normalize_targets=false",
-        "loss.name=l2", "optim.lr=0.01", "train.epochs=12", "train.max_steps=100", "vit.drop_path=0",
+        shapes_folder, "ijepa", "target=shared", "objective.force=true", "objective.normalize=false",
+        "objective=l2", "optimizer.lr=0.01", "train.epochs=12", "train.max_steps=100", "encoder.drop_path=0",
     )  # fmt: skip
     train(c, out=tmp_path / "run")
     log = (tmp_path / "run" / "train.log").read_text("utf-8")
@@ -81,9 +81,9 @@ def test_batches_do_not_depend_on_threads_or_where_the_epoch_is_entered(shapes_f
     one, many = batches(prefetch=0), batches(prefetch=3, threads=3)
     for a, b in zip(one, many, strict=True):
         assert np.array_equal(a.images, b.images) and np.array_equal(a.indices, b.indices)
-        assert all(np.array_equal(x, y) for x, y in zip(a.masks.target, b.masks.target, strict=True))
+        assert all(np.array_equal(x, y) for x, y in zip(a.task.target, b.task.target, strict=True))
     assert np.array_equal(batches(start=2)[0].images, one[2].images)
-    assert not np.array_equal(one[0].masks.target[0], one[1].masks.target[0][: len(one[0].masks.target[0])])
+    assert not np.array_equal(one[0].task.target[0], one[1].task.target[0][: len(one[0].task.target[0])])
 
 
 def test_target_images_have_colours_of_their_own_if_colours_change(shapes_folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_target_images_have_colours_of_their_own_if_colours_change(shapes_folder
 
 def test_the_mask_schedule_moves_from_its_first_to_its_last_step(shapes_folder: Path, tmp_path: Path) -> None:
     c = masked(
-        shapes_folder, "ijepa", "masks.kind=random", "masks.ratio=0.25,0.25", "masks.ratio_end=0.75,0.75",
+        shapes_folder, "ijepa", "task.masks=random", "task.ratio=0.25,0.25", "task.ratio_end=0.75,0.75",
         "train.log_every=1",
     )  # fmt: skip
     train(c, out=tmp_path / "run")
@@ -110,7 +110,7 @@ def test_the_mask_schedule_moves_from_its_first_to_its_last_step(shapes_folder: 
 
 
 def test_weight_decay_rises_along_a_cosine_and_leaves_biases_alone(shapes_folder: Path, tmp_path: Path) -> None:
-    c = masked(shapes_folder, "ijepa", "optim.weight_decay=0.04", "optim.weight_decay_end=0.4")
+    c = masked(shapes_folder, "ijepa", "optimizer.weight_decay=0.04", "optimizer.weight_decay_end=0.4")
     assert np.allclose([weight_decay(c.optim, s, 10) for s in (4, 9)], [0.22, 0.4])
     train(c, out=tmp_path / "run")
     method = load_run(tmp_path / "run").method

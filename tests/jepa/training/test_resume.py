@@ -20,7 +20,7 @@ from jepa.training.run import train
 from tests.jepa.tiny import config
 
 KILLS = int(os.environ.get("KILLS", "10"))
-WALL_CLOCK = {"images_per_second", "seconds", "waiting"}
+WALL_CLOCK = {"examples_per_second", "seconds", "waiting"}
 
 
 def contents(folder):
@@ -80,7 +80,7 @@ def test_power_fails_just_before_or_after_a_checkpoint_is_written(
 
 def test_accumulation_and_curriculum_resume_too(shapes_folder, tmp_path):
     c = config(
-        shapes_folder, "train.accumulate=2", "regions.target_scale_end=[0.5,0.9]", "regions.targets=2", "optim.name=sgd"
+        shapes_folder, "train.accumulate=2", "task.target_scale_end=[0.5,0.9]", "task.targets=2", "optimizer=sgd"
     )
     train(c, out=tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
@@ -130,7 +130,7 @@ def test_killed_at_any_moment(shapes_folder, tmp_path):
 
 def test_interrupt_saves_and_says_how_to_go_on(shapes_folder, tmp_path):
     yaml = tmp_path / "config.yaml"
-    yaml.write_text(to_yaml(config(shapes_folder, "train.epochs=200", "train.checkpoint_every=0")))
+    yaml.write_text(to_yaml(config(shapes_folder, "train.epochs=200", "train.checkpoint_every=null")))
     folder = tmp_path / "run"
     process = subprocess.Popen(
         command(folder, yaml, resume=False), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -161,8 +161,8 @@ def test_folders(shapes_folder, tmp_path):
     train(c, out=tmp_path / "run")
     with pytest.raises(RunError, match="--resume .* --overwrite.* --out"):
         train(c, out=tmp_path / "run")
-    with pytest.raises(RunError, match="optim.lr was"):
-        train(config(shapes_folder, "train.epochs=1", "optim.lr=0.5"), out=tmp_path / "run", resume=True)
+    with pytest.raises(RunError, match="optimizer.lr was"):
+        train(config(shapes_folder, "train.epochs=1", "optimizer.lr=0.5"), out=tmp_path / "run", resume=True)
     train(c, out=tmp_path / "run", overwrite=True)
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
@@ -182,7 +182,7 @@ def test_keeps_the_last_the_best_and_n(shapes_folder, tmp_path):
 def test_checkpoint_holds_moments_target_and_generator(shapes_folder, tmp_path):
     train(config(shapes_folder, "train.epochs=1"), out=tmp_path / "run")
     arrays, metadata, *_ = contents(tmp_path / "run")
-    assert any(k.startswith("model.target_encoder.") and k.endswith("running_mean") for k in arrays)
+    assert any(k.startswith("model.target.copy.") and k.endswith("running_mean") for k in arrays)
     assert any(k.startswith("optimizer.") for k in arrays) and metadata["generator"]["bit_generator"] == "PCG64"
     loaded, _ = mt.load(list_checkpoints(tmp_path / "run")[-1])
     assert loaded.keys() == arrays.keys()

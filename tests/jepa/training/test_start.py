@@ -15,7 +15,7 @@ from jepa.training.loop import Trainer
 from jepa.training.run import train
 from tests.jepa.tiny import config, make_images
 
-PATIENT = ("model.ema_start=0.5", "model.ema_end=0.5")  # a target that follows within the few steps of a test
+PATIENT = ("target.start=0.5", "target.end=0.5")  # a target that follows within the few steps of a test
 
 
 def warnings_of(folder):
@@ -23,7 +23,7 @@ def warnings_of(folder):
     return [line.partition("warning: ")[2] for line in lines if "warning: " in line]
 
 
-@pytest.mark.parametrize(("epochs", "most", "steps"), [(2, 40, 16), (2, 10, 10), (2, 0, 16), (2, 16, 16)])
+@pytest.mark.parametrize(("epochs", "most", "steps"), [(2, 40, 16), (2, 10, 10), (2, "null", 16), (2, 16, 16)])
 def test_max_steps_is_a_cap(shapes_folder, tmp_path, epochs, most, steps):
     c = config(shapes_folder, f"train.epochs={epochs}", f"train.max_steps={most}")
     assert Trainer(c, tmp_path, "cpu").steps == steps
@@ -35,14 +35,14 @@ def test_a_run_that_is_long_enough_has_no_warnings(shapes_folder, tmp_path):
 
 
 def test_too_few_steps_to_learn_anything_are_warned_of(shapes_folder, tmp_path):
-    short = ("optim.warmup_steps=100", "model.ema_start=0.99", "model.ema_end=1.0", "train.epochs=1")
+    short = ("optimizer.warmup_steps=100", "target.start=0.99", "target.end=1.0", "train.epochs=1")
     train(config(shapes_folder, *short), out=tmp_path / "run")
     warm_up, target = warnings_of(tmp_path / "run")
-    assert warm_up.startswith("all 8 steps lie in the warm-up, optim.warmup_steps=100: raise train.epochs")
+    assert warm_up.startswith("all 8 steps lie in the warm-up, optimizer.warmup_steps=100: raise train.epochs")
     assert target.startswith("after 8 steps the target encoder is still 96 % its untrained self")
-    assert target.endswith("model.ema_start=0.74 model.ema_end=0.74")  # 0.74^8 = 0.09
+    assert target.endswith("target.start=0.74 target.end=0.74")  # 0.74^8 = 0.09
     train(config(shapes_folder, *short[:1], *PATIENT, "train.epochs=1"), out=tmp_path / "a")
-    train(config(shapes_folder, *short, "optim.warmup_steps=2", "model.target=stopgrad"), out=tmp_path / "b")
+    train(config(shapes_folder, short[-1], "optimizer.warmup_steps=2", "target=stopgrad"), out=tmp_path / "b")
     assert [len(warnings_of(tmp_path / name)) for name in "ab"] == [1, 0]
 
 
@@ -58,10 +58,11 @@ def test_sixty_images_are_enough_for_any_batch_size(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "cure"), [(("train.accumulate=100",), "lower train.accumulate to"), (("data.limit=1",), "add images")]
+    ("settings", "cure"),
+    [(("train.accumulate=100",), "lower train.accumulate to"), (("source.limit=1",), "add examples")],
 )
 def test_too_few_images_for_a_step(tmp_path, shapes_folder, settings, cure):
-    with pytest.raises(RunError, match=f"training images make no step of .*{cure}"):
+    with pytest.raises(RunError, match=f"training examples make no step of .*{cure}"):
         train(config(shapes_folder, *settings), out=tmp_path / "run")
 
 
@@ -70,10 +71,10 @@ def test_skipped_images_of_both_parts_are_told_at_the_start(tmp_path):
     for part in ("train", "val"):
         (images / part / "circle" / "broken.png").write_bytes(b"no image")
     with pytest.raises(KeyboardInterrupt):
-        train(config(images, "data.on_error=skip", *PATIENT), out=tmp_path / "run", stop_after=1)
+        train(config(images, "source.on_error=skip", *PATIENT), out=tmp_path / "run", stop_after=1)
     training, held_out = warnings_of(tmp_path / "run")
-    assert training.startswith("training images: skipped 1 of") and "train/circle/broken.png" in training
-    assert held_out.startswith("held-out images: skipped 1 of") and "val/circle/broken.png" in held_out
+    assert training.startswith("training examples: skipped 1 of") and "train/circle/broken.png" in training
+    assert held_out.startswith("held-out examples: skipped 1 of") and "val/circle/broken.png" in held_out
 
 
 def interrupted(shapes_folder, tmp_path, signals):
