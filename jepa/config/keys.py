@@ -48,11 +48,7 @@ def every_key() -> dict[str, list[str]]:
     found |= {f"{group}.{name}": [] for group, schema in GROUPS.items() for name in fields_of(schema)}
     for role, kinds in ROLES.items():
         for kind in kinds:
-            try:
-                names = fields_of(schema_of(role, kind))
-            except ImportError:  # until every room is there
-                continue
-            for name in names:
+            for name in fields_of(schema_of(role, kind)):
                 found.setdefault(f"{role}.{name}", []).append(kind)
     return found
 

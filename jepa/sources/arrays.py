@@ -161,7 +161,7 @@ class ArrayFileSettings(SourceSettings):
     """which array of an .npz; several with commas between are parts of one example; null: x, or the first"""
     labels: str | None = setting(None, PATH)
     """which array of an .npz has the labels, or an .npy file of them; null: labels or y of the .npz"""
-    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked"}
+    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked", "encoder": "vit"}
 
 
 class ArrayFile(Arrays):
