@@ -135,7 +135,8 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     if isinstance(parts.model.context.encoder, Encoder):
         frozen.check_pool(parts.model, config.evaluation.pool)
     own = Run(folder, config, parts, device)
-    own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}" if earlier else "")
+    if earlier is not None:
+        own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}")
     if (data := config.evaluation.data) is not None:
         config = replace(config, evaluation=replace(config.evaluation, data=str(Path(data).absolute())))
         if earlier is None:
