@@ -109,7 +109,7 @@ def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
     images, levels = few["images"], e["levels"]
     drawn = {
         "similarity": plot_similarity(e["prediction"], e["target_embedding"]),
-        "masks": plot_masks(place, images, e["contexts"], e["targets"], show_coverage=True),
+        "masks": plot_masks(place, images, e["contexts"], e["targets"]),
         "predictions": plot_predictions(place, images, e["contexts"][0, :DRAWN], levels[0]),
     }
     if len(levels) > 1:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jepa.errors import DataError
 from jepa.pictures.canvas import Canvas
 from jepa.pictures.style import BLUE, GRAY, TARGETS, WIDEST, WIDTH, new_figure, note, over_grid, rows
 
@@ -18,35 +17,19 @@ __all__ = ["coverage", "plot_masks"]
 Flags = NDArray[np.bool_]
 
 
-def plot_masks(
-    canvas: Canvas,
-    images: NDArray[Any],
-    contexts: Flags,
-    targets: Flags,
-    *,
-    most: int = 4,
-    show_coverage: bool = False,
-) -> Figure:
+def plot_masks(canvas: Canvas, images: NDArray[Any], contexts: Flags, targets: Flags) -> Figure:
     """Draw one row an example: with its targets outlined, what each context keeps of it, and each target.
 
-    images (m, *shape): the examples that the masks were drawn for, or the first of them. contexts (E, n, N), targets
-    (M, n, N): which patches each keeps. most: rows. show_coverage: add the share of all n examples, also those not
-    shown, in which each patch is in a context, and in which it is in some target. Raises DataError if there are more
-    examples than masks.
+    images (m, *shape): the first m of n examples. contexts (E, n, N), targets (M, n, N): which patches each keeps.
+    Below, the share of all n examples in which each patch is in a context, and in which it is in some target.
     """
-    if len(images) > contexts.shape[1]:
-        raise DataError(f"there are {len(images)} examples and masks for {contexts.shape[1]}: give the masks of all")
-    shown = min(most, len(images))
     names = [*_names("context", len(contexts)), *_names("target", len(targets) * (not canvas.wide))]
     colors = [BLUE] * len(contexts) + list(TARGETS[: len(targets)])
     columns = 1 + len(names)
     side = min(WIDTH / columns, WIDEST * (2.2 if canvas.wide else 1)) * canvas.ratio  # inches; high images, high figure
-    heights = [shown * (side + (0.4 if canvas.wide else 0.24)) + 0.4] + [
-        (1.6 if len(canvas.grid) == 1 else 2.9)
-    ] * show_coverage
-    figure = new_figure(sum(heights), width=WIDTH if show_coverage else min(WIDTH, WIDEST * columns))
-    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for n, (first, *others) in enumerate(rows(parts[0], shown, ("targets outlined", *names))):
+    heights = [len(images) * (side + (0.4 if canvas.wide else 0.24)) + 0.4, 1.6 if len(canvas.grid) == 1 else 2.9]
+    above, below = new_figure(sum(heights)).subfigures(2, 1, height_ratios=heights)
+    for n, (first, *others) in enumerate(rows(above, len(images), ("targets outlined", *names))):
         canvas.show(first, images[n])
         kept_by = [*contexts[:, n], *targets[:, n]]
         for k in reversed(range(len(contexts), len(kept_by))):  # the first one last, on top
@@ -58,12 +41,10 @@ def plot_masks(
             canvas.show(axes, images[n], color, kept=samples)
             canvas.draw.mark(axes, samples, color)
             note(axes, f"{np.count_nonzero(kept)} of {kept.size} patches")
-    if show_coverage:
-        pairs = zip(parts[1].subplots(1, 2), (("a context", contexts), ("a target", targets)), strict=True)
-        for axes, (name, maps) in pairs:
-            title = f"How often each patch is in {name}, {maps.shape[1]:,} examples"
-            _draw_coverage(axes, coverage(maps).reshape(canvas.grid), title)
-    return figure
+    for axes, name, maps in zip(below.subplots(1, 2), ("a context", "a target"), (contexts, targets), strict=True):
+        title = f"How often each patch is in {name}, {maps.shape[1]:,} examples"
+        _draw_coverage(axes, coverage(maps).reshape(canvas.grid), title)
+    return above.figure  # type: ignore[no-any-return]
 
 
 def coverage(maps: Flags) -> NDArray[np.float64]:

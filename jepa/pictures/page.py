@@ -24,8 +24,7 @@ ul.missing { background: #fdf4e7; border-left: 4px solid #e69f00; padding: 0.7re
 table { border-collapse: collapse; margin: 0.6rem 0; }
 th, td { border-bottom: 1px solid #dcdcdc; padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top; }
 th { font-weight: 600; }
-td.number, th.number { text-align: right; padding-left: 0.9rem; white-space: nowrap; }
-td.number { font-variant-numeric: tabular-nums; }
+.number { text-align: right; padding-left: 0.9rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 tr.ours td { font-weight: 700; }
 figure { margin: 1rem 0; }
 figure img { display: block; width: 100%; height: auto; border: 1px solid #e4e4e4; }
@@ -36,80 +35,66 @@ code { background: #f2f2f2; padding: 0 0.2rem; overflow-wrap: anywhere; }
 
 
 def escape(text: str, quote: bool = True) -> str:
-    """Text that is no markup, and has no control characters or halves of characters."""
+    """Return text that is no markup, and has no control characters or halves of characters."""
     return _escaped(printable(text, keep="\n\t"), quote)
 
 
 def document(title: str, body: Iterable[str]) -> str:
-    """A whole HTML page from pieces of HTML; the title is escaped here, the pieces are taken as they are."""
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="generator" content="{PROGRAM}">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n"
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
+    """Return a whole HTML page from pieces of HTML; the title is escaped here, the pieces are taken as they are."""
+    head = (
+        '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="generator" content="{PROGRAM}">\n<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n'
     )
+    text = f"<h1>{escape(title)}</h1>\n" + "\n".join(body)
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}</head>\n<body>\n{text}\n</body>\n</html>\n'
 
 
 def paragraph(text: str) -> str:
-    """A paragraph of plain text; `code` in backquotes is set as code."""
+    """Return a paragraph of plain text; `code` in backquotes is set as code."""
     return f"<p>{_inline(text)}</p>"
 
 
 def bullets(lines: Sequence[str], *, look: str) -> str:
-    """A list of plain sentences; `look` is "verdict" or "missing"."""
+    """Return a list of plain sentences; `look` is "verdict" or "missing"."""
     return f'<ul class="{escape(look)}">' + "".join(f"<li>{_inline(line)}</li>" for line in lines) + "</ul>"
 
 
-def table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, ours: int | None = None, numbers: bool = True
-) -> str:
-    """A table of plain text; the first column is left-aligned, the others right (`numbers`); row `ours` is bold.
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, ours: int = -1, numbers: bool = True) -> str:
+    """Return a table of plain text; the first column is left-aligned, the others right (`numbers`); `ours` is bold.
 
-    Examples
-    --------
     >>> print(table(["a"], [["1 < 2"]])[20:])
     <table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1 &lt; 2</td></tr></tbody></table></div>
     """
 
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f'<{tag} class="number">{_inline(cell)}</{tag}>'
-            if numbers and column
-            else f"<{tag}>{_inline(cell)}</{tag}>"
-            for column, cell in enumerate(row)
-        )
+    def line(row: Sequence[str], tag: str, look: str = "") -> str:
+        looks = ["", *([' class="number"'] if numbers else [""]) * (len(row) - 1)]
+        cells = (f"<{tag}{cell}>{_inline(text)}</{tag}>" for cell, text in zip(looks, row, strict=True))
+        return f"<tr{look}>{''.join(cells)}</tr>"
 
-    lines = [
-        f'<tr class="ours">{cells(row, "td")}</tr>' if n == ours else f"<tr>{cells(row, 'td')}</tr>"
-        for n, row in enumerate(rows)
-    ]
-    head = f"<thead><tr>{cells(headings, 'th')}</tr></thead>"
-    return f'<div class="scroll"><table>{head}<tbody>{"".join(lines)}</tbody></table></div>'
+    body = "".join(line(row, "td", ' class="ours"' if n == ours else "") for n, row in enumerate(rows))
+    head = f"<thead>{line(headings, 'th')}</thead>"
+    return f'<div class="scroll"><table>{head}<tbody>{body}</tbody></table></div>'
 
 
 def picture(title: str, png: bytes, caption: str) -> str:
-    """A heading, the picture itself (inside the page), and below it how to read it."""
+    """Return a heading, the picture itself (inside the page), and below it how to read it."""
     source = "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-    return (
-        f'<h3>{escape(title)}</h3>\n<figure><img src="{source}" alt="{escape(title, quote=True)}">'
-        f"<figcaption>{_inline(caption)}</figcaption></figure>"
-    )
+    image = f'<img src="{source}" alt="{escape(title)}">'
+    return f"<h3>{escape(title)}</h3>\n<figure>{image}<figcaption>{_inline(caption)}</figcaption></figure>"
 
 
 def heading(text: str) -> str:
-    """A heading of a section."""
+    """Return a heading of a section."""
     return f"<h2>{escape(text)}</h2>"
 
 
 def code(text: str) -> str:
-    """A block of text set as it is."""
+    """Return a block of text set as it is."""
     return f"<pre>{escape(text)}</pre>"
 
 
 def _inline(text: str) -> str:
-    """Escaped text in which every second piece between backquotes is code."""
+    """Return escaped text in which every second piece between backquotes is code."""
     pieces = escape(text).split("`")
     if len(pieces) % 2 == 0:  # a lone backquote means itself
         return escape(text)

@@ -12,15 +12,10 @@ __all__ = ["is_number", "read_metrics"]
 
 
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
-    """Lines of a ``metrics.jsonl``, in the order of their steps.
+    """Return the lines of a ``metrics.jsonl``, in the order of their steps.
 
     A run that was stopped and resumed writes some steps twice: the later line counts. A last line cut short by a kill
-    is left out.
-
-    Raises
-    ------
-    RunError
-        If another line is not JSON.
+    is left out. Raises RunError if another line is not JSON.
     """
     records: dict[tuple[Any, Any], dict[str, Any]] = {}
     lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()

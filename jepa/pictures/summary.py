@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jepa.evaluation.probes import PROBES, row_titles
+from jepa.evaluation.probes import PROBES
 from jepa.health import is_collapsed
+from jepa.pictures.table import titles
 
 __all__ = ["summary"]
 
@@ -23,10 +24,10 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
     >>> evaluation = {"linear": {"jepa": 0.8, "random": 0.5, "pixels": 0.6, "chance": 0.1}, "images": 1000}
     >>> import textwrap
     >>> print(textwrap.fill(summary(evaluation)[0], 100))
-    Linear probe: the trained encoder is right on 80.0 % of 1,000 held-out examples, 20.0 points above the
-    best baseline (raw pixels, 60.0 %).
+    Linear probe: the trained encoder is right on 80.0 % of 1,000 held-out examples, 20.0 points above
+    the best baseline (raw pixels, 60.0 %).
     """
-    rows = row_titles(evaluation["shape"]) if evaluation.get("shape") else row_titles()
+    rows = titles(evaluation)
     sentences = [
         _verdict(probe.title, evaluation[name], evaluation["images"], rows)
         for name, probe in PROBES.items()
