@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from jepa.contracts import Grid
 from jepa.errors import DataError
 from jepa.evaluation.patches import Starts, spread, starts
-from jepa.pictures.style import note, sheet
+from jepa.pictures.style import note
 
 __all__ = ["Canvas", "canvas"]
 
@@ -49,22 +48,19 @@ class Canvas(NamedTuple):
         """Return which samples lie in the places that are flagged: (..., N) -> (..., *lengths)."""
         return spread(flags, self.at(), self.shape[1:])
 
-    def sheet(self, count: int, titles: tuple[str, ...]) -> tuple[Figure, NDArray[Any]]:
-        """Return a figure of rows of panels, one row an example, and its axes (count, len(titles))."""
-        return sheet(count, titles, self.ratio)
-
-    def show(self, axes: Axes, example: Array, color: str | None = None, **changed: Any) -> None:
+    def show(self, axes: Axes, x: Array, color: str | None = None, **changed: Any) -> None:
         """Draw an example; see `jepa.pictures.image.show`."""
-        self.draw.show(axes, example, "", color, **changed)
+        self.draw.show(axes, x, "", color, **changed)
 
-    def compare(self, axes: Axes, example: Array, where: Flags, values: Array, kept: Flags, color: str) -> None:
+    def compare(self, axes: Axes, x: Array, where: Flags, values: Array, kept: Flags | None, color: str) -> None:
         """Draw an example with other values where samples are flagged, and write how far off those are.
 
         The error is the mean of |value - sample|, in % of the range that pixels have, or that the example has.
         """
-        self.show(axes, example, color, kept=kept, instead=(where, values))
-        span = 1.0 if 0 <= example.min() and example.max() <= 1 else max(float(np.ptp(example)), 1e-12)
-        error = float(np.abs(values - example)[:, where].mean()) / span if where.any() else 0.0
+        kept = np.zeros_like(where) if kept is None else kept
+        self.show(axes, x, color, kept=kept, instead=(where, values))
+        span = 1.0 if 0 <= x.min() and x.max() <= 1 else max(float(np.ptp(x)), 1e-12)
+        error = float(np.abs(values - x)[:, where].mean()) / span if where.any() else 0.0
         note(axes, f"error {100 * error:.1f} %")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,20 @@ from jepa.pictures.style import BLUE, GRAY, GREEN, ORANGE, PALETTE, VERMILION, d
 
 __all__ = ["curves", "plot_curriculum", "plot_health", "plot_loss", "plot_schedules"]
 
-Record = Mapping[str, Any]
-"""a line of ``metrics.jsonl``: "kind" is "step" or "epoch", "step" its number; what else is missing is left out"""
+Records = Sequence[Mapping[str, Any]]
+"""lines of ``metrics.jsonl``: "kind" is "step" or "epoch", "step" its number; what else is missing is left out"""
 Values = NDArray[Any]
 
 _STEPS = "training step"
 
 
-def curves(records: Sequence[Record]) -> dict[str, Figure]:
+def curves(records: Records) -> dict[str, Figure]:
     """Return every picture of the lines of a run's metrics."""
     found = {"loss": plot_loss(records), "health": plot_health(records), "schedules": plot_schedules(records)}
     return found | ({"curriculum": plot_curriculum(records)} if _names(records, "curriculum/") else {})
 
 
-def plot_loss(records: Sequence[Record]) -> Figure:
+def plot_loss(records: Records) -> Figure:
     """Draw the training loss ("loss") with its running mean and its parts ("loss/PART").
 
     Beside it, if examples were held out, the loss of the predictions of those ("validation_loss"), and the same for a
@@ -46,10 +46,8 @@ def plot_loss(records: Sequence[Record]) -> Figure:
         panels[0].plot(x, _smooth(y), color=BLUE, linewidth=2, label="running mean")
     parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
     parts = [name for name in parts if name.rpartition("/")[2] != "accuracy"]  # no loss: it has a scale of its own
-    for name, color, style in zip(parts, PALETTE[1:] * 4, ("--", "-.", ":") * 12, strict=False):
-        if len(parts) >= 2:
-            x, y = _series(records, name)
-            panels[0].plot(x, _smooth(y), style, color=color, linewidth=1.6, label=_part(name.removeprefix("loss/")))
+    if len(parts) >= 2:
+        _many(panels[0], records, parts, parts=True)
     describe(panels[0], "Training loss", x=_STEPS, y="loss")
     _maybe_log(panels[0])
     if held_out:
@@ -68,109 +66,99 @@ def plot_loss(records: Sequence[Record]) -> Figure:
     return figure
 
 
-def plot_health(records: Sequence[Record]) -> Figure:
+def plot_health(records: Records) -> Figure:
     """Draw "feature_std", "effective_rank", "prediction_cosine" and "grad_norm/NAME" over the steps."""
     figure = new_figure(6.2)
     spread, rank, cosine, norms = figure.subplots(2, 2).ravel()
-    for panel, name, color in (
-        (spread, "feature_std", BLUE),
-        (rank, "effective_rank", GREEN),
-        (cosine, "prediction_cosine", ORANGE),
-    ):
-        _line(panel, *_series(records, name), color=color)
-    describe(spread, "Feature standard deviation", x=_STEPS, y="× √D (1 = even, 0 = collapsed)")
-    describe(rank, "Effective rank", x=_STEPS, y="directions in use")
-    describe(cosine, "Cosine of prediction and target", x=_STEPS, y="cosine (1 = same direction)")
+    _line(spread, records, "feature_std", BLUE, "Feature standard deviation", "× √D (1 = even, 0 = collapsed)")
+    _line(rank, records, "effective_rank", GREEN, "Effective rank", "directions in use")
+    _line(cosine, records, "prediction_cosine", ORANGE, "Cosine of prediction and target", "cosine (1 = the same)")
     spread.set_ylim(0, 1.05)
     rank.set_ylim(bottom=0)
     if cosine.lines:
         cosine.set_ylim(min(0.0, *cosine.get_ylim()), 1.05)
-    _many(norms, records, "grad_norm/", 1.6)
-    describe(norms, "Gradient norm", x=_STEPS, y="norm before clipping")
-    if norms.lines:
+    names = _names(records, "grad_norm/")
+    if names:
+        _many(norms, records, names)
+        describe(norms, "Gradient norm", x=_STEPS, y="norm before clipping")
         _maybe_log(norms)
+        legend(norms)
     else:
-        _line(norms, (), ())
-    legend(norms)
+        _line(norms, records, "grad_norm", GRAY, "Gradient norm", "norm before clipping")
     return figure
 
 
-def plot_schedules(records: Sequence[Record]) -> Figure:
+def plot_schedules(records: Records) -> Figure:
     """Draw learning rate, EMA momentum and speed over the steps ("lr", "ema", "examples_per_second")."""
     figure = new_figure(3.2)
-    for panel, (name, title, unit, color) in zip(
-        figure.subplots(1, 3),
-        (
-            ("lr", "Learning rate", "learning rate", BLUE),
-            ("ema", "EMA momentum", "share of the target kept", GREEN),
-            ("examples_per_second", "Speed", "examples / s", GRAY),
-        ),
-        strict=True,
-    ):
-        describe(panel, title, x=_STEPS, y=unit)
-        _line(panel, *_series(records, name), color=color)
+    rate, kept, speed = figure.subplots(1, 3)
+    _line(rate, records, "lr", BLUE, "Learning rate", "learning rate")
+    _line(kept, records, "ema", GREEN, "EMA momentum", "share of the target kept")
+    _line(speed, records, "examples_per_second", GRAY, "Speed", "examples / s")
+    for panel in (rate, kept, speed):
         panel.ticklabel_format(axis="y", useOffset=False)
-        if name == "examples_per_second":
-            panel.set_ylim(bottom=0)
+    speed.set_ylim(bottom=0)
     return figure
 
 
-def plot_curriculum(records: Sequence[Record]) -> Figure:
+def plot_curriculum(records: Records) -> Figure:
     """Draw the task's moving settings over the steps ("curriculum/NAME")."""
     figure = new_figure(3.4)
-    if not _names(records, "curriculum/"):
+    names = _names(records, "curriculum/")
+    if not names:
         return message(figure, "this run has no curriculum")
     panel = figure.subplots()
-    _many(panel, records, "curriculum/", 2)
+    _many(panel, records, names)
     describe(panel, "Curriculum", x=_STEPS, y="value")
     legend(panel, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 
-def _names(records: Sequence[Record], prefix: str) -> list[str]:
-    """Keys with this prefix, in the order in which they appear."""
+def _names(records: Records, prefix: str) -> list[str]:
+    """Return the keys with this prefix, in the order in which they appear."""
     return list(dict.fromkeys(name for record in records for name in record if name.startswith(prefix)))
 
 
-def _part(name: str) -> str:
-    """Return what a part of the loss is called: a level by the patches of its groups."""
-    whole, _, part = name.partition("/")
+def _said(name: str) -> str:
+    """Return what a metric is called in a legend: a level of the loss by the patches of its groups."""
+    whole, _, part = name.partition("/")[2].partition("/")
     level = whole.removeprefix("level ")
-    if level == whole or not level.isdigit():
-        return name
-    said = f"{whole}: groups {2 ** int(level)} patches wide" if int(level) else f"{whole}: patches"
-    return f"{said}, {part}" if part else said
+    if level != whole and level.isdigit():
+        whole += f": groups {2 ** int(level)} patches wide" if int(level) else ": patches"
+    return (f"{whole}, {part}" if part else whole).replace("_", " ")
 
 
-def _series(records: Sequence[Record], name: str, kind: str = "step") -> tuple[Values, Values]:
-    """Steps and finite values of a metric."""
+def _series(records: Records, name: str, kind: str = "step") -> tuple[Values, Values]:
+    """Return steps and finite values of a metric."""
     pairs = [(r["step"], r[name]) for r in records if r.get("kind") == kind and r.get(name) is not None and "step" in r]
     pairs = [(step, value) for step, value in pairs if np.isfinite(value)]
     return np.array([step for step, _ in pairs]), np.array([value for _, value in pairs], dtype=float)
 
 
 def _smooth(y: Values) -> Values:
-    """Running mean in the middle of about a twentieth of the points; the window shrinks at both ends."""
-    half = len(y) // 40
+    """Return the running mean in the middle of about a twentieth of the points; the window shrinks at both ends."""
+    half, place = len(y) // 40, np.arange(len(y))
     total = np.concatenate([[0.0], np.cumsum(y)])
-    start = np.maximum(np.arange(len(y)) - half, 0)
-    stop = np.minimum(np.arange(len(y)) + half + 1, len(y))
+    start, stop = np.maximum(place - half, 0), np.minimum(place + half + 1, len(y))
     return np.asarray((total[stop] - total[start]) / (stop - start))
 
 
-def _line(axes: Axes, x: Iterable[Any], y: Iterable[Any], color: str = GRAY) -> None:
-    """Draw a curve, or say that there is none."""
-    if len(x := list(x)):
-        axes.plot(x, list(y), color=color, linewidth=1.8)
+def _line(axes: Axes, records: Records, name: str, color: str, title: str, unit: str) -> None:
+    """Draw a metric, or say that there is none."""
+    x, y = _series(records, name)
+    if len(x):
+        axes.plot(x, y, color=color, linewidth=1.8)
     else:
         axes.text(0.5, 0.5, "not logged", ha="center", va="center", color=GRAY, fontsize=10, transform=axes.transAxes)
+    describe(axes, title, x=_STEPS, y=unit)
 
 
-def _many(axes: Axes, records: Sequence[Record], prefix: str, width: float) -> None:
-    """Draw every metric with a prefix, named by the rest."""
-    for name, color, style in zip(_names(records, prefix), PALETTE * 4, ("-", "--", ":", "-.") * 10, strict=False):
+def _many(axes: Axes, records: Records, names: Sequence[str], *, parts: bool = False) -> None:
+    """Draw metrics of a kind, told apart by color and style; parts of a loss smoothed, and unlike the loss itself."""
+    colors, styles = PALETTE[parts:] * 4, ("--", "-.", ":") * 12 if parts else ("-", "--", ":", "-.") * 9
+    for name, color, style in zip(names, colors, styles, strict=False):
         x, y = _series(records, name)
-        axes.plot(x, y, style, color=color, linewidth=width, label=name.removeprefix(prefix).replace("_", " "))
+        axes.plot(x, _smooth(y) if parts else y, style, color=color, linewidth=1.6, label=_said(name))
 
 
 def _maybe_log(axes: Axes) -> None:

@@ -46,7 +46,7 @@ def plot_embedding(
         for place, label in enumerate(shown):
             name = classes[label] if classes is not None and 0 <= label < len(classes) else str(label)
             style: dict[str, Any] = {"color": PALETTE[place], "marker": MARKERS[place]}
-            axes.scatter(*points[labels == label].T, label=named(name), **style, **look)
+            axes.scatter(points[labels == label, 0], points[labels == label, 1], label=named(name), **style, **look)
         at: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "markerscale": 1.4}
         axes.legend(title="class", fontsize=9, title_fontsize=9, frameon=False, **at)
     share = [f"{METHODS[method]} {axis + 1}" for axis in range(2)]

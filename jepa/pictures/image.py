@@ -1,6 +1,6 @@
-"""Images as pictures: (c, h, w), gray if one channel, its first three colors if more.
+"""Images as pictures: (c, h, w), gray if one channel, its first three colors if more; of clips, some frames in a strip.
 
-What a source names as its `pictures` is a module with these four functions; `line` and `strip` are the others here.
+What a source names as its `pictures` is a module with these four functions; `line` is the other one here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
-from jepa.pictures.style import panel
+from jepa.pictures.style import panel, plane
 
 __all__ = ["mark", "outline", "ratio", "show", "write"]
 
@@ -21,11 +21,12 @@ Flags = NDArray[np.bool_]
 Instead = tuple[Flags, Array]
 """samples (*lengths), and what is drawn there in place of an example, (c, *lengths)"""
 FAINT, GROUND = 0.12, 0.8  # how much is left of what does not count, on what gray: bright images stay clear
+FRAMES = 4  # that are shown of a clip, at most
 
 
 def ratio(shape: tuple[int, ...]) -> float:
     """Return the height of a picture of examples of this shape over its width."""
-    return shape[1] / shape[2]
+    return shape[-2] / shape[-1] / (min(FRAMES, shape[1]) if len(shape) > 3 else 1)
 
 
 def show(
@@ -43,24 +44,34 @@ def show(
     if instead is not None:
         x = np.where(instead[0], (instead[1] - low) / max(high - low, 1e-12), x)
     x = x[:3] if len(x) >= 3 else x.mean(axis=0, keepdims=True).repeat(3, axis=0)
-    height, width = x.shape[1:]
-    axes.imshow(np.clip(x, 0, 1).transpose(1, 2, 0), interpolation="nearest", extent=(0, width, height, 0))
+    picture = np.stack([_frames(np.clip(channel, 0, 1), 1.0) for channel in x], axis=-1)  # (h, w, 3)
+    height, width = picture.shape[:2]
+    axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
     axes.set(xticks=[], yticks=[])
     panel(axes, title, color)
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:
     """Draw the edge of the samples (*lengths) that are flagged, with white under it: it shows on every ground."""
-    edges = list(outline(flags))
+    edges = list(outline(_frames(flags, False)))
     for ink, line in (("white", 3.4), (color, 1.8)):
         axes.add_collection(LineCollection(edges, colors=ink, linewidths=line, capstyle="round", clip_on=False))
 
 
 def write(axes: Axes, flags: Flags, text: str, color: str) -> None:
-    """Write in the middle of the samples (*lengths) that are flagged."""
-    y, x = (float(at.mean()) + 0.5 for at in np.nonzero(flags))
+    """Write in the middle of the samples (*lengths) that are flagged; of a clip, in the first frame that has any."""
+    y, x = np.nonzero(_frames(flags, False))
+    y, x = (at[x < x.min() + flags.shape[-1]] for at in (y, x))
     box = {"facecolor": color, "edgecolor": "white", "pad": 1.0, "linewidth": 0.6}
-    axes.text(x, y, text, fontsize=7, color="white", ha="center", va="center", bbox=box)
+    at = float(x.mean()) + 0.5, float(y.mean()) + 0.5
+    axes.text(*at, text, fontsize=7, color="white", ha="center", va="center", bbox=box)
+
+
+def _frames(x: Array, gap: Any) -> Array:
+    """Return an image (h, w) as it is, and frames (f, h, w) side by side, (h, w'), with a gap between them."""
+    if x.ndim == 2:
+        return x
+    return plane(x[np.linspace(0, len(x) - 1, min(FRAMES, len(x))).round().astype(int)], 3, gap)
 
 
 def outline(flags: Flags) -> NDArray[np.float64]:

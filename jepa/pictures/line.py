@@ -74,4 +74,4 @@ def _label(axes: Axes, shown: int, channels: int) -> None:
         title = "channel" + (f" (first {shown} of {channels})" if channels > shown else "")
         lines = axes.get_legend_handles_labels()
         look: dict[str, Any] = {"fontsize": 8, "title_fontsize": 8, "ncols": shown, "frameon": False}
-        axes.figure.legend(*lines, loc="outside lower center", title=title, **look)  # type: ignore[union-attr]
+        axes.figure.legend(*lines, loc="outside lower center", title=title, **look)

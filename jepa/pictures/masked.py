@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa import frozen
-from jepa.contracts import Batch
+from jepa.contracts import Batch, Flags, Index
 from jepa.encoders.base import Encoder
 from jepa.evaluation.patches import cut, paste, spread
 from jepa.evaluation.retrieval import nearest
@@ -22,12 +22,11 @@ from jepa.pictures.canvas import Canvas, canvas
 from jepa.pictures.masks import plot_masks
 from jepa.pictures.shown import answered, as_compared, asked, loader, some
 from jepa.pictures.similarity import plot_similarity
-from jepa.pictures.tokens import plot_features, plot_levels, plot_neighbors, plot_predictions
+from jepa.pictures.tokens import plot_features, plot_neighbors, plot_predictions
 
 __all__ = ["Answers", "decoded", "examples", "figures", "placed"]
 
 Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 BANK = 2000  # training examples that predictions are looked up in, and that decoders learn from
 NEAREST = 5
 DRAWN = 4  # examples of which each has a row
@@ -37,7 +36,7 @@ COLORED = 16  # examples whose features are drawn
 class Answers(NamedTuple):
     """Predicted and true tokens of one level; a place that lies in two targets stands here twice."""
 
-    index: NDArray[np.int64]
+    places: Index
     """(n, K): the place, or group of places"""
     valid: Flags
     """(n, K): False where an entry is padding"""
@@ -45,6 +44,11 @@ class Answers(NamedTuple):
     """(n, K, d)"""
     target: Floats
     """(n, K, d), as the objective compares them"""
+
+    def estimated(self, x: Floats) -> Floats:
+        """Return predictions (n, K, d) brought among the true tokens, by the affine map that fits these best."""
+        estimate = ridge(self.prediction[self.valid], self.target[self.valid])
+        return estimate(x.reshape(-1, x.shape[2])).reshape(x.shape)
 
 
 class Everything:
@@ -64,41 +68,33 @@ def examples(run: Any, count: int) -> dict[str, Any]:
 
     - `images` (n, *shape), as the encoders see them but for normalization; `grid`, the encoder's;
     - `contexts` (E, n, N), `targets` (M, n, N), `hidden` (n, N), bool: what is seen, asked for, and asked for at all;
-    - `levels`: of each, finest first, `hidden` bool (n, *lengths), and `true` and `predicted` (n, *shape), decoded;
+    - `levels`: of each, finest first, what `plot_predictions` draws;
     - `prediction`, `target_embedding` (n, d): of the first place that is asked for;
     - `tokens` (n, N, d) of the encoder that is evaluated; `attention` (m, blocks, heads, T, T) and `rollout` (m, T, T),
       None where there is no attention;
     - `neighbors` (m, k, *shape) and `neighbor_cosines` (m, k): the training examples nearest to what is predicted.
     """
     run.model.eval()
-    place = canvas(run.source("val"), run.model.context.encoder.grid)
+    place, which = canvas(run.source("val"), run.model.context.encoder.grid), run.config.evaluation.encoder
     bank, bank_batch = _drawn(run, "train", BANK)
-    learnt, known = _answers(run, bank_batch), _true_tokens(run, bank_batch)
+    learnt = _answers(run, bank_batch)
     images, batch = _drawn(run, "val", count)
-    found, places, question = _answers(run, batch), int(np.prod(place.grid)), batch.asked
-    levels = [decoded(place, 2**level, pair, bank) for level, pair in enumerate(zip(learnt, found, strict=True))]
-    finest, n = found[0], len(images)
-    hidden = to_binary(finest.index, places, finest.valid)
-    keep = batch.keep
-    contexts = [
-        to_binary(keep.index[:, e], places, None if keep.valid is None else keep.valid[:, e])
-        for e in range(keep.index.shape[1])
-    ]
-    aligned = _estimate(learnt[0])(finest.prediction.reshape(-1, finest.prediction.shape[2]))
-    predicted = placed(aligned.reshape(finest.prediction.shape), finest, places)
-    which = run.config.evaluation.encoder
+    found, places, keep = _answers(run, batch), int(np.prod(place.grid)), batch.keep
+    assert keep is not None  # a task of places
+    hidden = to_binary(found[0].places, places, found[0].valid)
+    predicted = placed(learnt[0].estimated(found[0].prediction[:DRAWN]), found[0], places)
     return {
         "images": images,
         "grid": place.grid,
-        "contexts": np.stack(contexts),
-        "targets": hidden[None] if question.levels else _sets(question, places),
+        "contexts": _sets(keep.index, keep.valid, places),
+        "targets": hidden[None] if batch.asked.levels else _sets(batch.asked.index, batch.asked.flags, places),
         "hidden": hidden,
-        "levels": levels,
-        "prediction": finest.prediction[:, 0],
-        "target_embedding": finest.target[:, 0],
-        "tokens": frozen.tokens(run.model, batch.true.reshape(n, *images.shape[1:])[:COLORED], which),
+        "levels": [decoded(place, 2**k, pair, bank) for k, pair in enumerate(zip(learnt, found, strict=True))],
+        "prediction": found[0].prediction[:, 0],
+        "target_embedding": found[0].target[:, 0],
+        "tokens": frozen.tokens(run.model, batch.true[:COLORED, 0], which),
         **_attention(run, which, batch.true[:DRAWN, 0]),
-        **_looked_up(predicted[:DRAWN], hidden[:DRAWN], known, bank),
+        **_looked_up(predicted, hidden[:DRAWN], _true_tokens(run, bank_batch), bank),
     }
 
 
@@ -110,10 +106,10 @@ def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
     drawn = {
         "similarity": plot_similarity(e["prediction"], e["target_embedding"]),
         "masks": plot_masks(place, images, e["contexts"], e["targets"]),
-        "predictions": plot_predictions(place, images, e["contexts"][0, :DRAWN], levels[0]),
+        "predictions": plot_predictions(place, images, levels[:1], e["contexts"][0, :DRAWN]),
     }
     if len(levels) > 1:
-        drawn["levels"] = plot_levels(place, images, levels[1:])
+        drawn["levels"] = plot_predictions(place, images, levels[1:])
     if e["attention"] is not None:
         drawn["attention"] = plot_attention(place, images, few["attention"][:, -1], few["rollout"])
         drawn["blocks"] = plot_blocks(place, images[0], few["attention"][0])
@@ -129,36 +125,36 @@ def decoded(place: Canvas, side: int, answers: tuple[Answers, Answers], bank: Fl
     answers: to questions about training examples, which the decoder and the map that brings predictions among true
     tokens are fitted on, and about those to be drawn; bank: the training examples themselves.
     """
-    (learnt, found), at = answers, place.at(side)
-    count, lengths = int(np.prod([len(first) for first in at])), place.shape[1:]
-    own = np.take_along_axis(cut(bank, at), learnt.index[:, :, None], axis=1)  # (m, K, samples)
-    decode, estimate = ridge(learnt.target[learnt.valid], own[learnt.valid]), _estimate(learnt)
+    (learnt, found), at, lengths = answers, place.at(side), place.shape[1:]
+    own = np.take_along_axis(cut(bank, at), learnt.places[:, :, None], axis=1)  # (m, K, samples)
+    decode, count = ridge(learnt.target[learnt.valid], own[learnt.valid]), int(np.prod([len(first) for first in at]))
 
     def picture(tokens: Floats) -> Floats:
-        samples = placed(decode(tokens).reshape(*found.index.shape, -1), found, count)
-        return np.clip(paste(samples, at, lengths), bank.min(), bank.max())
+        samples = decode(tokens.reshape(-1, tokens.shape[2])).reshape(*tokens.shape[:2], -1)
+        return np.clip(paste(placed(samples, found, count), at, lengths), bank.min(), bank.max())
 
-    d = found.target.shape[2]
     return {
-        "hidden": spread(to_binary(found.index, count, found.valid), at, lengths),
-        "true": picture(found.target.reshape(-1, d)),
-        "predicted": picture(estimate(found.prediction.reshape(-1, d))),
+        "name": "hidden" if side == 1 else " x ".join([str(side)] * len(place.grid)),
+        "hidden": spread(to_binary(found.places, count, found.valid), at, lengths),
+        "true": picture(found.target),
+        "predicted": picture(learnt.estimated(found.prediction)),
     }
 
 
 def placed(x: Floats, where: Answers, count: int) -> Floats:
-    """Return tokens (n, K, d) at their places, (n, count, d); the mean of those that share one, 0 where there is none.
+    """Return tokens (m, K, d) of the first m of n examples at their places, (m, count, d).
+
+    The mean of those that share a place, 0 where there is none.
 
     >>> none = np.zeros((1, 3, 1))
     >>> where = Answers(np.array([[2, 2, 0]]), np.array([[True, True, False]]), none, none)
     >>> placed(np.array([[[1.0], [3.0], [9.0]]]), where, 3)[0, :, 0].tolist()
     [0.0, 0.0, 2.0]
     """
-    at = np.zeros((len(x), count, x.shape[2]), np.float32)
-    times = np.zeros((len(x), count, 1), np.float32)
-    rows = np.arange(len(x))[:, None]
-    np.add.at(at, (rows, where.index), x * where.valid[:, :, None])
-    np.add.at(times, (rows, where.index), where.valid[:, :, None].astype(np.float32))
+    rows, places, valid = np.arange(len(x))[:, None], where.places[: len(x)], where.valid[: len(x), :, None]
+    at, times = np.zeros((len(x), count, x.shape[2]), np.float32), np.zeros((len(x), count, 1), np.float32)
+    np.add.at(at, (rows, places), x * valid)
+    np.add.at(times, (rows, places), valid.astype(np.float32))
     at /= np.maximum(times, 1)
     return at
 
@@ -175,21 +171,16 @@ def _answers(run: Any, batch: Batch) -> list[Answers]:
     predictions, targets = answered(run, batch)
     question, n = batch.asked, len(batch.seen)
     if question.levels:
-        sets = zip(question.index, question.flags, predictions, targets, strict=True)
-        return [Answers(*answers) for answers in sets]
+        return [Answers(*a) for a in zip(question.index, question.flags, predictions, targets, strict=True)]
     index = question.index.reshape(n, -1)
     valid = np.ones(index.shape, bool) if question.flags is None else question.flags.reshape(n, -1)
     return [Answers(index, valid, np.concatenate(predictions, axis=1), np.concatenate(targets, axis=1))]
 
 
-def _sets(question: Any, places: int) -> Flags:
-    """Return the places of each set of targets, (S, n, N)."""
-    pairs = zip(question.index.swapaxes(0, 1), question.valid, strict=True)
-    return np.stack([to_binary(index, places, valid) for index, valid in pairs])
-
-
-def _estimate(learnt: Answers) -> Any:
-    return ridge(learnt.prediction[learnt.valid], learnt.target[learnt.valid])
+def _sets(index: Index, valid: Flags | None, places: int) -> Flags:
+    """Return the places of each set, (S, n, N), from their indices (n, S, k)."""
+    flags = [None] * index.shape[1] if valid is None else valid.swapaxes(0, 1)
+    return np.stack([to_binary(i, places, f) for i, f in zip(index.swapaxes(0, 1), flags, strict=True)])
 
 
 def _true_tokens(run: Any, batch: Batch) -> Floats:
@@ -198,7 +189,7 @@ def _true_tokens(run: Any, batch: Batch) -> Floats:
     with mt.no_grad():
         true = mt.Tensor(batch.true, device=run.device)
         (tokens,) = mt.data_parallel(lambda x: model.target(model.context, x, Everything()), true)
-        return as_compared(run, tokens).numpy()  # type: ignore[no-any-return]
+        return as_compared(run, tokens).numpy()
 
 
 def _attention(run: Any, which: str, x: Floats) -> dict[str, Any]:
@@ -212,11 +203,10 @@ def _attention(run: Any, which: str, x: Floats) -> dict[str, Any]:
 
 def _looked_up(predicted: Floats, hidden: Flags, tokens: Floats, bank: Floats) -> dict[str, Any]:
     """Return the training examples whose true tokens, at the hidden places, are nearest to what is predicted there."""
-    indices, cosines = [], []
+    found = []
     for prediction, places in zip(predicted, hidden, strict=True):
         mean = tokens[:, places].mean(axis=0)  # what is special about an example is the rest
         pair = (prediction[places] - mean).reshape(1, -1), (tokens[:, places] - mean).reshape(len(tokens), -1)
-        index, cosine = nearest(*pair, min(NEAREST, len(bank)))
-        indices.append(index[0])
-        cosines.append(cosine[0])
-    return {"neighbors": bank[np.array(indices)], "neighbor_cosines": np.array(cosines)}
+        found.append(nearest(*pair, min(NEAREST, len(bank))))
+    indices, cosines = (np.concatenate(side) for side in zip(*found, strict=True))
+    return {"neighbors": bank[indices], "neighbor_cosines": cosines}

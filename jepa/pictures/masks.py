@@ -28,7 +28,8 @@ def plot_masks(canvas: Canvas, images: NDArray[Any], contexts: Flags, targets: F
     columns = 1 + len(names)
     side = min(WIDTH / columns, WIDEST * (2.2 if canvas.wide else 1)) * canvas.ratio  # inches; high images, high figure
     heights = [len(images) * (side + (0.4 if canvas.wide else 0.24)) + 0.4, 1.6 if len(canvas.grid) == 1 else 2.9]
-    above, below = new_figure(sum(heights)).subfigures(2, 1, height_ratios=heights)
+    figure = new_figure(sum(heights))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     for n, (first, *others) in enumerate(rows(above, len(images), ("targets outlined", *names))):
         canvas.show(first, images[n])
         kept_by = [*contexts[:, n], *targets[:, n]]
@@ -44,7 +45,7 @@ def plot_masks(canvas: Canvas, images: NDArray[Any], contexts: Flags, targets: F
     for axes, name, maps in zip(below.subplots(1, 2), ("a context", "a target"), (contexts, targets), strict=True):
         title = f"How often each patch is in {name}, {maps.shape[1]:,} examples"
         _draw_coverage(axes, coverage(maps).reshape(canvas.grid), title)
-    return above.figure  # type: ignore[no-any-return]
+    return figure
 
 
 def coverage(maps: Flags) -> NDArray[np.float64]:

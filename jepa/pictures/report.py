@@ -90,15 +90,13 @@ def draw(
 
 def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
     path = run_dir / "metrics.jsonl"
-    records = read_metrics(path) if path.is_file() else []
-    if not records:
-        missing.append("Curves: there is no `metrics.jsonl` with figures in it; `python -m jepa train` writes it.")
-        return {}
     try:
-        return curves(records)
+        if records := read_metrics(path) if path.is_file() else []:
+            return curves(records)
+        missing.append("Curves: there is no `metrics.jsonl` with figures in it; `python -m jepa train` writes it.")
     except ODD as error:
         missing.append(f"Curves: `metrics.jsonl` holds something else than figures ({type(error).__name__}: {error}).")
-        return {}
+    return {}
 
 
 def _shown(run_dir: Path, projection: str, opened: Mapping[str, Any]) -> dict[str, Figure]:
@@ -197,10 +195,8 @@ def _settings(run_dir: Path) -> list[str]:
 def _flattened(value: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
     rows = []
     for key, entry in value.items():
-        if isinstance(entry, Mapping):
-            rows += _flattened(entry, f"{prefix}{key}.")
-        else:
-            rows.append([f"{prefix}{key}", ", ".join(map(str, entry)) if isinstance(entry, list) else str(entry)])
+        said = ", ".join(map(str, entry)) if isinstance(entry, list) else str(entry)
+        rows += _flattened(entry, f"{prefix}{key}.") if isinstance(entry, Mapping) else [[f"{prefix}{key}", said]]
     return rows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
-from jepa.contracts import Batch, Index
+from jepa.contracts import Batch, Index, Keep
 from jepa.objectives.base import Objective
 from jepa.tasks.batches import Batches
 
@@ -38,7 +38,8 @@ def asked(batches: Batches, indices: Index) -> tuple[Batch, Batch]:
 def answered(run: Any, batch: Batch) -> tuple[list[Floats], list[Floats]]:
     """Return predicted and true tokens of each set, S of (n, k, d), padding and all, of the first context."""
     model = run.model
-    keep = batch.keep and type(batch.keep)(*(part if part is None else part[:, :1] for part in batch.keep))
+    first: Any = (None if side is None else side[:, :1] for side in batch.keep or ())
+    keep = batch.keep and Keep(*first)
 
     def part(seen: mt.Tensor, keep: Any, true: mt.Tensor, asked: Any) -> Any:
         tokens, valid = model.context.context(seen, keep, asked)

@@ -90,7 +90,7 @@ def rows(figure: Figure | SubFigure, count: int, titles: Sequence[str]) -> NDArr
         axis.set_title(title, fontsize=9)
     for axis in axes.reshape(-1):
         axis.set(xticks=[], yticks=[])
-    return axes  # type: ignore[no-any-return]
+    return axes
 
 
 def plane(x: NDArray[Any], rank: int, gap: Any = np.nan) -> NDArray[Any]:

@@ -11,51 +11,35 @@ from numpy.typing import NDArray
 
 from jepa.pictures.canvas import Canvas
 from jepa.pictures.projection import pca
-from jepa.pictures.style import BLUE, GREEN, VERMILION, new_figure, note, over_grid
+from jepa.pictures.style import BLUE, GREEN, VERMILION, new_figure, note, over_grid, sheet
 
-__all__ = ["plot_features", "plot_levels", "plot_neighbors", "plot_predictions"]
+__all__ = ["plot_features", "plot_neighbors", "plot_predictions"]
 
 Array = NDArray[Any]
-Level = Mapping[str, Array]
-ACROSS = 8  # examples in a row of features, at most
 
 
-def plot_predictions(canvas: Canvas, images: Array, seen: Array, level: Level) -> Figure:
-    """Draw one row an example: as it is, what the context encoder sees, what true and predicted tokens say of the rest.
+def plot_predictions(
+    canvas: Canvas, images: Array, levels: Sequence[Mapping[str, Array]], seen: Array | None = None
+) -> Figure:
+    """Draw one row an example: as it is, what is seen of it, and what true and predicted tokens say of the rest.
 
-    images (n, *shape). seen bool (n, N): the patches of the context. level: "hidden" bool (n, *lengths), the samples
-    that are predicted; "true" and "predicted" (n, *shape), decoded, which hold there alone.
+    images (n, *shape). levels: of each, "name", such as "hidden"; "hidden" bool (n, *lengths), the samples that are
+    predicted; "true" and "predicted" (n, *shape), decoded, which hold there alone. seen bool (n, N): the patches of the
+    context; None: that is not drawn.
     """
-    titles = (
-        "example",
-        "seen by the\ncontext encoder",
-        "hidden patches, from\ntrue tokens",
-        "hidden patches,\npredicted",
+    sides = ("true", "from\ntrue tokens", GREEN), ("predicted", "\npredicted", VERMILION)
+    drawn = [(level, *side) for level in levels for side in sides]
+    first = ("example",) if seen is None else ("example", "seen by the\ncontext encoder")
+    figure, axes = sheet(
+        len(images), (*first, *(f"{e['name']} patches, {text}" for e, _, text, _ in drawn)), canvas.ratio
     )
-    figure, axes = canvas.sheet(len(images), titles)
     for n, row in enumerate(axes):
-        kept, hidden = canvas.samples(seen[n]), level["hidden"][n]
+        kept = None if seen is None else canvas.samples(seen[n])
         canvas.show(row[0], images[n])
-        canvas.show(row[1], images[n], BLUE, kept=kept)
-        canvas.compare(row[2], images[n], hidden, level["true"][n], kept, GREEN)
-        canvas.compare(row[3], images[n], hidden, level["predicted"][n], kept, VERMILION)
-    return figure
-
-
-def plot_levels(canvas: Canvas, images: Array, levels: Sequence[Level]) -> Figure:
-    """Draw what true and predicted tokens say of hidden groups of patches, two columns for each coarser level.
-
-    levels: from groups of 2 patches along each axis on, each as in `plot_predictions`.
-    """
-    sides = [" x ".join([str(2**level)] * len(canvas.grid)) for level in range(1, len(levels) + 1)]
-    titles = ("example", *(f"{k} patches,\n{which}" for k in sides for which in ("from true tokens", "predicted")))
-    figure, axes = canvas.sheet(len(images), titles)
-    for n, row in enumerate(axes):
-        canvas.show(row[0], images[n])
-        shown = [(level, which) for level in levels for which in (("true", GREEN), ("predicted", VERMILION))]
-        for axis, (level, (name, color)) in zip(row[1:], shown, strict=True):
-            where = level["hidden"][n]
-            canvas.compare(axis, images[n], where, level[name][n], np.zeros_like(where), color)
+        if kept is not None:
+            canvas.show(row[1], images[n], BLUE, kept=kept)
+        for axis, (level, which, _, color) in zip(row[len(first) :], drawn, strict=True):
+            canvas.compare(axis, images[n], level["hidden"][n], level[which][n], kept, color)
     return figure
 
 
@@ -65,23 +49,20 @@ def plot_features(canvas: Canvas, images: Array, tokens: Array) -> Figure:
     The components are those of all tokens shown together, so that one color means one thing; each runs from its 2nd to
     its 98th percentile.
     """
-    across = 3 if canvas.wide else ACROSS
-    images, tokens = images[: 2 * across], tokens[: 2 * across]
-    n, count, d = tokens.shape
-    coordinates, explained = pca(tokens.reshape(n * count, d), 3)
+    across = min(len(images), 3 if canvas.wide else 8)
+    images, tokens, rank = images[: 2 * across], tokens[: 2 * across], len(canvas.grid)
+    coordinates, explained = pca(tokens.reshape(-1, tokens.shape[2]), 3)
     low, high = np.percentile(coordinates, [2, 98], axis=0)
-    colors = np.clip((coordinates - low) / np.maximum(high - low, 1e-12), 0, 1).reshape(n, *canvas.grid, 3)
-    across = min(n, across)
-    down, rank = -(-n // across), len(canvas.grid)
-    heights = [1.0, 0.25 if rank == 1 else 1.0] * down
+    colors = np.clip((coordinates - low) / np.maximum(high - low, 1e-12), 0, 1).reshape(-1, *canvas.grid, 3)
+    heights = [1.0, 0.25 if rank == 1 else 1.0] * -(-len(images) // across)
     figure = new_figure(sum(heights) * 9.0 / across * canvas.ratio * 1.1 + 0.5)
-    axes = figure.subplots(2 * down, across, squeeze=False, height_ratios=heights)
+    axes = figure.subplots(len(heights), across, squeeze=False, height_ratios=heights)
     for axis in axes.reshape(-1):
         axis.axis("off")
-    for k in range(n):
-        above, below = axes[2 * (k // across), k % across], axes[2 * (k // across) + 1, k % across]
+    for k, image in enumerate(images):
+        above, below = (axes[2 * (k // across) + i, k % across] for i in range(2))
         above.axis("on")
-        canvas.show(above, images[k])
+        canvas.show(above, image)
         below.axis("on")
         over_grid(below, colors[k], rank)
     red, green, blue = (f"{100 * value:.0f} %" for value in explained)
@@ -95,12 +76,12 @@ def plot_neighbors(canvas: Canvas, images: Array, hidden: Array, neighbors: Arra
 
     images (n, *shape); hidden bool (n, N): the patches that are predicted; neighbors (n, k, *shape); cosines (n, k).
     """
-    count = min(neighbors.shape[1], 3 if canvas.wide else neighbors.shape[1])
-    titles = ("example (pale: the\npredicted patches)", *(f"nearest {k + 1}" for k in range(count)))
-    figure, axes = canvas.sheet(len(images), titles)
+    shown = range(min(neighbors.shape[1], 3 if canvas.wide else 5))
+    titles = ("example (pale: the\npredicted patches)", *(f"nearest {k + 1}" for k in shown))
+    figure, axes = sheet(len(images), titles, canvas.ratio)
     for n, row in enumerate(axes):
         canvas.show(row[0], images[n], BLUE, kept=canvas.samples(~hidden[n]))
-        for k, axis in enumerate(row[1:]):
+        for k, axis in zip(shown, row[1:], strict=True):
             canvas.show(axis, neighbors[n, k], VERMILION)
             note(axis, f"cosine {cosines[n, k]:.2f}")
     return figure

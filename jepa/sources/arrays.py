@@ -90,7 +90,7 @@ class Arrays(Source):
     @property
     def pictures(self) -> str:  # type: ignore[override]
         """The module that draws an example."""
-        return f"jepa.pictures.{'line' if len(self.shape) < 3 else 'image' if len(self.shape) == 3 else 'strip'}"
+        return f"jepa.pictures.{'line' if len(self.shape) < 3 else 'image'}"
 
     @cached_property
     def scale(self) -> Any:
