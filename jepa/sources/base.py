@@ -154,9 +154,10 @@ class Source:
 
 def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:
     """Return rows of (n, c, *lengths) as float32, new; bytes of images in [0, 1]."""
+    if x.dtype == np.uint8 and x.ndim > 3:
+        return np.divide(np.asarray(x[rows]), 255, dtype=np.float32)  # type: ignore[no-any-return]
     with np.errstate(over="ignore"):  # it is infinite then, and refused
-        y: NDArray[np.float32] = np.array(x[rows], dtype=np.float32, subok=False)
-    return np.divide(y, 255, out=y) if x.dtype == np.uint8 and x.ndim > 3 else y
+        return np.array(x[rows], dtype=np.float32, subok=False)
 
 
 def scaled(x: NDArray[np.float32], scale: Scale, rank: int) -> NDArray[np.float32]:

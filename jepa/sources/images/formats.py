@@ -86,12 +86,7 @@ def suffixes() -> frozenset[str]:
 def identify(data: bytes, suffix: str = "") -> Image.Image:
     """Open an image in memory, its header read and its pixels not; its content decides what it is, not its suffix.
 
-    Raises
-    ------
-    Unidentified
-        No reader takes these bytes.
-    Exception
-        What Pillow says of a header that is damaged.
+    Raises Unidentified if no reader takes these bytes, and what Pillow says of a header that is damaged.
     """
     said = ""
     for name, (factory, accept) in _readers().items():

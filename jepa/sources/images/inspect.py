@@ -31,22 +31,15 @@ class Report:
     """What `inspect` found; `str` of it is a table."""
 
     listing: Listing
+    # images that can be read, by (class or None, split or None); 0 where there are images and none can be read
     counts: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
-    """images that can be read, by (class or None, split or None); 0 where there are images and none can be read"""
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    """images by (height, width)"""
-    modes: Counter[str] = field(default_factory=Counter)
-    """images by Pillow's name of the kind of pixel: "L", "RGB", "RGBA", "P", "I;16", ..."""
-    bad: list[tuple[Path, str]] = field(default_factory=list)
-    """files that cannot be read, and why"""
-    rounded: int = 0
-    """images with 16 bits of a color, of which the upper 8 are read"""
-    turned: int = 0
-    """images that are turned or mirrored as their EXIF orientation says"""
-    sums: Any = 0.0
-    """(3, 3): of each channel the number of pixels, their sum, and the sum of their squares"""
-    colored: bool = False
-    """whether any image is not gray"""
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)  # images by (height, width)
+    modes: Counter[str] = field(default_factory=Counter)  # by Pillow's name of the kind of pixel: "L", "RGBA", "I;16"
+    bad: list[tuple[Path, str]] = field(default_factory=list)  # files that cannot be read, and why
+    rounded: int = 0  # images with 16 bits of a color, of which the upper 8 are read
+    turned: int = 0  # images that are turned or mirrored as their EXIF orientation says
+    sums: Any = 0.0  # (3, 3): of each channel the number of pixels, their sum, and the sum of their squares
+    colored: bool = False  # whether any image is not gray
 
     @property
     def images(self) -> int:
