@@ -109,7 +109,10 @@ def load(role: str, kind: str) -> Any:
     if kind not in known and "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        return attrgetter(name)(importlib.import_module(module))
+        found = attrgetter(name)(importlib.import_module(module))
+        if not inspect.isclass(found):
+            raise TypeError(f"{name} is no class")
+        return found
     except Exception as error:  # whatever a module of one's own raises
         if kind in known:
             raise

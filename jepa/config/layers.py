@@ -19,6 +19,7 @@ from jepa.config.settings import PATH, Field, SettingError, fields_of, in_words
 from jepa.config.values import converted
 from jepa.errors import ConfigError
 from jepa.parts import ROLES, Choice, kind_of, load
+from jepa.text import did_you_mean
 
 __all__ = ["Layer", "flat", "resolved"]
 
@@ -100,9 +101,11 @@ def _located(given: str, where: str) -> dict[str, Any]:
     if given not in ROLES["source"] and os.path.exists(path.replace("\0", "")):
         kind = kind_of(path)
         return {"source": kind, f"source.{load('source', kind).place}": path}
-    if ":" not in given and given not in ROLES["source"] and ("/" in given or os.path.splitext(given)[1]):
-        raise ConfigError(f"{where}source={shown(given)}: there is no such folder or file")
-    return {"source": given.strip()}
+    given = given.strip()
+    if ":" not in given and given not in ROLES["source"]:
+        known = f"{did_you_mean(given, ROLES['source'])} Kinds: {', '.join(ROLES['source'])}"
+        raise ConfigError(f"{where}source={shown(given)}: there is no such folder or file, and no such kind.{known}")
+    return {"source": given}
 
 
 def _partnered(named: Mapping[str, str]) -> dict[str, str]:

@@ -93,7 +93,7 @@ class Settings:
         return iter(())
 
     def _mistyped(self) -> Iterator[str]:
-        for name, kind in _hints(type(self)).items():
+        for name, kind in _hints(type(self)).items():  # type: ignore[arg-type]
             value = getattr(self, name)
             if isinstance(value, list):  # as it comes from a call
                 value = tuple(value)
@@ -120,7 +120,7 @@ class Field(typing.NamedTuple):
 
 
 @functools.cache
-def _hints(schema: type) -> dict[str, Any]:
+def _hints(schema: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(schema)
     return {field.name: hints[field.name] for field in dataclasses.fields(schema)}
 
@@ -172,4 +172,6 @@ def in_words(kind: Any) -> str:
         return f"a list of {count}{'whole numbers' if arguments[0] is int else 'numbers'}, such as {example}"
     if arguments:
         return f"one of {', '.join(repr(a) for a in arguments)}"
-    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(kind, kind.__name__)
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}.get(kind) or str(
+        kind.__name__
+    )

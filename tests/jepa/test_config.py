@@ -185,6 +185,7 @@ def test_a_part_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert from_yaml("c.yaml") == config and "# its width" in (tmp_path / "c.yaml").read_text()
     for word, part in (
         ("encoder=own_part_here:Nobody", "has no attribute 'Nobody'"),
+        ("encoder=own_part_here:dataclasses", "dataclasses is no class"),
         ("encoder=nowhere_to_be_found:X", "No module named 'nowhere_to_be_found'; the module must lie in the folder"),
         ("encoder=:", "encoder=:: "),
         ("encoder=own_part_here:MyEncoder encoder.width=0", "encoder.width=0: must be at least 1"),
