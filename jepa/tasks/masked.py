@@ -16,6 +16,7 @@ from jepa.encoders.base import gather
 from jepa.errors import ConfigError
 from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
 from jepa.masks.box import drawn_box
+from jepa.masks.ijepa import check_official
 from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
@@ -168,7 +169,10 @@ class Masked(Task):
             )
         check_crop(s.crop, shape)
         for progress in (0.0, 0.5, 1.0):  # what a grid has no room for is found here, and not in the midst of training
-            self.at(progress).masks(grid, 8, np.random.default_rng(0))
+            task = self.at(progress)
+            if s.compat:
+                check_official(task.settings, grid)
+            task.masks(grid, 32, np.random.default_rng(0))
 
     def masks(self, grid: Grid, count: int, generator: np.random.Generator) -> Masks:
         """Draw the masks of `count` examples."""

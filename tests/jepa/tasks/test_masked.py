@@ -247,3 +247,10 @@ def test_a_task_can_be_asked_by_hand():
     batch = Masked().ask(np.ones((3, 1, 64), np.float32), (16,), generators(3))
     again = Masked().ask(np.ones((3, 1, 64), np.float32), (16,), generators(3))
     np.testing.assert_array_equal(batch.asked.index, again.asked.index)
+
+
+def test_blocks_that_only_some_draws_make_too_small_are_refused_too():
+    task = Masked(compat="ijepa", target_scale=(0.1, 0.9), min_keep=3)
+    with pytest.raises(ConfigError, match="a block of 1 x 1 places never has more than task.min_keep=3"):
+        task.check((3, 16, 16), (4, 4))
+    Masked(compat="ijepa", target_scale=(0.1, 0.9), min_keep=3).check((3, 64, 64), (16, 16))
