@@ -26,10 +26,11 @@ class IJEPA(learner.JEPA):
     encoder: of patches; predictor: settings of `jepa.predictors.Places`.
 
     >>> import jepa.encoders
-    >>> from jepa.masks import MultiBlockMasks
+    >>> from jepa.masks import multiblock_masks
+    >>> from jepa.tasks.masked import MaskedSettings
     >>> encoder = jepa.encoders.ViT((3, 32, 32), patch=4, dim=16, depth=1, heads=2)
     >>> model = IJEPA(encoder, dim=8, depth=1, heads=2)
-    >>> masks = MultiBlockMasks().sample((8, 8), 5, np.random.default_rng(0))
+    >>> masks = multiblock_masks(MaskedSettings(), (8, 8), 5, np.random.default_rng(0))
     >>> z = model(mt.ones((5, 3, 32, 32)), masks)
     >>> len(z.predictions), z.predictions[0].shape == z.targets[0].shape
     (4, True)
