@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,28 +199,27 @@ class ArrayFile(Arrays):
     @cached_property
     def held(self) -> Held:
         """All examples, as the file has them."""
-        s, path = self.settings, self.path
-        found = _loaded(path)
-        names = [s.key] if s.key is not None else [""]
-        if not isinstance(found, np.ndarray):
-            given = s.key.split(",") if s.key is not None else [_first(found, path)]
-            names = [name.strip() for name in given]
-            arrays = {name if len(names) > 1 else "": _of(found, path, name) for name in names}
-        elif s.key is None:
-            arrays = {"": found}
-        else:
-            raise DataError(f"source.key={s.key}: {shown(path)} is one array without a name; leave the key out")
-        labels, classes = self._labels(found, path)
+        path, key = self.path, self.settings.key
+        with _opened(path) as file:
+            if file.read(2) != b"PK":
+                if key is not None:
+                    raise DataError(f"source.key={key}: {shown(path)} is one array without a name; leave the key out")
+                found: Any = {}
+                arrays = {"": _mapped(path)}
+            else:
+                file.seek(0)
+                found = _tried(path, lambda: np.load(file, allow_pickle=False))
+                names = [name.strip() for name in (key.split(",") if key is not None else [_first(found, path)])]
+                arrays = {name if len(names) > 1 else "": _of(found, path, name) for name in names}
+            labels, classes = self._labels(found, path)
         return checked(arrays, lambda name: f"{shown(path)}{f' ({name})' if name else ''}", labels, classes)
 
     def _labels(self, found: Any, path: Path) -> tuple[Any, Any]:
         name = self.settings.labels
         if name is not None and _is_file(name):
-            return _loaded(Path(name)), None
-        if isinstance(found, np.ndarray):
-            if name is not None:
-                raise DataError(f"source.labels={name}: {shown(path)} has one array; name an .npy file of labels")
-            return None, None
+            return _mapped(Path(name)), None
+        if name is not None and not found:
+            raise DataError(f"source.labels={name}: {shown(path)} has one array; name an .npy file of labels")
         name = name or next((known for known in LABELS[:2] if known in found), None)
         classes = _of(found, path, "classes") if name == "labels" and "classes" in found else None
         return (None if name is None else _of(found, path, name)), classes
@@ -230,10 +229,14 @@ def _is_file(labels: str) -> bool:
     return labels.lower().endswith(".npy")
 
 
-def _loaded(path: Path) -> Any:
-    """Return the array of an .npy, mapped, or the arrays of an .npz."""
+def _opened(path: Path) -> BinaryIO:
     if not path.is_file():
         raise DataError(f"there is no file {shown(path)}" if not path.exists() else f"{shown(path)} is no regular file")
+    return _tried(path, lambda: path.open("rb"))  # type: ignore[no-any-return]
+
+
+def _mapped(path: Path) -> Any:
+    _opened(path).close()
     return _tried(path, lambda: np.load(path, mmap_mode="r", allow_pickle=False))
 
 
