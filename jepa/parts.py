@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple
 from jepa.errors import ConfigError
 from jepa.text import did_you_mean, printable, shortened, shown
 
-__all__ = ["ROLES", "Choice", "Unmade", "chosen", "kind_of", "load", "made", "settings_of"]
+__all__ = ["OFF", "ROLES", "Choice", "Unmade", "chosen", "kind_of", "load", "made", "settings_of"]
 
 ROLES: dict[str, dict[str, str]] = {
     "source": {
@@ -82,6 +82,8 @@ ROLES: dict[str, dict[str, str]] = {
     },
 }
 """role -> kind -> where its class is"""
+OFF = "none"
+"""the kind that null stands for, of roles that have it"""
 
 
 class Choice(NamedTuple):

@@ -18,7 +18,7 @@ from jepa.config.reading import shown
 from jepa.config.settings import PATH, Field, SettingError, fields_of, in_words
 from jepa.config.values import converted
 from jepa.errors import ConfigError
-from jepa.parts import ROLES, Choice, kind_of, load
+from jepa.parts import OFF, ROLES, Choice, kind_of, load
 from jepa.text import did_you_mean
 
 __all__ = ["Layer", "flat", "resolved"]
@@ -45,7 +45,7 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if key.removesuffix(".kind") in ROLES:
             key = key.removesuffix(".kind")
         inner = flat(value, f"{key}.") if isinstance(value, Mapping) else {key: value}
-        if not prefix and value is None and (name in GROUPS or "none" not in ROLES.get(name, ["none"])):
+        if not prefix and value is None and (name in GROUPS or OFF not in ROLES.get(name, [OFF])):
             continue
         if twice := found.keys() & inner.keys():
             raise ConfigError(f"{shown(min(twice))} is set twice")
@@ -85,8 +85,8 @@ def _readied(layer: Layer) -> dict[str, Any]:
         if why := now(key, given):
             raise ConfigError(f"{layer.where}{why}")
         if key in ROLES:
-            if given in (None, "null") and "none" in ROLES[key]:
-                given = "none"
+            if given in (None, "null") and OFF in ROLES[key]:
+                given = OFF
             if not isinstance(given, str):
                 raise ConfigError(f"{layer.where}{key}={_show(given)}: expected a kind, one of {', '.join(ROLES[key])}")
             found |= _located(given, layer.where) if key == "source" else {key: given.strip()}
