@@ -1,7 +1,8 @@
 """Layers of settings become a configuration: which kind each role has, and which setting counts.
 
 The kind of a role is the last one that is named; the kinds of roles that nobody names are those that usually go with
-the source and the task (`Settings.usual`). What an earlier layer says of another kind than the chosen one is dropped.
+the source and the task (`Settings.usual`). What an earlier layer says of another kind than the chosen one is dropped,
+and what counts for nothing with the new value of another setting (`Settings.counts`).
 """
 
 from __future__ import annotations
@@ -67,11 +68,16 @@ def resolved(layers: Sequence[Layer]) -> Config:
     kinds = then[-1] if then else _partnered({})
     values: dict[str, dict[str, Any]] = {"": {}, **{group: {} for group in (*ROLES, *GROUPS)}}
     for layer, given, earlier in zip(layers, readied, then, strict=True):
+        said: dict[str, dict[str, Any]] = {group: {} for group in values}
         for key, text in given.items():
             group, _, name = key.rpartition(".")
             field = _field(key, kinds, earlier, layer.where)
             if field is not None:
-                values[group][name] = _value(key, field, text, layer.where)
+                said[group][name] = _value(key, field, text, layer.where)
+        for group, new in said.items():
+            counts = schema_of(group, kinds[group]).counts if group in ROLES else {}
+            idle = {name for name, (other, allowed) in counts.items() if other in new and new[other] not in allowed}
+            values[group] = {name: value for name, value in values[group].items() if name not in idle} | new
     return _built(values, kinds)
 
 

@@ -8,7 +8,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from jepa.config.reading import shown
@@ -69,8 +69,9 @@ class Settings:
     """Base of the settings of parts: a frozen dataclass that checks itself when it is made.
 
     Each field has its help below it, and may have a `Rule` (`setting`). What fields must satisfy together is in
-    `problems`. `usual` has the kinds of other roles that go with a source or a task where nobody names one. Raises
-    SettingError with one sentence for each rule that is broken.
+    `problems`. `usual` has the kinds of other roles that go with a source or a task where nobody names one; `counts`,
+    of each field that does nothing with some values of another one, that one and the values with which it counts: set
+    all the same, it is refused. Raises SettingError with one sentence for each rule that is broken.
 
     >>> @dataclasses.dataclass(frozen=True)
     ... class Size(Settings):
@@ -82,15 +83,22 @@ class Settings:
     """
 
     usual: ClassVar[Mapping[str, str]] = {}
+    counts: ClassVar[Mapping[str, tuple[str, Sequence[str]]]] = {}
 
     def __post_init__(self) -> None:
-        found = list(self._mistyped()) or list(self._broken()) or list(self.problems())
+        found = list(self._mistyped()) or list(self._broken()) or [*self._idle(), *self.problems()]
         if found:
             raise SettingError(type(self).__qualname__, found)
 
     def problems(self) -> Iterator[str]:
         """Yield a sentence for each rule on several fields that is broken; each begins with a field's name."""
         return iter(())
+
+    def _idle(self) -> Iterator[str]:
+        for name, (other, values) in self.counts.items():
+            given, chosen = getattr(self, name), getattr(self, other)
+            if chosen not in values and given != getattr(type(self), name):
+                yield f"{name}={_said(given)}: counts with {other}={' or '.join(values)} alone; got {other}={chosen}"
 
     def _mistyped(self) -> Iterator[str]:
         for name, kind in _hints(type(self)).items():  # type: ignore[arg-type]
@@ -106,7 +114,11 @@ class Settings:
             value, rule = getattr(self, field.name), field.metadata.get("rule")
             if rule is not None and value is not None and not rule[0](value):
                 off = ", or null" if field.default is None else ""
-                yield f"{field.name}={shown(list(value) if isinstance(value, tuple) else value)}: {rule[1]}{off}"
+                yield f"{field.name}={_said(value)}: {rule[1]}{off}"
+
+
+def _said(value: Any) -> str:
+    return shown(list(value) if isinstance(value, tuple) else value)
 
 
 class Field(typing.NamedTuple):

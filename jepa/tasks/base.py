@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar, Self
 
@@ -14,7 +14,7 @@ from jepa.errors import DataError
 from jepa.transforms.augment import Augment, Nothing
 from jepa.transforms.base import Transform
 
-__all__ = ["CHUNK", "Task", "chunked", "generators", "idle", "kept_shape"]
+__all__ = ["CHUNK", "Task", "chunked", "generators", "kept_shape"]
 
 CHUNK = 32  # examples that go through the changes together: few enough to stay in the processor's cache
 Array = NDArray[np.float32]
@@ -102,19 +102,3 @@ def kept_shape(transform: Transform, x: Array, draws: Sequence[Any]) -> Array:
     if y.shape != x.shape:
         raise DataError(f"{transform!r} must keep the shape of an example; it made {y.shape[1:]} of {x.shape[1:]}")
     return y.astype(np.float32, copy=False)
-
-
-def idle(settings: Any, chosen: str, only: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield a sentence for each setting that is set, and does nothing with the value of another one, `chosen`.
-
-    only: for each setting that depends on it, the values with which it counts.
-    """
-    value = getattr(settings, chosen)
-    for field in fields(settings):
-        given = getattr(settings, field.name)
-        if given != field.default and value not in only.get(field.name, (value,)):
-            shown = list(given) if isinstance(given, tuple) else given
-            yield (
-                f"{field.name}={shown}: counts with {chosen}={' or '.join(only[field.name])} alone; got "
-                f"{chosen}={value}"
-            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from jepa.config.settings import AREAS, ASPECTS, PROBABILITY, SHARES, Range, Set
 from jepa.contracts import Batch, Flags, Generators, Grid, Keep
 from jepa.errors import ConfigError
 from jepa.masks import Regions, crop_regions, geometry, hidden_blocks
-from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
+from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Crops", "CropsSettings", "Drawn", "Geometry"]
@@ -59,17 +59,14 @@ class Geometry(NamedTuple):
         return Geometry(np.roll(self.places, 1, axis=0))
 
 
-ONLY = {
-    **dict.fromkeys(("context_scale", "context_scale_end", "overlap", "overlap_end"), ("crops",)),
-    "fill": ("blocks",),
-}
-"""of settings that do nothing with some regions, those with which they count"""
-
-
 @dataclass(frozen=True)
 class CropsSettings(Settings):
     """Which part of an image is the context, and which parts are predicted from it."""
 
+    counts: ClassVar[Any] = {
+        **dict.fromkeys(("context_scale", "context_scale_end", "overlap", "overlap_end"), ("regions", ("crops",))),
+        "fill": ("regions", ("blocks",)),
+    }
     regions: Literal["crops", "blocks"] = setting("crops")
     """crops: context and targets are crops; blocks: the context is the image with the targets hidden"""
     context_scale: Range = setting((0.3, 1.0), AREAS)
@@ -95,7 +92,6 @@ class CropsSettings(Settings):
 
     def problems(self) -> Iterator[str]:
         """Check what fields must satisfy together."""
-        yield from idle(self, "regions", ONLY)
         if self.regions == "blocks":
             for key in ("target_scale", "target_scale_end"):
                 scale = getattr(self, key)

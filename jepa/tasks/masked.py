@@ -17,7 +17,7 @@ from jepa.errors import ConfigError
 from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
 from jepa.masks.box import drawn_box
 from jepa.masks.ijepa import check_official
-from jepa.tasks.base import Array, Task, chunked, idle, kept_shape
+from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
 
@@ -26,12 +26,7 @@ __all__ = ["Masked", "MaskedSettings", "Places"]
 ASPECT = (3 / 4, 4 / 3)  # width / height of a crop
 SAMPLERS = {"multiblock": multiblock_masks, "random": random_masks, "tubes": tube_masks}
 BLOCKS = "multiblock", "tubes"
-ONLY = {
-    **dict.fromkeys(("contexts", "context_scale", "context_scale_end", "overlap", "sizes", "compat"), BLOCKS[:1]),
-    **dict.fromkeys(("targets", "target_scale", "target_scale_end", "aspect", "collate"), BLOCKS),
-    **dict.fromkeys(("ratio", "ratio_end"), ("random",)),
-}
-"""of settings that do nothing with some masks, those with which they count"""
+MULTIBLOCK = "masks", BLOCKS[:1]
 PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] with 0 < smallest <= largest < 1"
 
 
@@ -88,6 +83,11 @@ class MaskedSettings(Settings):
     """Which places are the context, and which are predicted from it."""
 
     usual: ClassVar[Mapping[str, str]] = {"encoder": "vit", "projector": "none", "predictor": "places"}
+    counts: ClassVar[Any] = {
+        **dict.fromkeys(("contexts", "context_scale", "context_scale_end", "overlap", "sizes", "compat"), MULTIBLOCK),
+        **dict.fromkeys(("targets", "target_scale", "target_scale_end", "aspect", "collate"), ("masks", BLOCKS)),
+        **dict.fromkeys(("ratio", "ratio_end"), ("masks", ("random",))),
+    }
     masks: Literal["multiblock", "random", "tubes"] = setting("multiblock")
     """multiblock: target blocks, and a context without them; random: single places; tubes: blocks of all frames"""
     context_scale: Range = setting((0.85, 1.0), AREAS)
@@ -123,7 +123,6 @@ class MaskedSettings(Settings):
 
     def problems(self) -> Iterator[str]:
         """Check what fields must satisfy together."""
-        yield from idle(self, "masks", ONLY)
         if self.compat and (self.sizes == "sample" or self.collate == "pad"):
             yield (
                 f"compat={self.compat} has one size in a batch and pads nothing; got sizes={self.sizes}, "

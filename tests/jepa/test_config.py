@@ -109,6 +109,15 @@ def test_settings_of_an_earlier_layer_go_with_their_kind(tmp_path: Path) -> None
         load(file=file)
 
 
+def test_a_setting_that_counts_for_nothing_is_dropped_or_refused() -> None:
+    task = load("demo", overrides=BLOCKS).task.settings  # the preset's context_scale is one of crops
+    assert task == schema_of("task", "crops")(regions="blocks", target_scale=(0.1, 0.3), targets=4, target_size=16)
+    with pytest.raises(ConfigError, match=r"task.overlap=\[0.0, 0.5\]: counts with task.regions=crops alone"):
+        load("demo", overrides=[*BLOCKS, "task.overlap=0,0.5"])
+    with pytest.raises(ConfigError, match="task.ratio=.*: counts with task.masks=random alone; got task.masks=multi"):
+        load("ijepa-shapes", overrides=["task.ratio=0.1,0.2"])
+
+
 @pytest.mark.parametrize(("role", "kind"), KINDS, ids=lambda x: x)
 def test_no_silent_setting(role: str, kind: str) -> None:
     """Each key that another kind has and this one has not is refused, with a kind that has it."""

@@ -23,7 +23,7 @@ from tests.jepa.tiny import config
 RUNS = {
     "crops": ["objective=vicreg", "optimizer.weight_decay_end=0.1", "evaluation.every=1", "evaluation.online_images=20",
               "projector=mlp", "projector.width=8"],
-    "blocks": ["task.regions=blocks", "task.context_scale=0.3,1", "task.target_scale=[0.1,0.3]", "optimizer=sgd",
+    "blocks": ["task.regions=blocks", "task.target_scale=[0.1,0.3]", "optimizer=sgd",
                "encoder=mlp", "encoder.width=8", "predictor=mlp", "predictor.width=8", "augment=noise"],
     "masked": ["task=masked", "objective=infonce"],
     "random": ["task=masked", "task.masks=random", "encoder=energy", "encoder.dim=8", "encoder.heads=2",
