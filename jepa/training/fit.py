@@ -21,7 +21,7 @@ from jepa.training.log import RunLog
 from jepa.training.optimizer import AdamW, Optimizer
 from jepa.training.run import RunResult, Way, begun, prepared
 
-__all__ = ["fit"]
+__all__ = ["fit", "unwritten"]
 
 RUN = ("seed", "device", "evaluation")
 WAY = Way._fields
@@ -58,7 +58,9 @@ def fit(
     check_fit(model, task, source)
     mt.manual_seed(config.seed)
     if out is None:
-        return _unwritten(config, parts, way, quiet)
+        if way != Way():
+            raise ConfigError("a training with out=None writes nothing: it cannot be resumed, overwritten or stopped")
+        return unwritten(config, parts, quiet=quiet)
     with contextlib.suppress(SettingError):  # a folder may have a name that no run has
         config = replace(config, name=Path(out).absolute().name)
     if way.resume:  # whether its examples are the run's own is asked of them, not of where they lie
@@ -67,9 +69,8 @@ def fit(
     return begun(config, out, way, parts)
 
 
-def _unwritten(config: Config, parts: Assembly, way: Way, quiet: bool) -> RunResult:
-    if way != Way():
-        raise ConfigError("a training with out=None writes nothing: it cannot be resumed, overwritten or stopped")
+def unwritten(config: Config, parts: Assembly, *, quiet: bool) -> RunResult:
+    """Train the parts that a config describes, and write nothing."""
     clock = time.monotonic()
     trainer = prepared(config, None, parts)
     trainer.rehearse()
