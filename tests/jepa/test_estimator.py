@@ -1,4 +1,4 @@
-"""JEPAFeatures: scikit-learn's own checks of a transformer, its pipelines and searches; and that it needs none of it."""
+"""JEPAFeatures: scikit-learn's checks of a transformer, its pipelines and searches; and that it needs none of it."""
 
 import pickle
 import subprocess
