@@ -38,7 +38,7 @@ class Canvas(NamedTuple):
     @property
     def wide(self) -> bool:
         """Whether a picture is so much wider than high that few fit side by side."""
-        return self.ratio < 0.6
+        return self.ratio < 0.45
 
     def at(self, group: int = 1) -> Starts:
         """Return where the places begin, or groups of so many along each axis."""

@@ -27,11 +27,11 @@ def plot_predictions(
     predicted; "true" and "predicted" (n, *shape), decoded, which hold there alone. seen bool (n, N): the patches of the
     context; None: that is not drawn.
     """
-    sides = ("true", "from\ntrue tokens", GREEN), ("predicted", "\npredicted", VERMILION)
+    sides = ("true", " from\ntrue tokens", GREEN), ("predicted", "\npredicted", VERMILION)
     drawn = [(level, *side) for level in levels for side in sides]
     first = ("example",) if seen is None else ("example", "seen by the\ncontext encoder")
     figure, axes = sheet(
-        len(images), (*first, *(f"{e['name']} patches, {text}" for e, _, text, _ in drawn)), canvas.ratio
+        len(images), (*first, *(f"{e['name']} patches,{text}" for e, _, text, _ in drawn)), canvas.ratio
     )
     for n, row in enumerate(axes):
         kept = None if seen is None else canvas.samples(seen[n])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jepa.errors import JEPAError
-from jepa.visualisation.embedding import plot_embedding
-from jepa.visualisation.projection import project
+from jepa.pictures.embedding import plot_embedding
+from jepa.pictures.projection import project
 
 Z = np.concatenate([np.random.default_rng(k).normal(6 * k, 1, (30, 5)) for k in range(3)])
 LABELS = np.repeat(np.arange(3), 30)
@@ -17,8 +17,8 @@ def test_planted_groups_stay_together(method):
         pytest.importorskip("sklearn")
     points = project(Z, method)
     assert points.shape == (90, 2)
-    centres = np.stack([points[LABELS == k].mean(axis=0) for k in range(3)])
-    nearest = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
+    centers = np.stack([points[LABELS == k].mean(axis=0) for k in range(3)])
+    nearest = np.linalg.norm(points[:, None] - centers, axis=2).argmin(axis=1)
     assert (nearest == LABELS).mean() > 0.95
     assert np.array_equal(project(Z, method), points)
 

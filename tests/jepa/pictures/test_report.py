@@ -4,16 +4,19 @@ import base64
 import json
 import sys
 from html.parser import HTMLParser
-from types import ModuleType
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from jepa.errors import RunError
-from jepa.visualisation import draw, read_metrics, style, summary
-from jepa.visualisation import page as html
-from jepa.visualisation.captions import CAPTIONS
+from jepa.pictures import draw, style, summary
+from jepa.pictures import page as html
+from jepa.pictures.captions import CAPTIONS
+from jepa.pictures.embedding import plot_embedding
+from jepa.pictures.records import read_metrics
 
-from .examples import EVALUATION, examples, metrics
+from .examples import EVALUATION, Run, metrics
 
 VOID = {"meta", "img", "br", "hr"}
 
@@ -62,21 +65,32 @@ def run(tmp_path):
     return folder
 
 
-@pytest.fixture
-def no_model(monkeypatch):
-    """A jepa.runs.run that finds no checkpoint."""
+@pytest.fixture(autouse=True)
+def opened(monkeypatch):
+    """What opening a run gives: a run, or an error; by default a task that draws nothing."""
+    found = {"run": Run()}
+    found["run"].task = SimpleNamespace(pictures="tests.jepa.pictures.test_report")
 
-    def load_run(run_dir, *, device, settings):
-        raise RunError("there is no checkpoint in this run.")
+    def load_run(run_dir, *, device, settings, **given):
+        if isinstance(found["run"], Exception):
+            raise found["run"]
+        return found["run"]
 
-    run, shown = ModuleType("jepa.runs.run"), ModuleType("jepa.evaluation.examples")
-    run.load_run, shown.examples = load_run, None
-    monkeypatch.setitem(sys.modules, "jepa.runs.run", run)
-    monkeypatch.setitem(sys.modules, "jepa.evaluation.examples", shown)
+    monkeypatch.setattr("jepa.runs.run.load_run", load_run)
+    return found
 
 
-def test_the_whole_report_is_one_valid_file(run):
-    report = draw(run, examples=examples())
+def examples(run, count):
+    return {}
+
+
+def figures(run, examples):
+    return {}
+
+
+def test_the_whole_report_is_one_valid_file(run, opened):
+    opened["run"] = Run()
+    report = draw(run)
     assert report == run / "report.html"
     page = Page(report.read_text(encoding="utf-8"))
     assert {image["alt"] for image in page.images} == {title for title, _ in CAPTIONS.values()}
@@ -92,44 +106,36 @@ def test_the_whole_report_is_one_valid_file(run):
 
 
 def test_drawing_twice_gives_the_same_file(run):
-    first = draw(run, examples={}).read_bytes()
-    assert draw(run, examples={}).read_bytes() == first
+    first = draw(run).read_bytes()
+    assert draw(run).read_bytes() == first
 
 
-def test_an_empty_run_says_what_is_missing_and_which_command_makes_it(tmp_path, no_model):
+def test_an_empty_run_says_what_is_missing_and_which_command_makes_it(tmp_path, opened):
+    opened["run"] = RunError("there is no checkpoint in this run.")
     page = Page(draw(tmp_path).read_text(encoding="utf-8"))
     for part in ("jepa eval", "jepa train", "jepa plot", "there is no checkpoint in this run."):
         assert part in page.text
     assert page.images == []
 
 
-@pytest.mark.parametrize(
-    ("missing", "picture", "stays"),
-    [
-        (["decoded_target"], "reconstruction", "regions"),
-        (["regions"], "regions", "embedding"),
-        (["prediction"], "similarity", "reconstruction"),
-        (["embeddings", "labels"], "embedding", "similarity"),
-    ],
-)
-def test_missing_arrays_leave_out_only_their_picture(run, missing, picture, stays):
-    (run / "metrics.jsonl").unlink()
-    (run / "evaluation.json").unlink()
-    draw(run, examples={name: None if name in missing else value for name, value in examples().items()})
-    drawn = {path.stem for path in (run / "plots").iterdir()}
-    assert picture not in drawn and stays in drawn
+def test_what_a_task_of_ones_own_draws_has_its_name(run, opened, monkeypatch):
+    monkeypatch.setattr(
+        sys.modules[__name__], "figures", lambda run, examples: {"forecasts": plot_embedding(np.eye(4))}
+    )
+    assert "Forecasts" in [image["alt"] for image in Page(draw(run).read_text()).images]
+    assert (run / "plots" / "forecasts.png").is_file()
 
 
-def test_unlabelled_and_damaged_evaluations(run):
+def test_unlabeled_and_damaged_evaluations(run, opened):
     (run / "evaluation.json").write_text(
         json.dumps({"images": 5, "feature_std": 0.01, "effective_rank": 1.1, "note": "Note."})
     )
     (run / "metrics.jsonl").unlink()
-    unlabelled = {"embeddings": examples()["embeddings"], "labels": None}
-    text = Page(draw(run, examples=unlabelled).read_text()).text
+    opened["run"].source("val").labels = None
+    text = Page(draw(run).read_text()).text
     assert "Note." in text and "has collapsed" in text and "linear probe" not in text
     (run / "evaluation.json").write_text("{")
-    assert "evaluation.json is damaged" in Page(draw(run, examples={}).read_text()).text
+    assert "evaluation.json is damaged" in Page(draw(run).read_text()).text
 
 
 def test_figures_of_other_weights_are_named(run):
@@ -137,16 +143,16 @@ def test_figures_of_other_weights_are_named(run):
     checkpoints.mkdir()
     (run / "evaluation.json").write_text(json.dumps(EVALUATION | {"step": 10}))
     (checkpoints / "step-00000010.safetensors").touch()
-    assert "These figures are of" not in Page(draw(run, examples={}).read_text()).text
+    assert "These figures are of" not in Page(draw(run).read_text()).text
     (checkpoints / "step-00000020.safetensors").touch()
-    text = Page(draw(run, examples={}).read_text()).text
+    text = Page(draw(run).read_text()).text
     assert "These figures are of step 10, and the last checkpoint is of step 20: python -m jepa eval" in text
 
 
 def test_another_data_set_has_a_section_of_its_own(run):
     other = EVALUATION | {"data": "birds", "linear": {"jepa": 0.3, "random": 0.4, "pixels": 0.5, "chance": 0.1}}
     (run / "evaluation-birds.json").write_text(json.dumps(other))
-    page = Page(draw(run, examples={}).read_text())
+    page = Page(draw(run).read_text())
     assert "Results on birds" in page.text and "does not beat its baselines" in page.text
     assert (run / "plots" / "probes-birds.png").is_file()
 
