@@ -15,6 +15,7 @@ import minitensor as mt
 from jepa import frozen
 from jepa.assembly import LEARNER, Assembly, described, learner, task_of
 from jepa.config import Config, changed
+from jepa.encoders.base import Encoder
 from jepa.errors import DataError, RunError
 from jepa.parts import Choice, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
@@ -34,6 +35,8 @@ class Run:
     def __init__(self, folder: Path | None, config: Config, parts: Assembly, device: str, step: int = 0) -> None:
         self.folder, self.config, self.parts, self.device, self.step = folder, config, parts, device, step
         self.model, self.task = parts.model, parts.task
+        if isinstance(self.model.context.encoder, Encoder):
+            frozen.check_pool(self.model, config.evaluation.pool)
         self._said: set[str] = set()
 
     def source(self, split: str | None = None, data: str | Path | None = None) -> Any:

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import minitensor as mt
-from jepa import frozen
 from jepa.assembly import Assembly, assemble
 from jepa.config import Config
-from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
@@ -132,8 +130,6 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     if parts is None:
         parts = assemble(config.choices, config.seed)
         config = replace(config, source=located(parts.source))
-    if isinstance(parts.model.context.encoder, Encoder):
-        frozen.check_pool(parts.model, config.evaluation.pool)
     own = Run(folder, config, parts, device)
     if earlier is not None:
         own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}")

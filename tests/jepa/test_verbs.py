@@ -42,6 +42,8 @@ def test_eval_takes_settings_and_notes_them(run: Path, capsys: pytest.CaptureFix
     assert "optim.lr is called optimizer.lr now" in said(capsys)
     assert main(["eval", str(run), "source.szie=1"]) == 2
     assert "Did you mean 'source.size'?" in said(capsys)
+    assert main(["eval", str(run), "evaluation.pool=cls"]) == 2
+    assert "evaluation.pool='cls': CNN has mean" in said(capsys)
 
 
 def test_images_that_have_moved_are_named_in_every_verb(
