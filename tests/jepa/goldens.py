@@ -29,7 +29,7 @@ RTOL = 1e-6  # of a loss: the same arithmetic in the same order
 
 def settings(preset: str) -> list[str]:
     """Return what is changed in a preset: the length, and for photographs the number of images."""
-    return [*SETTINGS, *(["data.limit=200"] if preset == "cifar10" else [])]
+    return [*SETTINGS, *(["source.limit=200"] if preset == "cifar10" else [])]
 
 
 def arrays(batch: Any) -> list[np.ndarray[Any, Any]]:
@@ -41,13 +41,16 @@ def arrays(batch: Any) -> list[np.ndarray[Any, Any]]:
 
 def first_batch(preset: str) -> str:
     """Return a hash of the first batch's examples: names, shapes and order apart."""
+    from jepa.assembly import assemble
     from jepa.config import load
-    from jepa.runs import pipeline
+    from jepa.tasks import Batches
 
     config = load(preset=preset, overrides=settings(preset))
-    images = pipeline.dataset(config, pipeline.prepare(config), "train")
-    batch = next(iter(pipeline.loader(config, images, seed=config.seed).batches(0)))
-    hashes = sorted(hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in arrays(batch) if x.size)
+    source, task, model = assemble(config.choices, config.seed)
+    grid, size = model.context.encoder.grid, config.train.batch_size
+    batches = Batches(source.split("train"), task, grid, batch_size=size, seed=config.seed)
+    found = arrays(next(iter(batches.batches(0))))
+    hashes = sorted(hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest() for x in found if x.size)
     return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
