@@ -78,8 +78,8 @@ def note(axes: Axes, text: str) -> None:
 
 def sheet(count: int, titles: Sequence[str], ratio: float = 1.0) -> tuple[Figure, NDArray[Any]]:
     """Return a figure of rows of panels of height : width = ratio, and its axes (count, len(titles))."""
-    across = min(WIDTH / len(titles), WIDEST if ratio >= 0.45 else 1.5 * WIDEST)
-    figure = new_figure(count * (across * ratio + 0.35) + 0.5, width=max(across * len(titles), 6.0))
+    across, below = min(WIDTH / len(titles), WIDEST if ratio >= 0.45 else 1.5 * WIDEST), 0.25 if ratio >= 0.45 else 0.4
+    figure = new_figure(count * (across * ratio + below) + 0.5, width=max(across * len(titles), 6.0))
     return figure, rows(figure, count, titles)
 
 

@@ -50,9 +50,7 @@ def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
     axes.set_xlim(-0.6, len(shown) - 0.4)
     axes.set_ylim(0, 105)
     axes.grid(False, axis="x")
-    handles, said = axes.get_legend_handles_labels()  # matplotlib puts lines before bars; chance is the last row
-    at: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
-    legend(axes, handles=handles[1:] + handles[:1], labels=said[1:] + said[:1], **at)
+    legend(axes, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

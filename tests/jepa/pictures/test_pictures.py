@@ -220,6 +220,8 @@ def test_probe_bars_show_every_row_and_chance():
     assert {"trained encoder", "same encoder, untrained", "raw pixels", "chance", "linear probe", "kNN", "83.0"} <= set(
         found
     )
+    rows = [text.get_text() for text in axes.get_legend().texts]
+    assert rows == ["trained encoder", "same encoder, untrained", "raw pixels", "chance"]
     assert isinstance(plot_probes({"note": "no labels"}), Figure)
     assert "raw input" in texts(plot_probes(EVALUATION | {"shape": [2, 100]}))  # of a series
 
