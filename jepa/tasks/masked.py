@@ -68,7 +68,7 @@ class Places(NamedTuple):
         """Return the tokens at each set's places: (n, 1, N, d) -> S of (n, k, d)."""
         return [gather(tokens[:, 0], self.index[:, s : s + 1]) for s in range(self.index.shape[1])]
 
-    def rolled(self) -> Places:
+    def rolled(self) -> Places | None:
         """Return the places of the example before; where that has fewer of them, its padding names the first place."""
         return self._replace(index=np.roll(self.index, 1, axis=0))
 
