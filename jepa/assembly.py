@@ -119,14 +119,16 @@ def _check_one(source: Any, task: Any) -> None:
         )
 
 
-def described(model: JEPA, task: Any = None, source: Any = None) -> dict[str, Choice]:
+def described(model: JEPA | None = None, task: Any = None, source: Any = None) -> dict[str, Choice]:
     """Return the choices that would make these parts again, by role.
 
     A part of one's own without settings has None for them: its weights can be saved, but it cannot be made again.
     """
-    branch = model.context
-    given = (branch.encoder, branch.projector, model.predictor, model.target, model.objective)
-    parts = dict(zip(LEARNER, given, strict=True))
+    parts: dict[str, Any] = {}
+    if model is not None:
+        branch = model.context
+        given = (branch.encoder, branch.projector, model.predictor, model.target, model.objective)
+        parts |= zip(LEARNER, given, strict=True)
     parts |= {} if task is None else {"task": task, "augment": task.augment}
     parts |= {} if source is None else {"source": source}
     return {role: chosen(role, part) for role, part in parts.items()}

@@ -123,7 +123,8 @@ class JEPAFeatures:
             self.loss_ = unwritten(config, parts, quiet=not self.verbose).loss
         finally:
             generator.state = before  # whoever draws from it draws on as if nothing had happened
-        self.pool_, self.encoder_ = config.evaluation.pool, parts.model.encoders[config.evaluation.encoder].to("cpu")
+        parts.model.to("cpu")
+        self.pool_, self.encoder_ = config.evaluation.pool, parts.model.encoders[config.evaluation.encoder]
         self.n_features_out_ = self._features(x[:1]).shape[1]
         return self
 

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -74,7 +74,7 @@ def environment(device: str, threads: int) -> dict[str, Any]:
     }
 
 
-def read_config(folder: Path, without: Sequence[str] = ()) -> Config:
+def read_config(folder: Path, without: Collection[str] = ()) -> Config:
     """Return the config of a run; of the roles in `without` as if it had said nothing of them."""
     if not (folder / "config.yaml").is_file():
         raise RunError(
@@ -194,7 +194,7 @@ def check_same(folder: Path, config: Config, *, moved: bool = False) -> None:
     """
     old = read_config(folder)
     a, b = (made(c.source, "source") for c in (old, config))
-    free = FREE
+    free: tuple[str, ...] = FREE
     if isinstance(b, Source) and (moved or isinstance(a, Source) and a.where == b.where):  # ./photos and photos are one
         free = (*FREE, f"source.{b.place}")
     changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(free)]

@@ -48,7 +48,7 @@ def fit(
 
     >>> import jepa, numpy as np
     >>> x = np.random.default_rng(0).normal(size=(64, 2, 16)).astype(np.float32)
-    >>> encoder = jepa.encoders.MLP((2, 16), widths=(32,))
+    >>> encoder = jepa.encoders.MLP((2, 16), width=32)
     >>> model = jepa.JEPA(encoder, jepa.predictors.MLP(encoder.dim, encoder.grid), objective=jepa.objectives.VICReg())
     >>> jepa.fit(model, jepa.sources.Arrays(x), jepa.tasks.Views(), out=None, epochs=2, batch_size=16, quiet=True).steps
     6
@@ -98,12 +98,9 @@ def _configured(model: Any, source: Any, task: Any, given: Mapping[str, Any]) ->
     optimizer = replace(optimizer, **{name: given[name] for name in rates if name in given})
     if not {"optimizer", "warmup_steps"} & given.keys():
         optimizer = replace(optimizer, warmup_steps=min(optimizer.warmup_steps, _steps(t, source) // 10))
-    config = Config(
-        **{name: given[name] for name in RUN if name in given},
-        **described(model, task, source),
-        optimizer=chosen("optimizer", optimizer),
-        train=t,
-    )
+    own: dict[str, Any] = {name: given[name] for name in RUN if name in given}
+    own |= described(model, task, source)
+    config = Config(**own, optimizer=chosen("optimizer", optimizer), train=t)
     way = Way(**{name: given[name] for name in WAY if name in given})
     return config, way, bool(given.get(QUIET, False))
 

@@ -254,7 +254,7 @@ class Trainer:
             text += f" (asked another's question {found['shuffled']:.3f})"
         entry |= {f"validation/{name}": value for name, value in found.get("parts", {}).items()}
         last = self.step == self.steps
-        if self.probe is not None and (last or (epoch + 1) % self.config.evaluation.every == 0):
+        if self.probe is not None and (last or (epoch + 1) % (self.config.evaluation.every or 1) == 0):
             entry |= (probes := self.probe(self.model))
             names = (("linear", "linear probe"), ("knn", "kNN"))
             text += "".join(

@@ -17,6 +17,7 @@ from jepa.assembly import Assembly, assemble
 from jepa.config import Config
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
+from jepa.parts import Choice
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
@@ -143,7 +144,7 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     return Trainer(config, folder, device, parts, earlier)
 
 
-def _kept(parts: Assembly, folder: Path) -> object:
+def _kept(parts: Assembly, folder: Path) -> Choice:
     """Return the choice that opens the source again: examples that are in memory alone are written to the folder."""
     source = parts.source
     return located(source.stored(folder) if isinstance(source, Source) else source)
