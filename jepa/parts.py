@@ -120,7 +120,7 @@ def load(role: str, kind: str) -> Any:
             raise
         raise ConfigError(
             f"{role}={shortened(printable(kind), 100)}: {error}; the module must lie in the folder that the command is "
-            "run in, or be installed"
+            f"run in, or be installed; or the object is given, jepa.load_run(folder, {_given(role)}=...)"
         ) from error
 
 

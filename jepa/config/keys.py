@@ -11,15 +11,10 @@ from jepa.config.settings import Field, fields_of
 from jepa.parts import ROLES
 from jepa.text import did_you_mean
 
-__all__ = ["GROUPS", "differences", "every_key", "fields_at", "keys", "kinds_of", "unknown", "value_of"]
+__all__ = ["GROUPS", "differences", "every_key", "fields_at", "keys", "unknown", "value_of"]
 
 GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings}
 """the settings that are no part's, by the first word of their keys"""
-
-
-def kinds_of(config: Config) -> dict[str, str]:
-    """Return the kind of each role."""
-    return {role: choice.kind for role, choice in config.choices.items()}
 
 
 def fields_at(group: str, kinds: Mapping[str, str]) -> dict[str, Field]:
@@ -27,18 +22,20 @@ def fields_at(group: str, kinds: Mapping[str, str]) -> dict[str, Field]:
     return fields_of(GROUPS[group] if group in GROUPS else schema_of(group, kinds[group]))
 
 
-def keys(kinds: Mapping[str, str]) -> dict[str, Field]:
-    """Return every setting by its full key, in the order of a file, of kinds by role; a role's own key is its kind.
+def keys(config: Config) -> dict[str, Field]:
+    """Return every setting of a configuration by its full key, in the order of a file; a role's own key is its kind.
 
-    >>> keys(kinds_of(Config()))["train.epochs"].help
+    >>> keys(Config())["train.epochs"].help
     'passes over the examples'
     """
     found: dict[str, Field] = {}
     for name, item in fields_of(Config).items():
         if name not in GROUPS:
             found[name] = item
-        if name in GROUPS or name in ROLES:
-            found |= {f"{name}.{inner}": field for inner, field in fields_at(name, kinds).items()}
+        if name in GROUPS or name in ROLES:  # not `fields_at`: a class of one's own need not be importable
+            settings: Any = getattr(config, name) if name in GROUPS else getattr(config, name).settings
+            schema: Any = type(settings)
+            found |= {f"{name}.{inner}": field for inner, field in fields_of(schema).items()}
     return found
 
 
@@ -94,6 +91,6 @@ def differences(a: Config, b: Config) -> dict[str, tuple[Any, Any]]:
 
     A setting that only one of them has is not named: their kinds differ, and that is.
     """
-    shared = keys(kinds_of(a)).keys() & keys(kinds_of(b)).keys()
-    pairs = {key: (value_of(a, key), value_of(b, key)) for key in keys(kinds_of(a)) if key in shared}
+    shared = keys(a).keys() & keys(b).keys()
+    pairs = {key: (value_of(a, key), value_of(b, key)) for key in keys(a) if key in shared}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}

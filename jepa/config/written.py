@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 
 from jepa.config.config import Config, schema_of
-from jepa.config.keys import GROUPS, keys, kinds_of, value_of
+from jepa.config.keys import GROUPS, keys, value_of
 from jepa.config.settings import fields_of
 from jepa.config.values import written
 from jepa.parts import ROLES, load
@@ -25,7 +25,7 @@ def to_yaml(config: Config, *, comments: bool = False) -> str:
 
 def _lines(config: Config, comments: bool) -> Iterator[str]:
     group = ""
-    for key, field in keys(kinds_of(config)).items():
+    for key, field in keys(config).items():
         first, _, name = key.partition(".")
         if first != group and (first in ROLES or first in GROUPS):
             group = first

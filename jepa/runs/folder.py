@@ -9,6 +9,7 @@ import shlex
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -187,16 +188,18 @@ def check_own(folder: Path) -> None:
         raise RunError(f"{env} is damaged, or was not written by a run: move it elsewhere, and the run can go on")
 
 
-def check_same(folder: Path, config: Config, *, moved: bool = False) -> None:
+def check_same(folder: Path, config: Config, *, moved: bool = False, given: Collection[str] = ()) -> None:
     """Raise RunError if the run in a folder has other settings than those it is to go on with.
 
-    `moved`: the examples may lie elsewhere; which ones they are is looked at later.
+    moved: the examples may lie elsewhere; which ones they are is looked at later. given: roles of parts of one's own
+    that are given, and need not be importable.
     """
-    old = read_config(folder)
-    a, b = (made(c.source, "source") for c in (old, config))
+    old = replace(read_config(folder, given), **{role: config.choices[role] for role in given})  # type: ignore[arg-type]
     free: tuple[str, ...] = FREE
-    if isinstance(b, Source) and (moved or isinstance(a, Source) and a.where == b.where):  # ./photos and photos are one
-        free = (*FREE, f"source.{b.place}")
+    if "source" not in given:
+        a, b = (made(c.source, "source") for c in (old, config))
+        if isinstance(b, Source) and (moved or isinstance(a, Source) and a.where == b.where):  # ./photos and photos
+            free = (*FREE, f"source.{b.place}")
     changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(free)]
     if changed:
         raise RunError(

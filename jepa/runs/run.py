@@ -27,6 +27,8 @@ from jepa.tasks.batches import Batches
 __all__ = ["Run", "load_run", "located"]
 
 Array = NDArray[np.float32]
+GIVEN = {"model": LEARNER, "task": ("task", "augment"), "source": ("source",)}
+"""what `load_run` may be given, and the roles of it"""
 
 
 class Run:
@@ -119,18 +121,17 @@ def load_run(
 
     Raises RunError if the folder is no run's, or its checkpoint is missing, damaged, of another model, or holds NaN.
     """
-    if unknown := given.keys() - {"model", "task", "source"}:
+    if unknown := given.keys() - GIVEN.keys():
         raise TypeError(f"load_run() got an unexpected argument {min(unknown)!r}; it takes model, task and source")
     folder, device = Path(folder), choose_device(device)
     model, task, source = (given.get(name) for name in ("model", "task", "source"))
-    roles = (*(LEARNER if model else ()), *(("task", "augment") if task else ()), *(("source",) if source else ()))
-    config = read_config(folder, without=roles)
+    config = read_config(folder, without=[role for name in given for role in GIVEN[name]])
     own: dict[str, Any] = dict(described(model, task, source))
     config = replace(changed(config, settings), **own)
     path = folder / "checkpoints" / "best.safetensors" if checkpoint == "best" else Path(checkpoint)
     path = find_checkpoint(folder if checkpoint == "last" else path)
     arrays, metadata = read_checkpoint(path)
-    model = model or learner(config.choices, config.seed, _shape(metadata["shape"]))
+    model = learner(config.choices, config.seed, _shape(metadata["shape"])) if model is None else model
     load_weights(model, path, (arrays, metadata), config)
     odd = [k for k, x in arrays.items() if k.startswith("model.") and x.dtype.kind == "f" and not np.isfinite(x).all()]
     if odd:
@@ -138,7 +139,8 @@ def load_run(
             f"{path} holds NaN or infinity in {len(odd)} of its weights, such as {odd[0].removeprefix('model.')}: its "
             "training diverged. Train anew with a lower optimizer.lr"
         )
-    parts = Assembly(source or made(config.source, "source"), task or task_of(config.choices), model)
+    source = made(config.source, "source") if source is None else source
+    parts = Assembly(source, task_of(config.choices) if task is None else task, model)
     model.to(device)
     return Run(folder, config, parts, device, metadata["step"])
 

@@ -14,8 +14,9 @@ from jepa.assembly import Assembly, check_fit, described
 from jepa.config import Config, TrainSettings
 from jepa.config.settings import SettingError
 from jepa.errors import ConfigError
-from jepa.parts import chosen
+from jepa.parts import Choice, chosen
 from jepa.runs.folder import find_run, read_config
+from jepa.sources.base import Source
 from jepa.text import did_you_mean
 from jepa.training.log import RunLog
 from jepa.training.optimizer import AdamW, Optimizer
@@ -25,7 +26,8 @@ __all__ = ["fit", "unwritten"]
 
 RUN = ("seed", "device", "evaluation")
 WAY = Way._fields
-QUIET = "quiet"
+WARM = {"optimizer", "warmup_steps"}
+"""what says how long the warm-up is"""
 
 
 def fit(
@@ -63,9 +65,14 @@ def fit(
         return unwritten(config, parts, quiet=quiet)
     with contextlib.suppress(SettingError):  # a folder may have a name that no run has
         config = replace(config, name=Path(out).absolute().name)
-    if way.resume:  # whether its examples are the run's own is asked of them, not of where they lie
+    if way.resume:
         run, _ = find_run(Path(out) if way.resume is True else Path(way.resume))
-        config = replace(config, source=read_config(run, without=described(model, task)).source)
+        listed = isinstance(source, Source)  # then the run has written down where its examples are
+        earlier = read_config(run, without=described(model, task, None if listed else source))
+        if listed:  # whether they are the run's own is asked of the examples, not of where they lie
+            config = replace(config, source=earlier.source)
+        if not WARM & settings.keys():
+            config = _warmed(config, earlier.optimizer.settings.warmup_steps)
     return begun(config, out, way, parts)
 
 
@@ -88,7 +95,7 @@ def _configured(model: Any, source: Any, task: Any, given: Mapping[str, Any]) ->
     if not isinstance(optimizer, Optimizer):
         raise ConfigError(f"optimizer={optimizer!r}: give an optimizer, such as jepa.training.optimizer.AdamW(lr=1e-3)")
     rates, times = ([f.name for f in fields(kind)] for kind in (type(optimizer), TrainSettings))
-    known = [*times, *rates, "optimizer", *RUN, *WAY, QUIET]
+    known = [*times, *rates, "optimizer", *RUN, *WAY, "quiet"]
     for name in given:
         if name not in known:
             raise ConfigError(
@@ -96,13 +103,19 @@ def _configured(model: Any, source: Any, task: Any, given: Mapping[str, Any]) ->
             )
     t = TrainSettings(**{name: given[name] for name in times if name in given})
     optimizer = replace(optimizer, **{name: given[name] for name in rates if name in given})
-    if not {"optimizer", "warmup_steps"} & given.keys():
-        optimizer = replace(optimizer, warmup_steps=min(optimizer.warmup_steps, _steps(t, source) // 10))
     own: dict[str, Any] = {name: given[name] for name in RUN if name in given}
     own |= described(model, task, source)
     config = Config(**own, optimizer=chosen("optimizer", optimizer), train=t)
     way = Way(**{name: given[name] for name in WAY if name in given})
-    return config, way, bool(given.get(QUIET, False))
+    if not WARM & given.keys():
+        config = _warmed(config, min(optimizer.warmup_steps, _steps(t, source) // 10))
+    return config, way, bool(given.get("quiet", False))
+
+
+def _warmed(config: Config, steps: int) -> Config:
+    """Return the configuration with another length of the warm-up."""
+    kind, optimizer = config.optimizer
+    return replace(config, optimizer=Choice(kind, replace(optimizer, warmup_steps=steps)))
 
 
 def _steps(t: TrainSettings, source: Any) -> int:

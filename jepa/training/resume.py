@@ -8,6 +8,7 @@ from typing import Any
 
 from jepa.errors import RunError
 from jepa.files.mark import read_object
+from jepa.parts import ROLES
 from jepa.runs.checkpoint import step_of
 from jepa.runs.folder import read_config
 from jepa.training.epochs import Epochs, fresh_epochs, what_differs
@@ -49,7 +50,7 @@ class Earlier:
         steps = self.env.get("steps")
         if not (_are_pieces(pieces) and isinstance(steps, int)) or (len(pieces) == 1 and not self.differs):
             return fresh_epochs(t, length)
-        before = read_config(self.folder).train
+        before = read_config(self.folder, without=tuple(ROLES)).train
         epochs = Epochs(pieces, steps)
         if self.differs or pieces[-1][2] != length:
             epochs = epochs.changed(step_of(self.start), length)

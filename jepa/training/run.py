@@ -17,7 +17,7 @@ from jepa.assembly import Assembly, assemble
 from jepa.config import Config
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
-from jepa.parts import Choice
+from jepa.parts import ROLES, Choice
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
@@ -106,7 +106,8 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
             check_own(folder)
             start = start or find_checkpoint(folder)
             earlier = Earlier(folder, start, accept=way.accept_changes)
-            check_same(folder, config, moved=earlier.knows_examples or way.accept_changes)
+            own = [role for role, choice in config.choices.items() if parts and choice.kind not in ROLES[role]]
+            check_same(folder, config, moved=earlier.knows_examples or way.accept_changes, given=own)
         trainer = prepared(config, folder, parts, earlier)
         if start is not None and earlier is not None:
             trainer.restore(start)

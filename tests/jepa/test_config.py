@@ -21,7 +21,6 @@ from jepa.config import (
     from_yaml,
     keys,
     kinds,
-    kinds_of,
     load,
     presets,
     to_yaml,
@@ -57,7 +56,7 @@ def test_the_result_is_plain_and_frozen() -> None:
     assert type(config.optimizer.settings.betas) is tuple
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.seed = 1  # type: ignore[misc]
-    values = {type(value_of(config, key)) for key in keys(kinds_of(config))}
+    values = {type(value_of(config, key)) for key in keys(config)}
     assert values <= {str, int, float, bool, tuple, type(None)}
 
 
@@ -494,7 +493,7 @@ def test_yaml_and_back(tmp_path_factory, name, data, lr, widths, end, normalize)
 
 def test_every_field_has_help_and_it_is_printed() -> None:
     printed = to_yaml(Config(), comments=True)
-    found = keys(kinds_of(Config()))
+    found = keys(Config())
     for key, field in found.items():
         assert field.help and f"# {field.help}{':' if key in ROLES else ''}" in printed
     assert len(printed.splitlines()) == len(found) + len(ROLES) + 2  # and a line for each role and group
