@@ -194,7 +194,7 @@ def test_settings_that_there_are_not(tmp_path: Path, settings: dict[str, Any], t
 def test_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="predictor=mlp does not answer what task=masked asks"):
         jepa.fit(model(), examples(), jepa.tasks.Masked(min_keep=1), out=tmp_path / "run")
-    with pytest.raises(ConfigError, match="2 x 9"):
+    with pytest.raises(ConfigError, match="encoder.patch=2 must divide an example's 9"):
         fit(tmp_path / "run", source=jepa.sources.Arrays(np.zeros((60, 2, 9))))
     assert not (tmp_path / "run").exists()
 

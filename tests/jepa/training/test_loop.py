@@ -56,7 +56,7 @@ def test_collapse_is_warned_of(tmp_path, shapes_folder):
 
 
 def test_collapsing_configuration_is_refused(tmp_path, shapes_folder):
-    with pytest.raises(ConfigError, match="target Shared with objective L2 must collapse"):
+    with pytest.raises(ConfigError, match="target=shared with objective=l2 must collapse"):
         train(config(shapes_folder, *COLLAPSING, "objective=l2"), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
