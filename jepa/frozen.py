@@ -19,12 +19,15 @@ Array = NDArray[np.float32]
 def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: int = 256) -> Array:
     """Return f of examples (n, *shape), `batch` at a time, while the encoder is in eval mode, as float32."""
     training, device = encoder.training, next(iter(encoder.parameters())).device
+    generator = mt.default_generator().bit_generator
+    state = generator.state  # several threads draw seeds for their parts, of which nothing here is random
     encoder.eval()
     with mt.no_grad():
         parts = [
             mt.data_parallel(f, mt.Tensor(x[i : i + batch], device=device)).numpy() for i in range(0, len(x), batch)
         ]
     encoder.train(training)
+    generator.state = state
     return np.concatenate(parts)
 
 

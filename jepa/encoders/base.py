@@ -32,11 +32,12 @@ def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
     return found.reshape(n * index.shape[1], index.shape[2], dim)
 
 
-def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:
+def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | None = None) -> mt.Tensor:
     """Return examples of which only the kept places are left; all else is 0, the mean of normalized ones.
 
     Here, in what the encoder sees, and not in what it makes of it: a convolution would have carried what is hidden to
-    its neighbors. x (n, c, *lengths), cut into `grid` places along its axes -> (n e, c, *lengths).
+    its neighbors. x (n, c, *lengths), cut into `grid` places along its axes, of `side` entries each, the last with what
+    is left over (None: of equal shares) -> (n e, c, *lengths).
 
     >>> hide(mt.ones((1, 1, 2, 4)), (1, 2), Keep(np.array([[[1]]])))[0, 0]
     Tensor float32 (2, 4): [[0. 0. 1. 1.] [0. 0. 1. 1.]]
@@ -49,7 +50,9 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep) -> mt.Tensor:
     seen[row, keep.index.reshape(n * contexts, -1)[row, entry]] = True
     mask = seen.reshape(-1, *grid)
     for axis, (length, places) in enumerate(zip(lengths, grid, strict=True), start=1):
-        mask = mask.take(np.arange(length) * places // length, axis=axis)
+        entries = np.arange(length)
+        place = entries * places // length if side is None else np.minimum(entries // side, places - 1)
+        mask = mask.take(place, axis=axis)
     shown = mt.broadcast_to(x[:, None], (n, contexts, *x.shape[1:])).reshape(n * contexts, *x.shape[1:])
     return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)  # type: ignore[no-any-return]
 
@@ -99,6 +102,9 @@ class WholeEncoder(Encoder):
     A subclass defines `whole`. Batch norm in it has the statistics of blanked examples, too.
     """
 
+    stride: int | None = None
+    """entries from one place to the next along each axis; None: equal shares"""
+
     def whole(self, x: mt.Tensor) -> mt.Tensor:
         """Return the tokens of all places: (n, c, *lengths) -> (n, N, dim)."""
         raise NotImplementedError
@@ -107,7 +113,7 @@ class WholeEncoder(Encoder):
         """Return the tokens of the places that are kept, from examples in which all others are blank."""
         if keep is None:
             return self.whole(x)
-        y = self.whole(hide(x, self.grid, keep))  # (n e, N, dim)
+        y = self.whole(hide(x, self.grid, keep, self.stride))  # (n e, N, dim)
         return gather(y, keep.index.reshape(-1, 1, keep.index.shape[2]))
 
 

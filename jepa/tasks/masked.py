@@ -159,11 +159,6 @@ class Masked(Task):
                 f"{', or '.join([*ways, finer])}; an encoder of one token, such as mlp, has no places to hide: take "
                 "task=views"
             )
-        if len(grid) == len(shape) - 1 and any(length % count for length, count in zip(shape[1:], grid, strict=True)):
-            raise ConfigError(
-                f"the encoder's {by_x(grid)} places do not divide the source's {by_x(shape[1:])}, so that no "
-                "whole places could be hidden: take examples of another size (source.size=32), or another encoder"
-            )
         if s.compat and len(grid) != 2:
             raise ConfigError(f"task.compat={s.compat} draws blocks of images; the encoder's grid is {by_x(grid)}")
         if s.masks == "tubes" and len(grid) < 2:
