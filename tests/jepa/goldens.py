@@ -6,6 +6,7 @@
 Of each preset: the hash of the first batch, the first 50 losses, and the evaluation after 100 steps. A preset of
 photographs needs CIFAR-10 in data/cifar10 (train/ and test/ in class folders), and uses 200 images of each. The figures
 belong to one processor: another kind of matrix kernels rounds otherwise, and after some dozen steps the losses part.
+tests/data/presets-golden.json has those of one with AVX2 alone, of the rooms before `jepa` went by contracts.
 """
 
 from __future__ import annotations
