@@ -6,16 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import minitensor as mt
-from jepa.config.settings import DEPTH, WIDTH, Settings, between, setting
+from jepa.config.settings import DEPTH, WIDTH, NoSettings, Settings, between, setting
 
-__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings", "NoSettings"]
+__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings"]
 
 DIM = between(2, 16_384)
-
-
-@dataclass(frozen=True)
-class NoSettings(Settings):
-    """A kind without settings."""
 
 
 @dataclass(frozen=True)

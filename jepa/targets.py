@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import minitensor as mt
-from jepa.config.settings import PROBABILITY, Settings, setting
+from jepa.config.settings import PROBABILITY, NoSettings, Settings, setting
 from jepa.errors import ConfigError
+from jepa.parts import ROLES, load
 
-__all__ = ["EMA", "KINDS", "EMASettings", "Own", "Shared", "StopGrad", "target"]
+__all__ = ["EMA", "EMASettings", "Own", "Shared", "StopGrad", "target"]
 
 
 class TargetBranch(mt.nn.Layer):
@@ -51,11 +52,6 @@ class TargetBranch(mt.nn.Layer):
 
     def move(self, momentum: float) -> None:
         """Move by 1 - momentum, if this kind follows: what a schedule of one's own does."""
-
-
-@dataclass(frozen=True)
-class NoSettings(Settings):
-    """A kind without settings."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,8 @@ class Shared(TargetBranch):
 class Own(TargetBranch):
     """A branch with weights of its own, that learns: for two kinds of examples, or as the teacher of neither.
 
-    encoder, projector: None for copies of the context's, which part in the first step.
+    branch: an encoder and a projector (`jepa.learner.Branch`); None for a copy of the context's, from which it parts in
+    the first step.
     """
 
     Settings = NoSettings
@@ -163,15 +160,12 @@ class Own(TargetBranch):
         return self.own
 
 
-KINDS: dict[str, type] = {"ema": EMA, "stopgrad": StopGrad, "shared": Shared, "own": Own}
-
-
 def target(kind: str, **settings: Any) -> Any:
     """Return a target by its kind.
 
     >>> target("ema", start=0.996).momentum(0, 100)
     0.996
     """
-    if kind not in KINDS:
-        raise ConfigError(f"target is one of {', '.join(KINDS)}; got {kind!r}")
-    return KINDS[kind](**settings)
+    if kind not in ROLES["target"]:
+        raise ConfigError(f"target is one of {', '.join(ROLES['target'])}; got {kind!r}")
+    return load("target", kind)(**settings)

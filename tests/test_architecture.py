@@ -69,7 +69,7 @@ PLAN: dict[str, dict[str, str]] = {
         "encoders": "errors text contracts parts config",
         "projectors": "config",
         "objectives": "contracts config",
-        "targets": "errors config",
+        "targets": "errors parts config",
         "tasks": "errors text contracts parts config masks transforms encoders",
         "predictors": "errors contracts config masks encoders tasks",
         "learner": "errors text contracts health parts projectors objectives targets",

@@ -15,7 +15,19 @@ from jepa.config.reading import shown
 from jepa.config.values import matches
 from jepa.errors import ConfigError
 
-__all__ = ["Field", "Range", "Rule", "SettingError", "Settings", "between", "each", "fields_of", "ordered", "setting"]
+__all__ = [
+    "Field",
+    "NoSettings",
+    "Range",
+    "Rule",
+    "SettingError",
+    "Settings",
+    "between",
+    "each",
+    "fields_of",
+    "ordered",
+    "setting",
+]
 
 Rule = tuple[Callable[[Any], bool], str]
 Range = tuple[float, float]
@@ -115,6 +127,11 @@ class Settings:
             if rule is not None and value is not None and not rule[0](value):
                 off = ", or null" if field.default is None else ""
                 yield f"{field.name}={_said(value)}: {rule[1]}{off}"
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSettings(Settings):
+    """Of a kind without settings."""
 
 
 def _said(value: Any) -> str:

@@ -16,7 +16,13 @@ F = mt.nn.functional
 
 
 @dataclass(frozen=True)
-class L2(Objective):
+class _OfNormalized(Objective):
+    normalize: bool = setting(True)
+    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
+
+
+@dataclass(frozen=True)
+class L2(_OfNormalized):
     """Mean (ŝ - s*)² over all entries. Assran et al. 2023, eq. 1, up to a factor.
 
     >>> from jepa.contracts import Embeddings
@@ -24,9 +30,6 @@ class L2(Objective):
     >>> float(L2(normalize=False)(z, np.random.default_rng(0))["loss"])
     1.0
     """
-
-    normalize: bool = setting(True)
-    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
 
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
@@ -36,16 +39,13 @@ class L2(Objective):
 
 
 @dataclass(frozen=True)
-class SmoothL1(Objective):
+class SmoothL1(_OfNormalized):
     """Mean of d²/2 where |d| < 1, else |d| - 1/2, for d = ŝ - s*: what I-JEPA's code minimizes.
 
     >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
     >>> float(SmoothL1().compare(mt.full((2, 1, 4), 3.0), mt.zeros((2, 1, 4)), context, rng)["loss"])
     2.5
     """
-
-    normalize: bool = setting(True)
-    """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
 
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator

@@ -9,15 +9,45 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.contracts import Batch, Generators, Grid
+import minitensor as mt
+from jepa.contracts import Batch, Flags, Generators, Grid, Keep
 from jepa.errors import DataError
 from jepa.transforms.augment import Augment, Nothing
 from jepa.transforms.base import Transform
 
-__all__ = ["CHUNK", "Task", "chunked", "generators", "kept_shape"]
+__all__ = ["CHUNK", "MeanTokens", "Task", "chunked", "generators", "kept_shape"]
 
 CHUNK = 32  # examples that go through the changes together: few enough to stay in the processor's cache
 Array = NDArray[np.float32]
+
+
+class MeanTokens:
+    """What questions about whole parts share: one set of targets, each the mean token of a part."""
+
+    __slots__ = ()
+
+    @property
+    def weights(self) -> tuple[float]:
+        """The one set's weight."""
+        return (1.0,)
+
+    @property
+    def valid(self) -> list[None]:
+        """Nothing is padding."""
+        return [None]
+
+    @property
+    def levels(self) -> bool:
+        """Whether the sets differ in kind."""
+        return False
+
+    def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
+        """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
+        return tokens.mean(axis=1, keepdims=True), None
+
+    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
+        """Return the mean token of each part: (n, v, N, d) -> one set (n, v, d)."""
+        return [tokens.mean(axis=2)]
 
 
 class Task:

@@ -9,50 +9,28 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import minitensor as mt
 from jepa.config.settings import AREAS, ASPECTS, PROBABILITY, SHARES, Range, Settings, between, setting
-from jepa.contracts import Batch, Flags, Generators, Grid, Keep
+from jepa.contracts import Batch, Generators, Grid
 from jepa.errors import ConfigError
 from jepa.masks import Regions, crop_regions, geometry, hidden_blocks
-from jepa.tasks.base import Array, Task, chunked, kept_shape
+from jepa.tasks.base import Array, MeanTokens, Task, chunked, kept_shape
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Crops", "CropsSettings", "Drawn", "Geometry"]
 
 
-class Geometry(NamedTuple):
-    """One target for each crop: its mean token. The predictor is told where the crop lies, seen from the context."""
-
+class _Where(NamedTuple):
     places: NDArray[np.float32]
     """(n, v, 4): see `jepa.masks.geometry`"""
 
-    @property
-    def weights(self) -> tuple[float]:
-        """The one set's weight."""
-        return (1.0,)
 
-    @property
-    def valid(self) -> list[None]:
-        """Nothing is padding."""
-        return [None]
-
-    @property
-    def levels(self) -> bool:
-        """Whether the sets differ in kind."""
-        return False
+class Geometry(MeanTokens, _Where):
+    """One target for each crop: its mean token. The predictor is told where the crop lies, seen from the context."""
 
     @property
     def sizes(self) -> tuple[int]:
         """One set, of every crop."""
         return (self.places.shape[1],)
-
-    def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
-        """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
-        return tokens.mean(axis=1, keepdims=True), None
-
-    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
-        """Return the mean token of each crop: (n, v, N, d) -> one set (n, v, d)."""
-        return [tokens.mean(axis=2)]
 
     def rolled(self) -> Geometry:
         """Return the places of another image's crops."""

@@ -8,50 +8,28 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-import minitensor as mt
 from jepa.config.settings import AREAS, ASPECTS, Range, Settings, between, setting
-from jepa.contracts import Batch, Flags, Generators, Grid, Keep
+from jepa.contracts import Batch, Generators, Grid
 from jepa.masks.box import drawn_box
-from jepa.tasks.base import Array, Task, chunked, kept_shape
+from jepa.tasks.base import Array, MeanTokens, Task, chunked, kept_shape
 from jepa.tasks.masked import check_crop
 from jepa.transforms.resize import crop_resize
 
 __all__ = ["Views", "ViewsSettings", "Whole"]
 
 
-class Whole(NamedTuple):
-    """One target for each true view: its mean token. All examples are asked the same."""
-
+class _Count(NamedTuple):
     views: int
     """true views of an example"""
 
-    @property
-    def weights(self) -> tuple[float]:
-        """The one set's weight."""
-        return (1.0,)
 
-    @property
-    def valid(self) -> list[None]:
-        """Nothing is padding."""
-        return [None]
-
-    @property
-    def levels(self) -> bool:
-        """Whether the sets differ in kind."""
-        return False
+class Whole(MeanTokens, _Count):
+    """One target for each true view: its mean token. All examples are asked the same."""
 
     @property
     def sizes(self) -> tuple[int]:
         """One set, of every view."""
         return (self.views,)
-
-    def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
-        """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
-        return tokens.mean(axis=1, keepdims=True), None
-
-    def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
-        """Return the mean token of each view: (n, v, N, d) -> one set (n, v, d)."""
-        return [tokens.mean(axis=2)]
 
     def rolled(self) -> None:
         """Return None: another example's question is the same."""

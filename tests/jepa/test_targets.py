@@ -10,9 +10,10 @@ from jepa.encoders import CNN
 from jepa.errors import ConfigError
 from jepa.learner import JEPA, Branch
 from jepa.objectives import VICReg
+from jepa.parts import ROLES
 from jepa.predictors import MLP, Geometry, Identity
 from jepa.projectors import Linear
-from jepa.targets import EMA, KINDS, Own, target
+from jepa.targets import EMA, Own, target
 from jepa.tasks.crops import Geometry as Where
 
 IMAGES = np.random.default_rng(0).standard_normal((6, 3, 16, 16)).astype(np.float32)
@@ -31,7 +32,7 @@ def true(model: JEPA) -> mt.Tensor:
     return model.target(model.context, views, WHERE)[0]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ROLES["target"])
 def test_where_gradients_go(kind: str) -> None:
     model = make(kind)
     assert true(model).shape == (6, 2, 8)
