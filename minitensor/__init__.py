@@ -43,6 +43,7 @@ from minitensor.generators import default_generator, manual_seed
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.interop.dlpack import from_dlpack
+from minitensor.kernel_sets import get_kernels, set_kernels
 from minitensor.kernels.cpu import set_conv_algorithm
 from minitensor.memory import keep_freed_memory
 from minitensor.op import op
@@ -72,6 +73,7 @@ __all__ = [
     "enable_grad",
     "fft",
     "from_dlpack",
+    "get_kernels",
     "get_num_threads",
     "grad",
     "gradcheck",
@@ -90,6 +92,7 @@ __all__ = [
     "optim",
     "save",
     "set_conv_algorithm",
+    "set_kernels",
     "set_num_threads",
     "unfused",
     "viz",

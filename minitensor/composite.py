@@ -1,24 +1,21 @@
-"""Composites: plain Python over ops, to which a hand-written version may be attached per kind of device."""
+"""Composites: plain Python over ops, to which hand-written kernels may be attached."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
-from types import MethodType
 from typing import Any, overload
 
 import numpy as np
 from numpy import ndarray
 
-from minitensor.backend import device_of, is_array, is_half, is_plain, namespace, plain
+from minitensor.backend import is_array, is_half, is_plain, namespace, plain
 from minitensor.declaration import Declaration, refuse_tensor
 from minitensor.engine import grad
-from minitensor.errors import InPlaceError
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
 from minitensor.precision import cast
-from minitensor.promotion import refuse_complex, settle, widen
+from minitensor.promotion import refuse_complex, settle
+from minitensor.pullback import Pullback, observed, wanted
 
 __all__ = ["Composite", "composite", "identity"]
 
@@ -27,27 +24,13 @@ UNUSUAL = frozenset("eEFD")  # how NumPy abbreviates half precision and complex 
 
 
 class Composite(Declaration):
-    """Plain Python over ops, to which a hand-written version may be attached per backend; see `composite`."""
+    """Plain Python over ops, to which hand-written kernels may be attached; see `composite`."""
 
     def __init__(self, function: Callable[..., Any], moves: bool = False, complex: bool = False) -> None:
         super().__init__(function, complex or moves)
         self.moves = moves
         notes = function.__annotations__
         self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
-        self.kernels: dict[str, Callable[..., Any]] = {}
-
-    def fused(self, kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Attach a kernel for the device kind ("cpu", "cuda"): `f(*arrays, needs, **settings) -> (value, pullback)`.
-
-        `needs` says which gradients are wanted; `pullback(g)` returns one gradient (or None) per argument and may be
-        called twice. A kernel that returns NotImplemented leaves the call to the plain Python.
-        """
-
-        def attach(kernel: Callable[..., Any]) -> Callable[..., Any]:
-            self.kernels[kind] = kernel
-            return kernel
-
-        return attach
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
@@ -74,11 +57,9 @@ class Composite(Declaration):
             first = next((a for a in args if isinstance(a, Variable)), None)
             if first is None or first.dtype.kind not in "fV" or self._differentiates(settings):
                 return self.forward(*args, **settings)
-            kernel = self.kernels.get(device_of(first.data).partition(":")[0])
-            if kernel is not None:
-                result = self._attached(kernel, args, settings)
-                if result is not NotImplemented:
-                    return result
+            result = self._by_kernel(args, settings)
+            if result is not NotImplemented:
+                return result
         return self.forward(*args, **settings)
 
     def _setting(self, name: str, value: Any) -> Any:
@@ -121,7 +102,7 @@ class Composite(Declaration):
             return type(y)(v.astype(floats[0]) if v.dtype == np.float32 else v for v in y)
         return y.astype(floats[0]) if y.dtype == np.float32 else y
 
-    def _attached(self, kernel: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def _by_kernel(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         args, settings = self.bind(args, settings)
         differentiable = [a is not None for a in args]
         edges = parents(args, differentiable) if state.recording else None
@@ -131,12 +112,7 @@ class Composite(Declaration):
                 arrays = [x.copy() if is_array(a) else x for x, a in zip(arrays, args, strict=True)]
             floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
             arrays, narrow = settle(arrays, floats, False)
-            needs = tuple([edges is not None and edges[i] is not None for i in range(len(args))])
-            if state.observer is None:
-                outcome = kernel(*arrays, needs=needs, **settings)
-            else:
-                run = lambda: kernel(*arrays, needs=needs, **settings)  # noqa: E731
-                outcome = state.observer.forward(self, args, arrays, settings, run)
+            outcome = self.run_kernel(args, arrays, settings, wanted(edges, len(args)))
         except Exception as error:
             self.explain(error, args, settings)
             raise
@@ -149,22 +125,16 @@ class Composite(Declaration):
             return results(y, None)
         node = Node(self, edges, None, (), watch(args), y)
         result = results(y, node)
-        made = result if type(result) is tuple else (result,)
-        node.saved = (pullback, arrays, settings, watch(made), [id(_owner(t.data)) for t in made])
+        node.saved = (Pullback(pullback, observed(result)), arrays, settings)
         return result
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
         assert node.saved is not None
-        pullback, arrays, settings, versions, owners = node.saved
+        pullback: Pullback = node.saved[0]
         if not create_graph:
-            for (counter, value), owner in zip(versions, owners, strict=True):
-                if counter[0] != value and _keeps(pullback, owner):
-                    raise InPlaceError(
-                        f"the result of {self.name}, which it keeps for its gradient, was changed in place since. "
-                        "Change a copy, or call backward first"
-                    )
-            return pullback(widen(g))  # type: ignore[no-any-return]
+            return pullback.run(self.name, g)
+        _, arrays, settings = node.saved
         # identity() gives every argument a place of its own in the graph, at which `grad` stops
         inputs = [None if p is None else identity(wrap(a, p)) for a, p in zip(arrays, node.parents, strict=True)]
         operands = [x if x is not None else wrap(a) if is_array(a) else a for a, x in zip(arrays, inputs, strict=True)]
@@ -174,30 +144,9 @@ class Composite(Declaration):
             if type(outputs) is tuple
             else [(outputs, g)]
         )
-        wanted = [x for x in inputs if x is not None]
-        found = iter(grad([y for y, _ in used], wanted, [d for _, d in used], create_graph=True, allow_unused=True))
+        ends = [x for x in inputs if x is not None]
+        found = iter(grad([y for y, _ in used], ends, [d for _, d in used], create_graph=True, allow_unused=True))
         return [None if x is None else next(found) for x in inputs]
-
-
-def _owner(x: Array) -> Array:
-    """Return the array whose memory this one is or shows."""
-    return x if getattr(x, "base", None) is None else x.base
-
-
-def _keeps(thing: Any, owner: int, depth: int = 4) -> bool:
-    """Whether a pullback, or what it closes over, holds an array on the memory of an owner, known by its id."""
-    if is_array(thing):
-        return id(_owner(thing)) == owner
-    if isinstance(thing, MethodType):
-        thing = (thing.__self__, thing.__func__)
-    if isinstance(thing, partial):
-        thing = (thing.func, thing.args, thing.keywords)
-    inside = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
-    held: list[Any] = [*thing] if isinstance(thing, (tuple, list)) else [*inside.values()]
-    for cell in getattr(thing, "__closure__", None) or ():
-        with suppress(ValueError):  # a name that has no value yet
-            held.append(cell.cell_contents)
-    return depth > 0 and any(_keeps(x, owner, depth - 1) for x in held)
 
 
 @overload

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any
 
-from minitensor.backend import device_of, is_array
-from minitensor.graph import Variable, describe
+from numpy import ndarray
 
-__all__ = ["COMPLEX", "Declaration", "refuse_tensor", "registry"]
+from minitensor import kernel_sets
+from minitensor.backend import device_of, is_array
+from minitensor.graph import Variable, describe, state
+
+__all__ = ["COMPLEX", "Declaration", "Kernel", "refuse_tensor", "registry"]
+
+Array = Any
+Kernel = Callable[..., Any]  # (*arrays, needs, **settings) -> (value, pullback), or NotImplemented
 
 # Our functions that are right with complex numbers, beside those that only move entries. All others refuse them.
 COMPLEX = frozenset(
@@ -51,11 +57,43 @@ class Declaration:
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
         ours = function.__module__.startswith("minitensor.")
         self.real = "" if complex or (ours and self.name in COMPLEX) else self.name  # who refuses complex numbers
+        self.kernels: dict[str, Kernel] = {}  # by kind: "compiled", "cpu", "cuda"
+        self.plain = False  # may the quick path of an op run it?
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
+
+    def fused(self, kind: str) -> Callable[[Kernel], Kernel]:
+        """Attach a kernel: `f(*arrays, needs, **settings) -> (value, pullback)`, by hand, for one kind of device.
+
+        kind: "cpu" for NumPy's arrays, "compiled" for loops compiled by Numba, asked first where `set_kernels`
+        says so, "cuda" for CuPy's. `needs` says which gradients are wanted; `pullback(g)` returns one gradient or None
+        per argument, any number of times. A kernel that returns NotImplemented leaves the call to the next: the
+        compiled one to NumPy's, that to the plain Python. Under `create_graph` the plain Python is differentiated.
+        """
+
+        def attach(kernel: Kernel) -> Kernel:
+            self.kernels[kind] = kernel
+            self.plain = False
+            return kernel
+
+        return attach
+
+    def run_kernel(
+        self, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], needs: tuple[bool, ...]
+    ) -> Any:
+        """Return (value, pullback) of the first attached kernel that takes the arrays, or NotImplemented."""
+        first = next(x for x in arrays if is_array(x))
+        kinds = kernel_sets.kinds() if type(first) is ndarray else (device_of(first).partition(":")[0],)
+        for kind in kinds:
+            if kind in self.kernels:
+                run = partial(self.kernels[kind], *arrays, needs=needs, **settings)
+                outcome = run() if state.observer is None else state.observer.forward(self, args, arrays, settings, run)
+                if outcome is not NotImplemented:
+                    return outcome
+        return NotImplemented
 
     def refuse(self, name: str) -> None:
         """Raise TypeError for a name by which a call passed something that is not taken."""

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 from numpy import ndarray
 
 from minitensor.backend import backends, is_array, plain
-from minitensor.declaration import Declaration, refuse_tensor
+from minitensor.declaration import refuse_tensor
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, parents, results, state, watch, wrap
+from minitensor.graph import Variable, describe, parents, results, state
 from minitensor.notices import same
 from minitensor.precision import cast
-from minitensor.promotion import FLOAT32, FLOAT64, settle, widen
-from minitensor.rules import Plan, Rule, plan
+from minitensor.promotion import FLOAT32, FLOAT64, settle
+from minitensor.pullback import wanted
+from minitensor.rules import Differentiable
 
 __all__ = ["Op", "op"]
 
 Array = Any
 
 
-class Op(Declaration):
+class Op(Differentiable):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
     def __init__(
@@ -38,40 +38,17 @@ class Op(Declaration):
         super().__init__(function, complex)
         self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
         self.verbatim = verbatim or view
-        self._rules: list[Rule] = []
-        self._plans: dict[int, Plan] = {}
-        self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
-        self.complete = False  # do all?
-        self.plain = False  # may `_quick` run it?
-        # which meet in one dtype: those, once there are any
+        # which arguments meet in one dtype: those with a rule, once there are any
         self.promoted = [n not in constant for n in self.arguments]
 
     def vjp(
         self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
     ) -> None:
-        """Register gradient rules (vector-Jacobian products), one per argument, or one joint rule for several.
-
-        A rule's parameter names say what is kept for it until backward: `g` the incoming gradient, `y` the result,
-        an argument, `<argument>_shape`, or a setting.
-        """
-        entries = [((name,), False, rule) for name, rule in rules.items()] + (
-            [(arguments, True, joint)] if joint else []
-        )
-        for names, is_joint, rule in entries:
-            needs = tuple(inspect.signature(rule).parameters)
-            known = {"g", "y", *self.arguments, *(f"{n}_shape" for n in self.arguments), *self.defaults}
-            if unknown := [n for n in (*names, *needs) if n not in known]:
-                raise TypeError(
-                    f"{self.name}: a rule names {unknown[0]!r}, which the op does not have; it has {sorted(known)}"
-                )
-            positions = tuple(self.arguments.index(n) for n in names)
-            for i in positions:
-                self.differentiable[i] = True
-            self._rules.append(Rule(positions, is_joint, rule, needs))
-        self.complete = all(self.differentiable)
+        """Register gradient rules; see `Differentiable.vjp`."""
+        super().vjp(arguments, joint, **rules)
         self.promoted = self.differentiable
-        self.plain = self.complete and not (self.variadic or self.verbatim) and type(self)._trace is Op._trace
-        self._plans.clear()
+        special = self.variadic or self.verbatim or self.kernels or type(self)._trace is not Op._trace
+        self.plain = self.complete and not special
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Compute on arrays; record on Tensors."""
@@ -153,6 +130,11 @@ class Op(Declaration):
                     arrays = [plain(x) if isinstance(x, ndarray) else x for x in arrays]
             else:
                 arrays, narrow = settle(arrays, promoted, self.floating, self.real)
+            edges = parents(args, differentiable) if state.recording else None
+            if self.kernels and state.fused and _floats(arrays, promoted):
+                result = self._by_kernel(args, arrays, settings, edges, narrow)
+                if result is not NotImplemented:
+                    return result
             if state.observer is None:
                 y = self.forward(*arrays, **settings)
             else:
@@ -160,21 +142,35 @@ class Op(Declaration):
         except Exception as error:
             self.explain(error, args, settings)
             raise
-        edges = None
-        if state.recording:
-            edges = parents(args, differentiable)
-            if not self.complete:
-                self._refuse_hidden_gradient(args, differentiable)
+        if state.recording and not self.complete:
+            self._refuse_hidden_gradient(args, differentiable)
         if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
             result = results(y if narrow is None else same(y, narrow(y)), None)
         else:
-            mask = 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
-            result = self._record(args, arrays, settings, edges, mask, y, narrow)
+            result = self._record(args, arrays, settings, edges, self._mask(edges), y, narrow)
         if self.view and _is_view(y, arrays[0]):
             if args[0].version is None:
                 args[0].version = [0]
             result.version = args[0].version
         return result
+
+    def _mask(self, edges: Sequence[Any]) -> int:
+        return 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
+
+    def _by_kernel(
+        self, args: Sequence[Any], arrays: list[Any], settings: dict[str, Any], edges: Any, narrow: Any
+    ) -> Any:
+        """Let an attached kernel compute; what the rules need is kept beside its pullback, for `create_graph`."""
+        if edges is not None:  # what a kernel keeps of a raw array could change unseen
+            arrays = [x.copy() if is_array(a) else x for x, a in zip(arrays, args, strict=True)]
+        outcome = self.run_kernel(args, arrays, settings, wanted(edges, len(args)))
+        if outcome is NotImplemented:
+            return NotImplemented
+        y, pullback = outcome
+        if edges is None:
+            return results(y if narrow is None else narrow(y), None)
+        result = self._record(args, arrays, settings, edges, self._mask(edges), y, narrow)
+        return self._with_pullback(result, args, pullback)
 
     def _refuse_hidden_gradient(self, args: Sequence[Any], differentiable: Sequence[bool]) -> None:
         for name, a, ok in zip(self.arguments * len(args), args, differentiable, strict=False):
@@ -184,87 +180,11 @@ class Op(Declaration):
                     f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
                 )
 
-    def _record(
-        self,
-        args: Sequence[Any],
-        arrays: list[Any],
-        settings: dict[str, Any],
-        edges: tuple[Any, ...],
-        mask: int,
-        y: Array,
-        narrow: Any,
-    ) -> Any:
-        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else.
 
-        mask: the sum of 2ⁿ⁻ⁱ over the arguments i of n that want a gradient.
-        """
-        kept = self._plans.get(mask)
-        if kept is None:
-            kept = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
-        shown = y if narrow is None else narrow(y)
-        if not kept.kept:
-            node = Node(self, edges, kept, (), (), shown)
-            return wrap(shown, node) if type(shown) is not tuple else results(shown, node)
-        every = [arrays, y] if self.variadic else [*arrays, y]
-        saved = [every[i] for i in kept.slots]
-        watched: list[Any] = []
-        for k in kept.inputs:
-            x = args if self.variadic else args[kept.slots[k]]
-            if isinstance(x, Variable):
-                watched.append(x)
-            elif self.variadic:
-                watched.extend(x)
-            elif is_array(saved[k]):
-                saved[k] = saved[k].copy()  # a raw array could change unseen
-        if kept.shapes:
-            saved += [
-                tuple([getattr(a, "shape", ()) for a in arrays]) if self.variadic else arrays[i].shape
-                for i in kept.shapes
-            ]
-        if kept.settings:
-            full = {**self.defaults, **settings}
-            saved += [full[name] for name in kept.settings]
-        node = Node(self, edges, kept, tuple(saved), watch(watched), shown)
-        result = results(shown, node)
-        if len(kept.inputs) < len(kept.slots):  # y is kept too
-            node.versions += watch(result if type(result) is tuple else (result,))
-        return result
-
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
-        """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
-        plan: Plan = node.plan
-        saved: Sequence[Any] = node.saved or ()
-        if create_graph and plan.slots:
-            saved = self._placed(node, saved)
-        values = (widen(g), *saved)
-        grads: list[Any] = [None] * len(node.parents)
-        for argument, rule, positions in plan.rules:
-            try:
-                result = rule(*(values if positions is None else [values[i] for i in positions]))
-            except Exception as error:
-                names = self.arguments[argument] if type(argument) is int else [self.arguments[i] for i in argument]
-                error.add_note(f"in the gradient of {self.name} with respect to {names}")
-                raise
-            if self.variadic:
-                grads = list(result)
-            elif type(argument) is int:
-                grads[argument] = result
-            else:
-                for i, r in zip(argument, result, strict=True):
-                    grads[i] = r
-        return grads
-
-    def _placed(self, node: Node, saved: Sequence[Any]) -> list[Any]:
-        """Give the saved arrays their places in the graph back: the rules will run on Tensors."""
-        saved = list(saved)
-        for k, i in enumerate(node.plan.slots):
-            if i == len(self.arguments):
-                saved[k] = results(saved[k], node)
-            elif self.variadic:
-                saved[k] = [wrap(x, p) for x, p in zip(saved[k], node.parents, strict=True)]
-            elif is_array(saved[k]):
-                saved[k] = wrap(saved[k], node.parents[i])
-        return saved
+def _floats(arrays: Sequence[Any], promoted: Sequence[bool]) -> bool:
+    """Whether the arrays that meet in one dtype are floats, which is what kernels compute with."""
+    chosen = [x for x, p in zip(arrays, promoted, strict=True) if p and is_array(x)]
+    return bool(chosen) and all(x.dtype.kind == "f" for x in chosen)
 
 
 def _is_view(y: Array, x: Array) -> bool:

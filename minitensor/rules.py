@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Plan", "Rule", "plan"]
+from minitensor.backend import is_array
+from minitensor.declaration import Declaration
+from minitensor.graph import Node, Variable, place, results, watch, wrap
+from minitensor.promotion import widen
+from minitensor.pullback import Pullback, observed
+
+__all__ = ["Differentiable", "Plan", "Rule", "plan"]
+
+Array = Any
 
 
 class Rule(NamedTuple):
@@ -54,3 +63,134 @@ def plan(rules: Sequence[Rule], mask: int, arguments: tuple[str, ...], defaults:
         tuple(runs),
         bool(slots or shapes or settings),
     )
+
+
+class Differentiable(Declaration):
+    """A declared function with gradient rules: it keeps of a call what they need, and runs them."""
+
+    def __init__(self, function: Callable[..., Any], complex: bool) -> None:
+        super().__init__(function, complex)
+        self._rules: list[Rule] = []
+        self._plans: dict[int, Plan] = {}
+        self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
+        self.complete = False  # do all?
+
+    def vjp(
+        self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
+    ) -> None:
+        """Register gradient rules (vector-Jacobian products), one per argument, or one joint rule for several.
+
+        A rule's parameter names say what is kept for it until backward: `g` the incoming gradient, `y` the result,
+        an argument, `<argument>_shape`, or a setting.
+        """
+        entries = [((name,), False, rule) for name, rule in rules.items()] + (
+            [(arguments, True, joint)] if joint else []
+        )
+        for names, is_joint, rule in entries:
+            needs = tuple(inspect.signature(rule).parameters)
+            known = {"g", "y", *self.arguments, *(f"{n}_shape" for n in self.arguments), *self.defaults}
+            if unknown := [n for n in (*names, *needs) if n not in known]:
+                raise TypeError(
+                    f"{self.name}: a rule names {unknown[0]!r}, which the op does not have; it has {sorted(known)}"
+                )
+            positions = tuple(self.arguments.index(n) for n in names)
+            for i in positions:
+                self.differentiable[i] = True
+            self._rules.append(Rule(positions, is_joint, rule, needs))
+        self.complete = all(self.differentiable)
+        self._plans.clear()
+
+    def _record(
+        self,
+        args: Sequence[Any],
+        arrays: list[Any],
+        settings: dict[str, Any],
+        edges: tuple[Any, ...],
+        mask: int,
+        y: Array,
+        narrow: Any,
+    ) -> Any:
+        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else.
+
+        mask: the sum of 2ⁿ⁻ⁱ over the arguments i of n that want a gradient.
+        """
+        kept = self._plans.get(mask)
+        if kept is None:
+            kept = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
+        shown = y if narrow is None else narrow(y)
+        if not kept.kept:
+            node = Node(self, edges, kept, (), (), shown)
+            return wrap(shown, node) if type(shown) is not tuple else results(shown, node)
+        every = [arrays, y] if self.variadic else [*arrays, y]
+        saved = [every[i] for i in kept.slots]
+        watched: list[Any] = []
+        for k in kept.inputs:
+            x = args if self.variadic else args[kept.slots[k]]
+            if isinstance(x, Variable):
+                watched.append(x)
+            elif self.variadic:
+                watched.extend(x)
+            elif is_array(saved[k]):
+                saved[k] = saved[k].copy()  # a raw array could change unseen
+        if kept.shapes:
+            saved += [
+                tuple([getattr(a, "shape", ()) for a in arrays]) if self.variadic else arrays[i].shape
+                for i in kept.shapes
+            ]
+        if kept.settings:
+            full = {**self.defaults, **settings}
+            saved += [full[name] for name in kept.settings]
+        node = Node(self, edges, kept, tuple(saved), watch(watched), shown)
+        result = results(shown, node)
+        if len(kept.inputs) < len(kept.slots):  # y is kept too
+            node.versions += watch(result if type(result) is tuple else (result,))
+        return result
+
+    def _with_pullback(self, result: Any, args: Sequence[Any], function: Callable[[Any], Sequence[Any]]) -> Any:
+        """Keep what a kernel returned beside its value: `backward` calls it, unless the rules must run on Tensors."""
+        made = result if type(result) is tuple else (result,)
+        source = next(place(t) for t in made if t.requires_grad)
+        node: Node = source.node if type(result) is tuple else source
+        assert node.saved is not None
+        node.saved += (Pullback(function, observed([*args, *made])),)
+        return result
+
+    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
+        plan: Plan = node.plan
+        saved: Sequence[Any] = node.saved or ()
+        if self.kernels and saved and type(saved[-1]) is Pullback:
+            if not create_graph:
+                return saved[-1].run(self.name, g)
+            saved = saved[:-1]
+        if create_graph and plan.slots:
+            saved = self._placed(node, saved)
+        values = (widen(g), *saved)
+        grads: list[Any] = [None] * len(node.parents)
+        for argument, rule, positions in plan.rules:
+            try:
+                result = rule(*(values if positions is None else [values[i] for i in positions]))
+            except Exception as error:
+                names = self.arguments[argument] if type(argument) is int else [self.arguments[i] for i in argument]
+                error.add_note(f"in the gradient of {self.name} with respect to {names}")
+                raise
+            if self.variadic:
+                grads = list(result)
+            elif type(argument) is int:
+                grads[argument] = result
+            else:
+                for i, r in zip(argument, result, strict=True):
+                    grads[i] = r
+        return grads
+
+    def _placed(self, node: Node, saved: Sequence[Any]) -> list[Any]:
+        """Give the saved arrays their places in the graph back: the rules will run on Tensors."""
+        saved = list(saved)
+        for k, i in enumerate(node.plan.slots):
+            if i == len(self.arguments):
+                saved[k] = results(saved[k], node)
+            elif self.variadic:
+                saved[k] = [wrap(x, p) for x, p in zip(saved[k], node.parents, strict=True)]
+            elif is_array(saved[k]):
+                saved[k] = wrap(saved[k], node.parents[i])
+        return saved

@@ -1,0 +1,80 @@
+"""What a call leaves behind that a kernel computed: the function which returns its gradients, and what that keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from types import MethodType
+from typing import Any, NamedTuple
+
+from minitensor.backend import is_array
+from minitensor.errors import InPlaceError
+from minitensor.graph import Variable, watch
+from minitensor.promotion import widen
+
+__all__ = ["Observed", "Pullback", "observed", "wanted"]
+
+Array = Any
+
+
+class Observed(NamedTuple):
+    """A Tensor that a pullback may keep: its version when the kernel ran, and whose memory it is."""
+
+    counter: list[int]
+    version: int
+    owner: int
+
+
+class Pullback(NamedTuple):
+    """The function of a kernel that returns the gradients, and the Tensors whose change in place would spoil it."""
+
+    function: Callable[[Any], Sequence[Any]]
+    observed: tuple[Observed, ...]
+
+    def run(self, name: str, g: Any) -> Sequence[Any]:
+        """Return one gradient per argument, or None; InPlaceError if what the pullback keeps was changed."""
+        for counter, version, owner in self.observed:
+            if counter[0] != version and _keeps(self.function, owner):
+                raise InPlaceError(
+                    f"an operand or the result of {name}, which it keeps for its gradient, was changed in place since. "
+                    "Change a copy, or call backward first"
+                )
+        return self.function(widen(g))
+
+
+def wanted(edges: Sequence[Any] | None, count: int) -> tuple[bool, ...]:
+    """Return what a kernel is told: for each argument, whether a gradient flows there.
+
+    >>> wanted(None, 2), wanted([None, "a place"], 2)
+    ((False, False), (False, True))
+    """
+    return (False,) * count if edges is None else tuple([e is not None for e in edges])
+
+
+def observed(tensors: Any) -> tuple[Observed, ...]:
+    """Note the versions and the memory of Tensors, one or several; other operands are left out."""
+    several = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
+    chosen = [t for t in several if isinstance(t, Variable)]
+    return tuple([Observed(*w, id(_owner(t.data))) for w, t in zip(watch(chosen), chosen, strict=True)])
+
+
+def _owner(x: Array) -> Array:
+    """Return the array whose memory this one is or shows."""
+    return x if getattr(x, "base", None) is None else x.base
+
+
+def _keeps(thing: Any, owner: int, depth: int = 4) -> bool:
+    """Whether a pullback, or what it closes over, holds an array on the memory of an owner, known by its id."""
+    if is_array(thing):
+        return id(_owner(thing)) == owner
+    if isinstance(thing, MethodType):
+        thing = (thing.__self__, thing.__func__)
+    if isinstance(thing, partial):
+        thing = (thing.func, thing.args, thing.keywords)
+    inside = thing if isinstance(thing, dict) else getattr(thing, "__dict__", {})
+    held: list[Any] = [*thing] if isinstance(thing, (tuple, list)) else [*inside.values()]
+    for cell in getattr(thing, "__closure__", None) or ():
+        with suppress(ValueError):  # a name that has no value yet
+            held.append(cell.cell_contents)
+    return depth > 0 and any(_keeps(x, owner, depth - 1) for x in held)
