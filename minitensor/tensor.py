@@ -31,6 +31,7 @@ from minitensor.ops import (
 from minitensor.ops import elementwise as el
 from minitensor.ops import index as ix
 from minitensor.ops import shape as sh
+from minitensor.viz.html import tensor_html
 
 __all__ = ["Tensor"]
 
@@ -61,6 +62,7 @@ class Tensor(Variable):
     __slots__ = ()
     __array_ufunc__ = None  # `ndarray * Tensor` comes to us
     __hash__ = object.__hash__
+    _repr_html_ = tensor_html
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from minitensor.nn.parameter import Parameter, forget
 from minitensor.nn.state import LoadResult, load_into
 from minitensor.nn.summary import summarize
 from minitensor.tensor import Tensor
+from minitensor.viz.html import layer_html
 
 __all__ = ["Layer"]
 
@@ -51,6 +52,7 @@ class Layer(Hooked):
 
     training: bool = True
     forward: Callable[..., Any]
+    _repr_html_ = layer_html
 
     # -- registration ------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
-"""`viz.graph`: the computation graph as text, as DOT, and as a picture."""
+"""`graph`: the computation graph as text, as DOT, and as a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,30 +12,14 @@ from minitensor.backend import is_array, to_numpy
 from minitensor.engine import run_backward
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Output, Variable, describe, key_of, place, switch
+from minitensor.viz.layout import LINE, Vertex, drawing
+from minitensor.viz.svg import COLORS, svg
 
-__all__ = ["Graph", "Vertex", "graph"]
+__all__ = ["Graph", "graph"]
 
 Array = Any
 SHOWN = 4  # entries of an array that are printed
-COLOURS = {"leaf": "#d6ecd2", "op": "#dbe7f5", "result": "#fbe3c5"}
-
-
-class Vertex(NamedTuple):
-    """A leaf, or one recorded call. Differs from PyTorch: it has none.
-
-    >>> from minitensor import Tensor
-    >>> graph(Tensor([1.0], requires_grad=True).exp()).vertices[-1].name
-    'exp'
-    """
-
-    kind: str
-    """"leaf", "op", or "result": the call that made what was asked for."""
-    name: str
-    """Name of the leaf or the op."""
-    facts: tuple[str, ...]
-    """Dtype and shape, what is saved, numbers: one line each."""
-    parents: tuple[int, ...]
-    """Positions of its arguments, in their order."""
+LARGEST = 500  # vertices that a notebook is given a picture of
 
 
 class Graph:
@@ -70,7 +54,7 @@ class Graph:
         lines = ["digraph {", '  rankdir=TB; node [shape=box, style="rounded,filled", fontname="sans-serif"];']
         for i, v in enumerate(self.vertices):
             label = "\\n".join(part.replace("\\", "\\\\").replace('"', '\\"') for part in (v.name, *v.facts))
-            lines.append(f'  n{i} [label="{label}", fillcolor="{COLOURS[v.kind]}"];')
+            lines.append(f'  n{i} [label="{label}", fillcolor="{COLORS[v.kind]}"];')
             lines += [f"  n{p} -> n{i};" for p in v.parents]
         return "\n".join([*lines, "}"]) + "\n"
 
@@ -79,74 +63,43 @@ class Graph:
         path = Path(path)
         if path.suffix == ".dot":
             path.write_text(self.dot(), encoding="utf-8")
-        elif path.suffix in (".png", ".svg", ".pdf"):
+        elif path.suffix == ".svg":
+            path.write_text(svg(self.vertices), encoding="utf-8")
+        elif path.suffix in (".png", ".pdf"):
             self._draw(path)
         else:
             raise ValueError(f"a graph is saved as .dot, .png, .svg or .pdf; got {path.name!r}")
         return path
 
-    def _layout(self) -> tuple[list[tuple[float, int]], dict[tuple[int, int], list[tuple[float, int]]]]:
-        """Return (column, row) of each vertex, and the way of each edge (user, argument) through the rows between.
-
-        A vertex stands one row below its lowest argument, a leaf just above its first user. An edge takes a column of
-        its own in each row that it passes, and the rows are ordered by the mean column of what they are joined to.
-        """
-        rows = [0] * len(self.vertices)
-        for i, v in enumerate(self.vertices):
-            rows[i] = 1 + max((rows[p] for p in v.parents), default=-1)
-        for i, v in enumerate(self.vertices):
-            if v.kind == "leaf":
-                rows[i] = min((rows[u] for u, user in enumerate(self.vertices) if i in user.parents), default=1) - 1
-        joined: list[list[int]] = [[] for _ in rows]
-        ways: dict[tuple[int, int], list[int]] = {}
-        for i, v in enumerate(self.vertices):
-            for k, p in enumerate(v.parents):
-                between = range(rows[p] + 1, rows[i])
-                ways[i, k] = list(range(len(joined), len(joined) + len(between)))
-                joined += [[] for _ in between]
-                rows += between
-                chain = [p, *ways[i, k], i]
-                for a, b in zip(chain, chain[1:], strict=False):
-                    joined[a].append(b)
-                    joined[b].append(a)
-        column = [0.0] * len(rows)
-        for sweep in range(10):
-            for row in sorted(set(rows), reverse=sweep % 2 == 1):
-                mine = [i for i in range(len(rows)) if rows[i] == row]
-                mine.sort(key=lambda i: float(np.mean([column[j] for j in joined[i]])) if joined[i] else 0.0)
-                for k, i in enumerate(mine):
-                    column[i] = k - (len(mine) - 1) / 2
-        spots = [(column[i], rows[i]) for i in range(len(rows))]
-        return spots[: len(self.vertices)], {edge: [spots[i] for i in way] for edge, way in ways.items()}
+    def _repr_svg_(self) -> str | None:
+        """Show the picture in a notebook; a graph of more than LARGEST calls is shown as text."""
+        return svg(self.vertices) if len(self.vertices) <= LARGEST else None
 
     def _draw(self, path: Path) -> None:
+        """Draw what `svg` writes, by Matplotlib."""
         from matplotlib.figure import Figure
-        from matplotlib.patches import FancyArrowPatch
+        from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
         from matplotlib.path import Path as Line
 
-        spots, ways = self._layout()
-        texts = ["\n".join((v.name, *v.facts)) for v in self.vertices]
-        heights = [0.145 * (text.count("\n") + 1) + 0.13 for text in texts]  # inches
-        dx = 0.075 * max(len(line) for text in texts for line in text.split("\n")) + 0.35
-        dy = max(heights) + 0.35
-        columns = [c for c, _ in (*spots, *(s for way in ways.values() for s in way))]
-        left, right, bottom = min(columns) - 0.5, max(columns) + 0.5, max(r for _, r in spots) + 0.5
-        figure = Figure(figsize=(dx * (right - left), dy * (bottom + 0.5)))
+        made = drawing(self.vertices)
+        figure = Figure(figsize=(made.width / 72, made.height / 72))
         axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(left * dx, right * dx)
-        axes.set_ylim(-bottom * dy, 0.5 * dy)
+        axes.set_xlim(0, made.width)
+        axes.set_ylim(made.height, 0)
         axes.set_axis_off()
-        for (c, r), text, v in zip(spots, texts, self.vertices, strict=True):
-            box = {"boxstyle": "round,pad=0.4", "facecolor": COLOURS[v.kind], "edgecolor": "#555555"}
-            axes.text(c * dx, -r * dy, text, ha="center", va="center", fontsize=8, linespacing=1.25, bbox=box)
-        for (i, k), way in ways.items():
-            p, n = self.vertices[i].parents[k], len(self.vertices[i].parents)
-            start = (spots[p][0] * dx, -spots[p][1] * dy - heights[p] / 2)
-            aim = (k - (n - 1) / 2) * min(0.2, 0.8 / n)  # arguments arrive beside each other, in their order
-            end = (spots[i][0] * dx + aim, -spots[i][1] * dy + heights[i] / 2)
-            line = Line([start, *((c * dx, -r * dy) for c, r in way), end])
-            axes.add_patch(FancyArrowPatch(path=line, arrowstyle="-|>", mutation_scale=9, color="#555555", zorder=0))
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        for line in made.lines:
+            curve = Line(line, [Line.MOVETO, *[Line.CURVE4] * (len(line) - 1)])
+            axes.add_patch(FancyArrowPatch(path=curve, arrowstyle="-|>", mutation_scale=8, color="#667788"))
+        for box, v in zip(made.boxes, self.vertices, strict=True):
+            left, top = box.x - box.width / 2, box.y - box.height / 2
+            frame = FancyBboxPatch((left, top), box.width, box.height, "round,pad=0,rounding_size=5")
+            frame.set(facecolor=COLORS[v.kind], edgecolor="#556677")
+            axes.add_patch(frame)
+            for k, text in enumerate((v.name, *v.facts)):
+                bold, at = "normal" if k else "bold", (box.x, top + LINE * (k + 1) + 1)
+                letters = axes.text(*at, text, size=10 if k else 12, weight=bold, parse_math=False)
+                letters.set(family="monospace", ha="center")
+        figure.savefig(path, dpi=150)
 
 
 def graph(
