@@ -16,8 +16,6 @@ from jepa import __version__
 from jepa.errors import JEPAError, sentence
 from jepa.terminal import standard_streams
 
-__all__ = ["main", "set_threads"]
-
 VERBS = {
     "demo": ("runs:demo", "write the default images, train, evaluate, draw the report"),
     "train": ("runs:train", "train a model on images or arrays"),

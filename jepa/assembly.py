@@ -13,8 +13,6 @@ from jepa.parts import ROLES, Choice, chosen, load, made
 from jepa.tasks.batches import Batches
 from jepa.text import by_x
 
-__all__ = ["LEARNER", "Assembly", "assemble", "check_fit", "described", "learner", "task_of"]
-
 LEARNER = ("encoder", "projector", "predictor", "target", "objective")
 """the roles whose parts make the learner"""
 

@@ -18,20 +18,6 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 
-__all__ = [
-    "Asked",
-    "Batch",
-    "Embeddings",
-    "Encoder",
-    "Generators",
-    "Keep",
-    "Objective",
-    "Predictor",
-    "Source",
-    "Target",
-    "Task",
-]
-
 Array = NDArray[np.float32]
 Index = NDArray[np.int64]
 Flags = NDArray[np.bool_]

@@ -17,8 +17,6 @@ import minitensor as mt
 from jepa import __file__ as jepa_file
 from jepa import __version__
 
-__all__ = ["Report", "examine", "self_test"]
-
 CORE = ("numpy", "pillow", "matplotlib", "pyyaml", "tqdm", "safetensors", "threadpoolctl")
 OPTIONAL = {
     "scikit-learn": ("sklearn", "the digits data", "pip install -e '.[eval]'"),

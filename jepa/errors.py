@@ -8,8 +8,6 @@ import zlib
 
 from jepa.text import printable, shortened
 
-__all__ = ["ConfigError", "DataError", "JEPAError", "RunError", "sentence"]
-
 LONGEST = 1500  # characters of a sentence on the terminal
 
 

@@ -20,8 +20,6 @@ from jepa.sources.arrays import Arrays, Rows
 from jepa.text import did_you_mean
 from jepa.training.fit import unwritten
 
-__all__ = ["JEPAFeatures"]
-
 USUAL = """
 source=array task=views task.crop=1,1 augment=noise augment.scale=0.1 augment.noise=0.5 encoder=mlp encoder.width=256
 encoder.depth=2 projector=mlp projector.dim=128 projector.width=256 projector.depth=1 predictor=none target=shared

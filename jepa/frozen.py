@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.errors import ConfigError
 
-__all__ = ["check_pool", "features", "frozen", "tokens"]
-
 Array = NDArray[np.float32]
 
 

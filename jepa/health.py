@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from jepa.contracts import Embeddings
 
-__all__ = ["alignment", "cosine", "effective_rank", "feature_std", "is_collapsed", "of", "uniformity"]
-
 
 def of(z: Embeddings) -> dict[str, float]:
     """Return the figures of a batch: spread and effective rank of contexts, cosine of predictions and targets.

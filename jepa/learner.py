@@ -15,8 +15,6 @@ from jepa.parts import chosen
 from jepa.projectors import Identity
 from jepa.text import by_x
 
-__all__ = ["JEPA", "Branch"]
-
 
 class Branch(mt.nn.Layer):
     """An encoder and what brings its tokens into the space of the loss: the context has one, the target another.

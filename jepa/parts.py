@@ -20,8 +20,6 @@ from typing import Any, ClassVar, NamedTuple
 from jepa.errors import ConfigError
 from jepa.text import did_you_mean, printable, shortened, shown
 
-__all__ = ["OFF", "ROLES", "Choice", "Unmade", "chosen", "kind_of", "load", "made", "settings_of"]
-
 ROLES: dict[str, dict[str, str]] = {
     "source": {
         "shapes": "jepa.sources.shapes:Shapes",

@@ -9,8 +9,6 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["shown_progress"]
-
 QUIET = 2.0  # seconds without a word
 PAUSE = 10.0  # seconds between the lines of a log
 

@@ -13,8 +13,6 @@ from typing import Any, TextIO
 
 from jepa.text import printable
 
-__all__ = ["Patient", "Plain", "standard_streams"]
-
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO)
 """what writing to a closed pipe, a terminal that was hung up, or a closed descriptor gives"""
 

@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["by_x", "did_you_mean", "listed", "printable", "shortened", "shown"]
-
 # Controls (escape sequences begin with one), line and paragraph separators, what turns the direction of writing, and
 # the halves of characters that stand for the bytes of a file name that is no UTF-8.
 _ODD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

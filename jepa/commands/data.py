@@ -8,8 +8,6 @@ from pathlib import Path
 
 from jepa.commands.parser import Parser, place, whole
 
-__all__ = ["inspect", "make"]
-
 
 def make(words: Sequence[str]) -> int:
     """Write a default data set as DIR/{train,val}/CLASS/00001.png, with labels.csv and meta.json."""

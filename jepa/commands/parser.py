@@ -14,8 +14,6 @@ from jepa.config import Config, load
 from jepa.config.reading import shown
 from jepa.errors import ConfigError, JEPAError
 
-__all__ = ["Parser", "configured", "is_setting", "place", "taken", "whole"]
-
 AFTERWARDS = ("source", "evaluation", "device", "seed", "train.prefetch", "train.threads")
 """settings that a trained model does not hang on, by what their keys begin with"""
 

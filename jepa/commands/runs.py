@@ -10,8 +10,6 @@ from typing import Any
 
 from jepa.commands.parser import Parser, configured, is_setting, place, taken
 
-__all__ = ["demo", "embed", "evaluate", "plot", "train"]
-
 
 def demo(words: Sequence[str]) -> int:
     """Train on the default images, evaluate, draw; replace the demo's own earlier run and nothing else."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from jepa.commands.parser import Parser, configured
 
-__all__ = ["doctor", "show"]
-
 
 def show(words: Sequence[str]) -> int:
     """Print a configuration as YAML that --config reads back, or what there is to choose from."""

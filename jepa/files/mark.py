@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PROGRAM", "is_run", "read_object"]
-
 PROGRAM = "minitensor-jepa"
 LARGEST = 64 << 20  # bytes of a JSON file that is read at all
 UNMARKED = {"python", "platform", "cores", "threads", "device", "command", "packages"}

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_binary", "to_binary"]
-
 Indices = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 

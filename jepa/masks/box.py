@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "Range", "box_place", "box_size", "drawn_box", "filled", "geometry", "rectangle", "slices"]
-
 Range = tuple[float, float]
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from jepa.contracts import Flags, Grid
 
-__all__ = ["Level", "groups"]
-
 
 class Level(NamedTuple):
     """The groups of one level."""

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 
 from jepa.errors import ConfigError
 
-__all__ = ["check_official", "official_blocks"]
-
 Indices = NDArray[np.int64]
 Size = Callable[[float], tuple[int, int]]
 ONE = (1.0, 1.0)  # height / width of a context

@@ -12,8 +12,6 @@ from jepa.errors import ConfigError
 from jepa.masks.box import drawn_box, filled
 from jepa.text import by_x
 
-__all__ = ["Masks", "collate", "random_masks", "tube_masks"]
-
 REDRAWS = 100  # of the tubes of an example
 
 

@@ -14,8 +14,6 @@ from jepa.masks.ijepa import ONE, official_blocks
 from jepa.masks.masks import Masks, collate
 from jepa.text import by_x
 
-__all__ = ["multiblock_masks"]
-
 TRIES = 20  # places of a context, before the targets are drawn again
 REDRAWS = 1000  # of sizes, and of the places of the targets; a batch stops training only where chance is very thin
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from jepa.masks.box import Box, Range, filled, rectangle
 
-__all__ = ["Regions", "crop_regions", "hidden_blocks"]
-
 TRIES = {"crops": 30, "blocks": 10}  # draws of all regions, if they do not come out as asked
 VISIBLE = 0.1  # smallest share of the image that a context with hidden blocks must show
 

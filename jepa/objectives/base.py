@@ -11,8 +11,6 @@ import minitensor as mt
 from jepa.config.settings import Settings, setting
 from jepa.contracts import Embeddings
 
-__all__ = ["Objective"]
-
 
 @dataclass(frozen=True)
 class Objective(Settings):

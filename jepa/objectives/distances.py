@@ -10,8 +10,6 @@ import minitensor as mt
 from jepa.config.settings import setting
 from jepa.objectives.base import Objective
 
-__all__ = ["L2", "Cosine", "SmoothL1"]
-
 F = mt.nn.functional
 
 

@@ -11,8 +11,6 @@ import minitensor as mt
 from jepa.config.settings import between, setting
 from jepa.objectives.base import Objective
 
-__all__ = ["InfoNCE"]
-
 
 @dataclass(frozen=True)
 class InfoNCE(Objective):

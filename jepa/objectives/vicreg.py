@@ -11,8 +11,6 @@ import minitensor as mt
 from jepa.config.settings import between, setting
 from jepa.objectives.base import Objective
 
-__all__ = ["VICReg", "covariance_penalty", "variance_hinge"]
-
 WEIGHT = between(0, 1_000_000)
 
 

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from jepa.pictures.canvas import Canvas
 from jepa.pictures.style import VERMILION, new_figure, note, over_grid, rows, sheet
 
-__all__ = ["plot_attention", "plot_blocks", "rollout"]
-
 Array = NDArray[Any]
 
 

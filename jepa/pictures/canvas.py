@@ -14,8 +14,6 @@ from jepa.errors import DataError
 from jepa.evaluation.patches import Starts, spread, starts
 from jepa.pictures.style import note
 
-__all__ = ["Canvas", "canvas"]
-
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 

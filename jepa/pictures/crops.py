@@ -23,8 +23,6 @@ from jepa.progress import shown_progress
 from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Drawn
 
-__all__ = ["examples", "figures", "in_words", "plot_reconstruction", "plot_regions"]
-
 Array = NDArray[Any]
 Floats = NDArray[np.float32]
 DECODER_IMAGES = 4096  # target regions of training images that the decoder is trained on

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from jepa.pictures.style import BLUE, GRAY, GREEN, ORANGE, PALETTE, VERMILION, describe, legend, message, new_figure
 
-__all__ = ["curves", "plot_curriculum", "plot_health", "plot_loss", "plot_schedules"]
-
 Records = Sequence[Mapping[str, Any]]
 """lines of ``metrics.jsonl``: "kind" is "step" or "epoch", "step" its number; what else is missing is left out"""
 Values = NDArray[Any]

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from jepa.pictures.projection import METHODS, pca, project
 from jepa.pictures.style import BLUE, MARKERS, PALETTE, describe, message, named, new_figure
 
-__all__ = ["plot_embedding"]
-
 MOST = 10  # classes that get a color and a sign of their own
 
 

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from jepa.pictures.style import panel, plane
 
-__all__ = ["mark", "outline", "ratio", "show", "write"]
-
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 Instead = tuple[Flags, Array]

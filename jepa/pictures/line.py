@@ -11,8 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from jepa.pictures.image import Array, Flags, Instead
 from jepa.pictures.style import BLACK, PALETTE, panel
 
-__all__ = ["mark", "ratio", "show", "write"]
-
 CHANNELS = 6  # that are drawn, at most
 
 

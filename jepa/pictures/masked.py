@@ -24,8 +24,6 @@ from jepa.pictures.shown import answered, as_compared, asked, loader, some
 from jepa.pictures.similarity import plot_similarity
 from jepa.pictures.tokens import plot_features, plot_neighbors, plot_predictions
 
-__all__ = ["Answers", "decoded", "examples", "figures", "placed"]
-
 Floats = NDArray[np.float32]
 BANK = 2000  # training examples that predictions are looked up in, and that decoders learn from
 NEAREST = 5

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from jepa.pictures.canvas import Canvas
 from jepa.pictures.style import BLUE, GRAY, TARGETS, WIDEST, WIDTH, new_figure, note, over_grid, rows
 
-__all__ = ["coverage", "plot_masks"]
-
 Flags = NDArray[np.bool_]
 
 

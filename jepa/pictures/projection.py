@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from jepa.errors import JEPAError
 
-__all__ = ["METHODS", "pca", "project"]
-
 METHODS = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 LARGEST = 50  # directions that t-SNE and UMAP start from
 Points = NDArray[np.float64]

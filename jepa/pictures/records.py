@@ -8,8 +8,6 @@ from typing import Any
 
 from jepa.errors import RunError
 
-__all__ = ["is_number", "read_metrics"]
-
 
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """Return the lines of a ``metrics.jsonl``, in the order of their steps.

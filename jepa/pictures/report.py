@@ -27,8 +27,6 @@ from jepa.pictures.table import plot_probes, titles
 from jepa.runs.checkpoint import list_checkpoints, numbered
 from jepa.runs.owned import check_replaceable, sweep_run
 
-__all__ = ["draw"]
-
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What goes wrong with the content of a file that has another shape than ours."""
 _ANEW = "move it elsewhere, and `python -m jepa eval {}` writes it anew."

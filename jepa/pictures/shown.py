@@ -12,8 +12,6 @@ from jepa.contracts import Batch, Index, Keep
 from jepa.objectives.base import Objective
 from jepa.tasks.batches import Batches
 
-__all__ = ["answered", "asked", "as_compared", "embedded", "loader", "some"]
-
 Floats = NDArray[np.float32]
 EMBEDDED = 1000  # held-out examples in the picture of the embedding space
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from jepa.pictures.style import GRAY, VERMILION, describe, legend, message, new_figure
 
-__all__ = ["cosine_matrix", "plot_similarity"]
-
 
 def cosine_matrix(prediction: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
     """Return the cosine of every prediction (n, d) with every target (m, d), (n, m); 0 where a row is all zero.

@@ -10,8 +10,6 @@ from jepa.evaluation.probes import PROBES
 from jepa.health import is_collapsed
 from jepa.pictures.table import titles
 
-__all__ = ["summary"]
-
 
 def summary(evaluation: Mapping[str, Any]) -> list[str]:
     """Return sentences about ``evaluation.json``, the verdict first.

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from jepa.evaluation.probes import PROBES, row_titles
 from jepa.pictures.style import BLACK, BLUE, ORANGE, SKY, describe, legend, message, new_figure
 
-__all__ = ["plot_probes", "titles"]
-
 _BARS = {"jepa": BLUE, "random": ORANGE, "pixels": SKY}
 _WIDTH = 0.26
 

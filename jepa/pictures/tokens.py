@@ -13,8 +13,6 @@ from jepa.pictures.canvas import Canvas
 from jepa.pictures.projection import pca
 from jepa.pictures.style import BLUE, GREEN, VERMILION, new_figure, note, over_grid, sheet
 
-__all__ = ["plot_features", "plot_neighbors", "plot_predictions"]
-
 Array = NDArray[Any]
 
 

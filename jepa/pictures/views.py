@@ -12,8 +12,6 @@ from jepa.pictures.shown import answered, asked, loader, some
 from jepa.pictures.similarity import plot_similarity
 from jepa.pictures.style import BLUE, TARGETS, sheet
 
-__all__ = ["examples", "figures", "plot_views"]
-
 DRAWN = 4  # examples of which each has a row
 MOST = 4  # views that are asked for, of those that are drawn
 

@@ -14,8 +14,6 @@ from jepa.config.settings import DEPTH, WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.encoders.base import gather
 
-__all__ = ["Predictor", "TransformerSettings", "at", "kept"]
-
 
 @dataclass(frozen=True)
 class TransformerSettings(Settings):

@@ -14,8 +14,6 @@ from jepa.encoders.positions import position_parameter
 from jepa.predictors.base import Predictor, TransformerSettings, at, kept
 from jepa.tasks.masked import Places as Asked
 
-__all__ = ["CrossAttention"]
-
 
 class Attention(mt.nn.Layer):
     """y = W concat_h(softmax(q_h k_hᵀ / √(dim / heads)) v_h) + b, q of the queries, k and v of the context.

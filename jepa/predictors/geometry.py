@@ -12,8 +12,6 @@ from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
 from jepa.tasks.crops import Geometry as Asked
 
-__all__ = ["Geometry", "GeometrySettings", "encode_geometry"]
-
 FREQUENCIES = 4  # of each of the four numbers of a geometry: 1, 2, 4 and 8 quarter turns per unit
 
 

@@ -18,8 +18,6 @@ from jepa.masks.groups import groups
 from jepa.predictors.base import Predictor, TransformerSettings, at, kept
 from jepa.tasks.levels import Groups as Asked
 
-__all__ = ["Levels", "LevelsSettings"]
-
 
 @dataclass(frozen=True)
 class LevelsSettings(TransformerSettings):

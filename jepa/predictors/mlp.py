@@ -12,8 +12,6 @@ from jepa.predictors.base import Predictor
 from jepa.tasks.crops import Geometry
 from jepa.tasks.views import Whole
 
-__all__ = ["MLP", "Identity", "MLPSettings", "NoSettings"]
-
 
 @dataclass(frozen=True)
 class MLPSettings(Settings):

@@ -15,8 +15,6 @@ from jepa.encoders.positions import position_parameter
 from jepa.predictors.base import Predictor, TransformerSettings, at, kept
 from jepa.tasks.masked import Places as Asked
 
-__all__ = ["Places", "PlacesSettings"]
-
 
 @dataclass(frozen=True)
 class PlacesSettings(TransformerSettings):

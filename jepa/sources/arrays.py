@@ -19,8 +19,6 @@ from jepa.sources.base import Scale, Source, SourceSettings, as_floats, held_out
 from jepa.sources.examples import LABELS, Held, checked, chunks, measured
 from jepa.text import shown
 
-__all__ = ["ArrayFile", "ArrayFileSettings", "Arrays"]
-
 STORED = "source.npz"
 
 

@@ -16,8 +16,6 @@ from jepa.errors import ConfigError, DataError
 from jepa.parts import chosen, kind_of, load
 from jepa.text import shown
 
-__all__ = ["PARTS", "Scale", "Source", "SourceSettings", "as_floats", "held_out", "scaled", "spread"]
-
 Scale = tuple[NDArray[np.float64], NDArray[np.float64]]
 """mean and deviation, of each channel or one for all"""
 PARTS = ("train", "val")

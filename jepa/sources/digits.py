@@ -20,8 +20,6 @@ from jepa.config.settings import between, setting
 from jepa.errors import DataError
 from jepa.sources.generated import Generated, GeneratedSettings, Sample, write_folder
 
-__all__ = ["ClutteredDigits", "Digits", "DigitsSettings", "draw", "load", "split_sources", "write"]
-
 VERSION = 1
 SCANS = 1797  # images of the plain set, if not told otherwise
 CLUTTERED_COUNT = 5000  # and of the cluttered one

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from jepa.errors import DataError
 from jepa.sources.base import Scale, as_floats
 
-__all__ = ["LABELS", "STEP", "Held", "checked", "chunks", "measured"]
-
 STEP = 1 << 22  # numbers that are gone through at once
 LABELS = ("labels", "y", "classes")  # what an .npz has beside examples
 

@@ -21,8 +21,6 @@ from jepa.sources.images.reading import How
 from jepa.sources.images.store import stored_squares
 from jepa.text import listed, shown
 
-__all__ = ["FolderSettings", "ImageFolder"]
-
 RANGES = {"0..1": (0.0, 1.0), "-1..1": (0.5, 0.5)}
 
 

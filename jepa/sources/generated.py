@@ -30,8 +30,6 @@ from jepa.sources.folder import FolderSettings, ImageFolder
 from jepa.sources.images.listing import Listing
 from jepa.text import shown
 
-__all__ = ["Generated", "GeneratedSettings", "Sample", "is_finished", "write_folder"]
-
 MARK = "unfinished.json"  # in a folder that is being written
 OURS = re.compile(r"(train|val)/[^/]+/\d{5,}\.png|labels\.csv|meta\.json|unfinished\.json")
 

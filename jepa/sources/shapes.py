@@ -21,8 +21,6 @@ from jepa.config.settings import between, setting
 from jepa.errors import DataError
 from jepa.sources.generated import Generated, GeneratedSettings, Sample, write_folder
 
-__all__ = ["COUNT", "Shapes", "ShapesSettings", "draw", "write"]
-
 Points = list[tuple[float, float]]
 
 VERSION = 1

@@ -15,8 +15,6 @@ from jepa.errors import DataError
 from jepa.transforms.augment import Augment, Nothing
 from jepa.transforms.base import Transform
 
-__all__ = ["CHUNK", "MeanTokens", "Task", "chunked", "generators", "kept_shape"]
-
 CHUNK = 32  # examples that go through the changes together: few enough to stay in the processor's cache
 Array = NDArray[np.float32]
 

@@ -13,8 +13,6 @@ import numpy as np
 from jepa.contracts import Array, Batch, Generators, Grid, Index, Source, Task
 from jepa.errors import DataError
 
-__all__ = ["Batches"]
-
 Progress = float | Callable[[int], float]
 
 

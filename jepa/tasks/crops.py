@@ -16,8 +16,6 @@ from jepa.masks import Regions, crop_regions, geometry, hidden_blocks
 from jepa.tasks.base import Array, MeanTokens, Task, chunked, kept_shape
 from jepa.transforms.resize import crop_resize
 
-__all__ = ["Crops", "CropsSettings", "Drawn", "Geometry"]
-
 
 class _Where(NamedTuple):
     places: NDArray[np.float32]

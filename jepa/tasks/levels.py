@@ -17,8 +17,6 @@ from jepa.masks.groups import groups
 from jepa.tasks.masked import Masked, MaskedSettings, seen
 from jepa.text import by_x
 
-__all__ = ["Groups", "Levels", "LevelsSettings"]
-
 LEVELS: Rule = (lambda v: 2 <= v <= 4), "must be 2, 3 or 4: places, then groups of 2, 4, 8 along each axis"
 
 

@@ -21,8 +21,6 @@ from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
 
-__all__ = ["Masked", "MaskedSettings", "Places"]
-
 ASPECT = (3 / 4, 4 / 3)  # width / height of a crop
 SAMPLERS = {"multiblock": multiblock_masks, "random": random_masks, "tubes": tube_masks}
 BLOCKS = "multiblock", "tubes"

@@ -15,8 +15,6 @@ from jepa.tasks.base import Array, MeanTokens, Task, chunked, kept_shape
 from jepa.tasks.masked import check_crop
 from jepa.transforms.resize import crop_resize
 
-__all__ = ["Views", "ViewsSettings", "Whole"]
-
 
 class _Count(NamedTuple):
     views: int

@@ -14,8 +14,6 @@ from jepa.transforms.base import Compose, Examples, Transform
 from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
 from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
 
-__all__ = ["Augment", "ImageChanges", "Noise", "Nothing"]
-
 
 @dataclass(frozen=True)
 class Augment(Settings):

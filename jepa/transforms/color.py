@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from jepa.errors import DataError
 from jepa.transforms.base import Examples, Transform
 
-__all__ = ["ColorJitter", "RandomGrayscale", "RandomInvert"]
-
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _GRAY = np.outer(np.ones(3), LUMA)  # (3, 3): g(c) of a color c

@@ -10,8 +10,6 @@ import numpy as np
 
 from jepa.transforms.base import Examples, Transform
 
-__all__ = ["RandomHorizontalFlip", "RandomVerticalFlip"]
-
 
 @dataclass(frozen=True)
 class _Flip(Transform):

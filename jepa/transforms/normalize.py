@@ -11,8 +11,6 @@ import numpy as np
 from jepa.errors import DataError
 from jepa.transforms.base import Examples, Transform
 
-__all__ = ["Normalize"]
-
 
 @dataclass(frozen=True, init=False)
 class Normalize(Transform):

@@ -13,8 +13,6 @@ from jepa.errors import DataError
 from jepa.text import by_x
 from jepa.transforms.base import Examples
 
-__all__ = ["Size", "crop_resize"]
-
 Size = int | Sequence[int]
 ALONE = 1 << 18  # multiplications of a product that OpenBLAS does not share out to threads
 SMALL = 1 << 16  # weights; larger matrices, of whole photographs, are not kept

@@ -21,8 +21,6 @@ from jepa.sources.images import limits
 from jepa.sources.images.formats import Unidentified, identify
 from jepa.text import shown
 
-__all__ = ["WHITE", "Loaded", "UnreadableImage", "load", "luma"]
-
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # Pillow's kinds for 16 bits of gray
 GREY_STEP = {"L;2": 85, "L;4": 17}  # a tRNS gray of 2 or 4 bits, which Pillow leaves as it stands in the file
 STRIP = 1 << 20  # pixels that are worked on at once

@@ -10,8 +10,6 @@ from typing import Any
 
 from PIL import Image
 
-__all__ = ["SUFFIXES", "Unidentified", "identify", "suffixes"]
-
 SUFFIXES: dict[str, tuple[str, ...]] = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),

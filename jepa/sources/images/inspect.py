@@ -20,8 +20,6 @@ from jepa.sources.images.listing import Listing, list_images
 from jepa.sources.images.reading import in_threads
 from jepa.text import listed, printable, shown
 
-__all__ = ["Report", "inspect"]
-
 LARGE = 50_000_000  # pixels
 LISTED = 10  # sizes, kinds or bad files that are printed
 

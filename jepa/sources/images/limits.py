@@ -15,8 +15,6 @@ from typing import Any
 
 from PIL import Image
 
-__all__ = ["FILE", "MEMORY", "PIXELS", "Excessive", "alone", "check_content", "check_size", "room"]
-
 FILE = 200_000_000  # bytes of a file
 LARGE = 10_000_000  # bytes of a file that waits until no other such file is being read
 PIXELS = 90_000_000  # pixels that are decoded; a JPEG, which can be decoded at an eighth of its size, may have more

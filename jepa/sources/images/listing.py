@@ -13,8 +13,6 @@ from jepa.files.mark import is_run
 from jepa.sources.images.walk import Found, is_generated, is_system, walk
 from jepa.text import listed, shown
 
-__all__ = ["Entry", "Listing", "list_images"]
-
 VAL = ("val", "valid", "validation", "test")
 LIKE_PARTS = {"train", "val", "valid", "eval", "test", "dev", "training", "validation", "testing", "evaluation"}
 """what parts of a data set are called, and these with "set", "data", "images" or a number after them"""

@@ -20,8 +20,6 @@ from jepa.progress import shown_progress
 from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.square import Fit, square
 
-__all__ = ["How", "Squares", "as_float", "in_threads", "read_squares"]
-
 CHUNK = 16  # files that a thread takes at once
 SMALL = 1 << 15  # bytes of a file that is read sooner than a thread wakes
 T = TypeVar("T")

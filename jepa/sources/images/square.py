@@ -15,8 +15,6 @@ from PIL import Image
 
 from jepa.sources.images.decode import STRIP, WHITE, Loaded, load, luma
 
-__all__ = ["Fit", "square"]
-
 GAP = 4  # before the last step an image is still so many times larger: then averages over whole pixels do no harm
 Fit = Literal["stretch", "crop", "pad"]
 Pixels = NDArray[Any]

@@ -22,8 +22,6 @@ from numpy.typing import NDArray
 from jepa.files.atomic import replacing, sweep
 from jepa.sources.images.reading import How, Squares, as_float, read_squares
 
-__all__ = ["stored_squares"]
-
 VERSION = 2  # of what is made of a file
 LARGEST = 2 << 30  # bytes of a file
 ALL = 8 << 30  # bytes of all files

@@ -12,8 +12,6 @@ from jepa.files.mark import is_run, read_object
 from jepa.sources.images.formats import suffixes
 from jepa.text import shown
 
-__all__ = ["Found", "is_generated", "is_system", "walk"]
-
 SYSTEM = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db"}
 """folders and files of operating systems and disk stations, in lower case"""
 Parts = tuple[str, ...]
