@@ -35,7 +35,6 @@ class _Whole(Arrays):
 
     @cached_property
     def content(self) -> Rows:
-        """All rows, to learn from."""
         rows = np.arange(0 if self.part == "val" else len(self.held.arrays[""]))
         return Rows(list(map(str, rows.tolist())), None, rows)
 

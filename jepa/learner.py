@@ -154,7 +154,6 @@ class JEPA(mt.nn.Layer):
         return {"loss": right / count, **told, "parts": parts}
 
     def extra_repr(self) -> str:
-        """Return the objective."""
         return f"objective={self.objective}"
 
 

@@ -31,11 +31,9 @@ class TargetBranch(mt.nn.Layer):
         return branch
 
     def encoder(self, branch: Any) -> Any:
-        """Return the encoder that makes the true tokens."""
         return self.branch(branch).encoder
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Any) -> list[mt.Tensor]:
-        """Return the targets of each set: (n, v, *shape) -> S of (n, k, d)."""
         own = self.branch(branch)
         if self.learns:
             return own.targets(true, asked)  # type: ignore[no-any-return]
@@ -43,11 +41,9 @@ class TargetBranch(mt.nn.Layer):
             return own.targets(true, asked)  # type: ignore[no-any-return]
 
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
-        """Move after optimizer step `step` of `steps`; return what the log should show."""
         return {}
 
     def kept(self, steps: int, horizon: float) -> float:
-        """Return the share of its first weights that are left after so many steps of a schedule of length `horizon`."""
         return 0.0
 
     def move(self, momentum: float) -> None:
@@ -80,12 +76,10 @@ class EMA(TargetBranch):
         self.settings = replace(settings or EMASettings(), **changes)
 
     def follow(self, branch: Any) -> None:
-        """Copy the branch."""
         self.copy: Any = copy.deepcopy(branch)
         self._ema = mt.optim.EMA(self.copy, branch)
 
     def branch(self, branch: Any) -> Any:
-        """Return the copy."""
         return self.copy
 
     def momentum(self, step: int, steps: float) -> float:
@@ -97,13 +91,11 @@ class EMA(TargetBranch):
         return float(schedule(step, start=s.start, end=s.end, steps=steps))
 
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
-        """Move towards the context's branch by 1 - m."""
         momentum = self.momentum(step, steps)
         self.move(momentum)
         return {"ema": momentum}
 
     def kept(self, steps: int, horizon: float) -> float:
-        """Return the product of the momenta."""
         most = 10_000  # steps that are looked at, for those that nobody will live to see
         looked_at = range(steps) if steps <= most else range(0, steps, steps // most)
         return math.exp(
@@ -113,7 +105,6 @@ class EMA(TargetBranch):
         )
 
     def move(self, momentum: float) -> None:
-        """Move by 1 - momentum."""
         self._ema.update(momentum)
 
 
@@ -151,12 +142,10 @@ class Own(TargetBranch):
         self.own: Any = branch
 
     def follow(self, branch: Any) -> None:
-        """Copy the branch, unless there is one."""
         if self.own is None:
             self.own = copy.deepcopy(branch)
 
     def branch(self, branch: Any) -> Any:
-        """Return the branch that is this target's own."""
         return self.own
 
 

@@ -73,7 +73,6 @@ class Plain(Patient):
     """A patient stream for text alone: control characters, such as escape sequences in file names, are written out."""
 
     def write(self, text: str) -> int:
-        """Write a text of printable characters, tabs and ends of lines."""
         return super().write(printable(text, keep="\n\t"))
 
 

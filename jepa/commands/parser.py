@@ -31,7 +31,6 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise with a guess at what an unknown option was to be."""
         options = [word for action in self._actions for word in action.option_strings]
         unknown = re.search(r"unrecognized arguments: (--[\w-]+)", message)
         near = difflib.get_close_matches(unknown.group(1), options, n=1) if unknown else []

@@ -32,7 +32,6 @@ class L2(_OfNormalized):
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
     ) -> dict[str, mt.Tensor]:
-        """Return the mean square."""
         return {"loss": F.mse_loss(prediction, target)}
 
 
@@ -48,7 +47,6 @@ class SmoothL1(_OfNormalized):
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
     ) -> dict[str, mt.Tensor]:
-        """Return the mean."""
         return {"loss": F.smooth_l1_loss(prediction, target)}
 
 
@@ -64,5 +62,4 @@ class Cosine(Objective):
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
     ) -> dict[str, mt.Tensor]:
-        """Return 1 - the mean cosine."""
         return {"loss": 1 - F.cosine_similarity(prediction, target, dim=-1).mean()}

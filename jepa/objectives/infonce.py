@@ -36,7 +36,6 @@ class InfoNCE(Objective):
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
     ) -> dict[str, mt.Tensor]:
-        """Return "loss" and "accuracy"."""
         d = prediction.shape[-1]
         p = mt.nn.functional.normalize(prediction.reshape(-1, d), dim=-1)  # (n k, d)
         s = mt.nn.functional.normalize(target.reshape(-1, d), dim=-1)  # (n k, d)

@@ -55,13 +55,11 @@ class VICReg(Objective):
 
     @property
     def spreads(self) -> bool:  # type: ignore[override]
-        """Whether constants cost anything."""
         return self.variance > 0
 
     def compare(
         self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
     ) -> dict[str, mt.Tensor]:
-        """Return "loss" and its three terms before their weights."""
         d = target.shape[-1]
         views = [context] + ([target.reshape(-1, d)] if target.requires_grad else [])
         parts = {

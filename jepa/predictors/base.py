@@ -31,7 +31,6 @@ class TransformerSettings(Settings):
     """code of a place: sines and cosines, or learned"""
 
     def problems(self) -> Iterator[str]:
-        """Check the heads."""
         if self.dim % self.heads:
             yield f"heads={self.heads}: must divide dim={self.dim}"
 

@@ -95,7 +95,6 @@ class CrossAttention(Predictor):
                 mt.nn.init.zeros_(part.bias)
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
-        """Return the predicted tokens of every set of targets, from every context; padding of sets changes nothing."""
         (n, sets, k), rows, width = asked.index.shape, len(tokens), self.settings.dim
         c = self.context_norm(self.embed(tokens) + at(self.pos_embed, kept(keep, self.pos_embed.shape[1])))
         x = self.mask_token + at(self.pos_embed, asked.index.reshape(n, sets * k))  # (n, S k, width)

@@ -61,7 +61,6 @@ class Geometry(Predictor):
         self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, dim))
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
-        """Return the predicted embeddings of each target, one set."""
         n, targets, _ = asked.places.shape
         x = mt.broadcast_to(tokens, (n, targets, self.dim))
         x = mt.concatenate([x, encode_geometry(mt.Tensor(asked.places, device=tokens.device))], axis=-1)

@@ -58,7 +58,6 @@ class Levels(Predictor):
         mt.nn.init.trunc_normal_(self.mask_tokens, std=STD)
 
     def check(self, task: Any) -> None:
-        """Raise ConfigError for a task of another number of levels."""
         if task.settings.levels != self.settings.levels:
             raise ConfigError(
                 f"predictor.levels={self.settings.levels} with task.levels={task.settings.levels}: the predictor has a "
@@ -74,7 +73,6 @@ class Levels(Predictor):
         return mt.Tensor(self.groups[level].pool(), device=device) @ self.pos_embed  # type: ignore[no-any-return]
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
-        """Return the predicted tokens of the groups that are asked for of each level, finest first."""
         n, context, _ = tokens.shape
         c = self.embed(tokens) + at(self.positions(0), kept(keep, self.pos_embed.shape[1]))  # (n, K, width)
         valid = np.ones((n, context), bool) if valid is None else valid

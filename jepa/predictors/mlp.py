@@ -46,7 +46,6 @@ class Identity(Predictor):
         return tokens
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any) -> list[mt.Tensor]:
-        """Return it for each target of every set."""
         y, sizes = self.embedding(tokens), asked.sizes
         return [y if k == 1 else mt.broadcast_to(y, (len(y), k, y.shape[2])) for k in sizes]
 

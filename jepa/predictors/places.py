@@ -60,7 +60,6 @@ class Places(Predictor):
         mt.nn.init.trunc_normal_(self.mask_token, std=STD)
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
-        """Return the predicted tokens of every set of targets, from every context."""
         (n, sets, k), (rows, context, _), width = asked.index.shape, tokens.shape, self.settings.dim
         shape, positions = (sets, n, rows // n), self.predictor_pos_embed
         c = self.predictor_embed(tokens) + at(positions, kept(keep, positions.shape[1]))  # (n e, K, width)

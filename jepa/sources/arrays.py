@@ -82,12 +82,10 @@ class Arrays(Source):
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences on what is taken for something."""
         return list(self.held.remarks)
 
     @property
     def pictures(self) -> str:  # type: ignore[override]
-        """The module that draws an example."""
         return f"jepa.pictures.{'line' if len(self.shape) < 3 else 'image'}"
 
     @cached_property
@@ -111,18 +109,15 @@ class Arrays(Source):
         return f(arrays[""]) if "" in arrays else {name: f(x) for name, x in arrays.items()}
 
     def read(self, indices: Any) -> Any:
-        """Return examples (n, *shape), an array of the caller's own; of several arrays, by name."""
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
         return self._each(lambda x: as_floats(x, rows))
 
     def normalize(self, x: Any) -> Any:
-        """Return examples (..., *shape), or parts of them, as a network sees them."""
         if not isinstance(x, Mapping):
             return super().normalize(x)
         return {name: scaled(part, self.scale[name], self.held.arrays[name].ndim - 1) for name, part in x.items()}
 
     def fingerprint(self) -> str:
-        """Return a hash of all numbers and labels, and of which are in the part."""
         mark, held = hashlib.blake2b(digest_size=16), self.held
         for name, x in held.arrays.items():
             mark.update(f"{name} {x.dtype.str} {x.shape}\0".encode())
@@ -180,18 +175,15 @@ class ArrayFile(Arrays):
 
     @classmethod
     def takes(cls, path: Path) -> bool:
-        """Whether it is a file of NumPy's, by its name."""
         return path.suffix.lower() in (".npy", ".npz") and path.is_file()
 
     def located(self) -> ArrayFileSettings:
-        """Return the settings with whole paths."""
         found: ArrayFileSettings = super().located()
         if found.labels is None or not _is_file(found.labels):
             return found
         return replace(found, labels=str(Path(found.labels).absolute()))
 
     def stored(self, folder: str | Path) -> ArrayFile:
-        """Return itself."""
         return self
 
     @cached_property

@@ -44,7 +44,6 @@ class Digits(Generated):
     clutter = False
 
     def write(self, out: Path, seed: int = 0) -> None:
-        """Write the images."""
         write(out, count=self.settings.count, clutter=self.clutter, size=self.settings.size, seed=seed)
 
 

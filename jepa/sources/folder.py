@@ -46,7 +46,6 @@ class FolderSettings(SourceSettings):
     """what the network sees: [0, 1], [-1, 1], or (x - mean) / std"""
 
     def problems(self) -> Iterator[str]:
-        """Check that there is a mean and a deviation for each channel."""
         for name, given in (("mean", self.mean), ("std", self.std)):
             if self.range == "standard" and len(given) not in (1, self.channels) and len(set(given)) > 1:
                 yield f"{name}={list(given)}: needs one number, or one for each of channels={self.channels}"
@@ -93,7 +92,6 @@ class ImageFolder(Source):
 
     @classmethod
     def takes(cls, path: Path) -> bool:
-        """Whether it is a folder."""
         return path.is_dir()
 
     @property
@@ -174,13 +172,11 @@ class ImageFolder(Source):
 
     @property
     def remarks(self) -> list[str]:
-        """Sentences on what is left out of the folder, and what of it is taken for a class."""
         lost = self.content.lost
         return self.listing.remarks + ([f"no image can be read in the class folders {listed(lost)}"] if lost else [])
 
     @property
     def skipped(self) -> str:
-        """How many files of the part cannot be read, and the first ten with the reason; empty if all can."""
         failed = self.content.failed
         return _described(failed, len(failed) + len(self)) if failed else ""
 
@@ -193,7 +189,6 @@ class ImageFolder(Source):
         return tuple(v[:1] if (v == v[0]).all() else v for v in (mean, std))  # type: ignore[return-value]
 
     def read(self, indices: Any) -> NDArray[np.float32]:
-        """Return images (n, channels, size, size) in [0, 1], an array of the caller's own."""
         return as_floats(self.content.pixels, np.asarray(indices, dtype=np.int64))
 
     def fingerprint(self) -> str:

@@ -44,7 +44,6 @@ class GeneratedSettings(FolderSettings):
     """images that are written; null: the generator's own number"""
 
     def problems(self) -> Iterator[str]:
-        """Check that there is something to see in an image."""
         yield from super().problems()
         if self.size < 8:
             yield f"size={self.size}: must be at least 8 for images that are drawn"
@@ -59,7 +58,6 @@ class Generated(ImageFolder):
 
     @classmethod
     def takes(cls, path: Path) -> bool:
-        """Not any folder."""
         return False
 
     def _without_place(self) -> None:
@@ -82,12 +80,10 @@ class Generated(ImageFolder):
 
     @property
     def missing(self) -> str:
-        """Nothing: they can be written."""
         return ""
 
     @property
     def listing(self) -> Listing:
-        """The files of all parts, which are written if they are not there."""
         if "_listing" not in self._parts[None].__dict__:
             self.write(self.path)
         return super().listing

@@ -61,7 +61,6 @@ class Shapes(Generated):
     kind = "shapes"
 
     def write(self, out: Path, seed: int = 0) -> None:
-        """Write the images."""
         write(out, count=self.settings.count or COUNT, size=self.settings.size, seed=seed)
 
 

@@ -67,26 +67,21 @@ class Task:
         self.whole, self.part = self.augment.whole(), self.augment.part()
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
         self.augment.check(shape)
 
     def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """Return what shapes other than the source's the encoders are given, by the setting that makes them so."""
         return {}
 
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
-        """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""
         raise NotImplementedError
 
     def at(self, progress: float) -> Self:
-        """Return the task as it is at a progress of 0 (start) to 1 (end), without a curriculum of its own."""
         now = {name: _between(start, end, progress) for name, start, end in self._moving()}
         if not now:
             return self
         return type(self)(self.augment, self.settings, **now, **{f"{name}_end": None for name in now})
 
     def values(self, progress: float) -> dict[str, float]:
-        """Return the moving settings at a progress, by name, for the log; empty if nothing moves."""
         return {
             f"{name}_{side}": value
             for name, start, end in self._moving()

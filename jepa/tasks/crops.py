@@ -27,11 +27,9 @@ class Geometry(MeanTokens, _Where):
 
     @property
     def sizes(self) -> tuple[int]:
-        """One set, of every crop."""
         return (self.places.shape[1],)
 
     def rolled(self) -> Geometry:
-        """Return the places of another image's crops."""
         return Geometry(np.roll(self.places, 1, axis=0))
 
 
@@ -67,7 +65,6 @@ class CropsSettings(Settings):
     """value at the end of training, reached linearly; null: constant"""
 
     def problems(self) -> Iterator[str]:
-        """Check what fields must satisfy together."""
         if self.regions == "blocks":
             for key in ("target_scale", "target_scale_end"):
                 scale = getattr(self, key)
@@ -107,7 +104,6 @@ class Crops(Task):
     pictures = "jepa.pictures.crops"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError for examples that are no images."""
         super().check(shape, grid)
         if len(shape) != 3:
             raise ConfigError(
@@ -115,7 +111,6 @@ class Crops(Task):
             )
 
     def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-        """Return the targets' shape."""
         side = self.settings.target_size
         return {f"task.target_size={side}": (shape[0], side, side)}
 

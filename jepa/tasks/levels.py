@@ -36,26 +36,21 @@ class Groups(NamedTuple):
 
     @property
     def levels(self) -> bool:
-        """Whether the sets differ in kind."""
         return True
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Of each level, how many groups are asked for."""
         return tuple(index.shape[1] for index in self.index)
 
     @property
     def valid(self) -> list[Flags]:
-        """Of each level, which groups are no padding, (n, K_l)."""
         return self.flags
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """Of each level, its weight in the loss."""
         return self.level_weights
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
-        """Return the context's tokens (n e, K, d) as they are, and which of them are no padding, (n e, K)."""
         return tokens, seen(keep)
 
     def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
@@ -94,7 +89,6 @@ class LevelsSettings(MaskedSettings):
     """weight of each level's loss, finest first"""
 
     def problems(self) -> Iterator[str]:
-        """Check what fields must satisfy together."""
         yield from super().problems()
         if self.contexts > 1:
             yield f"contexts={self.contexts}: must be 1; levels are predicted from one context"
@@ -115,7 +109,6 @@ class Levels(Masked):
     asks = Groups
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError for a grid with too few places."""
         super().check(shape, grid)
         levels, side = self.settings.levels, 2 ** (self.settings.levels - 1)
         if side > max(grid):
@@ -125,7 +118,6 @@ class Levels(Masked):
             )
 
     def asked(self, masks: Masks, grid: Grid) -> Groups:
-        """Return the hidden places, and the groups of each level that are asked for."""
         s, count = self.settings, int(np.prod(grid))
         flags: Any = masks.target_valid or [None] * len(masks.target)
         sets = [to_binary(target, count, valid) for target, valid in zip(masks.target, flags, strict=True)]

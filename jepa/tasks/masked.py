@@ -38,32 +38,26 @@ class Places(NamedTuple):
 
     @property
     def levels(self) -> bool:
-        """Whether the sets differ in kind."""
         return False
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """As many places for each set."""
         _, sets, k = map(int, self.index.shape)
         return (k,) * sets
 
     @property
     def valid(self) -> list[Flags | None]:
-        """Of each set, which targets are no padding, (n, k); None: all."""
         return [None if self.flags is None else self.flags[:, s] for s in range(self.index.shape[1])]
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """One weight for each set, all alike."""
         sets = int(self.index.shape[1])
         return (1 / sets,) * sets
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
-        """Return the context's tokens (n e, K, d) as they are, and which of them are no padding, (n e, K)."""
         return tokens, seen(keep)
 
     def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
-        """Return the tokens at each set's places: (n, 1, N, d) -> S of (n, k, d)."""
         return [gather(tokens[:, 0], self.index[:, s : s + 1]) for s in range(self.index.shape[1])]
 
     def rolled(self) -> Places | None:
@@ -120,7 +114,6 @@ class MaskedSettings(Settings):
     """value at the end of training, reached linearly; null: constant"""
 
     def problems(self) -> Iterator[str]:
-        """Check what fields must satisfy together."""
         if self.compat and (self.sizes == "sample" or self.collate == "pad"):
             yield (
                 f"compat={self.compat} has one size in a batch and pads nothing; got sizes={self.sizes}, "
@@ -146,7 +139,6 @@ class Masked(Task):
     pictures = "jepa.pictures.masked"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError for a grid that leaves nothing to predict, or to predict from."""
         super().check(shape, grid)
         s, places = self.settings, math.prod(grid)
         if places <= s.min_keep + 1:

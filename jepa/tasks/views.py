@@ -26,7 +26,6 @@ class Whole(MeanTokens, _Count):
 
     @property
     def sizes(self) -> tuple[int]:
-        """One set, of every view."""
         return (self.views,)
 
     def rolled(self) -> None:
@@ -62,7 +61,6 @@ class Views(Task):
     pictures = "jepa.pictures.views"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
-        """Raise ConfigError for examples that a view cannot be cut out of."""
         super().check(shape, grid)
         check_crop(self.settings.crop, shape)
 

@@ -58,12 +58,10 @@ class ImageChanges(Augment):
     """probability of becoming a negative, for each view apart"""
 
     def problems(self) -> Iterator[str]:
-        """Check the strengths."""
         if not all(0 <= x <= 1 for x in self.jitter) or self.jitter[3] > 0.5:
             yield f"jitter={list(self.jitter)}: must lie in [0, 1], hue in [0, 0.5]"
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise ConfigError for examples that are no images in gray or color."""
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise ConfigError(
                 f"augment=image changes images (1 or 3 channels, height, width); the source has {shape}: take "
@@ -71,11 +69,9 @@ class ImageChanges(Augment):
             )
 
     def whole(self) -> Transform:
-        """Return the flips."""
         return Compose([RandomHorizontalFlip(self.flip), RandomVerticalFlip(self.vertical_flip)])
 
     def part(self) -> Transform:
-        """Return the changes of color."""
         colors = ColorJitter(*self.jitter, p=self.jitter_p)
         return Compose([colors, RandomGrayscale(self.grayscale), RandomInvert(self.invert)])
 
@@ -88,12 +84,10 @@ class _AddNoise(Transform):
     noise: float
 
     def draw(self, generator: np.random.Generator | None) -> Any:
-        """Return a generator of its own."""
         assert generator is not None, "noise needs a generator"
         return np.random.default_rng(generator.integers(2**63))
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the changed examples."""
         channels = (x.shape[1], *[1] * (x.ndim - 2))
         factors = np.stack([1 + self.scale * g.normal(size=channels) for g in draws])
         noise = np.stack([g.normal(size=x.shape[1:]) for g in draws])
@@ -115,5 +109,4 @@ class Noise(Augment):
     """standard deviation of the noise on each entry"""
 
     def part(self) -> Transform:
-        """Return the change."""
         return _AddNoise(self.scale, self.noise)

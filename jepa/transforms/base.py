@@ -47,11 +47,9 @@ class Compose(Transform):
         self.transforms = list(transforms)
 
     def draw(self, generator: np.random.Generator | None) -> list[Any]:
-        """Return the draw of each change."""
         return [t.draw(generator) for t in self.transforms]
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Apply the changes in their order."""
         for k, transform in enumerate(self.transforms):
             x = transform.apply(x, [draw[k] for draw in draws])
         return x

@@ -68,12 +68,10 @@ class ColorJitter(Transform):
     p: float = 1.0
 
     def draw(self, generator: np.random.Generator | None) -> Any:
-        """Return five uniform numbers: four for the size of each change, one that decides."""
         assert generator is not None, "ColorJitter needs a generator"
         return generator.random(5)
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the images with their colors changed, clipped to [0, 1]."""
         n, c, h, w = x.shape
         pixels = x.reshape(n, c, h * w)
         a, b = self.affine(np.asarray(draws), pixels.mean(axis=2) @ _luma(c))
@@ -106,12 +104,10 @@ class RandomGrayscale(Transform):
     p: float = 0.1
 
     def draw(self, generator: np.random.Generator | None) -> bool:
-        """Return whether to do it."""
         assert generator is not None, "RandomGrayscale needs a generator"
         return bool(generator.random() < self.p)
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the images, those with a draw of True in gray."""
         n, c, h, w = x.shape
         luma = _luma(c).astype(np.float32)
         chosen = np.flatnonzero(draws)
@@ -133,12 +129,10 @@ class RandomInvert(Transform):
     p: float = 0.5
 
     def draw(self, generator: np.random.Generator | None) -> bool:
-        """Return whether to do it."""
         assert generator is not None, "RandomInvert needs a generator"
         return bool(generator.random() < self.p)
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the images, those with a draw of True as negatives."""
         chosen = np.flatnonzero(draws)
         if not len(chosen):
             return x

@@ -17,12 +17,10 @@ class _Flip(Transform):
     axis: ClassVar[int]
 
     def draw(self, generator: np.random.Generator | None) -> bool:
-        """Return whether to mirror."""
         assert generator is not None, f"{type(self).__name__} needs a generator"
         return bool(generator.random() < self.p)
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the images, those with a draw of True mirrored."""
         chosen = np.flatnonzero(draws)
         if not len(chosen):
             return x

@@ -32,7 +32,6 @@ class Normalize(Transform):
             raise DataError(f"{self!r}: each std must be larger than 0")
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        """Return the normalized examples (n, c, ...)."""
         if not {len(self.mean), len(self.std)} <= {1, x.shape[1]}:
             raise DataError(f"{self!r} needs one number, or one for each of the example's {x.shape[1]} channels")
         shape = -1, *[1] * (x.ndim - 2)  # the channels, or one number for all of them
