@@ -15,8 +15,8 @@ from minitensor.backend import namespace
 from minitensor.engine import grad
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, enable_grad
-from minitensor.ops.join import stack
-from minitensor.ops.shape import moveaxis, reshape
+from minitensor.ops.shaping.join import stack
+from minitensor.ops.shaping.shape import moveaxis, reshape
 from minitensor.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp", "vmap"]
@@ -73,7 +73,6 @@ def vjp(f: Callable[..., Any], xs: Any, v: Any = None, create_graph: bool = Fals
 
     xs: one point or a tuple of them; v: of the shape of f's result (a tuple for several), 1 for a single number.
     With `create_graph` the product can be differentiated again.
-    Differs from PyTorch (torch.autograd.functional.vjp): in nothing.
 
     >>> import minitensor as mt
     >>> mt.vjp(lambda x: x**2, mt.Tensor([1.0, 2.0]), mt.Tensor([1.0, 10.0]))[1]
@@ -95,7 +94,6 @@ def jvp(f: Callable[..., Any], xs: Any, v: Any, create_graph: bool = False) -> t
     """Return f(*xs) and J v, the derivative of f in the direction v, by two passes back.
 
     vᵀJ is linear in its incoming gradient u; its derivative with respect to u in the direction v is J v.
-    Differs from PyTorch (torch.autograd.functional.jvp): in nothing.
 
     >>> import minitensor as mt
     >>> mt.jvp(lambda x: x**2, mt.Tensor([1.0, 2.0]), mt.Tensor([1.0, 0.0]))[1]
@@ -116,7 +114,6 @@ def hvp(f: Callable[..., Any], xs: Any, v: Any, create_graph: bool = False) -> t
     """Return f(*xs), a single number, and H v, the Hessian times a vector: the gradient of ∇f · v.
 
     Costs about two gradients; the Hessian itself is never formed (Pearlmutter 1994).
-    Differs from PyTorch (torch.autograd.functional.hvp): in nothing.
 
     >>> import minitensor as mt
     >>> mt.hvp(lambda x: (x**3).sum(), mt.Tensor([1.0, 2.0]), mt.Tensor([1.0, 1.0]))[1]
@@ -141,7 +138,6 @@ def jacobian(f: Callable[..., Any], xs: Any, create_graph: bool = False) -> Any:
     """Return J = dy/dx, of shape (*y.shape, *x.shape): one pass back per entry of y.
 
     A tuple of points gives a tuple; a function of several results a tuple of those.
-    Differs from PyTorch (torch.autograd.functional.jacobian): in nothing.
 
     >>> import minitensor as mt
     >>> mt.jacobian(lambda x: x * x.sum(), mt.Tensor([1.0, 2.0]))
@@ -175,7 +171,6 @@ def hessian(f: Callable[..., Any], xs: Any, create_graph: bool = False) -> Any:
     """Return H = d²f/dx², of shape (*x.shape, *x.shape), for f that gives a single number.
 
     A tuple of points gives a tuple of tuples: [i][j] is d²f / dx_i dx_j.
-    Differs from PyTorch (torch.autograd.functional.hessian): in nothing.
 
     >>> import minitensor as mt
     >>> mt.hessian(lambda x: x[0] ** 2 * x[1], mt.Tensor([1.0, 3.0]))

@@ -121,8 +121,6 @@ def enable_grad(function: Callable[..., Any] | None = None) -> Any:
 def unfused(function: Callable[..., Any] | None = None) -> Any:
     """Context or decorator: composites run as the plain Python that defines them, for study and for tests.
 
-    Differs from PyTorch: it has none.
-
     >>> import minitensor as mt
     >>> x = mt.Tensor([[1.0, 1.0]], requires_grad=True)
     >>> with mt.unfused():

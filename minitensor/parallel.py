@@ -38,7 +38,7 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
     part. Raises TypeError for results that are no arrays, ValueError for arguments of different lengths; ParallelError
     if the parts return different things, or do not all come to the same batch norm; GradientError for create_graph or
     a second backward.
-    Differs from PyTorch: there DataParallel is for several GPUs, and normalises each part by itself.
+    Differs from PyTorch: there DataParallel is for several GPUs, and normalizes each part by itself.
 
     >>> import minitensor as mt
     >>> w = mt.Tensor([2.0], requires_grad=True)

@@ -25,7 +25,7 @@ def total(x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
     """Return x.sum(axis=axes, keepdims=keepdims) with the error of a few roundings, however many terms there are.
 
     axes counts from 0. Only what NumPy would add one by one is done otherwise: float32 and complex64, along axes whose
-    entries are not neighbours.
+    entries are not neighbors.
 
     >>> x = np.full((1_000_000, 2), 100.0, np.float32)
     >>> total(x, (0,)) / 1_000_000, x.sum(axis=0) / 1_000_000
@@ -38,7 +38,7 @@ def total(x: Array, axes: tuple[int, ...], keepdims: bool = False) -> Array:
 
 
 def _one_by_one(x: Array, axes: tuple[int, ...]) -> int:
-    """Return how many terms NumPy adds up one after the other: it adds in pairs along neighbours in memory."""
+    """Return how many terms NumPy adds up one after the other: it adds in pairs along neighbors in memory."""
     shape, terms = x.shape, 1
     for i in axes:
         terms *= shape[i]
@@ -51,10 +51,10 @@ def _one_by_one(x: Array, axes: tuple[int, ...]) -> int:
 
 
 def _blocked(x: Array, axes: tuple[int, ...], wider: Any) -> Array:
-    """Add up blocks of the longest axis in x's dtype, `across` neighbours at once; then their sums, wider."""
+    """Add up blocks of the longest axis in x's dtype, `across` neighbors at once; then their sums, wider."""
     a = max(axes, key=lambda i: (x.shape[i], -abs(x.strides[i])))
     n, step = x.shape[a], abs(x.strides[a])
-    if step == x.itemsize:  # neighbours: NumPy's pairs are exact
+    if step == x.itemsize:  # neighbors: NumPy's pairs are exact
         return x.sum(axis=a, keepdims=True).sum(axis=axes, dtype=wider)
     inner = math.prod([m for m, s in zip(x.shape, x.strides, strict=True) if abs(s) < step])  # entries nearer than a's
     across, length = max(1, min(WIDE // inner, n // BLOCK)), min(BLOCK, n)

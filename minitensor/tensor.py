@@ -13,24 +13,15 @@ from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
 from minitensor.hooks import Handle, register
 from minitensor.notices import copied, leaves
-from minitensor.ops import (
-    diagonal,
-    gather,
-    join,
-    linalg,
-    norm,
-    order,
-    reduce,
-    scan,
-    scatter,
-    softmax,
-    sorting,
-    statistics,
-    tiling,
-)
 from minitensor.ops import elementwise as el
-from minitensor.ops import index as ix
-from minitensor.ops import shape as sh
+from minitensor.ops.indexing import gather, scatter, sorting
+from minitensor.ops.indexing import index as ix
+from minitensor.ops.linalg import matmul as linalg
+from minitensor.ops.linalg import norm
+from minitensor.ops.nn import softmax
+from minitensor.ops.reductions import reduce, scan, statistics
+from minitensor.ops.shaping import diagonal, join, order, tiling
+from minitensor.ops.shaping import shape as sh
 from minitensor.viz.html import tensor_html
 
 __all__ = ["Tensor"]

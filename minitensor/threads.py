@@ -53,7 +53,7 @@ def _controllers() -> Sequence[Any]:
 
 
 def get_num_threads() -> int:
-    """Return how many threads compute. Differs from PyTorch: in nothing.
+    """Return how many threads compute.
 
     >>> get_num_threads() >= 1
     True
@@ -69,7 +69,7 @@ def set_num_threads(count: int) -> None:
     """Say how many threads compute: those of BLAS, and the parts that `data_parallel` cuts a batch into.
 
     By default as many as BLAS takes: every core, unless OPENBLAS_NUM_THREADS or OMP_NUM_THREADS say otherwise.
-    Raises ValueError for less than one. Differs from PyTorch: in nothing.
+    Raises ValueError for less than one.
 
     >>> before = get_num_threads()
     >>> set_num_threads(1); get_num_threads()

@@ -1,7 +1,7 @@
 """Complex numbers, under NumPy's and PyTorch's names. What each does stands at its op."""
 
 from minitensor.functions.operands import public
-from minitensor.ops import complex_numbers as cn
+from minitensor.ops.elementwise import complex_numbers as cn
 
 __all__ = ["angle", "complex", "conj", "conjugate", "imag", "real", "view_as_complex", "view_as_real"]
 

@@ -85,8 +85,7 @@ def eye(n: int, dtype: Any = default_float, device: str = "cpu") -> Tensor:
 def arange(*limits: float, dtype: Any = None, device: str = "cpu") -> Tensor:
     """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop)`, `arange(start, stop, step)`.
 
-    Differs from NumPy: floats are float32; the limits start, stop and step by position only. Differs from PyTorch: in
-    nothing.
+    Differs from NumPy: floats are float32; the limits start, stop and step by position only.
 
     >>> import minitensor as mt
     >>> mt.arange(1, 7, 2)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import counting, gamma
 from minitensor.ops import elementwise as el
-from minitensor.ops import reduce as red
-from minitensor.ops.activation import softplus as _softplus
+from minitensor.ops.elementwise import gamma
+from minitensor.ops.nn.activation import softplus as _softplus
+from minitensor.ops.reductions import counting
+from minitensor.ops.reductions import reduce as red
 from minitensor.promotion import default_complex, default_float
 from minitensor.tensor import Tensor
 
@@ -129,7 +130,7 @@ def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan
 
     A Python bool; see `isclose`. On a GPU it waits for the device. Nothing is close to nothing: empty operands give
     True. Raises ValueError for a negative tolerance, or if the shapes do not broadcast.
-    Differs from NumPy: in nothing. Differs from PyTorch: two dtypes may meet.
+    Differs from PyTorch: two dtypes may meet.
 
     >>> allclose([1.0, 2.0], [1.0, 2.0 + 1e-7])
     True

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.functions.operands import public
-from minitensor.ops import fft as one
-from minitensor.ops import fft_axes as several
+from minitensor.ops.fft import several_axes as several
+from minitensor.ops.fft import transform as one
 from minitensor.promotion import default_float
 from minitensor.tensor import Tensor
 

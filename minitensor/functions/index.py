@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import gather as gt
-from minitensor.ops import index as ix
-from minitensor.ops import scatter as sc
-from minitensor.ops import scatter_reduce as sr
+from minitensor.ops.indexing import gather as gt
+from minitensor.ops.indexing import index as ix
+from minitensor.ops.indexing import scatter as sc
+from minitensor.ops.indexing import scatter_reduce as sr
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -101,7 +101,7 @@ def tril_indices(n: int, k: int = 0, m: int | None = None, device: str = "cpu") 
     """Return i and j with j <= i + k: where the lower triangle of an (n, m) matrix stands, as two index vectors.
 
     m is n unless given; int64. `x[mt.tril_indices(n)]` reads the triangle, row by row.
-    Differs from NumPy: in nothing. Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
+    Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
 
     >>> import minitensor as mt
     >>> mt.tril_indices(2)
@@ -114,7 +114,7 @@ def triu_indices(n: int, k: int = 0, m: int | None = None, device: str = "cpu") 
     """Return i and j with j >= i + k: where the upper triangle of an (n, m) matrix stands, as two index vectors.
 
     m is n unless given; int64. `x[mt.triu_indices(n)]` reads the triangle, row by row.
-    Differs from NumPy: in nothing. Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
+    Differs from PyTorch: there (n, m, k), as one Tensor of two rows.
 
     >>> import minitensor as mt
     >>> mt.triu_indices(2, 1)

@@ -11,10 +11,19 @@ from minitensor.functions.operands import public, tensor
 from minitensor.functions.products import cross, matmul, tensordot, vecdot
 from minitensor.functions.reduce import norm
 from minitensor.functions.shape import outer
-from minitensor.ops import condition, determinant, least_squares, orthogonal, products, singular, solving, symmetric
-from minitensor.ops import diagonal as dg
-from minitensor.ops import norm as norms
-from minitensor.ops import shape as sh
+from minitensor.ops.linalg import (
+    condition,
+    determinant,
+    least_squares,
+    orthogonal,
+    products,
+    singular,
+    solving,
+    symmetric,
+)
+from minitensor.ops.linalg import norm as norms
+from minitensor.ops.shaping import diagonal as dg
+from minitensor.ops.shaping import shape as sh
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -118,7 +127,7 @@ def diagonal(x: Any, offset: int = 0) -> Tensor:
 
     (..., n, m) -> (..., length of the diagonal), a read-only view. offset > 0 lies above, < 0 below. Raises ValueError
     for fewer than two axes.
-    Differs from NumPy: in nothing. Differs from PyTorch: the axes are the last two, as in its linalg.
+    Differs from PyTorch: the axes are the last two, as in its linalg.
 
     >>> import minitensor as mt
     >>> mt.linalg.diagonal([[1, 2], [3, 4]])
@@ -146,7 +155,7 @@ def matrix_transpose(x: Any) -> Tensor:
     """y[..., i, j] = x[..., j, i]: the last two axes change places
 
     (..., n, m) -> (..., m, n), a view. Raises ValueError for fewer than two axes.
-    Differs from NumPy: in nothing. Differs from PyTorch: there it is x.mT.
+    Differs from PyTorch: there it is x.mT.
 
     >>> import minitensor as mt
     >>> mt.linalg.matrix_transpose([[1, 2], [3, 4]])

@@ -3,7 +3,8 @@
 from typing import Any
 
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import covariance, distance, linalg, products
+from minitensor.ops.linalg import covariance, distance, products
+from minitensor.ops.linalg import matmul as linalg
 from minitensor.tensor import Tensor
 
 __all__ = ["cdist", "corrcoef", "cov", "cross", "dot", "einsum", "inner", "matmul", "tensordot", "vdot", "vecdot"]

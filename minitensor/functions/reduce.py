@@ -3,10 +3,10 @@
 from typing import Any
 
 from minitensor.functions.operands import public
-from minitensor.ops import norm as norms
-from minitensor.ops import reduce as red
-from minitensor.ops import scan, statistics
-from minitensor.ops import softmax as soft
+from minitensor.ops.linalg import norm as norms
+from minitensor.ops.nn import softmax as soft
+from minitensor.ops.reductions import reduce as red
+from minitensor.ops.reductions import scan, statistics
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cummax", "cummin", "cumprod", "cumsum",

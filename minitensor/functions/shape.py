@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 from minitensor.composite import Composite
 from minitensor.functions.operands import public, tensor
 from minitensor.op import Op
-from minitensor.ops import diagonal as dg
-from minitensor.ops import join, order, padding, tiling
-from minitensor.ops import outer as products
-from minitensor.ops import shape as sh
+from minitensor.ops.linalg import outer as products
+from minitensor.ops.shaping import diagonal as dg
+from minitensor.ops.shaping import join, order, padding, tiling
+from minitensor.ops.shaping import shape as sh
 from minitensor.tensor import Tensor
 
 __all__ = [

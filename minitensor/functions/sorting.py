@@ -3,8 +3,8 @@
 from typing import Any
 
 from minitensor.functions.operands import public, tensor
-from minitensor.ops import counting
-from minitensor.ops import sorting as order
+from minitensor.ops.indexing import sorting as order
+from minitensor.ops.reductions import counting
 from minitensor.tensor import Tensor
 
 __all__ = [

@@ -5,8 +5,8 @@ from typing import Any
 
 from minitensor.functions.operands import tensor
 from minitensor.graph import describe
-from minitensor.ops import windows
-from minitensor.ops.windows import each
+from minitensor.ops.windows import sliding
+from minitensor.ops.windows.sliding import each
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -29,7 +29,7 @@ def unfold(x: Any, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
     x = tensor(x)
     size = _axes("unfold", x, "size", size, 1)
     stride, dilation = each("unfold", "stride", stride, len(size)), each("unfold", "dilation", dilation, len(size))
-    return windows.unfold(x, size=size, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+    return sliding.unfold(x, size=size, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
 
 
 def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
@@ -37,7 +37,7 @@ def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
     x = tensor(x)
     lengths = _axes("fold", x, "lengths", lengths, 2)
     stride, dilation = each("fold", "stride", stride, len(lengths)), each("fold", "dilation", dilation, len(lengths))
-    return windows.fold(x, lengths=lengths, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+    return sliding.fold(x, lengths=lengths, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
 
 
-unfold.__doc__, fold.__doc__ = windows.unfold.__doc__, windows.fold.__doc__
+unfold.__doc__, fold.__doc__ = sliding.unfold.__doc__, sliding.fold.__doc__

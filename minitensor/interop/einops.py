@@ -16,7 +16,7 @@ import numpy as np
 
 from minitensor.functions.products import einsum
 from minitensor.functions.shape import broadcast_to, concatenate, expand_dims, stack
-from minitensor.ops import reduce
+from minitensor.ops.reductions import reduce
 from minitensor.tensor import Tensor
 
 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 
 __all__ = ["LayerDict", "LayerList", "Sequential"]
 
@@ -104,8 +104,6 @@ class LayerList(Layer):
 
 class Sequential(LayerList):
     """Layers one after another: y = layer_n(... layer_1(x)). Takes layers, or one dict of named layers.
-
-    Differs from PyTorch: in nothing.
 
     >>> from minitensor.nn import Identity
     >>> Sequential(Identity(), Identity())

@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from minitensor.nn import functional as F
-from minitensor.nn.layer import Layer
-from minitensor.nn.sizes import share
+from minitensor.nn.base.checks import share
+from minitensor.nn.base.layer import Layer
 from minitensor.tensor import Tensor
 
 __all__ = ["AlphaDropout", "DropPath", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]

@@ -6,8 +6,8 @@ import math
 
 from numpy.lib.array_utils import normalize_axis_index
 
-from minitensor.nn.layer import Layer
-from minitensor.nn.sizes import whole
+from minitensor.nn.base.checks import whole
+from minitensor.nn.base.layer import Layer
 from minitensor.tensor import Tensor
 
 __all__ = ["Flatten", "Unflatten"]
@@ -17,7 +17,6 @@ class Flatten(Layer):
     """The axes from start_dim to end_dim become one: by default (n, c, h, w) -> (n, c h w).
 
     A number becomes (1,). Raises IndexError for an axis that is not there, ValueError if start_dim comes after end_dim.
-    Differs from PyTorch: in nothing.
 
     >>> from minitensor import zeros
     >>> Flatten()(zeros((2, 3, 4))).shape

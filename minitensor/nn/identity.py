@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 
 __all__ = ["Identity"]
 
 
 class Identity(Layer):
     """y = x; takes and ignores any arguments, so that it can stand in for another layer.
-
-    Differs from PyTorch: in nothing.
 
     >>> Identity(54, unused=True)(3)
     3

@@ -41,7 +41,6 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """Return how much a nonlinearity shrinks, so that weights make up for it: √2 for relu, 5/3 for tanh, 1 for linear.
 
     param: the negative slope of leaky_relu (0.01 if None). Raises ValueError for one that is not known.
-    Differs from PyTorch: in nothing.
 
     >>> calculate_gain("tanh")
     1.6666666666666667
@@ -105,8 +104,6 @@ def trunc_normal_(
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value.
 
-    Differs from PyTorch: in nothing.
-
     >>> constant_(Tensor([0.0, 0.0]), 3.0)
     Tensor float32 (2,): [3. 3.]
     """
@@ -115,8 +112,6 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with ones.
-
-    Differs from PyTorch: in nothing.
 
     >>> ones_(Tensor([0.0, 0.0]))
     Tensor float32 (2,): [1. 1.]
@@ -127,8 +122,6 @@ def ones_(tensor: Tensor) -> Tensor:
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with zeros.
 
-    Differs from PyTorch: in nothing.
-
     >>> zeros_(Tensor([1.0, 2.0]))
     Tensor float32 (2,): [0. 0.]
     """
@@ -138,7 +131,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with the unit matrix: a linear layer then passes on as many inputs as it can.
 
-    Raises ValueError for what is no matrix. Differs from PyTorch: in nothing.
+    Raises ValueError for what is no matrix.
 
     >>> eye_(Tensor([[5.0, 5.0, 5.0], [5.0, 5.0, 5.0]]))
     Tensor float32 (2, 3): [[1. 0. 0.] [0. 1. 0.]]
@@ -152,7 +145,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill a convolution's weight (out, in, ...) with 1 in the middle of each kernel out = in: it passes on its input.
 
     With groups this holds in each of them. Raises ValueError unless there are 3, 4 or 5 axes, of which the groups
-    divide the first. Differs from PyTorch: in nothing.
+    divide the first.
 
     >>> dirac_(Tensor([[[5.0, 5.0, 5.0]]]))
     Tensor float32 (1, 1, 3): [[[0. 1. 0.]]]

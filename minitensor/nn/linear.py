@@ -8,9 +8,9 @@ import numpy as np
 
 from minitensor.nn import functional as F
 from minitensor.nn import initial
-from minitensor.nn.layer import Layer
-from minitensor.nn.parameter import Parameter
-from minitensor.nn.sizes import whole
+from minitensor.nn.base.checks import whole
+from minitensor.nn.base.layer import Layer
+from minitensor.nn.base.parameter import Parameter
 from minitensor.tensor import Tensor
 
 __all__ = ["Bilinear", "Linear"]
@@ -21,7 +21,6 @@ class Linear(Layer):
 
     Shapes: x (..., in_features), weight (out_features, in_features), bias (out_features,) -> (..., out_features).
     Both start uniform on ±1/√in_features. Raises ValueError if the input's last length differs.
-    Differs from PyTorch: in nothing.
 
     >>> Linear(3, 4)
     Linear(3 -> 4)
@@ -50,7 +49,7 @@ class Bilinear(Layer):
 
     Shapes: x1 (..., in1_features), x2 (..., in2_features), weight (out_features, in1_features, in2_features), bias
     (out_features,) -> (..., out_features). Both start uniform on ±1/√in1_features. Raises ValueError for lengths that
-    do not fit. Differs from PyTorch: in nothing.
+    do not fit.
 
     >>> Bilinear(3, 4, 5)
     Bilinear(3, 4 -> 5)

@@ -1,4 +1,4 @@
-"""Weights with a norm of their own: weight normalisation and spectral normalisation."""
+"""Weights with a norm of their own: weight normalization and spectral normalization."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from minitensor.generators import remembered
 from minitensor.graph import no_grad
 from minitensor.nn import functional as F
 from minitensor.nn import initial
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 from minitensor.nn.parametrize import register_parametrization
-from minitensor.ops.collective import from_first
 from minitensor.ops.elementwise import sqrt
+from minitensor.ops.nn.collective import from_first
 from minitensor.tensor import Tensor
 
 __all__ = ["spectral_norm", "weight_norm"]

@@ -12,9 +12,9 @@ from typing import Any
 from minitensor.backend import is_array
 from minitensor.errors import StateDictError
 from minitensor.graph import describe, no_grad
+from minitensor.nn.base.layer import Layer
+from minitensor.nn.base.parameter import Parameter
 from minitensor.nn.containers import LayerList
-from minitensor.nn.layer import Layer
-from minitensor.nn.parameter import Parameter
 from minitensor.tensor import Tensor
 
 __all__ = ["ParametrizationList", "is_parametrized", "register_parametrization", "remove_parametrizations"]
@@ -109,8 +109,6 @@ def _base(layer: Layer) -> type[Layer]:
 def is_parametrized(module: Layer, tensor_name: str | None = None) -> bool:
     """Whether a Tensor of the layer (any, for None) is computed by a parametrization.
 
-    Differs from PyTorch: in nothing.
-
     >>> from minitensor.nn import Linear
     >>> is_parametrized(Linear(3, 2))
     False
@@ -186,7 +184,7 @@ def remove_parametrizations(module: Layer, tensor_name: str, leave_parametrized:
     """Make a parametrized Tensor a Parameter again, with the value it has now; returns the layer.
 
     leave_parametrized=False gives the original back, where there is one. Raises ValueError if there is nothing to
-    remove, or if leave_parametrized is False and there are several originals. Differs from PyTorch: in nothing.
+    remove, or if leave_parametrized is False and there are several originals.
 
     >>> from minitensor.nn import Linear, parametrizations
     >>> list(remove_parametrizations(parametrizations.weight_norm(Linear(3, 2)), "weight").state_dict())

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from minitensor.backend import device_of, is_half, namespace
-from minitensor.nn.sizes import number
+from minitensor.nn.base.checks import number
 from minitensor.optim.flat import gradients
 from minitensor.tensor import Tensor
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from minitensor.backend import namespace, writable
-from minitensor.nn.layer import Layer
-from minitensor.nn.parameter import Parameter
+from minitensor.nn.base.layer import Layer
+from minitensor.nn.base.parameter import Parameter
 from minitensor.optim.flat import blocks, join
 from minitensor.tensor import Tensor
 from minitensor.threads import shared

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from minitensor.backend import device_of, namespace, references, stretches, writable
-from minitensor.nn.parameter import Parameter
+from minitensor.nn.base.parameter import Parameter
 from minitensor.tensor import Tensor
 
 __all__ = ["Flat", "block_length", "blocks", "gradients", "join"]
@@ -91,7 +91,7 @@ def blocks(start: int, stop: int, array: Array) -> Iterator[slice]:
 
 
 def join(bounds: Iterable[tuple[int, int]], may_join: Callable[[int], bool] = lambda i: True) -> list[tuple[int, int]]:
-    """Join neighbouring stretches (start, stop); `may_join(i)` says whether the i-th may join the one before.
+    """Join neighboring stretches (start, stop); `may_join(i)` says whether the i-th may join the one before.
 
     >>> join([(0, 3), (3, 5), (7, 9)])
     [(0, 5), (7, 9)]

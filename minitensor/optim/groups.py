@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 from minitensor.tensor import Tensor
 
 __all__ = ["decay_groups"]

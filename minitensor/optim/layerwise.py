@@ -32,7 +32,6 @@ class LARS(Optimizer):
 
     Biases and the scales of norms (one axis) keep their gradient, as in the published code of BYOL and VICReg; give
     them no weight decay by `decay_groups`.
-    Differs from PyTorch: it has none.
 
     >>> from minitensor.nn import Linear
     >>> LARS(Linear(3, 4).parameters(), lr=0.3).param_groups[0]["trust_coefficient"]
@@ -78,7 +77,6 @@ class LAMB(Optimizer):
         r = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + eps) + weight_decay p
         p ← p - lr ‖p‖ / ‖r‖ r               (1 where a norm is 0)
 
-    Differs from PyTorch: it has none.
 
     >>> from minitensor.nn import Linear
     >>> LAMB(Linear(3, 4).parameters())

@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.backend import move, namespace, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.graph import enable_grad
-from minitensor.nn.sizes import whole
+from minitensor.nn.base.checks import whole
 from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer
 
@@ -259,7 +259,7 @@ class LBFGS(Optimizer):
 
 
 def _cubic(a: tuple[float, float, float, Array], b: tuple[float, float, float, Array]) -> float:
-    """Return the minimiser of the cubic with the values and slopes of two points (3.59); the middle, if it has none."""
+    """Return the minimizer of the cubic with the values and slopes of two points (3.59); the middle, if it has none."""
     (ta, fa, ga, _), (tb, fb, gb, _) = sorted((a, b), key=lambda p: p[0])
     if ta == tb:
         return tb

@@ -20,7 +20,6 @@ class Lion(Optimizer):
         m ← β₂ m + (1 - β₂) g
 
     Every entry moves by lr, so lr is 3 to 10 times smaller than AdamW's, and weight_decay as much larger.
-    Differs from PyTorch: it has none.
 
     >>> from minitensor import Tensor
     >>> x = Tensor([1.0, -2.0], requires_grad=True)

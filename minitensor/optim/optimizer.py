@@ -14,7 +14,7 @@ import numpy as np
 
 from minitensor.backend import namespace, to_numpy
 from minitensor.graph import enable_grad
-from minitensor.nn.parameter import forget
+from minitensor.nn.base.parameter import forget
 from minitensor.optim import saved
 from minitensor.optim.flat import block_length, blocks, join
 from minitensor.optim.section import Memory, Section
@@ -249,7 +249,7 @@ class Optimizer:
                 if s.half:
                     flat.views[i][...] = p.astype(flat.data.dtype)
             return
-        # neighbours with one clock are one stretch: all of them, where backward always reaches all
+        # neighbors with one clock are one stretch: all of them, where backward always reaches all
         steps = {flat.bounds[i][0]: s.clocks[i] for i in reached}
         clocks = [s.clocks[i] for i in reached]
         runs = join([flat.bounds[i] for i in reached], lambda k: clocks[k] == clocks[k - 1])

@@ -14,7 +14,7 @@ Array = Any
 
 
 class RMSprop(Optimizer):
-    """Gradients divided by their root mean square (Tieleman & Hinton 2012; centred: Graves 2013), as in PyTorch.
+    """Gradients divided by their root mean square (Tieleman & Hinton 2012; centered: Graves 2013), as in PyTorch.
 
         g ← g + weight_decay p
         v ← α v + (1 - α) g²            (centered: the variance v - a², with a ← α a + (1 - α) g)
@@ -46,7 +46,7 @@ class RMSprop(Optimizer):
         super().__init__(params, settings | {"momentum": momentum, "centered": centered})
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """Return the mean square, and what momentum and centring need."""
+        """Return the mean square, and what momentum and centering need."""
         return (
             "square_avg",
             *(("momentum_buffer",) if group["momentum"] else ()),

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from minitensor.backend import is_half, namespace
 from minitensor.errors import StateDictError
 from minitensor.graph import describe
-from minitensor.nn.sizes import number, share, whole
+from minitensor.nn.base.checks import number, share, whole
 from minitensor.optim.flat import gradients
 from minitensor.optim.optimizer import Optimizer
 from minitensor.tensor import Tensor

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minitensor.errors import StateDictError
-from minitensor.nn.sizes import number, share, whole
+from minitensor.nn.base.checks import number, share, whole
 
 __all__ = [
     "Plateau", "constant", "cosine", "exponential", "linear", "multi_step", "one_cycle", "polynomial", "restarts",

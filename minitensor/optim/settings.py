@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from minitensor.nn.sizes import number, share, whole
+from minitensor.nn.base.checks import number, share, whole
 
 __all__ = ["check"]
 

@@ -9,7 +9,7 @@ import minitensor as mt
 from minitensor import op
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.ops.elementwise import exp
-from minitensor.ops.shape import broadcast_to, reshape, transpose
+from minitensor.ops.shaping.shape import broadcast_to, reshape, transpose
 
 x2 = np.array([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]])
 square3 = np.arange(9.0).reshape(3, 3) - 3.7

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.ops import singular, symmetric
+from minitensor.ops.linalg import singular, symmetric
 
 L = mt.linalg
 rng = np.random.default_rng(11)

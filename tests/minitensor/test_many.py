@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.ops.gather import add_rows
-from minitensor.ops.selection import FEW, select
+from minitensor.ops.elementwise.selection import FEW, select
+from minitensor.ops.indexing.gather import add_rows
 
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1.5, -2.5]
 

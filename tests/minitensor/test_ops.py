@@ -13,7 +13,9 @@ import pytest
 import minitensor as mt
 from minitensor.composite import Composite
 from minitensor.declaration import registry
-from minitensor.ops import attention, convolution, elementwise, loss, pooling, softmax
+from minitensor.ops import elementwise, loss
+from minitensor.ops.nn import attention, softmax
+from minitensor.ops.windows import convolution, max_pooling
 from tests.minitensor.cases import CASES
 from tests.minitensor.cases.run import first, moved, outputs, same, second
 from tests.minitensor.fake_cupy import FakeArray
@@ -177,7 +179,7 @@ def test_max_pool_and_argmax_take_the_first():
     x = np.ones((1, 1, 2, 2))
     for context in (mt.unfused(), mt.enable_grad()):
         with context:
-            (g,) = _grads(lambda v: pooling.max_pool2d(v, kernel_size=2), x)
+            (g,) = _grads(lambda v: max_pooling.max_pool2d(v, kernel_size=2), x)
             np.testing.assert_array_equal(g[0, 0], [[1, 0], [0, 0]])
     assert mt.argmax(mt.Tensor([1, 3, 3])).item() == 1
 
@@ -290,8 +292,8 @@ def test_erf_far_out_and_in_float32():
     ("call", "text"),
     [
         (lambda x: convolution.conv2d(x, mt.ones((1, 2, 1, 1))), "channels"),
-        (lambda x: pooling.max_pool2d(x, kernel_size=2, padding=2), "more than half"),
-        (lambda x: pooling.max_pool2d(x, kernel_size=9), "do not fit"),
+        (lambda x: max_pooling.max_pool2d(x, kernel_size=2, padding=2), "more than half"),
+        (lambda x: max_pooling.max_pool2d(x, kernel_size=9), "do not fit"),
         (lambda x: mt.einsum("ij,jk->ik", x), "names 2 operands"),
         (lambda x: mt.einsum("ij->i", x), "names 2 axes"),
         (lambda x: mt.einsum("ab,ab->ab", mt.ones((2, 3)), mt.ones((3, 2))), "'a' is 2 long in operand 0 and 3 in"),

@@ -12,7 +12,9 @@ from hypothesis.extra.numpy import array_shapes, basic_indices, mutually_broadca
 
 import minitensor as mt
 from minitensor.kernels.cpu.layout import channel_sum
-from minitensor.ops import convolution, index, shape, windows
+from minitensor.ops.indexing import index
+from minitensor.ops.shaping import shape
+from minitensor.ops.windows import convolution, sliding
 
 settings.register_profile("minitensor", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("minitensor")
@@ -169,9 +171,9 @@ def test_unfold_and_fold(axes, seed):
     size, stride, dilation, spare = zip(*axes, strict=True)
     lengths = tuple(d * (k - 1) + 1 + e for k, d, e in zip(size, dilation, spare, strict=True))
     y, aty = adjoint(lambda x: mt.unfold(x, size, stride, dilation), normal(seed, 2, *lengths), seed + 1)
-    np.testing.assert_allclose(windows.fold(y, lengths=lengths, stride=stride, dilation=dilation), aty)
+    np.testing.assert_allclose(sliding.fold(y, lengths=lengths, stride=stride, dilation=dilation), aty)
     g, atg = adjoint(lambda v: mt.fold(v, lengths, stride, dilation), y, seed + 2)
-    np.testing.assert_array_equal(windows.unfold(g, size=size, stride=stride, dilation=dilation), atg)
+    np.testing.assert_array_equal(sliding.unfold(g, size=size, stride=stride, dilation=dilation), atg)
 
 
 @given(array_shapes(max_dims=3, min_side=0, max_side=3), st.data(), seeds)

@@ -15,7 +15,7 @@ from minitensor.interop.onnx.compare import Affine, Along, Difference, affine, b
 from minitensor.interop.onnx.examples import batched, others, resized
 from minitensor.interop.onnx.model import build, kept
 from minitensor.interop.onnx.trace import Trace
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 from minitensor.tensor import Tensor
 
 __all__ = ["OPSET", "export"]

@@ -20,7 +20,7 @@ from minitensor import notices, tensor
 from minitensor.backend import is_array, is_half, to_numpy
 from minitensor.graph import Node, Variable, no_grad, switch, unfused
 from minitensor.interop.onnx.writing import COMPOSITES, OPS, Write
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 
 __all__ = ["Constant", "Step", "Trace"]
 

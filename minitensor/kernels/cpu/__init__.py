@@ -8,7 +8,7 @@ from minitensor.kernels.cpu import (
     huber,
     layer_norm,
     linear,
-    normalisation,
+    normalization,
     pooling,
     recurrent,
     softmax,
@@ -16,6 +16,6 @@ from minitensor.kernels.cpu import (
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
 __all__ = [
-    "attention", "convolution", "cross_entropy", "gelu", "huber", "layer_norm", "linear", "normalisation",
+    "attention", "convolution", "cross_entropy", "gelu", "huber", "layer_norm", "linear", "normalization",
     "pooling", "recurrent", "set_conv_algorithm", "softmax",
 ]  # fmt: skip

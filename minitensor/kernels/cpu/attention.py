@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops.attention import scaled_dot_product_attention
+from minitensor.ops.nn.attention import scaled_dot_product_attention
 
 Array = np.ndarray[Any, Any]
 

@@ -21,8 +21,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from minitensor.kernels.cpu import depthwise, winograd
 from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
-from minitensor.ops.convolution import conv2d
-from minitensor.ops.windows import each, window_count
+from minitensor.ops.windows.convolution import conv2d
+from minitensor.ops.windows.sliding import each, window_count
 
 __all__ = ["Windows", "set_conv_algorithm"]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops.activation import gelu
-from minitensor.ops.error_function import erf
+from minitensor.ops.elementwise.error_function import erf
+from minitensor.ops.nn.activation import gelu
 
 Array = np.ndarray[Any, Any]
 

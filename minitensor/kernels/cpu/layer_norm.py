@@ -1,4 +1,4 @@
-"""Layer normalisation of rows X (r, d), in blocks of rows that stay in the processor's cache.
+"""Layer normalization of rows X (r, d), in blocks of rows that stay in the processor's cache.
 
 With σ = √(var + eps), x̂ = (x - mean)/σ and h = g w the gradient of x̂ (Ba et al. 2016):
 
@@ -10,7 +10,7 @@ repeats a row or a column:
     y = x ∘ (1/σ)wᵀ + (1bᵀ - (mean/σ)wᵀ)      dx = g ∘ (1/σ)wᵀ + x ∘ β1ᵀ + γ1ᵀ      β = -mean(h x̂)/σ²
                                                                                       γ = -mean(h)/σ - mean β
 
-The variance is mean(x²) - mean². Where mean² is much larger, rounding would show: then x is centred first, which
+The variance is mean(x²) - mean². Where mean² is much larger, rounding would show: then x is centered first, which
 changes neither y nor dx. x, the means and 1/σ are kept.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import LARGE, RankTwo, channel_sum
-from minitensor.ops.normalisation import layer_norm
+from minitensor.ops.nn.normalization import layer_norm
 
 Array = np.ndarray[Any, Any]
 
@@ -50,8 +50,8 @@ def layer_norm_cpu(
     mean = rows @ ones / d
     variance = np.vecdot(rows, rows) / d - mean * mean + np.asarray(eps, x.dtype)
     if np.any(mean * mean > LARGE * variance):
-        centred = rows - rows.mean(axis=1, keepdims=True)
-        return layer_norm_cpu(centred.reshape(x.shape), weight, bias, needs=needs, axes=axes, eps=eps)
+        centered = rows - rows.mean(axis=1, keepdims=True)
+        return layer_norm_cpu(centered.reshape(x.shape), weight, bias, needs=needs, axes=axes, eps=eps)
     inverse = 1 / np.sqrt(variance)
     step = max(1, BLOCK // d)
     parts = [slice(start, start + step) for start in range(0, len(rows), step)]

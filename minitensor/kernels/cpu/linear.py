@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import channel_sum
-from minitensor.ops.linalg import linear
+from minitensor.ops.linalg.matmul import linear
 
 Array = np.ndarray[Any, Any]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import to_first, to_last
-from minitensor.ops.avg_pooling import avg_pool2d
-from minitensor.ops.pooling import max_pool2d
+from minitensor.ops.windows.average_pooling import avg_pool2d
+from minitensor.ops.windows.max_pooling import max_pool2d
 from minitensor.sums import total
 
 Array = np.ndarray[Any, Any]

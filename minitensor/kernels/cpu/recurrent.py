@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import channel_sum
-from minitensor.ops.recurrent import gru_walk, lstm_walk, rnn_walk
+from minitensor.ops.nn.recurrent import gru_walk, lstm_walk, rnn_walk
 
 Array = np.ndarray[Any, Any]
 

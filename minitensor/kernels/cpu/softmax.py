@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.cpu.layout import outer
-from minitensor.ops.softmax import log_softmax, softmax
+from minitensor.ops.nn.softmax import log_softmax, softmax
 
 Array = np.ndarray[Any, Any]
 

@@ -1,6 +1,6 @@
 """Convolution of 3x3 with stride 1 by Winograd's minimal filtering F(4x4, 3x3): 36 multiplications where 144 stand.
 
-Four neighbouring outputs of a one-dimensional filter g of length 3 need six inputs d. To multiply two polynomials, of
+Four neighboring outputs of a one-dimensional filter g of length 3 need six inputs d. To multiply two polynomials, of
 degrees 3 and 2, one may multiply their values at six points and interpolate; transposed (Lavin & Gray 2016), that is
 
     y = Aᵀ ((G g) ∘ (Bᵀ d)),   A (6, 4) and G (6, 3) the powers of the points,   B (6, 6) the inverse of all six powers

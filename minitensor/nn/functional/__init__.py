@@ -8,7 +8,7 @@ from minitensor.nn.functional import (
     distance,
     lookup,
     loss,
-    normalisation,
+    normalization,
     padding,
     pooling,
     random,
@@ -21,7 +21,7 @@ from minitensor.nn.functional.convolution import *  # noqa: F403
 from minitensor.nn.functional.distance import *  # noqa: F403
 from minitensor.nn.functional.lookup import *  # noqa: F403
 from minitensor.nn.functional.loss import *  # noqa: F403
-from minitensor.nn.functional.normalisation import *  # noqa: F403
+from minitensor.nn.functional.normalization import *  # noqa: F403
 from minitensor.nn.functional.padding import *  # noqa: F403
 from minitensor.nn.functional.pooling import *  # noqa: F403
 from minitensor.nn.functional.random import *  # noqa: F403
@@ -36,7 +36,7 @@ __all__ += distance.__all__
 __all__ += lookup.__all__
 __all__ += affine.__all__
 __all__ += loss.__all__
-__all__ += normalisation.__all__
+__all__ += normalization.__all__
 __all__ += padding.__all__
 __all__ += pooling.__all__
 __all__ += vision.__all__

@@ -16,8 +16,9 @@ import numpy as np
 from minitensor.functions.operands import plain_settings, public, tensor
 from minitensor.generators import generator_of
 from minitensor.graph import describe
-from minitensor.ops import activation, elementwise, gated, piecewise
-from minitensor.ops import softmax as soft
+from minitensor.ops import elementwise
+from minitensor.ops.nn import activation, gated, piecewise
+from minitensor.ops.nn import softmax as soft
 from minitensor.tensor import Tensor
 
 __all__ = [
@@ -102,7 +103,6 @@ def sigmoid(input: Tensor) -> Tensor:
     """Return σ(x) = 1 / (1 + e⁻ˣ), which overflows for no x.
 
     Any shape, the same out; integers give the default float.
-    Differs from PyTorch: in nothing.
 
     >>> sigmoid(Tensor([-1000.0, 0.0, 1.0]))
     Tensor float32 (3,): [0. 0.5 0.7311]
@@ -114,7 +114,6 @@ def tanh(input: Tensor) -> Tensor:
     """Return tanh x.
 
     Any shape, the same out; integers give the default float.
-    Differs from PyTorch: in nothing.
 
     >>> tanh(Tensor([-1.0, 0.0, 1.0]))
     Tensor float32 (3,): [-0.7616 0. 0.7616]

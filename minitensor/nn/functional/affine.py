@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from minitensor.functions.operands import public
 from minitensor.graph import describe
-from minitensor.ops import bilinear as bl
-from minitensor.ops import linalg
+from minitensor.ops.linalg import bilinear as bl
+from minitensor.ops.linalg import matmul as linalg
 from minitensor.tensor import Tensor
 
 __all__ = ["bilinear", "linear"]

@@ -7,8 +7,8 @@ import numpy as np
 from minitensor.functions.operands import plain_settings
 from minitensor.graph import describe
 from minitensor.nn.functional.random import dropout
-from minitensor.ops import attention
-from minitensor.ops.shape import broadcast_to
+from minitensor.ops.nn import attention
+from minitensor.ops.shaping.shape import broadcast_to
 from minitensor.tensor import Tensor
 
 __all__ = ["scaled_dot_product_attention"]

@@ -1,7 +1,7 @@
 """Convolutions, with PyTorch's names, argument order and defaults. What each does stands at its op."""
 
 from minitensor.functions.operands import public
-from minitensor.ops import columns, convolution, transposed
+from minitensor.ops.windows import convolution, im2col, transposed_convolution
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold",
@@ -10,8 +10,8 @@ __all__ = [
 conv1d = public(convolution.conv1d)
 conv2d = public(convolution.conv2d)
 conv3d = public(convolution.conv3d)
-conv_transpose1d = public(transposed.conv_transpose1d)
-conv_transpose2d = public(transposed.conv_transpose2d)
-conv_transpose3d = public(transposed.conv_transpose3d)
-fold = public(columns.fold)
-unfold = public(columns.unfold)
+conv_transpose1d = public(transposed_convolution.conv_transpose1d)
+conv_transpose2d = public(transposed_convolution.conv_transpose2d)
+conv_transpose3d = public(transposed_convolution.conv_transpose3d)
+fold = public(im2col.fold)
+unfold = public(im2col.unfold)

@@ -1,7 +1,7 @@
 """Distances and cosines, with PyTorch's names, argument order and defaults. What each does stands at its op."""
 
 from minitensor.functions.operands import public
-from minitensor.ops import distance
+from minitensor.ops.linalg import distance
 
 __all__ = ["cosine_similarity", "normalize", "pairwise_distance"]
 

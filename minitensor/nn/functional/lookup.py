@@ -9,8 +9,10 @@ import numpy as np
 from minitensor.backend import move, namespace
 from minitensor.functions.operands import plain_settings, tensor
 from minitensor.graph import describe
-from minitensor.ops import elementwise, index, reduce
-from minitensor.ops.collective import from_all, from_first
+from minitensor.ops import elementwise
+from minitensor.ops.indexing import index
+from minitensor.ops.nn.collective import from_all, from_first
+from minitensor.ops.reductions import reduce
 from minitensor.tensor import Tensor
 
 __all__ = ["embedding", "embedding_bag", "one_hot"]
@@ -20,7 +22,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Return 1 at position x of a new last axis, 0 elsewhere, as int64; -1 counts the classes from the largest x.
 
     Integers (...) -> (..., num_classes). Raises TypeError for floats, IndexError for x outside [0, num_classes),
-    ValueError for an empty input whose classes cannot be counted. Differs from PyTorch: in nothing.
+    ValueError for an empty input whose classes cannot be counted.
 
     >>> one_hot(Tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]

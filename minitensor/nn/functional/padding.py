@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minitensor.functions.operands import plain_settings, tensor
-from minitensor.ops import padding
+from minitensor.ops.shaping import padding
 from minitensor.tensor import Tensor
 
 __all__ = ["pad"]

@@ -1,9 +1,9 @@
 """Functions of images, with PyTorch's names, argument order and defaults. What each does stands at its op."""
 
 from minitensor.functions.operands import public
-from minitensor.ops import grid_sample as grids
-from minitensor.ops import interpolation as resampling
-from minitensor.ops import shuffle
+from minitensor.ops.windows import grid_sample as grids
+from minitensor.ops.windows import interpolation as resampling
+from minitensor.ops.windows import shuffle
 
 __all__ = [
     "affine_grid", "channel_shuffle", "grid_sample", "interpolate", "pixel_shuffle", "pixel_unshuffle",

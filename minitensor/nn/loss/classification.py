@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.nn import functional as F
+from minitensor.nn.base.checks import number, share, whole
 from minitensor.nn.loss.reduction import Loss, buffer
-from minitensor.nn.sizes import number, share, whole
 from minitensor.tensor import Tensor
 
 __all__ = ["CTCLoss", "CrossEntropyLoss", "MultiLabelMarginLoss", "MultiMarginLoss", "NLLLoss"]

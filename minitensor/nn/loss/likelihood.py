@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from minitensor.nn import functional as F
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.checks import number
+from minitensor.nn.base.layer import Layer
 from minitensor.nn.loss.reduction import Loss
-from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = ["GaussianNLLLoss", "KLDivLoss", "PoissonNLLLoss"]
@@ -67,7 +67,6 @@ class GaussianNLLLoss(Loss):
 
     input and target broadcast; var has the input's shape, or 1 as its last length, or lacks its last axis. `full` adds
     ln(2π) / 2. Raises ValueError for another shape of var or a negative entry. Reference: Nix & Weigend 1994.
-    Differs from PyTorch: in nothing.
 
     >>> GaussianNLLLoss()(Tensor([0.0]), Tensor([2.0]), Tensor([1.0]))
     Tensor float32 (): 2.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from minitensor.nn import functional as F
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.checks import number, whole
+from minitensor.nn.base.layer import Layer
 from minitensor.nn.loss.reduction import Loss
-from minitensor.nn.sizes import number, whole
 from minitensor.tensor import Tensor
 
 __all__ = ["CosineEmbeddingLoss", "CosineSimilarity", "MarginRankingLoss", "PairwiseDistance", "TripletMarginLoss"]
@@ -95,7 +95,7 @@ class TripletMarginLoss(Loss):
 class CosineSimilarity(Layer):
     """y = x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`.
 
-    x1 and x2 broadcast to one shape, which loses the axis `dim`. Differs from PyTorch: in nothing.
+    x1 and x2 broadcast to one shape, which loses the axis `dim`.
 
     >>> CosineSimilarity()(Tensor([[1.0, 0.0]]), Tensor([[1.0, 1.0]]))
     Tensor float32 (1,): [0.7071]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.nn.layer import Layer
+from minitensor.nn.base.layer import Layer
 from minitensor.ops.loss.reduction import check_reduction
 from minitensor.tensor import Tensor
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from minitensor.nn import functional as F
+from minitensor.nn.base.checks import number
 from minitensor.nn.loss.reduction import Loss
-from minitensor.nn.sizes import number
 from minitensor.tensor import Tensor
 
 __all__ = ["HuberLoss", "L1Loss", "MSELoss", "SmoothL1Loss"]

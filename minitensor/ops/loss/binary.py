@@ -8,10 +8,10 @@ from minitensor.backend import namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
-from minitensor.ops.activation import logsigmoid
 from minitensor.ops.elementwise import clip, where
+from minitensor.ops.elementwise.selection import select
 from minitensor.ops.loss.reduction import check_same_shape, reduced
-from minitensor.ops.selection import select
+from minitensor.ops.nn.activation import logsigmoid
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "multilabel_soft_margin_loss",
@@ -91,7 +91,6 @@ def binary_cross_entropy_with_logits(
 
     Two equal shapes -> () or, with "none", that shape; weight and pos_weight broadcast. Raises ValueError for shapes
     that differ.
-    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.binary_cross_entropy_with_logits(mt.Tensor([0.0, 1000.0]), mt.Tensor([1.0, 1.0]))

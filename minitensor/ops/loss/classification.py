@@ -7,10 +7,10 @@ from typing import Any
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import astype, clip, not_equal, relu, where
-from minitensor.ops.index import one_hot, take, take_along_axis
+from minitensor.ops.indexing.index import one_hot, take, take_along_axis
 from minitensor.ops.loss.reduction import check_classes, check_reduction, reduced
-from minitensor.ops.reduce import sum
-from minitensor.ops.softmax import log_softmax
+from minitensor.ops.nn.softmax import log_softmax
+from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "nll_loss"]
 
@@ -153,7 +153,7 @@ def multi_margin_loss(
 
     input (n, classes) or (classes,), target integers (n,) or (), weight (classes,) -> (), or the target's shape with
     "none"; the mean is over n. The gradient at the margin is 0. Raises IndexError for a class out of range.
-    Reference: Crammer & Singer 2001. Differs from PyTorch: in nothing.
+    Reference: Crammer & Singer 2001.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.multi_margin_loss(mt.Tensor([[0.5, 1.0, -1.0]]), mt.Tensor([0]))

@@ -10,12 +10,12 @@ from minitensor.backend import device_of, is_array, move, namespace, to_numpy
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.ops.elementwise import greater, maximum, where
-from minitensor.ops.index import take_along_axis
-from minitensor.ops.join import concatenate, stack
+from minitensor.ops.indexing.index import take_along_axis
 from minitensor.ops.loss.reduction import check_reduction, reduced
-from minitensor.ops.recurrent import separate
-from minitensor.ops.shape import expand_dims
-from minitensor.ops.softmax import logsumexp
+from minitensor.ops.nn.recurrent import separate
+from minitensor.ops.nn.softmax import logsumexp
+from minitensor.ops.shaping.join import concatenate, stack
+from minitensor.ops.shaping.shape import expand_dims
 
 __all__ = ["ctc_loss"]
 

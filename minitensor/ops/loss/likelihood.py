@@ -7,10 +7,10 @@ from typing import Any
 
 from minitensor.composite import composite
 from minitensor.graph import Variable
-from minitensor.ops.distance import raised
 from minitensor.ops.elementwise import equal, exp, log, square, where
+from minitensor.ops.linalg.distance import raised
 from minitensor.ops.loss.reduction import reduced
-from minitensor.ops.reduce import sum
+from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["gaussian_nll_loss", "kl_div", "poisson_nll_loss"]
 
@@ -53,7 +53,6 @@ def poisson_nll_loss(
     """L = eˣ - t x for counts t of a Poisson distribution with mean eˣ; without log_input, L = x - t ln(x + eps).
 
     Shapes broadcast -> (), or that shape with "none". `full` adds Stirling's t ln t - t + ln(2πt) / 2 where t > 1.
-    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.poisson_nll_loss(mt.Tensor([0.0, 1.0]), mt.Tensor([2.0, 2.0]), reduction="none")
@@ -75,7 +74,6 @@ def gaussian_nll_loss(
     input and target broadcast; var has the input's shape, or 1 in place of one length, or lacks its last axis, or is a
     number -> (), or the common shape with "none". `full` adds ln(2π) / 2. The floor eps leaves the gradient of var as
     it is. Raises ValueError for another shape of var, for a negative entry, or eps <= 0. Reference: Nix & Weigend 1994.
-    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> mt.nn.functional.gaussian_nll_loss(mt.Tensor([0.0]), mt.Tensor([2.0]), mt.Tensor([1.0]))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.composite import composite
-from minitensor.ops.distance import pairwise_distance
 from minitensor.ops.elementwise import clip, equal, minimum, sqrt, square, where
+from minitensor.ops.linalg.distance import pairwise_distance
 from minitensor.ops.loss.reduction import reduced
-from minitensor.ops.reduce import sum
+from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss"]
 
@@ -23,7 +23,6 @@ def margin_ranking_loss(
 
     Three equal shapes -> () or, with "none", that shape; the gradient at the hinge is that of its slope. Raises
     ValueError for another number of axes.
-    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> x1, x2, t = mt.Tensor([1.0, 1.0]), mt.Tensor([3.0, 3.0]), mt.Tensor([1, -1])
@@ -46,7 +45,6 @@ def cosine_embedding_loss(
 
     Two shapes (n, d) with target (n,), or (d,) with (), -> () or, with "none", the target's. The squared lengths have
     1e-12 added, so that a vector of zeros has the cosine 0 and a finite gradient. Raises ValueError for other shapes.
-    Differs from PyTorch: in nothing.
 
     >>> import minitensor as mt
     >>> x1, x2 = mt.Tensor([[1.0, 0.0]]), mt.Tensor([[0.0, 1.0]])
@@ -81,7 +79,7 @@ def triplet_margin_loss(
 
     Three shapes (..., d) with as many axes -> () or, with "none", (...). With `swap` d(p, n) stands in for d(a, n)
     where it is smaller (Balntas et al. 2016). Raises ValueError for margin <= 0 or axes that differ.
-    Reference: Schroff et al. 2015. Differs from PyTorch: in nothing.
+    Reference: Schroff et al. 2015.
 
     >>> import minitensor as mt
     >>> a, p, n = mt.Tensor([[0.0]]), mt.Tensor([[2.0]]), mt.Tensor([[1.5]])

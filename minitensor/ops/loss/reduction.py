@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.graph import Variable, describe
-from minitensor.ops.reduce import mean, sum
+from minitensor.ops.reductions.reduce import mean, sum
 
 __all__ = ["check_classes", "check_reduction", "check_same_shape", "reduced"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from minitensor.composite import composite
 from minitensor.ops.elementwise import abs, clip, square
 from minitensor.ops.loss.reduction import check_reduction, check_same_shape, reduced
-from minitensor.ops.reduce import sum
+from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import activation, gated, piecewise
+from minitensor.ops.nn import activation, gated, piecewise
 from tests.minitensor.cases.case import case, distinct, normal
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import attention
+from minitensor.ops.nn import attention
 from tests.minitensor.cases.case import case, normal
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from minitensor.ops import bilinear
+from minitensor.ops.linalg import bilinear
 from tests.minitensor.cases.case import case, normal
 
 case(

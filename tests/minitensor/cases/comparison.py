@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.ops import bitwise, comparison
+from minitensor.ops.elementwise import bitwise, comparison
 from tests.minitensor.cases.case import case
 from tests.minitensor.cases.elementwise import CONDITION
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.ops import complex_numbers, diagonal, elementwise, index, join, linalg, norm, outer, reduce, scan
+from minitensor.ops import elementwise
+from minitensor.ops.elementwise import complex_numbers
+from minitensor.ops.indexing import index
+from minitensor.ops.linalg import matmul as linalg
+from minitensor.ops.linalg import norm, outer
+from minitensor.ops.reductions import reduce, scan
+from minitensor.ops.shaping import diagonal, join
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 

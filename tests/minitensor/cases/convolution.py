@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import convolution, transposed
+from minitensor.ops.windows import convolution, transposed_convolution
 from tests.minitensor.cases.case import case, normal
 from tests.minitensor.cases.windows import padded, unfolded
 
@@ -89,7 +89,11 @@ def _transposed(
     return y if b is None else y + np.reshape(b, (-1, *(1,) * n))
 
 
-TRANSPOSED = {1: transposed.conv_transpose1d, 2: transposed.conv_transpose2d, 3: transposed.conv_transpose3d}
+TRANSPOSED = {
+    1: transposed_convolution.conv_transpose1d,
+    2: transposed_convolution.conv_transpose2d,
+    3: transposed_convolution.conv_transpose3d,
+}
 for note_, x_shape, w_shape, settings_ in (
     ("plain", (2, 2, 2, 3), (2, 3, 2, 2), {}),
     ("stride", (1, 2, 2, 2), (2, 1, 3, 2), {"stride": (2, 1), "output_padding": (1, 0)}),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import distance
+from minitensor.ops.linalg import distance
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from minitensor.composite import identity
-from minitensor.ops import activation, collective, elementwise
+from minitensor.ops import elementwise
+from minitensor.ops.nn import activation, collective
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 for op_, ref_ in (

@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from minitensor.ops import fft, fft_axes
+from minitensor.ops.fft import several_axes
+from minitensor.ops.fft import transform as fft
 from tests.minitensor.cases.case import case, normal
 
 
@@ -53,16 +54,16 @@ for name_, draw_ in (("fft", plane), ("ifft", plane), ("fft", normal), ("rfft", 
 for name_, draw_ in (("fft", plane), ("ifft", plane), ("rfft", normal), ("irfft", plane)):
     for axes_, s_ in ((None, None), ((0, -1), None), ((2, 0), (3, 2)), ((1,), (5,))):
         case(
-            getattr(fft_axes, f"{name_}n"),
+            getattr(several_axes, f"{name_}n"),
             draw_(2, 2, 3),
             axes=axes_,
             s=s_,
             ref=partial(getattr(np.fft, f"{name_}n"), s=s_, axes=axes_),
             note=f"axes {axes_} s {s_}",
         )
-    case(getattr(fft_axes, f"{name_}2"), draw_(2, 2, 3), ref=getattr(np.fft, f"{name_}2"))
+    case(getattr(several_axes, f"{name_}2"), draw_(2, 2, 3), ref=getattr(np.fft, f"{name_}2"))
     case(
-        getattr(fft_axes, f"{name_}2"),
+        getattr(several_axes, f"{name_}2"),
         draw_(2, 3, 2),
         s=(2, 5),
         axes=(0, 1),
@@ -73,10 +74,10 @@ for name_, draw_ in (("fft", plane), ("ifft", plane), ("rfft", normal), ("irfft"
 for name_ in ("fftshift", "ifftshift"):
     for axes_ in (None, 0, (1,), (0, -1)):
         case(
-            getattr(fft_axes, name_),
+            getattr(several_axes, name_),
             normal(3, 4),
             axes=axes_,
             ref=partial(getattr(np.fft, name_), axes=axes_),
             note=f"axes {axes_}",
         )
-case(fft_axes.fftn, normal(), ref=lambda x: np.asarray(x + 0j), note="a number")
+case(several_axes.fftn, normal(), ref=lambda x: np.asarray(x + 0j), note="a number")

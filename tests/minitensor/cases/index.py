@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import gather, index, scatter
-from minitensor.ops.scatter_reduce import scatter_reduce
+from minitensor.ops.indexing import gather, index, scatter
+from minitensor.ops.indexing.scatter_reduce import scatter_reduce
 from tests.minitensor.cases.case import case, distinct, normal
 
 _rows = np.array([0, 2, 2])

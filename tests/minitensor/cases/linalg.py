@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.ops import linalg
+from minitensor.ops.linalg import matmul as linalg
 from tests.minitensor.cases.case import case, normal
 
 for op_ in (linalg.bmm, linalg.matmul):

@@ -8,16 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import (
-    condition,
-    determinant,
-    least_squares,
-    norm,
-    orthogonal,
-    singular,
-    solving,
-    symmetric,
-)
+from minitensor.ops.linalg import condition, determinant, least_squares, norm, orthogonal, singular, solving, symmetric
 from tests.minitensor.cases.case import case, normal
 
 

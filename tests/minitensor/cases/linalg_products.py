@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from minitensor.ops import covariance, distance, products
+from minitensor.ops.linalg import covariance, distance, products
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 

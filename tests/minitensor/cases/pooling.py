@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import adaptive_pooling, avg_pooling, pooling, unpooling
+from minitensor.ops.windows import adaptive_pooling, average_pooling, max_pooling, unpooling
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 
@@ -57,9 +57,9 @@ def _first(x: np.ndarray, n: int, **settings: Any) -> np.ndarray:
 
 
 POOLS = {
-    1: (pooling.max_pool1d, avg_pooling.avg_pool1d, avg_pooling.lp_pool1d, unpooling.max_unpool1d),
-    2: (pooling.max_pool2d, avg_pooling.avg_pool2d, avg_pooling.lp_pool2d, unpooling.max_unpool2d),
-    3: (pooling.max_pool3d, avg_pooling.avg_pool3d, avg_pooling.lp_pool3d, unpooling.max_unpool3d),
+    1: (max_pooling.max_pool1d, average_pooling.avg_pool1d, average_pooling.lp_pool1d, unpooling.max_unpool1d),
+    2: (max_pooling.max_pool2d, average_pooling.avg_pool2d, average_pooling.lp_pool2d, unpooling.max_unpool2d),
+    3: (max_pooling.max_pool3d, average_pooling.avg_pool3d, average_pooling.lp_pool3d, unpooling.max_unpool3d),
 }
 for note_, x_shape, n_, settings_ in (
     ("plain", (1, 2, 4, 5), 2, {"kernel_size": 2}),
@@ -106,16 +106,16 @@ for note_, x_shape, n_, settings_ in (
                     x, f=lambda v, w: (k * (v**q).mean()) ** (1 / q), **s
                 ),
             )  # fmt: skip
-case(avg_pooling.avg_pool2d, normal(1, 4, 4), kernel_size=2, divisor_override=3, note="divisor",
+case(average_pooling.avg_pool2d, normal(1, 4, 4), kernel_size=2, divisor_override=3, note="divisor",
      ref=lambda x: _pooled(x, 2, lambda v, w: v.sum() / 3, kernel_size=2))  # fmt: skip
-case(avg_pooling.avg_pool1d, np.arange(-4, 4)[None], kernel_size=3, note="integers", smooth=False,
+case(average_pooling.avg_pool1d, np.arange(-4, 4)[None], kernel_size=3, note="integers", smooth=False,
      ref=lambda x: np.array([[-3, 0]]))  # fmt: skip
-case(pooling.max_pool2d, distinct(1, 5, 5), kernel_size=2, dilation=(2, 3), stride=1, note="dilation",
+case(max_pooling.max_pool2d, distinct(1, 5, 5), kernel_size=2, dilation=(2, 3), stride=1, note="dilation",
      ref=lambda x: _pooled(x, 2, lambda v, w: v.max(), kernel_size=2, dilation=(2, 3), stride=1))  # fmt: skip
 for norm_, f_ in ((math.inf, np.max), (-math.inf, np.min)):
-    case(avg_pooling.lp_pool1d, distinct(1, 6) + 0.03, norm_type=norm_, kernel_size=2, note=f"{norm_}",
+    case(average_pooling.lp_pool1d, distinct(1, 6) + 0.03, norm_type=norm_, kernel_size=2, note=f"{norm_}",
          ref=lambda x, f=f_: _pooled(abs(x), 1, lambda v, w: f(v), kernel_size=2))  # fmt: skip
-case(pooling.window_argmax, distinct(2, 4), places=(((0, 2), (1, 3)),), smooth=False,
+case(max_pooling.window_argmax, distinct(2, 4), places=(((0, 2), (1, 3)),), smooth=False,
      ref=lambda x: x.reshape(2, 2, 2).argmax(axis=-1) + [0, 2])  # fmt: skip
 
 

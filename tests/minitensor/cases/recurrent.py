@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import recurrent
+from minitensor.ops.nn import recurrent
 from tests.minitensor.cases.case import case, normal, positive
 
 

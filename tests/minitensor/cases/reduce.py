@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import norm as norms
-from minitensor.ops import reduce as red
-from minitensor.ops import softmax as soft
-from minitensor.ops import statistics
+from minitensor.ops.linalg import norm as norms
+from minitensor.ops.nn import softmax as soft
+from minitensor.ops.reductions import reduce as red
+from minitensor.ops.reductions import statistics
 from tests.minitensor.cases.case import case, distinct, normal
 from tests.minitensor.cases.elementwise import CONDITION
 
@@ -97,8 +97,8 @@ _apart = normal(3, 4) + [[0.0], [300.0], [-200.0]]  # rows that share no scale
 for op_, ref_ in ((soft.softmax, softmax), (soft.log_softmax, lambda x: np.log(softmax(x)))):
     case(op_, _apart, ref=ref_, note="apart")
     case(op_, normal(5), ref=ref_, note="vector")
-case(soft.normalised_exp, normal(2, 3), ref=softmax)
-case(soft.log_normalised_exp, normal(2, 3), ref=lambda x: np.log(softmax(x)))
+case(soft.normalized_exp, normal(2, 3), ref=softmax)
+case(soft.log_normalized_exp, normal(2, 3), ref=lambda x: np.log(softmax(x)))
 for op_ in (soft.softmax, soft.log_softmax, soft.softmin):
     case(op_, normal(2, 0), ref=lambda x: x.copy(), note="empty lanes")
     case(op_, normal(0, 2), ref=lambda x: x.copy(), note="no lanes")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import grid_sample as grids
-from minitensor.ops import interpolation
+from minitensor.ops.windows import grid_sample as grids
+from minitensor.ops.windows import interpolation
 from tests.minitensor.cases.case import case, normal
 
 

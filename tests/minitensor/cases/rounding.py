@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.ops import rounding as rd
+from minitensor.ops.elementwise import rounding as rd
 from tests.minitensor.cases.case import case, distinct
 
 for name_ in ("floor", "ceil", "trunc", "sign", "round"):

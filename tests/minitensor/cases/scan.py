@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import scan
+from minitensor.ops.reductions import scan
 from tests.minitensor.cases.case import case, distinct, normal
 
 

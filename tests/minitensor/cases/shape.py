@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import diagonal, join, order, outer, padding, tiling
-from minitensor.ops import shape as sh
+from minitensor.ops.linalg import outer
+from minitensor.ops.shaping import diagonal, join, order, padding, tiling
+from minitensor.ops.shaping import shape as sh
 from tests.minitensor.cases.case import case, normal
 
 # -- shapes ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import counting, sorting, statistics
+from minitensor.ops.indexing import sorting
+from minitensor.ops.reductions import counting, statistics
 from tests.minitensor.cases.case import case, distinct, normal
 
 _ties = np.array([[2.0, 1.0, 2.0, 1.0, 2.0], [0.0, 3.0, -0.0, np.nan, 3.0]])

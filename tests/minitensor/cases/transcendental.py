@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import error_function, gamma, powers
-from minitensor.ops import transcendental as tc
+from minitensor.ops.elementwise import error_function, gamma, powers
+from minitensor.ops.elementwise import transcendental as tc
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 inner = np.array([[-0.95, -0.4, 0.0], [0.2, 0.7, 0.999]])

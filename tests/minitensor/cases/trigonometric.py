@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from minitensor.ops import hyperbolic as hy
-from minitensor.ops import trigonometric as tg
+from minitensor.ops.elementwise import hyperbolic as hy
+from minitensor.ops.elementwise import trigonometric as tg
 from tests.minitensor.cases.case import case, distinct, normal, positive
 
 for op_, ref_, x_ in (

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.ops import columns, shuffle
-from minitensor.ops import windows as win
+from minitensor.ops.windows import im2col, shuffle
+from minitensor.ops.windows import sliding as win
 from tests.minitensor.cases.case import case, normal
 
 
@@ -69,9 +69,9 @@ for x_shape, size_, dilation_, padding_, stride_ in (
 ):  # fmt: skip
     a_ = (size_, dilation_, padding_, stride_)
     kw_ = {"kernel_size": size_, "dilation": dilation_, "padding": padding_, "stride": stride_}
-    case(columns.unfold, normal(*x_shape), **kw_, ref=lambda x, a=a_: _columns(x, *a), note=f"columns{x_shape}")
+    case(im2col.unfold, normal(*x_shape), **kw_, ref=lambda x, a=a_: _columns(x, *a), note=f"columns{x_shape}")
     case(
-        columns.fold, normal(*_columns(np.zeros(x_shape), *a_).shape), output_size=x_shape[-2:], **kw_,
+        im2col.fold, normal(*_columns(np.zeros(x_shape), *a_).shape), output_size=x_shape[-2:], **kw_,
         ref=lambda x, m=x_shape[-2:], a=a_: _images(x, m, *a), note=f"columns{x_shape}",
     )  # fmt: skip
 

@@ -111,9 +111,9 @@ class Steps(nn.Layer):
 
     def forward(self, x):
         h = c = mt.zeros((2, 3))
-        for v in mt.ops.recurrent.separate(x, axis=1):
-            h, c = mt.ops.recurrent.lstm_step(v, c)
-            h = mt.ops.recurrent.gru_step(v[:, :9], v[:, 3:], h)
+        for v in mt.ops.nn.recurrent.separate(x, axis=1):
+            h, c = mt.ops.nn.recurrent.lstm_step(v, c)
+            h = mt.ops.nn.recurrent.gru_step(v[:, :9], v[:, 3:], h)
         return h, c
 
 

@@ -7,7 +7,7 @@ import minitensor as mt
 import tests.minitensor.fake_cupy  # noqa: F401  registers the device "fake"
 from minitensor import nn
 from minitensor.graph import Node, Output
-from minitensor.ops import recurrent
+from minitensor.ops.nn import recurrent
 
 KINDS = [nn.RNN, nn.LSTM, nn.GRU]
 

@@ -72,8 +72,8 @@ def test_muon_steps_are_near_orthogonal(shape):
         optim.Muon([nn.Parameter(np.ones(3))])
 
 
-def test_lbfgs_minimises_and_goes_on_from_a_state():
-    def minimise(stop):
+def test_lbfgs_minimizes_and_goes_on_from_a_state():
+    def minimize(stop):
         x = mt.Tensor(np.array([-1.5, 2.0]), requires_grad=True)
         optimizer = optim.LBFGS([x], max_iter=10, line_search_fn="strong_wolfe")
 
@@ -92,8 +92,8 @@ def test_lbfgs_minimises_and_goes_on_from_a_state():
             optimizer.step(closure)
         return x.numpy()
 
-    np.testing.assert_allclose(minimise(None), [1, 1], atol=1e-5)  # it stops when the loss changes by less than 1e-9
-    np.testing.assert_array_equal(minimise(2), minimise(None))
+    np.testing.assert_allclose(minimize(None), [1, 1], atol=1e-5)  # it stops when the loss changes by less than 1e-9
+    np.testing.assert_array_equal(minimize(2), minimize(None))
     with pytest.raises(TypeError, match="closure"):
         optim.LBFGS([mt.Tensor(np.ones(2), requires_grad=True)]).step()
     with pytest.raises(ValueError, match="one group"):

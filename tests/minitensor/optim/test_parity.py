@@ -141,7 +141,7 @@ def test_state_has_pytorchs_layout(name):
 
 
 def test_muon_within_bfloat16():
-    """PyTorch orthogonalises in bfloat16, 3 digits: the step agrees to that, everything before it exactly."""
+    """PyTorch orthogonalizes in bfloat16, 3 digits: the step agrees to that, everything before it exactly."""
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s) for s in ((6, 4), (4, 6), (5, 5))]
     ours, theirs = [mt.nn.Parameter(np.array(a)) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]

@@ -63,7 +63,7 @@ def test_values_and_gradients(name, x):
 
 @calls
 def test_limits(name):
-    """PyTorch's vectorised float32 gelu says NaN for inf, so float64 there; the 1/6 of hardsigmoid again."""
+    """PyTorch's vectorized float32 gelu says NaN for inf, so float64 there; the 1/6 of hardsigmoid again."""
     f = CALLS[name]
     x, dtypes = LIMITS, ("float64",) if name == "gelu" else ("float32",)
     compare(lambda x: f(F, x), lambda x: f(G, x), x[:-1] if name == "relu" else x, order=1, dtypes=dtypes)

@@ -19,7 +19,7 @@ IN_A_ROW = np.array([1, 3, 2, 2, 2, 4])
 
 
 def _ctc(f, scores, targets, steps, lengths, **settings):
-    """The loss of unnormalised scores: PyTorch's gradient is right only behind log_softmax."""
+    """The loss of unnormalized scores: PyTorch's gradient is right only behind log_softmax."""
     return f.ctc_loss(f.log_softmax(scores, -1), targets, steps, lengths, **settings)
 
 

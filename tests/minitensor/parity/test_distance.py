@@ -25,7 +25,7 @@ def test_normalize(p, dim):
     compare(lambda x: F.normalize(x, p, dim, 9.0), lambda x: G.normalize(x, p, dim, 9.0), normal(3, 4), order=1)
 
 
-def test_normalize_nothing_and_no_neighbours():
+def test_normalize_nothing_and_no_neighbors():
     compare(F.normalize, G.normalize, normal(0, 3))
     compare(lambda x: F.normalize(x, dim=0), lambda x: G.normalize(x, dim=0), normal(3))
     compare(lambda x: F.normalize(x.T), lambda x: G.normalize(x.T), normal(3, 4))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.ops import activation
+from minitensor.ops.nn import activation
 from tests.minitensor.parity.oracle import agree, torch
 
 F = torch.nn.functional

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.ops import linalg
+from minitensor.ops.linalg import matmul as linalg
 from tests.minitensor.parity.oracle import agree, normal, torch
 
 F = torch.nn.functional

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.ops import activation, attention, convolution, loss, normalisation, pooling
+from minitensor.ops import loss
+from minitensor.ops.nn import activation, attention, normalization
+from minitensor.ops.windows import convolution, max_pooling
 from tests.minitensor.parity.oracle import normal, torch
 
 F = torch.nn.functional
@@ -14,13 +16,13 @@ pytestmark = pytest.mark.parity
 
 
 def test_second_gradients():
-    """Hessian-vector products of a small network: convolution, normalisation, GELU, attention, cross-entropy."""
+    """Hessian-vector products of a small network: convolution, normalization, GELU, attention, cross-entropy."""
     x, w, m = normal(2, 2, 4, 4), normal(3, 2, 3, 3), normal(3, 5)
     target = np.array([1, 4])
 
     def ours(x, w, m):
         h = activation.gelu(convolution.conv2d(x, w, padding=1))
-        h = normalisation.layer_norm(pooling.max_pool2d(h, kernel_size=2).reshape(2, 3, 4).swapaxes(1, 2))
+        h = normalization.layer_norm(max_pooling.max_pool2d(h, kernel_size=2).reshape(2, 3, 4).swapaxes(1, 2))
         h = attention.scaled_dot_product_attention(h, h, h)
         return loss.cross_entropy(mt.mean(h, axis=1) @ m, mt.Tensor(target))
 

@@ -81,7 +81,7 @@ def _exponential_linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) 
     where(t, t.step("Greater", [x, zero]), line, curve, y)
 
 
-@op("normalised_exp", "log_normalised_exp")
+@op("normalized_exp", "log_normalized_exp")
 def _softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     axis, log = s["axis"], t.op.name.startswith("log")
     axes = tuple(range(y.ndim)) if axis is None else axis

@@ -111,8 +111,8 @@ def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     count = math.prod(x.shape[a] for a in axes)
     if count <= s["correction"]:
         t.refuse(f"is of {count} entries with correction {s['correction']}, which has no counterpart in ONNX here")
-    centre = _reduce(t, "ReduceMean", t.name(x), x, {"axis": axes, "keepdims": True})
-    d = t.step("Sub", [t.name(x), centre])
+    center = _reduce(t, "ReduceMean", t.name(x), x, {"axis": axes, "keepdims": True})
+    d = t.step("Sub", [t.name(x), center])
     total = _reduce(t, "ReduceSum", t.step("Mul", [d, d]), x, s)
     found = t.step("Div", [total, t.name(count - s["correction"], y.dtype)])
     t.emit("Sqrt" if t.op.name == "std" else "Identity", [found], y)

@@ -11,7 +11,7 @@ from minitensor.backend import is_array
 from minitensor.interop.onnx.writers.indexing import read
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
 from minitensor.interop.onnx.writing import Array, composite, op
-from minitensor.ops.index import plain_index
+from minitensor.ops.indexing.index import plain_index
 
 __all__: list[str] = []
 

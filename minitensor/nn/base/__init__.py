@@ -1,0 +1,1 @@
+"""`Layer` and `Parameter`, and what every layer is made of."""

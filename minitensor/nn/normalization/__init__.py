@@ -1,0 +1,1 @@
+"""Normalization as layers: over the batch, over features, over groups."""

@@ -1,0 +1,1 @@
+"""Reading and writing chosen entries, and putting them in order."""

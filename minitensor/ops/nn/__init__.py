@@ -1,0 +1,1 @@
+"""What neural networks add to arrays: activations, softmax, attention, normalization, recurrence."""

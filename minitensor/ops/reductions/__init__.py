@@ -1,0 +1,1 @@
+"""Sums, means, extrema, scans, statistics and counts over axes."""

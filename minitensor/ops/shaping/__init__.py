@@ -1,0 +1,1 @@
+"""Shapes: reshape, join, repeat, pad, reverse; no entry changes its value."""
