@@ -14,7 +14,7 @@ from minitensor.engine import run_backward
 from minitensor.graph import key_of, place
 from minitensor.threads import together
 
-walks = mt.ops.recurrent
+walks = mt.ops.nn.recurrent
 F, T = mt.nn.functional, torch.nn.functional
 TOLERANCE = 2e-4  # of the largest entry, in float32
 TIMES = 5  # calls that a team of threads is started for: in a training step, hundreds

@@ -1,8 +1,8 @@
 """minitensor: an autograd engine to read in an afternoon, on NumPy, and on CuPy by the same code.
 
 Functions have NumPy's names and arguments, layers and optimizers PyTorch's; a docstring says where one differs, and is
-silent where it does not. What holds for all is said here: functions have no `out`, `where`, `initial`, `order`, `casting`, `subok` and `like`, and
-NumPy's ufuncs have no `dtype` and `signature`: use `x.astype(dtype)`.
+silent where it does not. What holds for all is said here: functions have no `out`, `where`, `initial`, `order`,
+`casting`, `subok` and `like`, and NumPy's ufuncs have no `dtype` and `signature`: use `x.astype(dtype)`.
 
 >>> import minitensor as mt
 >>> x = mt.Tensor([1.0, 2.0, 3.0], requires_grad=True)

@@ -940,7 +940,7 @@ class TestHalf:
     def test_through_kernels(self, dtype):
         x = mt.Tensor(np.random.default_rng(0).standard_normal((2, 3, 4, 4)), dtype=dtype, requires_grad=True)
         w = mt.Tensor(np.ones((2, 3, 2, 2)), dtype=dtype, requires_grad=True)
-        y = mt.ops.convolution.conv2d(x, w)
+        y = mt.ops.windows.convolution.conv2d(x, w)
         assert y.dtype == dtype
         y.sum().backward()
         assert x.grad.dtype == dtype and w.grad.dtype == dtype

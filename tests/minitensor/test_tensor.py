@@ -100,7 +100,7 @@ def test_a_copy_is_not_taken_for_a_view():
 def test_an_array_that_a_kernel_kept_may_change():
     w = mt.Tensor(np.ones((1, 1, 3, 3), np.float32), requires_grad=True)
     images = np.ones((1, 1, 4, 4), np.float32)
-    y = mt.ops.convolution.conv2d(images, w)
+    y = mt.ops.windows.convolution.conv2d(images, w)
     images[...] = 0
     y.sum().backward()
     assert w.grad.numpy().min() == 4

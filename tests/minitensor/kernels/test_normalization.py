@@ -11,9 +11,9 @@ F = mt.nn.functional
 NORMS = {
     "layer": lambda x, w, b: F.layer_norm(x, x.shape[1:], w, b),
     "layer, plain": lambda x, w, b: F.layer_norm(x, x.shape[1:]),
-    "batch": lambda x, w, b: mt.ops.normalization.batch_norm(x, w, b),
-    "group": lambda x, w, b: mt.ops.normalization.group_norm(x, w, b, groups=2),
-    "instance": lambda x, w, b: mt.ops.normalization.group_norm(x, w, None, groups=x.shape[1]),
+    "batch": lambda x, w, b: mt.ops.nn.normalization.batch_norm(x, w, b),
+    "group": lambda x, w, b: mt.ops.nn.normalization.group_norm(x, w, b, groups=2),
+    "instance": lambda x, w, b: mt.ops.nn.normalization.group_norm(x, w, None, groups=x.shape[1]),
 }
 SHAPES = {"layer": [(37, 6), (5, 3, 4)], "layer, plain": [(37, 6)]}
 IMAGES = [(7, 6, 5, 3), (9, 6), (2, 6, 11), (1, 6, 4, 4)]
