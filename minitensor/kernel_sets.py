@@ -58,8 +58,6 @@ def set_kernels(name: str) -> None:
 def get_kernels() -> str:
     """Return which kernels run on the CPU: "compiled" or "numpy"; see `set_kernels`.
 
-    Differs from PyTorch: it has none.
-
     >>> get_kernels() in ("compiled", "numpy")
     True
     """

@@ -26,7 +26,6 @@ class Graph:
     """What `graph` returns: `print` it, or `save` it as .dot, .png, .svg or .pdf.
 
     vertices: list of Vertex, arguments before the calls that use them.
-    Differs from PyTorch: it has none.
 
     >>> from minitensor import Tensor
     >>> print(graph(Tensor([1.0], requires_grad=True).exp()).dot().splitlines()[0])
@@ -110,7 +109,7 @@ def graph(
     y: a Tensor; or a function, which is called with `inputs`, and of which the numbers inside are known too.
     names: names of leaves, such as {"x": x} or model.named_parameters(). values: show numbers and gradients dy/d(each),
     of 1 for every entry of y; nothing is freed and no `.grad` is touched.
-    Raises GradientError where no recorded call made y. Differs from PyTorch: it has none.
+    Raises GradientError where no recorded call made y.
 
     >>> import minitensor as mt
     >>> x = mt.Tensor([1.0, 2.0], requires_grad=True)

@@ -20,7 +20,7 @@ Point = tuple[float, float]
 
 
 class Vertex(NamedTuple):
-    """A leaf, or one recorded call. Differs from PyTorch: it has none.
+    """A leaf, or one recorded call.
 
     >>> from minitensor import Tensor
     >>> from minitensor.viz import graph

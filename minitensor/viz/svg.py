@@ -20,7 +20,7 @@ viewBox="0 0 {width:.0f} {height:.0f}" font-family="DejaVu Sans Mono, Menlo, Con
 
 
 def svg(vertices: Sequence[Vertex]) -> str:
-    """Return the picture of a graph as an SVG document. Differs from PyTorch: it has none.
+    """Return the picture of a graph as an SVG document.
 
     >>> svg([Vertex("result", "a < b", (), ())]).count("a &lt; b")
     1
