@@ -10,8 +10,8 @@ import torch
 
 import minitensor as mt
 from benchmarks.timing import Timing, interleaved
-from minitensor.engine import run_backward
-from minitensor.graph import key_of, place
+from minitensor.engine import Sweep
+from minitensor.graph import place
 
 Array = np.ndarray[Any, Any]
 
@@ -66,7 +66,7 @@ def dropout() -> dict[str, Timing]:
 
     def ours() -> list[Array]:
         y = mt.nn.functional.dropout(x, 0.1)
-        return [y.numpy(), run_backward([(place(y), a)], False, False, {key_of(x)})[key_of(x)]]
+        return [y.numpy(), Sweep(False, False, {x}).run([(place(y), a)])[x]]
 
     def theirs() -> list[Array]:
         y = torch.nn.functional.dropout(p, 0.1)

@@ -10,8 +10,8 @@ import torch
 
 import minitensor as mt
 from benchmarks.timing import Timing, interleaved
-from minitensor.engine import run_backward
-from minitensor.graph import key_of, place
+from minitensor.engine import Sweep
+from minitensor.graph import place
 from minitensor.threads import together
 
 walks = mt.ops.nn.recurrent
@@ -189,8 +189,8 @@ def half(case: Case, given: list[Array], needs: tuple[int, ...], g: Array) -> li
     """Return the value and the gradients of a batch, or of a part of one, as a training step computes them."""
     tensors = [mt.Tensor(a, requires_grad=k in needs) for k, a in enumerate(given)]
     y = case.ours(*tensors)
-    keys = [key_of(tensors[k]) for k in needs]
-    found = run_backward([(place(y), g)], False, False, set(keys))  # without the copies for users, as PyTorch
+    keys = [tensors[k] for k in needs]
+    found = Sweep(False, False, set(keys)).run([(place(y), g)])  # without the copies for users, as PyTorch
     return [y.numpy(), *(found[key] for key in keys)]
 
 

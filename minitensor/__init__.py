@@ -41,11 +41,11 @@ from minitensor.functions.sorting import *  # noqa: F403
 from minitensor.functions.windows import *  # noqa: F403
 from minitensor.generators import default_generator, manual_seed
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from minitensor.graph import enable_grad, is_recording, no_grad, unfused
 from minitensor.interop.dlpack import from_dlpack
 from minitensor.kernel_sets import get_kernels, set_kernels
 from minitensor.kernels.cpu import set_conv_algorithm
 from minitensor.memory import keep_freed_memory
+from minitensor.modes import enable_grad, is_recording, no_grad, unfused
 from minitensor.op import op
 from minitensor.parallel import data_parallel
 from minitensor.precision import autocast

@@ -10,7 +10,8 @@ from typing import Any
 
 from minitensor.backend import is_array
 from minitensor.errors import AnomalyError
-from minitensor.graph import Node, Variable, describe, switch
+from minitensor.graph import Node, Observer, Variable, describe
+from minitensor.modes import switch
 
 __all__ = ["detect_anomaly"]
 
@@ -31,11 +32,11 @@ def detect_anomaly() -> Iterator[None]:
     ...     mt.log(mt.Tensor([1.0, 2.0]))
     Tensor float32 (2,): [0. 0.6931]
     """
-    with switch("observer", _Search()):
+    with switch(observer=_Search()):
         yield
 
 
-class _Search:
+class _Search(Observer):
     """The observer that looks for NaN."""
 
     def __init__(self) -> None:

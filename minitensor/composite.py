@@ -44,7 +44,7 @@ class Composite(Declaration):
             if isinstance(a, ndarray) and not is_plain(a):
                 args = tuple(plain(x) if isinstance(x, ndarray) else x for x in args)
                 break
-        if state.observer is not None and hasattr(state.observer, "composite"):
+        if state.observer is not None:
             result = state.observer.composite(self, args, settings)  # takes it as a whole, or leaves it
             if result is not NotImplemented:
                 return result

@@ -42,6 +42,8 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
 class Declaration:
     """What ops and composites share: a Python function with array arguments and keyword-only settings."""
 
+    broadcasts = False  # see `op`
+
     def __init__(self, function: Callable[..., Any], complex: bool) -> None:
         parameters = inspect.signature(function).parameters.values()
         self.forward = function

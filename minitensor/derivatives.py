@@ -14,7 +14,8 @@ import numpy as np
 from minitensor.backend import namespace
 from minitensor.engine import grad
 from minitensor.errors import GradientError
-from minitensor.graph import Variable, describe, enable_grad
+from minitensor.graph import Variable, describe
+from minitensor.modes import enable_grad
 from minitensor.ops.shaping.join import stack
 from minitensor.ops.shaping.shape import moveaxis, reshape
 from minitensor.tensor import Tensor

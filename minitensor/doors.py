@@ -8,7 +8,8 @@ import numpy as np
 
 from minitensor import backend
 from minitensor.errors import HistoryError
-from minitensor.graph import Variable, is_recording
+from minitensor.graph import Variable
+from minitensor.modes import is_recording
 from minitensor.notices import same
 from minitensor.ops.elementwise import astype
 from minitensor.promotion import default_complex, default_float, listed

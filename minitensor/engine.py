@@ -1,6 +1,6 @@
 """The autograd engine: one loop that carries gradients back through the graph.
 
-`run_backward` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
+`Sweep.run` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
 stands in `graph.py`; how a call becomes a Node, and what a gradient rule is, in `op.py`.
 
 The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
@@ -15,7 +15,7 @@ result gets the real part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from threading import Lock
@@ -26,146 +26,105 @@ from numpy import asarray
 from minitensor import hooks
 from minitensor.backend import is_array, namespace, plain, references, writable
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, key_of, outward, place, state, switch, wrap
+from minitensor.graph import Node, Place, Variable, describe, outward, place, state, wrap
+from minitensor.modes import switch
 from minitensor.promotion import listed
 from minitensor.sums import total
 
-__all__ = ["backward", "grad", "run_backward"]
+__all__ = ["Sweep", "backward", "grad"]
 
 Array = Any
+Gradient = Any  # an array; a Tensor under `create_graph`
 
 _accumulating = Lock()
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
-    """Sum a gradient over the axes along which its argument was broadcast."""
-    extra = g.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
-    return (total(g, axes) if axes else g).reshape(shape)
+class Sweep:
+    """One pass back through the graph, newest call first.
 
+    pending: what has come so far to each place that is still to be visited. When a node is the newest that waits, its
+    gradient is complete, because every call that used its result was made after it.
 
-def _check_gradient(node: Node, i: int, parent: Any, g: Any) -> Any:
-    """Bring one argument's gradient to its argument's shape and dtype, or say why that cannot be."""
-    if g.shape != parent.shape:
-        if not getattr(node.op, "broadcasts", False):
-            raise GradientError(
-                f"the rule of {node.op.name} for argument {i} returned shape {g.shape}; "
-                f"the argument has shape {parent.shape}"
-            )
-        g = unbroadcast(g, parent.shape)
-    if g.dtype is parent.dtype or g.dtype == parent.dtype:
-        return g
-    return (g.real if g.dtype.kind == "c" and parent.dtype.kind != "c" else g).astype(parent.dtype)
-
-
-def _reaching(roots: Sequence[Any], wanted: set[Any]) -> set[int]:
-    """Find the nodes through which a gradient must pass on its way from the roots to the wanted places.
-
-    A freed node no longer knows its parents: it counts as one of them, so that reaching it raises.
+    With `wanted` places the gradients that arrive there are returned, and nothing else is visited or changed; without,
+    gradients are added to the leaves' `.grad`. A `part` of a pass, which `checkpoint` and `data_parallel` run inside
+    another one, ends at the wanted places: what arrives is not all of their gradient, so it goes no further and their
+    hooks wait for the whole.
     """
-    nodes: dict[int, Node] = {}
-    stack = [r.node if type(r) is Output else r for r in roots]
-    while stack:
-        node = stack.pop()
-        if type(node) is Node and id(node) not in nodes:
-            nodes[id(node)] = node
-            stack.extend(p.node if type(p) is Output else p for p in node.parents if p is not None)
-    needed = {i for i, node in nodes.items() if node.saved is None and not any(k[0] == i for k in wanted)}
-    for node in sorted(nodes.values(), key=lambda n: n.serial):
-        for p in node.parents:
-            if p is not None and (key_of(p) in wanted or id(p.node if type(p) is Output else p) in needed):
-                needed.add(id(node))
-    return needed
 
+    def __init__(
+        self, retain_graph: bool, create_graph: bool, wanted: Collection[Place] | None = None, part: bool = False
+    ) -> None:
+        self.retain_graph, self.create_graph, self.part = retain_graph, create_graph, part
+        self.waiting: list[tuple[int, Node]] = []  # a heap: the newest comes first
+        self.pending: dict[Place, Gradient] = {}
+        self.sums: set[Place] = set()  # places whose pending gradient was added up here
+        self.observer = state.observer
+        self.wanted = wanted
+        self.route: set[Place] = set()  # the nodes that lead to the wanted places
+        self.found: dict[Place, Gradient] = {}
 
-def run_backward(
-    seeds: Sequence[tuple[Any, Any]],
-    retain_graph: bool,
-    create_graph: bool,
-    wanted: set[Any] | None = None,
-    part: bool = False,
-) -> dict[Any, Any]:
-    """Carry gradients from the seeds `(place, gradient)` back through the graph, newest node first.
+    def run(self, seeds: Sequence[tuple[Place, Gradient]]) -> dict[Place, Gradient]:
+        """Carry the gradients of the seeds, pairs (place, gradient), back through the graph."""
+        if self.wanted is not None:
+            self.route = _route([start for start, _ in seeds], self.wanted)
+        for start, g in seeds:
+            self.deliver(start, g)
+        while self.waiting:
+            _, node = heappop(self.waiting)
+            g = self.arrived(node)
+            if g is None:
+                continue
+            for i, (parent, gradient) in enumerate(zip(node.parents, self.rules(node, g), strict=True)):
+                if parent is not None and gradient is not None:
+                    self.deliver(parent, _fitted(gradient, parent, node, i))
+            if not self.retain_graph:
+                node.saved, node.parents = None, ()
+        self.finish()
+        return self.found
 
-    With `wanted` (keys of places) the gradients that arrive there are returned and nothing else is touched or visited.
-    A `part` of a backward, which `checkpoint` and `data_parallel` run inside another one, ends at the wanted places:
-    what arrives is not all of their gradient, so it goes no further and their hooks wait for the whole. Without
-    `wanted` the gradients are accumulated into the leaves' `.grad`. One node's gradient is complete when the node is
-    popped, because every user of its result was created after it.
-    """
-    found: dict[Any, Any] = {}
-    pending: dict[int, Any] = {}  # id(node) -> gradient of its result (a list, if there are several)
-    owned: set[Any] = set()  # sums that were made here, which may be added to in place
-    heap: list[tuple[int, Node]] = []
-    hooked: dict[Any, Any] = {}  # places with hooks that a gradient has come to
-    observer = state.observer
-    needed = None if wanted is None else _reaching([s for s, _ in seeds], wanted)
-
-    def add(store: Any, key: Any, mark: Any, g: Any) -> None:
-        if create_graph or mark not in owned:
-            store[key] = store[key] + g
-            owned.add(mark)
-        else:
-            store[key] += g
-
-    def through_hooks(node: Node, g: Any) -> Any:
-        for index in [None] if type(g) is not list else range(len(g)):
-            key = (id(node), index)
-            if key in hooked:
-                new = hooks.run(hooks.at(hooked.pop(key)) or {}, g if index is None else g[index])
-                if key in found:
-                    found[key] = new
-                if index is None:
-                    return new
-                g[index] = new
-        return g
-
-    def stays(target: Any, g: Any) -> bool:
-        """Keep a gradient that somebody wants or hooks wait for; say whether it goes no further."""
-        key = key_of(target)
-        asked = wanted is not None and key in wanted
-        node = target.node if type(target) is Output else target
-        leaf = type(node) is not Node
-        waits = hooks.used and not (part and asked) and bool(hooks.at(target)) and (asked or not leaf or wanted is None)
-        if waits:
-            hooked[key] = target
-        if asked or (leaf and waits):
-            if key in found:
-                add(found, key, ("found", key), g)
-            else:
-                found[key] = g
-        if leaf:
-            return wanted is not None or waits
-        return (part and asked) or (needed is not None and id(node) not in needed)
-
-    def deliver(target: Any, g: Any) -> None:
-        if (wanted is not None or hooks.used) and stays(target, g):
+    def deliver(self, place: Place, g: Gradient) -> None:
+        """Add a gradient to what has come to a place so far; the first that comes to a node lets it wait its turn."""
+        if place in self.pending:
+            self.add(place, g)
+        elif self.wanted is not None and place not in self.wanted and place.node not in self.route:
             return
-        kind = type(target)
-        if kind is Node:
-            if id(target) in pending:
-                add(pending, id(target), id(target), g)
-            else:
-                pending[id(target)] = g
-                heappush(heap, (-target.serial, target))
-        elif kind is Output:
-            node, index = target
-            if id(node) not in pending:
-                pending[id(node)] = [None] * len(node.shape)
-                heappush(heap, (-node.serial, node))
-            entries = pending[id(node)]
-            if entries[index] is None:
-                entries[index] = g
-            else:
-                add(entries, index, key_of(target), g)
+        elif not isinstance(place, Variable):
+            self.pending[place] = g
+            heappush(self.waiting, (-place.node.serial, place.node))
+        elif self.wanted is not None or (hooks.used and hooks.at(place)):
+            self.pending[place] = g
         else:
-            _accumulate(target, g, create_graph)
+            _accumulate(place, g, self.create_graph)
 
-    for target, g in seeds:
-        deliver(target, g)
-    while heap:
-        _, node = heappop(heap)
-        g = pending.pop(id(node))
+    def add(self, place: Place, g: Gradient) -> None:
+        """Add to a pending gradient: in place only if it was made here, since the first may be somebody else's too."""
+        if self.create_graph or place not in self.sums:
+            self.pending[place] = self.pending[place] + g
+            self.sums.add(place)
+        else:
+            self.pending[place] += g
+
+    def arrived(self, node: Node) -> Any:
+        """Return the gradient of a node's result, a tuple if there are several; None if it goes no further."""
+        if type(node.dtype) is not tuple:
+            g = self.pending.pop(node)
+            return self.completed(node, g) if self.wanted is not None or hooks.used else g
+        gs = [self.pending.pop(place, None) for place in node.places]
+        gs = [g if g is None else self.completed(place, g) for place, g in zip(node.places, gs, strict=True)]
+        return None if all(g is None for g in gs) else tuple(gs)
+
+    def completed(self, place: Place, g: Gradient) -> Gradient | None:
+        """Pass the complete gradient of a place through its hooks and keep it if wanted; None if it ends here."""
+        asked = self.wanted is not None and place in self.wanted
+        if hooks.used and not (asked and self.part):
+            g = hooks.run(hooks.at(place), g)
+        if asked:
+            self.found[place] = g
+        ends = asked and (self.part or place.node not in self.route)
+        return None if ends else g
+
+    def rules(self, node: Node, g: Any) -> Sequence[Gradient | None]:
+        """Run the gradient rules of a call, if what it saved is still there and still the same."""
         if node.saved is None:
             raise GradientError(
                 f"backward through the result of {node.op.name} a second time: what it saved was freed by the first. "
@@ -177,28 +136,60 @@ def run_backward(
                     f"an array that {node.op.name} saved for its gradient was changed in place since: it is at version "
                     f"{counter[0]}, and was saved at {value}. Change a copy, or call backward first"
                 )
-        if hooked:
-            g = through_hooks(node, g)
-        g = tuple(g) if type(g) is list else g
-        if observer is None:
-            grads = node.op.backward(node, g, create_graph)
-        else:
-            grads = observer.backward(node, g, partial(node.op.backward, node, g, create_graph))
-        for i, (parent, gradient) in enumerate(zip(node.parents, grads, strict=True)):
-            if parent is not None and gradient is not None:
-                deliver(parent, _check_gradient(node, i, parent, gradient))
-        if not retain_graph:
-            node.saved, node.parents = None, ()
-        del g, grads
-    for key, target in hooked.items():  # leaves, and places at which `grad` stopped
-        if key in found:
-            found[key] = hooks.run(hooks.at(target) or {}, found[key])
-        if wanted is None:
-            _accumulate(target, found[key], create_graph)
-    return found
+        if self.observer is None:
+            return node.op.backward(node, g, self.create_graph)
+        return self.observer.backward(node, g, partial(node.op.backward, node, g, self.create_graph))
+
+    def finish(self) -> None:
+        """Settle the leaves that waited for their whole gradient: those that are wanted or have hooks."""
+        for leaf, g in self.pending.items():
+            g = self.completed(leaf, g)
+            if self.wanted is None and isinstance(leaf, Variable):
+                _accumulate(leaf, g, self.create_graph)
 
 
-def _accumulate(leaf: Variable, g: Any, create_graph: bool) -> None:
+def _route(starts: Sequence[Place], wanted: Collection[Place]) -> set[Place]:
+    """Return the nodes that a gradient must pass on its way to the wanted places.
+
+    A freed node no longer knows its parents: it counts as one of them, so that reaching it raises.
+    """
+    nodes: dict[Node, None] = {}
+    stack = [place.node for place in starts]
+    while stack:
+        node = stack.pop()
+        if type(node) is Node and node not in nodes:
+            nodes[node] = None
+            stack.extend(p.node for p in node.parents if p is not None)
+    ends = {place.node for place in wanted}
+    route: set[Place] = {node for node in nodes if node.saved is None and node not in ends}
+    for node in sorted(nodes, key=lambda n: n.serial):
+        if any(p is not None and (p in wanted or p.node in route) for p in node.parents):
+            route.add(node)
+    return route
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which its argument was broadcast."""
+    extra = g.ndim - len(shape)
+    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
+    return (total(g, axes) if axes else g).reshape(shape)
+
+
+def _fitted(g: Gradient, place: Place, node: Node, i: int) -> Gradient:
+    """Bring one argument's gradient to its argument's shape and dtype, or say why that cannot be."""
+    if g.shape != place.shape:
+        if not node.op.broadcasts:
+            raise GradientError(
+                f"the rule of {node.op.name} for argument {i} returned shape {g.shape}; "
+                f"the argument has shape {place.shape}"
+            )
+        g = unbroadcast(g, place.shape)
+    if g.dtype is place.dtype or g.dtype == place.dtype:
+        return g
+    return (g.real if g.dtype.kind == "c" and place.dtype.kind != "c" else g).astype(place.dtype)
+
+
+def _accumulate(leaf: Variable, g: Gradient, create_graph: bool) -> None:
     """Add a gradient to a leaf's `.grad`, the first in the optimizer's flat buffer where it has a slot there.
 
     A gradient that somebody keeps from before stays what it was: if it is the slot's memory, this one gets its own.
@@ -257,8 +248,8 @@ def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
 
 def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
-    with switch("recording", create_graph):
-        run_backward([_seed(y, gradient, create_graph)], retain_graph or create_graph, create_graph)
+    with switch(recording=create_graph):
+        Sweep(retain_graph or create_graph, create_graph).run([_seed(y, gradient, create_graph)])
 
 
 def _listed(x: Any) -> list[Any]:
@@ -294,10 +285,10 @@ def grad(
         if not isinstance(x, Variable) or not x.requires_grad:
             raise GradientError(f"a gradient was asked with respect to {describe(x)}, which does not require grad")
     keep = create_graph if retain_graph is None else retain_graph
-    with switch("recording", create_graph):
+    with switch(recording=create_graph):
         seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
-        found = run_backward(seeds, keep, create_graph, {key_of(place(x)) for x in inputs})
-    results = [None if (g := found.get(key_of(place(x)))) is None else outward(g) for x in inputs]
+        found = Sweep(keep, create_graph, {place(x) for x in inputs}).run(seeds)
+    results = [None if (g := found.get(place(x))) is None else outward(g) for x in inputs]
     if not allow_unused and any(r is None for r in results):
         unused = [i for i, r in enumerate(results) if r is None]
         raise GradientError(f"the outputs do not depend on inputs {unused}: pass allow_unused=True to get None there")

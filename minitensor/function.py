@@ -11,19 +11,8 @@ from typing import Any, ClassVar
 
 from minitensor.backend import namespace
 from minitensor.errors import GradientError
-from minitensor.graph import (
-    Node,
-    Variable,
-    describe,
-    no_grad,
-    outward,
-    parents,
-    results,
-    share_version,
-    state,
-    watch,
-    wrap,
-)
+from minitensor.graph import Node, Variable, describe, outward, parents, results, share_version, state, watch, wrap
+from minitensor.modes import no_grad
 
 __all__ = ["Context", "Function"]
 

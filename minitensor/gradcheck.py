@@ -11,7 +11,7 @@ import numpy.typing as npt
 from minitensor.backend import is_array
 from minitensor.engine import grad
 from minitensor.errors import MinitensorError
-from minitensor.graph import enable_grad
+from minitensor.modes import enable_grad
 from minitensor.tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

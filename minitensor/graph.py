@@ -1,7 +1,7 @@
 """The computation graph: arrays that know where they came from, and the calls that made them.
 
-A `Variable` is an array and its source; a `Node` is one recorded call; whether calls are recorded is a state of the
-thread. How a call becomes a Node stands in `op.py`, how gradients run back in `engine.py`.
+A `Variable` is an array and its source; a `Node` is one recorded call. How a call becomes a Node stands in `op.py`, how
+gradients run back in `engine.py`.
 """
 
 from __future__ import annotations
@@ -9,135 +9,82 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from functools import wraps
-from inspect import isgeneratorfunction
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from numpy import asarray, generic
 
 from minitensor.backend import device_of, is_array
 
 __all__ = [
-    "Node", "Output", "Variable", "describe", "enable_grad", "is_recording", "key_of", "no_grad", "outward",
-    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "switch",
-    "unfused", "watch", "wrap",
+    "Node", "Observer", "Operation", "Output", "Place", "Variable", "describe", "outward", "parents", "place",
+    "reached", "results", "serial", "set_tensor_class", "share_version", "state", "watch", "wrap",
 ]  # fmt: skip
 
 Array = Any
+Hooks = dict[int | None, dict[int, Callable[[Any], Any]]]  # by the index of a result: its hooks, by number
+Versions = tuple[tuple[list[int], int], ...]  # of saved arrays: a counter, and its value when the array was saved
 
 
-class Observer(Protocol):
-    """Something that runs each call in the engine's place, to watch it."""
+class Operation(Protocol):
+    """What a Node asks of what it records: an op, a composite, a Function, a checkpoint, a batch in parts."""
+
+    @property
+    def name(self) -> str:
+        """How errors, profiles and pictures call it."""
+
+    @property
+    def broadcasts(self) -> bool:
+        """Whether its operands broadcast, so that the engine sums each gradient back to its operand's shape."""
+
+    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+        """Return the gradients of the node's parents (None for none) from that of its result, a tuple if several.
+
+        They are arrays; Tensors under `create_graph`.
+        """
+
+
+class Observer:
+    """Something that watches each call of a thread; this one watches and does nothing."""
 
     def forward(
         self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
     ) -> Any:
         """Run a call and return its result; `arrays` is what `args` became in the dtype of the computation."""
+        return run()
+
+    def composite(self, composite: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Compute a composite as a whole, or return NotImplemented to see the calls that it is made of."""
+        return NotImplemented
 
     def recorded(self, node: Node) -> None:
         """Hear of the Node that the last call left."""
 
-    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
+    def backward(self, node: Node, g: Any, run: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         """Run a call's gradient rules and return their results."""
+        return run()
+
+    def same(self, old: Array, new: Array) -> None:
+        """Hear that a new array holds the values of an old one: a copy, or another dtype."""
+
+    def leaves(self, x: Variable, how: str) -> None:
+        """Hear that the values of a Tensor go where no call follows them."""
 
 
 class _State(threading.local):
-    recording = True  # does a call on Tensors leave a Node behind?
-    fused = True  # do attached kernels stand in for composites?
-    autocast: Any = None  # the half precision in which matrix products are computed on a GPU
-    replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
-    source: Any = None  # what stands between this thread and the random generators (`generators.py`)
-    observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
-    ordinary = True  # neither of the last two that change what a call does; set with them
+    """What this thread does with a call; `modes.py` has the contexts that change it."""
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        super().__setattr__("ordinary", self.autocast is None and self.observer is None)
+    def __init__(self) -> None:
+        self.recording = True  # does a call on Tensors leave a Node behind?
+        self.fused = True  # do attached kernels stand in for composites?
+        self.autocast: Any = None  # the half precision in which matrix products are computed on a GPU
+        self.replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
+        self.source: Any = None  # what stands between this thread and the random generators (`generators.py`)
+        self.observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
+        self.ordinary = True  # neither autocast nor an observer: a call may take the quick way
 
 
 state = _State()
 serial = itertools.count()  # creation order is a topological order
-
-
-class switch:  # noqa: N801
-    """Set a state of this thread for a while: a context that may be entered again and again, or a decorator."""
-
-    def __init__(self, name: str, value: Any) -> None:
-        self._name, self._value = name, value
-        self._before: list[Any] = []
-
-    def __enter__(self) -> None:
-        self._before.append(getattr(state, self._name))
-        setattr(state, self._name, self._value)
-
-    def __exit__(self, *_: object) -> None:
-        setattr(state, self._name, self._before.pop())
-
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, run within that state."""
-        if isgeneratorfunction(function):
-            raise TypeError(f"{function.__name__} is a generator: its body runs later, so use the context inside it")
-
-        @wraps(function)
-        def within(*args: Any, **settings: Any) -> Any:
-            with switch(self._name, self._value):
-                return function(*args, **settings)
-
-        return within
-
-
-def _context(name: str, value: Any, function: Callable[..., Any] | None) -> Any:
-    return switch(name, value) if function is None else switch(name, value)(function)
-
-
-def no_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: calls leave no graph behind (this thread only).
-
-    Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
-
-    >>> import minitensor as mt
-    >>> x = mt.Tensor([1.0], requires_grad=True)
-    >>> with mt.no_grad():
-    ...     (x * 2).requires_grad
-    False
-    """
-    return _context("recording", False, function)
-
-
-def enable_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: record again, inside `no_grad`.
-
-    Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
-
-    >>> import minitensor as mt
-    >>> x = mt.Tensor([1.0], requires_grad=True)
-    >>> with mt.no_grad(), mt.enable_grad():
-    ...     (x * 2).requires_grad
-    True
-    """
-    return _context("recording", True, function)
-
-
-def unfused(function: Callable[..., Any] | None = None) -> Any:
-    """Context or decorator: composites run as the plain Python that defines them, for study and for tests.
-
-    >>> import minitensor as mt
-    >>> x = mt.Tensor([[1.0, 1.0]], requires_grad=True)
-    >>> with mt.unfused():
-    ...     y = mt.nn.functional.layer_norm(x, (2,))
-    >>> y
-    Tensor float32 (1, 2) from divide: [[0. 0.]]
-    """
-    return _context("fused", False, function)
-
-
-def is_recording() -> bool:
-    """Whether calls on Tensors are being recorded in this thread. Differs from PyTorch: it is is_grad_enabled there.
-
-    >>> is_recording()
-    True
-    """
-    return state.recording
 
 
 class Variable:
@@ -149,11 +96,11 @@ class Variable:
     """
 
     __slots__ = ("__weakref__", "_grad", "data", "hooks", "requires_grad", "source", "version")
-    hooks: dict[int, Callable[[Any], Any]]  # of a leaf; made by the first `register_hook`
+    hooks: Hooks  # of a leaf; made by the first `register_hook`
     slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
     slot_free: int  # the slot's references when nobody keeps an earlier gradient that is this memory
 
-    def __init__(self, data: Array, source: Any = None) -> None:
+    def __init__(self, data: Array, source: Place | None = None) -> None:
         self.data = data
         self.source = source
         self.requires_grad = source is not None
@@ -169,6 +116,16 @@ class Variable:
     def dtype(self) -> Any:
         """The NumPy dtype."""
         return self.data.dtype
+
+    @property
+    def node(self) -> Node | Variable:
+        """The call that made it, or the leaf itself."""
+        return self if self.source is None else self.source.node
+
+    @property
+    def index(self) -> int | None:
+        """Which of its call's results it is, if there are several."""
+        return None if self.source is None else self.source.index
 
     def changed(self) -> None:
         """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
@@ -186,7 +143,7 @@ def set_tensor_class(cls: type[Variable]) -> None:
     _tensor = cls
 
 
-def wrap(y: Array, source: Any = None) -> Variable:
+def wrap(y: Array, source: Place | None = None) -> Variable:
     """Make a Tensor of what a call returned, without asking what its constructor would."""
     t = object.__new__(_tensor)
     t.data = asarray(y) if isinstance(y, generic) else y  # NumPy's reductions return scalars
@@ -200,22 +157,39 @@ class Node:
     """One recorded call: what ran, where its arguments came from, and what the rules need of it."""
 
     __slots__ = ("dtype", "hooks", "op", "parents", "plan", "saved", "serial", "shape", "versions")
-    hooks: dict[int | None, dict[int, Callable[[Any], Any]]]  # per result; made by the first `register_hook`
+    hooks: Hooks  # made by the first `register_hook`
+    index: ClassVar[None] = None  # see `Output`
 
     def __init__(
-        self, op: Any, parents: tuple[Any, ...], plan: Any, saved: tuple[Any, ...], versions: Any, y: Array
+        self,
+        op: Operation,
+        parents: tuple[Place | None, ...],
+        plan: Any,
+        saved: tuple[Any, ...],
+        versions: Versions,
+        y: Array,
     ) -> None:
         self.op = op
-        self.parents = parents  # per argument: Node, Output, a leaf Variable, or None where no gradient flows
+        self.parents = parents  # one for each argument, None where no gradient flows
         self.plan = plan
         self.saved: tuple[Any, ...] | None = saved  # None once freed
-        self.versions: tuple[tuple[list[int], int], ...] = versions  # (counter, its value when the array was saved)
+        self.versions = versions
         self.serial = next(serial)
         many = type(y) is tuple
-        self.shape = tuple(v.shape for v in y) if many else y.shape
-        self.dtype = tuple(v.dtype for v in y) if many else y.dtype
+        self.shape: Any = tuple(v.shape for v in y) if many else y.shape
+        self.dtype: Any = tuple(v.dtype for v in y) if many else y.dtype
         if state.observer is not None:
             state.observer.recorded(self)
+
+    @property
+    def node(self) -> Node:
+        """Itself: a Node with one result is the place of that."""
+        return self
+
+    @property
+    def places(self) -> tuple[Node | Output, ...]:
+        """The places of its results."""
+        return tuple([Output(self, i) for i in range(len(self.shape))]) if type(self.dtype) is tuple else (self,)
 
 
 class Output(NamedTuple):
@@ -235,6 +209,9 @@ class Output(NamedTuple):
         return self.node.dtype[self.index]
 
 
+Place = Node | Output | Variable  # where a gradient goes: to a call's result, or to a leaf
+
+
 def results(y: Array, node: Node | None) -> Any:
     """Wrap what a call returned; integer and bool results get no edge."""
     if type(y) is not tuple:
@@ -247,17 +224,12 @@ def outward(g: Any) -> Any:
     return g.conj() if g.dtype.kind == "c" else g
 
 
-def place(x: Variable) -> Any:
+def place(x: Variable) -> Place:
     """Return where a gradient of `x` goes: the Node or Output that made it, or the leaf itself."""
     return x if x.source is None else x.source
 
 
-def key_of(source: Any) -> Any:
-    """What a place in the graph is known by: (id of its node or leaf, index of the result)."""
-    return (id(source.node), source.index) if type(source) is Output else (id(source), None)
-
-
-def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, ...] | None:
+def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Place | None, ...] | None:
     """Return where each argument's gradient goes (None where none flows), or None if none flows anywhere."""
     edges = [
         place(a) if ok and isinstance(a, Variable) and a.requires_grad else None
@@ -269,26 +241,26 @@ def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Any, .
     return None
 
 
-def reached(outputs: Sequence[Variable], before: int) -> tuple[list[Any], list[Node]]:
+def reached(outputs: Sequence[Variable], before: int) -> tuple[list[Place], list[Node]]:
     """Return the places outside a function that its results depend on, and its own nodes, both in the order found.
 
     Outside are leaves, and nodes older than `before`, the serial at which it began.
     """
-    found: dict[Any, Any] = {}
-    inside: dict[int, Node] = {}
+    found: dict[Place, None] = {}
+    inside: dict[Node, None] = {}
     stack = [place(y) for y in outputs if y.requires_grad]
     while stack:
         p = stack.pop()
-        node = p.node if type(p) is Output else p
+        node = p.node
         if type(node) is not Node or node.serial < before:
-            found[key_of(p)] = p
-        elif id(node) not in inside:
-            inside[id(node)] = node
+            found[p] = None
+        elif node not in inside:
+            inside[node] = None
             stack.extend(q for q in node.parents if q is not None)
-    return list(found.values()), list(inside.values())
+    return list(found), list(inside)
 
 
-def watch(tensors: Sequence[Any]) -> tuple[tuple[list[int], int], ...]:
+def watch(tensors: Sequence[Any]) -> Versions:
     """Note the version of each saved Tensor, to notice an in-place change before backward."""
     watched = []
     for t in tensors:

@@ -13,7 +13,7 @@ from typing import Any
 
 from minitensor.backend import device_of
 from minitensor.errors import GradientError
-from minitensor.graph import Output, Variable, describe, outward, place, wrap
+from minitensor.graph import Place, Variable, describe, outward, wrap
 
 __all__ = ["Handle", "at", "register", "run"]
 
@@ -39,11 +39,10 @@ class Handle:
         self.remove()
 
 
-def at(target: Any) -> dict[int, Hook] | None:
-    """Return the hooks of a place in the graph, or None."""
-    node, index = target if type(target) is Output else (target, None)
-    hooks = getattr(node, "hooks", None)
-    return hooks if hooks is None or isinstance(node, Variable) else hooks.get(index)
+def at(place: Place) -> dict[int, Hook]:
+    """Return the hooks of a place in the graph."""
+    hooks = getattr(place.node, "hooks", None)
+    return {} if hooks is None else hooks.get(place.index, {})
 
 
 def register(x: Variable, hook: Hook) -> Handle:
@@ -52,16 +51,10 @@ def register(x: Variable, hook: Hook) -> Handle:
     if not x.requires_grad:
         raise GradientError(f"a hook on {describe(x)} would never run: it does not require grad")
     used = True
-    target = place(x)
-    if isinstance(target, Variable):
-        if not hasattr(target, "hooks"):
-            target.hooks = {}
-        hooks = target.hooks
-    else:
-        node, index = target if type(target) is Output else (target, None)
-        if not hasattr(node, "hooks"):
-            node.hooks = {}
-        hooks = node.hooks.setdefault(index, {})
+    target = x.node
+    if not hasattr(target, "hooks"):
+        target.hooks = {}
+    hooks = target.hooks.setdefault(x.index, {})
     number = next(_number)
     hooks[number] = hook
     return Handle(hooks, number)

@@ -1,7 +1,4 @@
-"""What an observer cannot see as a call, told to it: copies of an array, and values that leave for Python.
-
-Observers that do not listen (the profiler) hear nothing; ONNX export does.
-"""
+"""What an observer cannot see as a call, told to it: copies of an array, and values that leave for Python."""
 
 from __future__ import annotations
 
@@ -16,9 +13,8 @@ Array = Any
 
 def same(old: Array, new: Array) -> Array:
     """Return `new`, having said that it holds the values of `old`, perhaps in another dtype."""
-    listen = getattr(state.observer, "same", None)
-    if listen is not None:
-        listen(old, new)
+    if state.observer is not None:
+        state.observer.same(old, new)
     return new
 
 
@@ -34,6 +30,5 @@ def copied(x: Array) -> Array:
 
 def leaves(x: Variable, door: str) -> None:
     """Say that the values of a Tensor go where no call follows them."""
-    listen = getattr(state.observer, "leaves", None)
-    if listen is not None:
-        listen(x, door)
+    if state.observer is not None:
+        state.observer.leaves(x, door)

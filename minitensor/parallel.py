@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import device_of
-from minitensor.engine import run_backward
+from minitensor.engine import Sweep
 from minitensor.errors import GradientError, ParallelError
 from minitensor.generators import Part, Shares, remembered
-from minitensor.graph import Node, Variable, describe, key_of, place, reached, results, serial, state, wrap
+from minitensor.graph import Node, Variable, describe, place, reached, results, serial, state, wrap
+from minitensor.modes import modes, switch
 from minitensor.promotion import widen
-from minitensor.surroundings import adopted, surroundings
 from minitensor.threads import exclusive, get_num_threads, member, together
 from minitensor.trees import is_data, leaves, mapped
 
@@ -64,11 +64,11 @@ def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
     """Run the parts, and leave one Node behind for all of them."""
     bounds = [n * k // count for k in range(count + 1)]
     parts = [mapped(lambda a, k=k: a[bounds[k] : bounds[k + 1]] if is_data(a) else a, args) for k in range(count)]
-    shares, before, states = Shares(count), next(serial), {**surroundings(), "observer": state.observer}
+    shares, before, states = Shares(count), next(serial), {**modes(), "observer": state.observer}
 
     def forward(rank: int) -> Any:
         moves = {"replaying": state.replaying or rank > 0}  # one of them moves running statistics
-        with adopted({**states, **moves, "source": Part(shares, rank)}):
+        with switch(**{**states, **moves}, source=Part(shares, rank)):
             return f(*parts[rank])
 
     with exclusive():
@@ -135,9 +135,9 @@ class _Parts:
         if create_graph:
             raise GradientError("data_parallel has first derivatives only: call the function itself for higher ones")
         sources, lengths = node.saved
-        wanted = {key_of(p) for p in node.parents}
+        wanted = {p for p in node.parents if p is not None}
         starts = [np.cumsum([0, *each]) for each in lengths]
-        states = {**surroundings(), "observer": state.observer}
+        states = {**modes(), "observer": state.observer}
 
         def part(rank: int) -> dict[Any, Any]:
             seeds = [
@@ -145,12 +145,12 @@ class _Parts:
                 for source, d, start in zip(sources[rank], g, starts, strict=True)
                 if source is not None and d is not None
             ]
-            with adopted(states):
-                return run_backward(seeds, False, False, wanted, part=True)
+            with switch(**states):
+                return Sweep(False, False, wanted, part=True).run(seeds)
 
         with exclusive():
             found = together(part, len(sources))
-        return [_total([each[key] for each in found if key in each]) for key in map(key_of, node.parents)]
+        return [_total([each[p] for each in found if p in each]) for p in node.parents]
 
 
 _PARTS = _Parts()

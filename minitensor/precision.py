@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import is_half, namespace
-from minitensor.graph import Variable, state, switch
+from minitensor.graph import Variable, state
+from minitensor.modes import switch
 
 __all__ = ["FLOAT32", "HALF", "autocast", "cast"]
 
@@ -37,7 +38,7 @@ def autocast(dtype: Any = "float16") -> Any:
     chosen = _dtype(dtype)
     if not is_half(chosen):
         raise TypeError(f"autocast takes a half precision, float16 or bfloat16; got {dtype!r}")
-    return switch("autocast", chosen)
+    return switch(autocast=chosen)
 
 
 def _dtype(name: Any) -> Any:

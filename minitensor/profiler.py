@@ -8,14 +8,15 @@ from types import TracebackType
 from typing import Any
 
 from minitensor.backend import is_array, synchronize
-from minitensor.graph import Node, Variable, switch
+from minitensor.graph import Node, Observer, Variable
+from minitensor.modes import switch
 
 __all__ = ["profile"]
 
 Array = Any
 
 
-class profile:  # noqa: N801
+class profile(Observer):  # noqa: N801
     """Context that counts, for each op: calls, seconds forward, seconds backward, and bytes of the results.
 
     Composites show as the ops that they are made of, or as one line where a kernel ran. On a GPU each op is waited for,
@@ -35,7 +36,7 @@ class profile:  # noqa: N801
         self._rows: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> profile:
-        self._switch = switch("observer", self)
+        self._switch = switch(observer=self)
         self._switch.__enter__()
         self._start = time.perf_counter()
         return self
@@ -62,9 +63,6 @@ class profile:  # noqa: N801
         row["calls"] += 1
         row["bytes"] += _bytes(value)
         return y
-
-    def recorded(self, node: Node) -> None:
-        """Do nothing: a Node costs no time of its own here."""
 
     def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
         """Run a call's rules and take their time."""

@@ -10,26 +10,12 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import is_array
-from minitensor.engine import run_backward
+from minitensor.engine import Sweep
 from minitensor.errors import GradientError
 from minitensor.generators import Recorded, Replayed
-from minitensor.graph import (
-    Node,
-    Output,
-    Variable,
-    describe,
-    is_recording,
-    key_of,
-    place,
-    reached,
-    serial,
-    share_version,
-    switch,
-    watch,
-    wrap,
-)
+from minitensor.graph import Node, Output, Variable, describe, place, reached, serial, share_version, watch, wrap
+from minitensor.modes import is_recording, modes, switch
 from minitensor.promotion import widen
-from minitensor.surroundings import adopted, surroundings
 from minitensor.trees import leaves, mapped
 
 __all__ = ["checkpoint"]
@@ -61,7 +47,7 @@ def checkpoint(f: Callable[..., Any], *args: Any, **settings: Any) -> Any:
     run = _Run(f, args, settings)
     before = next(serial)
     try:
-        with switch("source", run.drawn):
+        with switch(source=run.drawn):
             ys = f(*args, **settings)
     finally:
         run.drawn.close()
@@ -89,7 +75,7 @@ class _Run:
     def __init__(self, f: Callable[..., Any], args: Any, settings: Any) -> None:
         self.f = f
         self.arguments = mapped(_kept, (args, settings))
-        self.states = {**surroundings(), "recording": True, "replaying": True}
+        self.states = {**modes(), "recording": True, "replaying": True}
         self.drawn = Recorded()
         self.way: list[Any] = []
 
@@ -104,7 +90,7 @@ class _Run:
     def again(self) -> list[Variable]:
         """Run the function once more, and return its results."""
         args, settings = mapped(_kept, self.arguments)
-        with adopted({**self.states, "source": Replayed(self.drawn)}):
+        with switch(**self.states, source=Replayed(self.drawn)):
             return _results(self.f(*args, **settings))
 
 
@@ -122,18 +108,18 @@ class _Replay:
         places, inside = reached(outputs, before)
         _compare(run.way, _way(inside), "it ran")
         _compare([*zip(node.shape, node.dtype, strict=True)], [(y.shape, y.dtype) for y in outputs], "it returned")
-        if len(places) != len(node.parents) or any(
-            q is not None and key_of(p) != key_of(q) for p, q in zip(places, node.parents, strict=True)
-        ):
+        pairs = zip(places, node.parents, strict=False)
+        same = [q is None or (p.node is q.node and p.index == q.index) for p, q in pairs]
+        if len(places) != len(node.parents) or not all(same):
             raise _another_way("it reached other weights or Tensors from outside")
         seeds = [
             (place(y), d if create_graph else widen(d))
             for y, d in zip(outputs, g, strict=True)
             if d is not None and y.requires_grad
         ]
-        wanted = {key_of(p) for p in node.parents if p is not None}
-        found = run_backward(seeds, create_graph, create_graph, wanted, part=True)
-        return [None if p is None else found.get(key_of(p)) for p in node.parents]
+        wanted = {p for p in node.parents if p is not None}
+        found = Sweep(create_graph, create_graph, wanted, part=True).run(seeds)
+        return [None if p is None else found.get(p) for p in node.parents]
 
 
 _REPLAY = _Replay()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from minitensor.backend import is_array
 from minitensor.declaration import Declaration
-from minitensor.graph import Node, Variable, place, results, watch, wrap
+from minitensor.graph import Node, Variable, results, watch, wrap
 from minitensor.promotion import widen
 from minitensor.pullback import Pullback, observed
 
@@ -149,9 +149,8 @@ class Differentiable(Declaration):
     def _with_pullback(self, result: Any, args: Sequence[Any], function: Callable[[Any], Sequence[Any]]) -> Any:
         """Keep what a kernel returned beside its value: `backward` calls it, unless the rules must run on Tensors."""
         made = result if type(result) is tuple else (result,)
-        source = next(place(t) for t in made if t.requires_grad)
-        node: Node = source.node if type(result) is tuple else source
-        assert node.saved is not None
+        node = next(t.node for t in made if t.requires_grad)
+        assert isinstance(node, Node) and node.saved is not None
         node.saved += (Pullback(function, observed([*args, *made])),)
         return result
 

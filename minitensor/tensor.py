@@ -10,8 +10,9 @@ import numpy as np
 from minitensor import backend, engine
 from minitensor.doors import array_from, call_numpy, entries, may_leave
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Variable, describe, is_recording, set_tensor_class
+from minitensor.graph import Node, Variable, describe, set_tensor_class
 from minitensor.hooks import Handle, register
+from minitensor.modes import is_recording
 from minitensor.notices import copied, leaves
 from minitensor.ops import elementwise as el
 from minitensor.ops.indexing import gather, scatter, sorting
@@ -104,8 +105,7 @@ class Tensor(Variable):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        node = self.source.node if isinstance(self.source, Output) else self.source
-        made = f" from {node.op.name}" if isinstance(node, Node) else ""
+        made = f" from {self.node.op.name}" if isinstance(self.node, Node) else ""
         values = np.array2string(
             backend.to_numpy(self.data), precision=4, threshold=20, edgeitems=3, separator=" "
         ).replace("\n", "")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.generators import remembered
-from minitensor.graph import no_grad
+from minitensor.modes import no_grad
 from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.base.layer import Layer

@@ -11,7 +11,8 @@ from typing import Any
 
 from minitensor.backend import is_array
 from minitensor.errors import StateDictError
-from minitensor.graph import describe, no_grad
+from minitensor.graph import describe
+from minitensor.modes import no_grad
 from minitensor.nn.base.layer import Layer
 from minitensor.nn.base.parameter import Parameter
 from minitensor.nn.containers import LayerList

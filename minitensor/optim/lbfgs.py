@@ -9,7 +9,7 @@ import numpy as np
 
 from minitensor.backend import move, namespace, to_numpy
 from minitensor.errors import StateDictError
-from minitensor.graph import enable_grad
+from minitensor.modes import enable_grad
 from minitensor.nn.base.checks import whole
 from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer

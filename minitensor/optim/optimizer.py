@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minitensor.backend import namespace, to_numpy
-from minitensor.graph import enable_grad
+from minitensor.modes import enable_grad
 from minitensor.nn.base.parameter import forget
 from minitensor.optim import saved
 from minitensor.optim.flat import block_length, blocks, join

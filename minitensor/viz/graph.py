@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import is_array, to_numpy
-from minitensor.engine import run_backward
+from minitensor.engine import Sweep
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Output, Variable, describe, key_of, place, switch
+from minitensor.graph import Node, Observer, Variable, describe, place
+from minitensor.modes import switch
 from minitensor.viz.layout import LINE, Vertex, drawing
 from minitensor.viz.svg import COLORS, svg
 
@@ -128,7 +129,7 @@ def graph(
     grads = _gradients(y, nodes) if values else {}
     position: dict[int, int] = {}
     vertices: list[Vertex] = []
-    root = y.source.node if type(y.source) is Output else y.source
+    root = y.source.node
     for node in nodes:
         position[id(node)] = len(vertices)
         if isinstance(node, Variable):
@@ -144,12 +145,12 @@ def graph(
             value = y.data if node is root and not many else known.get(id(node))
             facts += [f"value {_text(value)}"] if value is not None else []
             facts += _gradient(grads, node)
-        parents = tuple(position[id(p.node if type(p) is Output else p)] for p in node.parents if p is not None)
+        parents = tuple(position[id(p.node)] for p in node.parents if p is not None)
         vertices.append(Vertex("result" if node is root else "op", node.op.name, tuple(facts), parents))
     return Graph(vertices)
 
 
-class _Watch:
+class _Watch(Observer):
     """The observer that keeps the value of each call."""
 
     def __init__(self) -> None:
@@ -169,16 +170,12 @@ class _Watch:
         if is_array(self.last) and self.last.shape == node.shape:
             self.values[id(node)] = self.last
 
-    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
-        """Leave backward alone."""
-        return run()
-
 
 def _watched(f: Any, inputs: tuple[Any, ...]) -> tuple[Any, dict[int, Array]]:
     if not callable(f):
         raise GradientError(f"graph takes a Tensor, or a function and its inputs; got {describe(f)}")
     watch = _Watch()
-    with switch("observer", watch):
+    with switch(observer=watch):
         return f(*inputs), watch.values
 
 
@@ -188,35 +185,29 @@ def _topological(y: Variable) -> list[Any]:
     first: dict[int, int] = {}  # a leaf stands before its first user
     stack = [place(y)]
     while stack:
-        p = stack.pop()
-        node = p.node if type(p) is Output else p
+        node = stack.pop().node
         if id(node) in found:
             continue
         found[id(node)] = node
         if isinstance(node, Node):
             for q in node.parents:
                 if q is not None:
-                    inner = q.node if type(q) is Output else q
-                    first[id(inner)] = min(first.get(id(inner), node.serial), node.serial)
+                    first[id(q.node)] = min(first.get(id(q.node), node.serial), node.serial)
                     stack.append(q)
     order = {i: (n.serial, 1) if isinstance(n, Node) else (first[i], 0) for i, n in found.items()}
     return [found[i] for i in sorted(found, key=order.__getitem__)]
 
 
 def _gradients(y: Variable, nodes: Sequence[Any]) -> dict[Any, Any]:
-    places = [
-        p
-        for n in nodes
-        for p in ([Output(n, i) for i in range(len(n.shape))] if type(getattr(n, "dtype", 0)) is tuple else [n])
-    ]
+    places = {p for n in nodes for p in (n.places if isinstance(n, Node) else (n,))}
     ones = np.ones(y.shape, y.dtype)
     seed = ones if isinstance(y.data, np.ndarray) else y.data * 0 + 1
-    with switch("recording", False):
-        return run_backward([(place(y), seed)], True, False, {key_of(p) for p in places})
+    with switch(recording=False):
+        return Sweep(True, False, places).run([(place(y), seed)])
 
 
 def _gradient(grads: Mapping[Any, Any], node: Any) -> list[str]:
-    found = [g for key, g in grads.items() if key[0] == id(node)]
+    found = [g for key, g in grads.items() if key.node is node]
     return [f"gradient {_text(g)}" for g in found]
 
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from minitensor import notices, tensor
 from minitensor.backend import is_array, is_half, to_numpy
-from minitensor.graph import Node, Variable, no_grad, switch, unfused
+from minitensor.graph import Observer, Variable
 from minitensor.interop.onnx.writing import COMPOSITES, OPS, Write
+from minitensor.modes import no_grad, switch, unfused
 from minitensor.nn.base.layer import Layer
 
 __all__ = ["Constant", "Step", "Trace"]
@@ -46,7 +47,7 @@ class Constant(NamedTuple):
     user: str  # the op and the layer that took it first
 
 
-class Trace:
+class Trace(Observer):
     """The observer that writes down each call as ONNX nodes; `run` makes one."""
 
     def __init__(self, model: Layer) -> None:
@@ -70,7 +71,7 @@ class Trace:
         for x, name in zip(inputs, names, strict=True):
             self.know(x.data, name)
         try:
-            with no_grad(), unfused(), switch("observer", self):
+            with no_grad(), unfused(), switch(observer=self):
                 return model(*inputs)
         except ValueError as error:
             if "read-only" in str(error):
@@ -204,7 +205,7 @@ class Trace:
     def composite(self, op: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
         """Write a composite that ONNX has; take others apart into their ops."""
         if not self.traced([*args, *settings.values()]):
-            with switch("observer", None):
+            with switch(observer=None):
                 return op(*args, **settings)
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
         if any(d.kind == "c" or is_half(d) for d in dtypes):
@@ -223,7 +224,7 @@ class Trace:
 
     def _write_composite(self, write: Write, op: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
         args, settings = op.bind(tuple(args), settings)
-        with switch("observer", None), switch("fused", True):
+        with switch(observer=None), switch(fused=True):
             y = op(*args, **settings)
         self._begin(op)
         arrays = [a.data if isinstance(a, Variable) else a for a in args]
@@ -282,13 +283,6 @@ class Trace:
         if frame is None or frame.f_code.co_filename.startswith(LIBRARY):
             return  # the library looks at values to check them; what it computes of them shows in the graph
         self.decided.append(f"{how} in {self.place()}, {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
-
-    def recorded(self, node: Node) -> None:
-        """Do nothing: nothing is recorded."""
-
-    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
-        """Leave backward alone."""
-        return run()
 
 
 def _ours(op: Any) -> bool:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, is_recording, place, results, watch, wrap
+from minitensor.graph import Node, Variable, describe, place, results, watch, wrap
 from minitensor.hooks import Handle
+from minitensor.modes import is_recording
 
 __all__ = ["Hooked", "LayerHooks", "called"]
 

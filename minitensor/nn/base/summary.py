@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitensor.generators import default_generator
-from minitensor.graph import no_grad
+from minitensor.modes import no_grad
 from minitensor.tensor import Tensor
 
 if TYPE_CHECKING:
