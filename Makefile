@@ -4,8 +4,9 @@
 #   make test ARGS='-k gradcheck'
 PYTHON ?= python3
 VENV := .venv
-EXTRAS ?= eval
+EXTRAS ?= eval,fast
 ARGS ?=
+ISA ?= native
 BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -32,8 +33,8 @@ parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it
 fuzz: $(VENV)/.test  ## kills, faults of the file system, mutated files, odd settings (ARGS='--seconds 60 --seed 3 --only images')
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyTorch (installs it into .venv)
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyTorch (ISA=avx2: both sides held to AVX2)
+	$(BIN)/python -m benchmarks --isa $(ISA) $(ARGS)
 
 bench-peers: $(VENV)/.peers  ## measure the CNN step beside MyGrad, HIPS autograd and JAX (installs them into .venv)
 	$(BIN)/python -m benchmarks peers --threads 1 $(ARGS)
@@ -62,7 +63,7 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
 	@touch $@
 
 $(VENV)/.gpu: $(VENV)/.test
-	$(BIN)/python -m pip install -q -e '.[eval,cuda13]'
+	$(BIN)/python -m pip install -q -e '.[eval,fast,cuda13]'
 	@touch $@
 
 # Without an index: what this Python has already stays visible (a venv of a venv would not show it), the rest comes out of

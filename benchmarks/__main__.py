@@ -19,6 +19,13 @@ import os
 import sys
 
 PARTS = ("kernels", "steps", "memory")
+AVX2 = {  # what holds both sides to AVX2, read when the libraries are loaded
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NUMBA_CPU_NAME": "haswell",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 
 
 def main() -> None:
@@ -30,6 +37,7 @@ def main() -> None:
         "what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "gpu", "results"]
     )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
+    parser.add_argument("--isa", default="native", choices=["native", "avx2"], help="hold both sides to AVX2")
     parser.add_argument("--only", default="", help="one case, or one experiment of `results`")
     parser.add_argument("--seeds", type=int, default=0, help="training seeds of `results`; default: 3, masked 5")
     parser.add_argument(
@@ -41,6 +49,8 @@ def main() -> None:
     args = parser.parse_args()
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # each side takes what it finds best for the processor
         os.environ.pop(name, None)
+    if args.isa == "avx2":
+        os.environ |= AVX2
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     if args.what == "results":
         from benchmarks import results

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_info
 
+import minitensor as mt
 from benchmarks import calls, functions, kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
@@ -25,7 +26,8 @@ def machine(threads: int) -> dict[str, Any]:
     blas = [p for p in threadpool_info() if p["user_api"] == "blas"]  # OpenMP's pool is PyTorch's
     names = [f"{p['internal_api']} {p['version']} for {p.get('architecture')}" for p in blas]
     versions = {"numpy": np.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    return {"threads": threads, "cores": os.cpu_count(), **versions, "blas": ", ".join(names)}
+    chosen = {"kernels": mt.get_kernels(), "isa": os.environ.get("ATEN_CPU_CAPABILITY", "native")}
+    return {"threads": threads, "cores": os.cpu_count(), **versions, "blas": ", ".join(names), **chosen}
 
 
 def row(name: str, timings: dict[str, Timing], goal: float, unit: float = 1.0) -> dict[str, Any]:
@@ -86,5 +88,7 @@ def run(what: str, threads: int, only: str) -> None:
     found = RUNS[what](threads, only)
     if not only:
         HERE.mkdir(exist_ok=True)
-        path = HERE / f"{what}-{threads}-thread{'s' * (threads > 1)}.json"
-        path.write_text(json.dumps({**machine(threads), "rows": found}, indent=2, ensure_ascii=False) + "\n")
+        where = machine(threads)
+        isa = "" if where["isa"] == "native" else f"-{where['isa']}"
+        path = HERE / f"{what}-{threads}-thread{'s' * (threads > 1)}{isa}.json"
+        path.write_text(json.dumps({**where, "rows": found}, indent=2, ensure_ascii=False) + "\n")

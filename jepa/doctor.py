@@ -20,6 +20,11 @@ from jepa import __version__
 CORE = ("numpy", "pillow", "matplotlib", "pyyaml", "tqdm", "safetensors", "threadpoolctl")
 OPTIONAL = {
     "scikit-learn": ("sklearn", "the digits data", "pip install -e '.[eval]'"),
+    "Numba": (
+        "numba",
+        "compiled kernels, without which training is slower",
+        "pip install -e '.[fast]'",
+    ),
     "CuPy": ("cupy", "GPU", "pip install -e '.[cuda13]', or '.[cuda12]'; the top line of nvidia-smi says which"),
     "ml_dtypes": ("ml_dtypes", "bfloat16", "pip install -e '.[cuda13]', or '.[cuda12]'"),
     "pytest": ("pytest", "the tests", "make test"),
@@ -38,7 +43,7 @@ class Report(NamedTuple):
 def examine(device: str = "auto") -> Report:
     """Look at everything and run the self-test on `device`; for "auto" on the CPU, and on the GPU if there is one."""
     gpu, gpu_lines = _gpu()
-    lines = [*_versions(), *_origin(), *_threads(), *gpu_lines, *_optional()]
+    lines = [*_versions(), *_origin(), *_threads(), _kernels(), *gpu_lines, *_optional()]
     asked = [device] if device != "auto" else ["cpu", "cuda"] if gpu else ["cpu"]
     usable = True
     for name in asked:
@@ -113,6 +118,11 @@ def _threads() -> list[str]:
     ]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return [f"matrix products: {'; '.join(pools) or 'unknown library'}; {cores} cores (--threads N sets the threads)"]
+
+
+def _kernels() -> str:
+    chosen = mt.get_kernels()
+    return f"kernels on the CPU: {chosen}" + (f", by Numba {_version('numba')}" if chosen == "compiled" else " alone")
 
 
 def _gpu() -> tuple[bool, list[str]]:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import minitensor as mt
 from jepa import __version__
 from jepa.config import Config, differences, from_yaml, to_yaml
 from jepa.config.layers import Layer, flat, resolved
@@ -32,6 +33,7 @@ __all__ = ["alone", "check_new", "check_own", "check_same", "environment", "find
 PACKAGES = (
     "minitensor-jepa",
     "numpy",
+    "numba",
     "pillow",
     "matplotlib",
     "pyyaml",
@@ -69,6 +71,7 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "threads": threads,
+        "kernels": mt.get_kernels(),
         "device": device,
         "command": sys.argv,
         "packages": versions,

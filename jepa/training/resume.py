@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import minitensor as mt
 from jepa.errors import RunError
 from jepa.files.mark import read_object
 from jepa.parts import ROLES
@@ -63,6 +64,13 @@ class Earlier:
             yield (
                 f"this run was trained with {before} threads, and goes on with {threads}: the results are as good, but "
                 f"not the same to the bit; --threads {before} keeps them so"
+            )
+        kernels = self.env.get("kernels", mt.get_kernels())
+        if kernels != mt.get_kernels():
+            yield (
+                f"this run was trained with {kernels} kernels, and goes on with {mt.get_kernels()} ones: the results "
+                f"are as good, but not the same to the bit; "
+                f"the environment variable MINITENSOR_KERNELS={kernels} keeps them so"
             )
         if self.differs:
             yield f"the examples have changed: {self.differs}"

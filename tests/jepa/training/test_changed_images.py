@@ -107,6 +107,15 @@ def test_another_number_of_threads_is_said(run: Path) -> None:
     assert f"warning: this run was trained with {threads + 1} threads, and goes on with {threads}: the" in log(run)
 
 
+def test_other_kernels_are_said(run: Path) -> None:
+    env = json.loads((run / "env.json").read_text())
+    now = env["kernels"]
+    before = {"compiled": "numpy", "numpy": "compiled"}[now]
+    (run / "env.json").write_text(json.dumps(env | {"kernels": before}))
+    train(from_yaml(run / "config.yaml"), resume=run)
+    assert f"warning: this run was trained with {before} kernels, and goes on with {now} ones: the" in log(run)
+
+
 @pytest.mark.parametrize(
     "strange",
     [{"examples": 3}, {"examples": {}}, {"epochs": "x"}, {"epochs": [[1]], "steps": None}, {"epochs": [[5, 5, 5]]}],
