@@ -1,15 +1,11 @@
 """Short names that other projects' files use, as the settings that they stand for here."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any
 
 from jepa.config.reading import shown
 from jepa.errors import ConfigError
-
-__all__ = ["ALIASES", "spelled_out"]
 
 SIZES = {
     "tiny": ("192", "12", "3"),

@@ -1,7 +1,5 @@
 """Everything that decides a run: a kind and settings for each part, and how training and evaluation go."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,8 +7,6 @@ from typing import Any, Literal
 
 from jepa.config.settings import OR_NONE, PATH, TIMES, Rule, Settings, between, each, setting
 from jepa.parts import ROLES, Choice, load, settings_of
-
-__all__ = ["DEFAULTS", "Config", "EvaluationSettings", "TrainSettings", "schema_of"]
 
 DEFAULTS = {
     "source": "shapes",

@@ -1,7 +1,5 @@
 """The settings as a flat list, by full key: those of the chosen kinds, and those of all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +8,6 @@ from jepa.config.reading import shown
 from jepa.config.settings import Field, fields_of
 from jepa.parts import ROLES
 from jepa.text import did_you_mean
-
-__all__ = ["GROUPS", "differences", "every_key", "fields_at", "keys", "unknown", "value_of"]
 
 GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings}
 """the settings that are no part's, by the first word of their keys"""

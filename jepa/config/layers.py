@@ -5,8 +5,7 @@ the source and the task (`Settings.usual`). What an earlier layer says of anothe
 and what counts for nothing with the new value of another setting (`Settings.counts`).
 """
 
-from __future__ import annotations
-
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +20,6 @@ from jepa.config.values import converted
 from jepa.errors import ConfigError
 from jepa.parts import OFF, ROLES, Choice, kind_of, load
 from jepa.text import did_you_mean
-
-__all__ = ["Layer", "flat", "resolved"]
 
 
 class Layer(NamedTuple):
@@ -144,7 +141,7 @@ def _field(key: str, kinds: Mapping[str, str], earlier: Mapping[str, str], where
 
 
 def _declared(schema: type, name: str) -> type:
-    return next(base for base in schema.__mro__ if name in base.__dict__.get("__annotations__", {}))
+    return next(base for base in schema.__mro__ if name in inspect.get_annotations(base))
 
 
 def _value(key: str, field: Field, given: Any, where: str) -> Any:

@@ -1,7 +1,5 @@
 """Where settings come from: defaults, then a preset, then a file, then key=value."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,8 +11,6 @@ from jepa.config.reading import parse, read, shown
 from jepa.config.written import to_yaml
 from jepa.errors import ConfigError
 from jepa.text import did_you_mean
-
-__all__ = ["changed", "from_yaml", "load", "presets"]
 
 
 def presets() -> list[str]:

@@ -1,12 +1,8 @@
 """The keys of older versions, each answered with the one that it is now."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jepa.config.reading import shown
-
-__all__ = ["GONE", "RENAMED", "VALUES", "now"]
 
 _GROUPS = {
     "data source": "count validation channels on_error sizes:fit range mean std limit",

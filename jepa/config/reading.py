@@ -1,7 +1,5 @@
 """The one door that YAML comes in by: texts, lists and mappings; nothing is executed, filled in or unfolded."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +7,6 @@ import yaml
 
 from jepa.errors import ConfigError
 from jepa.text import printable, shortened
-
-__all__ = ["parse", "read", "shown"]
 
 LARGEST = 100_000  # bytes of a file of settings; all settings with their help are 12,000
 DEEPEST = 8  # mappings and lists inside each other

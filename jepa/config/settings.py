@@ -1,7 +1,5 @@
 """A part's settings: a frozen dataclass beside its class, each field with its rule and the help below it."""
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import functools
@@ -14,20 +12,6 @@ from typing import Any, ClassVar
 from jepa.config.reading import shown
 from jepa.config.values import matches
 from jepa.errors import ConfigError
-
-__all__ = [
-    "Field",
-    "NoSettings",
-    "Range",
-    "Rule",
-    "SettingError",
-    "Settings",
-    "between",
-    "each",
-    "fields_of",
-    "ordered",
-    "setting",
-]
 
 Rule = tuple[Callable[[Any], bool], str]
 Range = tuple[float, float]

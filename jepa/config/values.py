@@ -1,15 +1,11 @@
 """From a text to the value of a setting, by the setting's type; and back to a text that YAML reads as the same."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re
 import types
 import typing
 from typing import Any
-
-__all__ = ["converted", "matches", "written"]
 
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("", "null", "none", "~")

@@ -1,7 +1,5 @@
 """A configuration in words: as a file that reads back equal, and every kind of every role with its settings."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterator
 
@@ -10,8 +8,6 @@ from jepa.config.keys import GROUPS, keys, value_of
 from jepa.config.settings import fields_of
 from jepa.config.values import written
 from jepa.parts import ROLES, load
-
-__all__ = ["kinds", "to_yaml"]
 
 
 def to_yaml(config: Config, *, comments: bool = False) -> str:

@@ -1,7 +1,5 @@
 """What encoders share: pooling for probes, and hiding what is not kept from those that see whole examples."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -12,8 +10,6 @@ from jepa.contracts import Grid, Keep
 from jepa.errors import ConfigError
 from jepa.parts import chosen
 from jepa.text import by_x
-
-__all__ = ["Encoder", "ImageEncoder", "WholeEncoder", "gather", "hide"]
 
 
 def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:

@@ -1,15 +1,11 @@
 """The pre-norm transformer block: attention, then an MLP, each with its norm and its residual."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 
 import numpy as np
 
 import minitensor as mt
-
-__all__ = ["MLP", "Attention", "Block", "initialize"]
 
 EPS = 1e-6  # of every layer norm of a vision transformer
 STD = 0.02  # of the first values of learned tokens

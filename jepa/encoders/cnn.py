@@ -1,7 +1,5 @@
 """A small convolutional network of images."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,8 +10,6 @@ from jepa.config.settings import WIDTH, Settings, each, setting
 from jepa.contracts import Grid
 from jepa.encoders.base import ImageEncoder
 from jepa.errors import ConfigError
-
-__all__ = ["CNN", "CNNSettings"]
 
 
 @dataclass(frozen=True)

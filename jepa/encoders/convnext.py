@@ -1,7 +1,5 @@
 """ConvNeXt: a convolutional network shaped like a transformer: wide depthwise kernels, then an MLP at each place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,8 +11,6 @@ from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Settings, between, e
 from jepa.encoders.base import ImageEncoder
 from jepa.encoders.block import EPS, STD
 from jepa.errors import ConfigError
-
-__all__ = ["CONVNEXTS", "ConvNeXt", "ConvNeXtBlock", "ConvNeXtSettings", "convnext"]
 
 CONVNEXTS: dict[str, dict[str, Any]] = {
     "micro": {"depths": (2, 2, 4), "dims": (40, 80, 160)},  # ours: three stages, 1 place for 8 pixels with patch=2

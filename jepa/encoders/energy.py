@@ -1,7 +1,5 @@
 """The energy transformer: one block whose forward pass is a step down an energy, repeated with tied weights."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -12,8 +10,6 @@ import minitensor as mt
 from jepa.config.settings import Rule, setting
 from jepa.encoders.block import EPS, STD
 from jepa.encoders.vit import PatchSettings, ViT
-
-__all__ = ["EnergyAttention", "EnergyBlock", "EnergyNorm", "EnergySettings", "EnergyTransformer", "Hopfield"]
 
 NOWHERE = -1e9  # similarity of a token that is padding: its weight is exactly 0
 STEP: Rule = (lambda v: 0 < v <= 100), "must be above 0 and at most 100"

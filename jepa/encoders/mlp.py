@@ -1,7 +1,5 @@
 """The plainest encoder: all numbers of an example at once through a multilayer perceptron."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -12,8 +10,6 @@ from jepa.contracts import Grid
 from jepa.encoders.base import WholeEncoder
 from jepa.errors import ConfigError
 from jepa.text import by_x
-
-__all__ = ["MLP", "MLPSettings"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Where a patch lies, as a vector: the fixed sine-cosine code of a grid, and codes of one grid for another."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -10,8 +8,6 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.contracts import Grid
 from jepa.errors import ConfigError
-
-__all__ = ["interpolate_positions", "position_parameter", "sincos", "sincos_positions"]
 
 STD = 0.02  # of learned positions, at first
 

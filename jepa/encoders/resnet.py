@@ -1,7 +1,5 @@
 """Residual networks of images, with a stem for small ones or the one for large ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,8 +7,6 @@ import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, Settings, each, setting
 from jepa.contracts import Grid
 from jepa.encoders.base import ImageEncoder
-
-__all__ = ["BasicBlock", "ResNet", "ResNetSettings", "resnet18", "resnet34"]
 
 SMALL = (3, 32, 32)  # CIFAR's images
 

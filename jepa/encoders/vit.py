@@ -1,7 +1,5 @@
 """The vision transformer: patches to tokens, positions, blocks. What is not kept costs nothing: it is gone first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -17,8 +15,6 @@ from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
 from jepa.parts import chosen
 from jepa.text import by_x
-
-__all__ = ["SIZES", "PatchEmbed", "PatchSettings", "ViT", "ViTSettings", "vit"]
 
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"dim": 192, "depth": 12, "heads": 3},

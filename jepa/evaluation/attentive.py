@@ -1,7 +1,5 @@
 """A probe that may choose where to look: one learned query attends to frozen tokens, and a linear layer classifies."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +8,6 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.evaluation.split import stratified
 from jepa.progress import shown_progress
-
-__all__ = ["AttentiveProbeResult", "AttentiveProber", "attentive_probe"]
 
 Tokens = NDArray[np.float32]
 Labels = NDArray[np.int64]

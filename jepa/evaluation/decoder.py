@@ -1,7 +1,5 @@
 """A small decoder from embeddings back to pixels: it shows what an embedding holds, and takes no part in training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 
@@ -10,8 +8,6 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.progress import shown_progress
-
-__all__ = ["Decoder", "fit_decoder"]
 
 Images = NDArray[np.float32]
 

@@ -1,13 +1,9 @@
 """How many dimensions a cloud of embeddings fills, however it is curved."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["correlation_dimension"]
 
 PAIRS = (0.005, 0.05)  # the shares of closest pairs between which the slope is taken
 MOST = 2000  # rows that are compared

@@ -1,7 +1,5 @@
 """Writing the embeddings of examples into a file, for use elsewhere."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,8 +14,6 @@ from jepa.errors import DataError, RunError
 from jepa.evaluation.streamed import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.text import cell
-
-__all__ = ["embed", "embed_pretrained", "write_embeddings"]
 
 SUFFIXES = (".npz", ".csv")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels

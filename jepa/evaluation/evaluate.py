@@ -1,7 +1,5 @@
 """Evaluating a finished run: the frozen encoder against raw input, the same encoder untrained, and chance."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math
@@ -21,8 +19,6 @@ from jepa.files.mark import read_object
 from jepa.runs.owned import check_replaceable, replace_text
 from jepa.sources.base import Source
 from jepa.text import listed
-
-__all__ = ["CALIBRATION", "evaluate_run"]
 
 CALIBRATION = 2048
 """Training examples that an untrained encoder takes its batch-norm statistics from, at most."""

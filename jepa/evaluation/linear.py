@@ -1,7 +1,5 @@
 """Linear probe: how much of the class a linear map reads out of frozen features."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,8 +11,6 @@ from jepa.errors import DataError
 from jepa.evaluation.logistic import logistic, principal, rotated
 from jepa.evaluation.split import stratified
 from jepa.progress import shown_progress
-
-__all__ = ["GRID", "ProbeResult", "linear_probe", "probed", "standardized"]
 
 COLUMNS = 64  # that are in memory in double precision at once
 VALIDATION = 0.2  # share of the training set that chooses C

@@ -4,14 +4,10 @@ A quasi-Newton method needs hundreds of passes over raw pixels, whose variances 
 directions. In the basis of principal components the Hessian is nearly diagonal and known: some twenty passes do.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["Fit", "logistic", "principal", "rotated"]
 
 Matrix = NDArray[np.float32]
 ROWS = 4096  # that are rotated at once

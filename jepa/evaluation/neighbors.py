@@ -1,15 +1,11 @@
 """k-nearest-neighbor classification of frozen features by cosine similarity."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jepa.progress import shown_progress
-
-__all__ = ["knn", "nearest_classes", "voted"]
 
 _CHUNK_ENTRIES = 1 << 24  # entries of the similarity matrix held at once: 64 MB in float32
 _ROWS = 4096  # rows that are changed at once

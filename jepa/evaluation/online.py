@@ -1,13 +1,9 @@
 """Probes during training: how good the features are by now, beside the same encoder untrained."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jepa.evaluation.probes import PROBES, Protocol, probe_table
 from jepa.evaluation.split import Part
-
-__all__ = ["OnlineProbe"]
 
 C = (0.01, 0.1)  # for the linear probe: a look at every few epochs, not the last word
 

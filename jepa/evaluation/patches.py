@@ -1,14 +1,10 @@
 """Examples as the patches that a grid of places cuts them into, and back, along any number of axes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["Starts", "cut", "paste", "spread", "starts"]
 
 Floats = NDArray[np.float32]
 Starts = Sequence[NDArray[np.int64]]

@@ -4,8 +4,6 @@ A probe or figure of one's own is a line of `PROBES` or `FIGURES`: ``evaluation.
 eval`, the log of a training and the report have it then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +15,6 @@ from jepa.evaluation.attentive import attentive_probe
 from jepa.evaluation.dimension import correlation_dimension
 from jepa.evaluation.linear import GRID, probed
 from jepa.evaluation.neighbors import voted
-
-__all__ = ["FIGURES", "PROBES", "Figure", "Probe", "Protocol", "chance", "figures", "probe_table", "row_titles"]
 
 Array = NDArray[np.float32]
 Labels = NDArray[np.int64]

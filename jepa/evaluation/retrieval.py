@@ -1,13 +1,9 @@
 """The nearest embeddings of a bank: what a prediction is taken for."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["nearest"]
 
 
 def nearest(queries: NDArray[Any], bank: NDArray[Any], count: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

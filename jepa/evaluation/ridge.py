@@ -1,13 +1,9 @@
 """The affine map between two sets of vectors that fits best."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-
-__all__ = ["ridge"]
 
 Floats = NDArray[np.float32]
 

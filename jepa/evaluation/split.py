@@ -1,16 +1,12 @@
 """Choosing some of the examples so that every class keeps its share, and what a function makes of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jepa.evaluation.streamed import streamed
-
-__all__ = ["Part", "stratified"]
 
 Array = NDArray[np.float32]
 
@@ -46,18 +42,19 @@ class Part(NamedTuple):
     """their classes; None: they have none"""
 
     @classmethod
-    def of(cls, source: Any, limit: int | None = None, seed: int = 0) -> Part:
+    def of(cls, source: Any, limit: int | None = None, seed: int = 0) -> Self:
         """Return at most `limit` examples of a source, stratified; those without a class only where none has one."""
         codes = np.full(len(source), -1) if source.labels is None else np.asarray(source.labels)
         known = np.flatnonzero(codes >= 0)
         whole = cls(source, np.arange(len(source)), None) if len(known) == 0 else cls(source, known, codes[known])
         return whole.limited(limit, seed)
 
-    def limited(self, limit: int | None, seed: int) -> Part:
+    def limited(self, limit: int | None, seed: int) -> Self:
         """Return at most so many of them, stratified; None: all."""
         codes = np.zeros(len(self.kept), np.int64) if self.labels is None else self.labels
         chosen = stratified(codes, limit or len(codes), generator=np.random.default_rng(seed))
-        return Part(self.source, self.kept[chosen], None if self.labels is None else self.labels[chosen])
+        labels = None if self.labels is None else self.labels[chosen]
+        return self._replace(kept=self.kept[chosen], labels=labels)
 
     def rows(self, f: Callable[[Array], NDArray[Any]], doing: str) -> Array:
         """Return f of the examples, normalized, as float32, one row an example, computed batch by batch."""

@@ -1,7 +1,5 @@
 """What a function makes of the examples of a source, batch by batch: no more of them are ever in memory as floats."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,8 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.progress import shown_progress
-
-__all__ = ["BATCH", "streamed"]
 
 BATCH = 256
 """Examples at once."""

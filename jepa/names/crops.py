@@ -1,7 +1,5 @@
 """The first sketch: a small convolutional network, its moving average, and an MLP that is told where a crop lies."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +10,6 @@ from jepa.contracts import Batch, Embeddings
 from jepa.encoders.cnn import CNN
 from jepa.projectors import Linear
 from jepa.tasks.crops import Geometry
-
-__all__ = ["ContextEncoder", "JEPAConfig", "JEPAModel", "TargetEncoder"]
 
 
 class ContextEncoder(mt.nn.Layer):

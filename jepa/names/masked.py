@@ -1,7 +1,5 @@
 """I-JEPA and H-JEPA: hidden patches, and groups of them, are predicted from what is visible."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +14,6 @@ from jepa.masks import Masks, from_binary
 from jepa.masks.groups import groups
 from jepa.tasks.levels import Groups
 from jepa.tasks.masked import Places
-
-__all__ = ["HJEPA", "IJEPA", "create_hjepa", "create_hjepa_from_config", "extract_features", "update_target_encoder"]
 
 
 class IJEPA(learner.JEPA):

@@ -1,7 +1,5 @@
 """Any two layers: the embedding of one input is predicted from that of another."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Any
 
@@ -14,8 +12,6 @@ from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.parts import Unmade
 from jepa.predictors.geometry import FREQUENCIES, encode_geometry
-
-__all__ = ["JEPA", "AnyLayer", "OneToken", "Predictor"]
 
 
 class OneToken(Encoder):

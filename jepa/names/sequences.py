@@ -1,13 +1,9 @@
 """A transformer for sequences of any length: of numbers, such as measurements over time, or of token ids."""
 
-from __future__ import annotations
-
 import minitensor as mt
 from jepa.encoders.block import EPS, Block, initialize
 from jepa.encoders.positions import sincos_positions
 from jepa.errors import ConfigError
-
-__all__ = ["SequenceEncoder"]
 
 
 class SequenceEncoder(mt.nn.Layer):

@@ -1,10 +1,6 @@
 """What a file is that was taken for weights, by its first bytes, and what to do with it."""
 
-from __future__ import annotations
-
 from pathlib import Path
-
-__all__ = ["kind_of_file"]
 
 OLD_TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number that PyTorch before 1.6 wrote first
 KINDS = {

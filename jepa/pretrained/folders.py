@@ -1,7 +1,5 @@
 """Models in folders: config.json, the kinds and settings of their parts, and model.safetensors, their weights."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import asdict
@@ -19,8 +17,6 @@ from jepa.learner import JEPA
 from jepa.parts import ROLES, Choice, chosen, load, made, settings_of
 from jepa.pretrained.official import State, depth_of, finite, listed, shape_of, too_large
 from jepa.text import by_x, printable, shortened
-
-__all__ = ["load_pretrained", "pretrained_transformer", "save_pretrained"]
 
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, ConfigError)  # what an odd config.json does
 

@@ -1,7 +1,5 @@
 """The weights that I-JEPA's authors have published, from the files of their code."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +13,6 @@ from jepa.encoders.vit import SIZES, ViT, ViTSettings
 from jepa.errors import ConfigError, RunError
 from jepa.pretrained.torch_file import StoredTensor, TorchFile
 from jepa.text import shortened
-
-__all__ = ["State", "depth_of", "finite", "ijepa_encoder", "listed", "load_ijepa_checkpoint", "shape_of", "too_large"]
 
 State = dict[str, NDArray[Any]]
 LARGEST_SIDE, MOST_PATCHES = 2048, 8192  # of an image that weights can ask for; the published have 448 and 784

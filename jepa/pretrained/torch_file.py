@@ -4,8 +4,6 @@
 `data/0`, `data/1`, ..., their bytes. A file may lie about all of it; how much is read and kept is bounded by its size.
 """
 
-from __future__ import annotations
-
 import math
 import struct
 import zipfile
@@ -18,8 +16,6 @@ from numpy.typing import NDArray
 from jepa.errors import RunError
 from jepa.pretrained.file_kind import kind_of_file
 from jepa.pretrained.torch_pickle import STORAGES, Refused, StoredTensor, understood
-
-__all__ = ["StoredTensor", "TorchFile"]
 
 LARGEST_PICKLE, LARGEST_DIRECTORY = 32 << 20, 8 << 20  # bytes; the largest published checkpoints have 1 MB
 TIMES = 8  # as many bytes as a file has may be read and handed out in all: tensors may share their numbers

@@ -6,13 +6,9 @@ for is bounded too: its length, the size of its numbers, and keys that are texts
 for ever.
 """
 
-from __future__ import annotations
-
 import pickletools
 from collections.abc import Callable
 from typing import Any, NamedTuple
-
-__all__ = ["STORAGES", "Refused", "Storage", "StoredTensor", "understood"]
 
 STORAGES = {
     "FloatStorage": "f4",

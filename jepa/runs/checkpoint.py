@@ -1,7 +1,5 @@
 """Checkpoints: all that a run needs to go on bit by bit, in one safetensors file, written whole or not at all."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Iterator
@@ -17,22 +15,6 @@ from jepa.assembly import LEARNER
 from jepa.config import Config, to_yaml
 from jepa.errors import RunError
 from jepa.runs.owned import is_ours, put_away, sweep_run
-
-__all__ = [
-    "drop_after",
-    "find_checkpoint",
-    "flatten",
-    "list_checkpoints",
-    "load_weights",
-    "numbered",
-    "prune",
-    "read_checkpoint",
-    "tidy",
-    "understood",
-    "unflatten",
-    "write_checkpoint",
-]
-
 
 METADATA: dict[str, Any] = {
     "step": int,

@@ -1,10 +1,6 @@
 """What `--device auto` stands for."""
 
-from __future__ import annotations
-
 import minitensor as mt
-
-__all__ = ["choose_device"]
 
 
 def choose_device(asked: str) -> str:

@@ -1,7 +1,5 @@
 """The folder of a run: where it is, when it may be written to, and what is put down at the start."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform
@@ -27,8 +25,6 @@ from jepa.parts import made
 from jepa.runs.owned import SETTINGS, foreign, is_ours
 from jepa.sources.base import Source
 from jepa.text import listed, shown
-
-__all__ = ["alone", "check_new", "check_own", "check_same", "environment", "find_run", "read_config", "write_settings"]
 
 PACKAGES = (
     "minitensor-jepa",

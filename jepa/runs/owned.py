@@ -1,7 +1,5 @@
 """Which files of a folder a run of ours has written, by name and by content: nothing else is deleted or replaced."""
 
-from __future__ import annotations
-
 import json
 import re
 import secrets
@@ -14,17 +12,6 @@ from pathlib import Path
 from jepa.errors import RunError
 from jepa.files.atomic import sweep, write_text
 from jepa.files.mark import PROGRAM, is_run, read_object
-
-__all__ = [
-    "SETTINGS",
-    "check_replaceable",
-    "clear",
-    "foreign",
-    "is_ours",
-    "put_away",
-    "replace_text",
-    "sweep_run",
-]
 
 SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl", "source.npz")
 """what a training writes into the folder itself"""

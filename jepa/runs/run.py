@@ -1,7 +1,5 @@
 """Opening a run again: its config, its model with the trained weights, its task and its source."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,8 +21,6 @@ from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
 from jepa.sources.base import Source
 from jepa.tasks.batches import Batches
-
-__all__ = ["Run", "load_run", "located"]
 
 Array = NDArray[np.float32]
 GIVEN = {"model": LEARNER, "task": ("task", "augment"), "source": ("source",)}

@@ -1,12 +1,8 @@
 """Which examples a run learned from, so that it does not go on over others without a word; and its epochs."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
-
-__all__ = ["Epochs", "fingerprint", "fresh_epochs", "limits", "what_differs"]
+from typing import Any, NamedTuple, Self
 
 
 def fingerprint(train: Any, held_out: Any) -> dict[str, Any]:
@@ -55,16 +51,14 @@ class Epochs(NamedTuple):
         """The number of epochs."""
         return self.at(self.steps - 1)[0] + 1
 
-    def changed(self, step: int, length: int) -> Epochs:
+    def changed(self, step: int, length: int) -> Self:
         """Return the epochs of a run that goes on from a step over examples that make epochs of another length."""
         kept = [piece for piece in self.pieces if piece[0] <= step] or self.pieces[:1]
-        epoch, begin, _ = Epochs(kept, step + 1).at(step)
-        if kept[-1][0] == step:
-            kept = kept[:-1]
-            return Epochs([*kept, [step, epoch, length]], self.steps)
-        return Epochs([*kept, [step, epoch + (step > begin), length]], self.steps)
+        epoch, begin, _ = self._replace(pieces=kept, steps=step + 1).at(step)
+        kept = [piece for piece in kept if piece[0] < step]
+        return self._replace(pieces=[*kept, [step, epoch + (step > begin), length]])
 
-    def longer(self, t: Any) -> Epochs:
+    def longer(self, t: Any) -> Self:
         """Return the same epochs up to where these settings end."""
         first, epoch, length = self.pieces[-1]
         return self._replace(steps=_capped(first + (t.epochs - epoch) * length, t))

@@ -1,7 +1,5 @@
 """`fit`: what `train` does, of parts that are made in Python."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Mapping
@@ -21,8 +19,6 @@ from jepa.text import did_you_mean
 from jepa.training.log import RunLog
 from jepa.training.optimizer import AdamW, Optimizer
 from jepa.training.run import RunResult, Way, begun, prepared
-
-__all__ = ["fit", "unwritten"]
 
 RUN = ("seed", "device", "evaluation")
 WAY = Way._fields

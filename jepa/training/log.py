@@ -1,7 +1,5 @@
 """The log of a run: one JSON object a line for programs, a bar or plain lines for people."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -15,8 +13,6 @@ from tqdm import tqdm
 
 from jepa.runs.owned import replace_text
 from jepa.text import printable
-
-__all__ = ["RunLog", "logged"]
 
 COLLAPSE = (
     "the embeddings have collapsed: feature std {std:.3f}, effective rank {rank:.1f}. "

@@ -1,7 +1,5 @@
 """The training loop. It knows no kind of anything: batch, loss, backward, clip, step, target, schedule, log."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Iterator

@@ -4,16 +4,12 @@ As in I-JEPA's code the schedules count a step before they are asked: the first 
 and so the last step has the values that the settings call those of the last step.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import minitensor as mt
 from jepa.config.settings import COUNT, OR_NONE, SHARE, Range, Rule, Settings, between, setting
-
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer"]
 
 RATE: Rule = (lambda v: 0 < v <= 1e30), "must be larger than 0 and at most 1e30"
 DECAY, FINAL, CLIP = between(0, 1_000_000), between(0, COUNT), (lambda v: 0 < v <= COUNT, RATE[1])

@@ -1,7 +1,5 @@
 """Going on with a run: over the examples that it learned from, or over others, knowingly, with the schedule it had."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,6 @@ from jepa.parts import ROLES
 from jepa.runs.checkpoint import step_of
 from jepa.runs.folder import read_config
 from jepa.training.epochs import Epochs, fresh_epochs, what_differs
-
-__all__ = ["Earlier"]
 
 
 class Earlier:

@@ -1,7 +1,5 @@
 """`train`: one run from a config to a folder. `begun` is what `fit` shares with it."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import math
@@ -28,8 +26,6 @@ from jepa.training.epochs import limits
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
 from jepa.training.resume import Earlier
-
-__all__ = ["RunResult", "Way", "begun", "train"]
 
 UNTRAINED = 0.1  # share of its first weights that a target may keep to its end before it is warned of
 

@@ -1,7 +1,5 @@
 """What Ctrl-C, the end of a session and a lost terminal do to a training: it saves, and stops."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal
