@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.encoders.vit import SIZES, ViT, ViTSettings
 from jepa.errors import ConfigError, RunError
-from jepa.pretrained.torch_file import StoredTensor, TorchFile
+from jepa.pretrained.torch_file import TorchFile
+from jepa.pretrained.torch_pickle import StoredTensor
 from jepa.text import shortened
 
 State = dict[str, NDArray[Any]]

@@ -53,7 +53,7 @@ class Epochs(NamedTuple):
 
     def changed(self, step: int, length: int) -> Self:
         """Return the epochs of a run that goes on from a step over examples that make epochs of another length."""
-        kept = [piece for piece in self.pieces if piece[0] <= step] or self.pieces[:1]
+        kept = [piece for piece in self.pieces if piece[0] <= step]
         epoch, begin, _ = self._replace(pieces=kept, steps=step + 1).at(step)
         kept = [piece for piece in kept if piece[0] < step]
         return self._replace(pieces=[*kept, [step, epoch + (step > begin), length]])
