@@ -26,7 +26,7 @@ from numpy import asarray
 from minitensor import hooks
 from minitensor.backend import is_array, namespace, plain, references, writable
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Place, Variable, describe, outward, place, state, wrap
+from minitensor.graph import Node, Output, Place, Variable, describe, outward, place, state, wrap
 from minitensor.modes import switch
 from minitensor.promotion import listed
 from minitensor.sums import total
@@ -88,9 +88,10 @@ class Sweep:
             self.add(place, g)
         elif self.wanted is not None and place not in self.wanted and place.node not in self.route:
             return
-        elif not isinstance(place, Variable):
+        elif type(place) is Node or type(place) is Output:
+            node = place if type(place) is Node else place.node  # quicker than the property
             self.pending[place] = g
-            heappush(self.waiting, (-place.node.serial, place.node))
+            heappush(self.waiting, (-node.serial, node))
         elif self.wanted is not None or (hooks.used and hooks.at(place)):
             self.pending[place] = g
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, final
 
 from numpy import asarray, generic
 
@@ -153,6 +153,7 @@ def wrap(y: Array, source: Place | None = None) -> Variable:
     return t
 
 
+@final
 class Node:
     """One recorded call: what ran, where its arguments came from, and what the rules need of it."""
 
@@ -192,6 +193,7 @@ class Node:
         return tuple([Output(self, i) for i in range(len(self.shape))]) if type(self.dtype) is tuple else (self,)
 
 
+@final
 class Output(NamedTuple):
     """One result of a Node that has several."""
 
