@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -242,26 +243,26 @@ def _entry(name: str, place: int, shape: tuple[int, ...]) -> str:
 
 def _guess(got: Matrix, expected: Matrix, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]]) -> str:
     """Say what kind of mistake gives this Jacobian in place of the expected one, or nothing."""
-    tolerance = 1e-5 * np.abs(expected).max(initial=0.0)
     if not got.any():
         return "is the gradient missing?"
     if not (np.isfinite(got).all() and np.isfinite(expected).all()) or not expected.any():
         return ""
+    tolerance = 1e-5 * np.abs(expected).max()
     ratio = float((got * expected).sum() / (expected * expected).sum())
     if np.allclose(got, ratio * expected, rtol=1e-4, atol=tolerance):
-        if abs(ratio + 1) < 1e-4:
-            return "the sign?"
-        for factor, text in ((2.0, "2"), (0.5, "1/2")):
-            if abs(ratio / factor - 1) < 1e-4:
-                return f"a factor {text}?"
-        for n in {*shape, *(d for s in shapes for d in s), int(np.prod(shape)), *(int(np.prod(s)) for s in shapes)}:
-            if n > 1 and abs(ratio / n - 1) < 1e-4:
-                return f"a sum instead of a mean? (ratio = {n})"
-            if n > 1 and abs(ratio * n - 1) < 1e-4:
-                return f"a mean instead of a sum? (ratio = 1/{n})"
-        return f"every entry is off by the factor {ratio:.6g}"
+        return _factor(ratio, (shape, *shapes))
     if len(shape) > 1 and shape[-1] == shape[-2]:
         swapped = got.reshape(-1, *shape).swapaxes(-1, -2).reshape(got.shape)
         if np.allclose(swapped, expected, rtol=1e-4, atol=tolerance):
             return "transposed?"
     return ""
+
+
+def _factor(ratio: float, shapes: Sequence[tuple[int, ...]]) -> str:
+    """Say which mistake multiplies every entry by a ratio."""
+    counts = {n for shape in shapes for n in (*shape, math.prod(shape)) if n > 1}
+    mistakes = {-1.0: "the sign?", 2.0: "a factor 2?", 0.5: "a factor 1/2?"}
+    mistakes |= {float(n): f"a sum instead of a mean? (ratio = {n})" for n in sorted(counts - {2})}
+    mistakes |= {1 / n: f"a mean instead of a sum? (ratio = 1/{n})" for n in sorted(counts - {2})}
+    known = (text for factor, text in mistakes.items() if abs(ratio / factor - 1) < 1e-4)
+    return next(known, f"every entry is off by the factor {ratio:.6g}")

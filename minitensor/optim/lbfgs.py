@@ -13,6 +13,7 @@ from minitensor.modes import enable_grad
 from minitensor.nn.base.checks import whole
 from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.wolfe import Point, strong_wolfe
 
 __all__ = ["LBFGS"]
 
@@ -91,48 +92,61 @@ class LBFGS(Optimizer):
         if closure is None:
             raise TypeError("LBFGS.step needs a closure: a function that clears the gradients, and returns the loss")
         group, memory = self.param_groups[0], self._memory
-
-        def evaluate() -> tuple[float, Array]:
-            with enable_grad():
-                loss = closure()
-            memory["evaluations"] += 1
-            return float(loss), self._gradient()
-
-        with enable_grad():
-            first = closure()
-        memory["evaluations"] += 1
-        loss, g = float(first), self._gradient()
-        evaluations = 1
+        start = memory["evaluations"]
+        first, loss, g = self._evaluate(closure)
         if float(abs(g).max()) <= group["tolerance_grad"]:
             return first
         for iteration in range(1, group["max_iter"] + 1):
             memory["iterations"] += 1
             d = self._direction(g)
-            before, memory["gradient"], memory["d"], memory["loss"] = loss, g, d, loss
+            t = float(group["lr"]) * (min(1.0, 1.0 / float(abs(g).sum())) if memory["iterations"] == 1 else 1.0)
+            memory |= {"gradient": g, "d": d, "loss": loss, "t": t}
             slope = float(g @ d)
-            t = float(group["lr"])
-            if memory["iterations"] == 1:
-                t *= min(1.0, 1.0 / float(abs(g).sum()))
-            memory["t"] = t
             if slope > -group["tolerance_change"]:
                 break
             if group["line_search_fn"]:
-                loss, g, t, spent = self._search(evaluate, d, t, loss, g, slope, group["max_eval"] - evaluations)
-                evaluations += spent
+                budget = group["max_eval"] - (memory["evaluations"] - start)
+                memory["t"], loss, _, g = self._search(closure, d, Point(0.0, loss, slope, g), t, budget)
             else:
                 self._move(d, t)
                 if iteration < group["max_iter"]:
-                    loss, g = evaluate()
-                    evaluations += 1
-            memory["t"] = t
-            if (
-                evaluations >= group["max_eval"]
-                or float(abs(g).max()) <= group["tolerance_grad"]
-                or float(abs(d).max()) * t <= group["tolerance_change"]
-                or abs(loss - before) < group["tolerance_change"]
-            ):
+                    _, loss, g = self._evaluate(closure)
+            if memory["evaluations"] - start >= group["max_eval"] or self._has_converged(loss, g):
                 break
         return first
+
+    def _evaluate(self, closure: Callable[[], Any]) -> tuple[Any, float, Array]:
+        """Return the loss as the closure gives it, as a number, and the gradient."""
+        with enable_grad():
+            loss = closure()
+        self._memory["evaluations"] += 1
+        return loss, float(loss), self._gradient()
+
+    def _has_converged(self, loss: float, g: Array) -> bool:
+        """Whether the gradient, the last step or the last change of the loss is too small to go on."""
+        group, memory = self.param_groups[0], self._memory
+        change: float = group["tolerance_change"]
+        return bool(
+            float(abs(g).max()) <= group["tolerance_grad"]
+            or float(abs(memory["d"]).max()) * memory["t"] <= change
+            or abs(loss - memory["loss"]) < change
+        )
+
+    def _search(self, closure: Callable[[], Any], d: Array, start: Point, t: float, budget: int) -> Point:
+        """Search along d, and leave the parameters at the point that is returned."""
+        at = 0.0
+
+        def probe(t: float) -> Point:
+            nonlocal at
+            self._move(d, t - at)
+            at = t
+            _, loss, g = self._evaluate(closure)
+            return Point(t, loss, float(g @ d), g)
+
+        least = self.param_groups[0]["tolerance_change"]
+        best = strong_wolfe(probe, start, t, budget, lambda width: width * float(abs(d).max()) < least)
+        self._move(d, best.t - at)
+        return best
 
     def _direction(self, g: Array) -> Array:
         """Return -H g by the two-loop recursion (algorithm 7.4), after taking the last step into the memory."""
@@ -156,58 +170,6 @@ class LBFGS(Optimizer):
         for s, y, a in zip(memory["s"], memory["y"], reversed(weights), strict=True):
             q = q + (a - float(y @ q) / float(y @ s)) * s
         return q
-
-    def _search(
-        self,
-        evaluate: Callable[[], tuple[float, Array]],
-        d: Array,
-        t: float,
-        loss: float,
-        g: Array,
-        slope: float,
-        budget: int,
-        c1: float = 1e-4,
-        c2: float = 0.9,
-    ) -> tuple[float, Array, float, int]:
-        """Find t with f(t) ≤ f(0) + c₁ t f'(0) and |f'(t)| ≤ c₂ |f'(0)|; returns loss, gradient, t, evaluations.
-
-        t grows until an interval [low, high] with such a t is known (algorithm 3.5), which then shrinks (3.6). `low` is
-        the best point so far. Points are (t, f, f', g).
-        """
-        at = 0.0
-
-        def probe(t: float) -> tuple[float, float, float, Array]:
-            nonlocal at
-            self._move(d, t - at)
-            at = t
-            f, gradient = evaluate()
-            return t, f, float(gradient @ d), gradient
-
-        start = low = (0.0, loss, slope, g)
-        high: tuple[float, float, float, Array] | None = None
-        spent = 0
-        while spent < max(budget, 1):
-            spent += 1
-            now = probe(t)
-            if not now[1] <= loss + c1 * t * slope or (low is not start or high is not None) and now[1] >= low[1]:
-                high = now  # too far
-            elif abs(now[2]) <= -c2 * slope:
-                low = now
-                break
-            elif high is None:
-                low, high = (now, low) if now[2] >= 0 else (now, None)
-            else:
-                low, high = now, (low if now[2] * (high[0] - low[0]) >= 0 else high)
-            if high is None:
-                t *= 3
-            else:
-                left, right = sorted((low[0], high[0]))
-                if (right - left) * float(abs(d).max()) < self.param_groups[0]["tolerance_change"]:
-                    break
-                edge = 0.1 * (right - left)
-                t = min(max(_cubic(low, high), left + edge), right - edge)
-        self._move(d, low[0] - at)
-        return low[1], low[3], low[0], spent
 
     def state_dict(self) -> dict[str, Any]:
         """Return the memory with the settings, as PyTorch lays them out."""
@@ -256,16 +218,3 @@ class LBFGS(Optimizer):
         if len(lists["s"]) != len(lists["y"]):
             raise StateDictError(f"the state of LBFGS has {len(lists['s'])} old_stps, {len(lists['y'])} old_dirs")
         return memory | counts | lists | {key: vector(name, entry[name]) for key, name in ARRAYS.items()}
-
-
-def _cubic(a: tuple[float, float, float, Array], b: tuple[float, float, float, Array]) -> float:
-    """Return the minimizer of the cubic with the values and slopes of two points (3.59); the middle, if it has none."""
-    (ta, fa, ga, _), (tb, fb, gb, _) = sorted((a, b), key=lambda p: p[0])
-    if ta == tb:
-        return tb
-    d1 = ga + gb - 3 * (fa - fb) / (ta - tb)
-    square = d1 * d1 - ga * gb
-    if not square >= 0:
-        return (ta + tb) / 2
-    d2 = square**0.5
-    return float(tb - (tb - ta) * (gb + d2 - d1) / (gb - ga + 2 * d2))

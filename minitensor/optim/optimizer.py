@@ -228,28 +228,36 @@ class Optimizer:
         return loss
 
     def _step(self, s: Section) -> None:
-        flat = s.flat
-        flat.collect(s.parameters)
+        s.flat.collect(s.parameters)
         reached = [i for i, p in enumerate(s.parameters) if p._grad is not None]
-        if not reached:
-            return
-        moments = [s.moment(name) for name in self.moments(s.group)]
+        for i in reached:
+            s.parameters[i].changed()
+        if reached:
+            self._advance(s, reached)
+            (self._one_by_one if self.layerwise else self._in_stretches)(s, reached)
+
+    def _advance(self, s: Section, reached: Sequence[int]) -> None:
+        """Move the clocks of the parameters that backward reached; mostly all are at one."""
         before = after = None
         for i in reached:
-            if before is None or s.clocks[i] != before:  # mostly all are at one
+            if before is None or s.clocks[i] != before:
                 before, after = s.clocks[i], self.tick(s.clocks[i], s.group)
             s.clocks[i] = after
-            s.parameters[i].changed()
-        if self.layerwise:
-            for i in reached:
-                p, g = flat.views[i], flat.slots[i]
-                if s.half:
-                    p, g = p.astype(np.float32), g.astype(np.float32)
-                self.update(p, g, [s.views[name][i] for name in self.moments(s.group)], s.group, s.clocks[i], ())
-                if s.half:
-                    flat.views[i][...] = p.astype(flat.data.dtype)
-            return
-        # neighbors with one clock are one stretch: all of them, where backward always reaches all
+
+    def _one_by_one(self, s: Section, reached: Sequence[int]) -> None:
+        """Update parameter by parameter, each in its own shape."""
+        names = self.moments(s.group)
+        for name in names:
+            s.moment(name)
+        for i in reached:
+            p, g = s.widened(s.flat.views[i]), s.widened(s.flat.slots[i])
+            self.update(p, g, [s.views[name][i] for name in names], s.group, s.clocks[i], ())
+            if s.half:
+                s.flat.views[i][...] = p.astype(s.flat.data.dtype)
+
+    def _in_stretches(self, s: Section, reached: Sequence[int]) -> None:
+        """Update blocks of neighbors with one clock: of all parameters, where backward always reaches all."""
+        flat, moments = s.flat, [s.moment(name) for name in self.moments(s.group)]
         steps = {flat.bounds[i][0]: s.clocks[i] for i in reached}
         clocks = [s.clocks[i] for i in reached]
         runs = join([flat.bounds[i] for i in reached], lambda k: clocks[k] == clocks[k - 1])
@@ -259,10 +267,7 @@ class Optimizer:
         def work(pieces: Sequence[tuple[slice, Any]]) -> None:
             scratch = [xp.empty(length, s.dtype) for _ in range(2)]
             for b, step in pieces:
-                p, g = flat.data[b], flat.grad[b]
-                if s.half:  # storage: computed in float32
-                    p, g = p.astype(np.float32), g.astype(np.float32)
-                n = b.stop - b.start
+                p, g, n = s.widened(flat.data[b]), s.widened(flat.grad[b]), b.stop - b.start
                 self.update(p, g, [m[b] for m in moments], s.group, step, [x[:n] for x in scratch])
                 if s.half:
                     flat.data[b] = p.astype(flat.data.dtype)

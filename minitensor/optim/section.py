@@ -44,6 +44,10 @@ class Section:
             self.moment(name)
         self.state = {}
 
+    def widened(self, x: Array) -> Array:
+        """Return values in the dtype of the computation: half precision is storage."""
+        return x.astype(self.dtype) if self.half else x
+
     def moment(self, name: str) -> Array:
         """Return a flat array of one moment, made of zeros or of the state when it is first asked for."""
         if name not in self.moments:
