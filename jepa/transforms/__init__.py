@@ -7,9 +7,13 @@ examples and their parts is an `Augment`, which is made of these: see `jepa.tran
 
 from jepa.transforms.augment import Augment, ImageChanges, Noise, Nothing
 from jepa.transforms.base import Compose, Transform
-from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
-from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
-from jepa.transforms.normalize import Normalize
+from jepa.transforms.image import (
+    ColorJitter,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomVerticalFlip,
+)
 from jepa.transforms.resize import crop_resize
 
 __all__ = [
@@ -18,7 +22,6 @@ __all__ = [
     "Compose",
     "ImageChanges",
     "Noise",
-    "Normalize",
     "Nothing",
     "RandomGrayscale",
     "RandomHorizontalFlip",

@@ -10,9 +10,14 @@ import numpy as np
 
 from jepa.config.settings import PROBABILITY, Settings, between, setting
 from jepa.errors import ConfigError
-from jepa.transforms.base import Compose, Examples, Transform
-from jepa.transforms.color import ColorJitter, RandomGrayscale, RandomInvert
-from jepa.transforms.flip import RandomHorizontalFlip, RandomVerticalFlip
+from jepa.transforms.base import Compose, Examples, Random, Transform
+from jepa.transforms.image import (
+    ColorJitter,
+    RandomGrayscale,
+    RandomHorizontalFlip,
+    RandomInvert,
+    RandomVerticalFlip,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class _AddNoise(Transform):
     scale: float
     noise: float
 
-    def draw(self, generator: np.random.Generator | None) -> Any:
+    def draw(self, generator: Random) -> Any:
         assert generator is not None, "noise needs a generator"
         return np.random.default_rng(generator.integers(2**63))
 

@@ -1,14 +1,16 @@
-"""What a transform is, and how several make one."""
+"""What a transform is, how several make one, and changes that a part of the examples undergoes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Examples = NDArray[np.float32]
+Random = np.random.Generator | None
 
 
 class Transform:
@@ -21,7 +23,7 @@ class Transform:
     array([[[0.5, 0.5]]], dtype=float32)
     """
 
-    def draw(self, generator: np.random.Generator | None) -> Any:
+    def draw(self, generator: Random) -> Any:
         """Draw everything random about the change of one example; None if nothing is."""
         return None
 
@@ -29,7 +31,7 @@ class Transform:
         """Change examples (n, *shape), each by its own draw, and leave `x` as it is."""
         raise NotImplementedError
 
-    def __call__(self, x: Examples, generator: np.random.Generator | None) -> Examples:
+    def __call__(self, x: Examples, generator: Random) -> Examples:
         """Change one example, such as an image (C, H, W)."""
         y: Examples = self.apply(x[None], [self.draw(generator)])[0]
         return y
@@ -38,15 +40,15 @@ class Transform:
 class Compose(Transform):
     """Several changes, one after the other.
 
-    >>> from jepa.transforms import Normalize, RandomInvert
-    >>> Compose([RandomInvert(p=0.2), Normalize(0.5, 0.5)])
-    Compose([RandomInvert(p=0.2), Normalize(mean=(0.5,), std=(0.5,))])
+    >>> from jepa.transforms import RandomHorizontalFlip, RandomInvert
+    >>> Compose([RandomInvert(p=0.2), RandomHorizontalFlip()])
+    Compose([RandomInvert(p=0.2), RandomHorizontalFlip(p=0.5)])
     """
 
     def __init__(self, transforms: Sequence[Transform]) -> None:
         self.transforms = list(transforms)
 
-    def draw(self, generator: np.random.Generator | None) -> list[Any]:
+    def draw(self, generator: Random) -> list[Any]:
         return [t.draw(generator) for t in self.transforms]
 
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
@@ -56,3 +58,25 @@ class Compose(Transform):
 
     def __repr__(self) -> str:
         return f"Compose({self.transforms})"
+
+
+@dataclass(frozen=True)
+class Sometimes(Transform):
+    """Base of changes that an example undergoes with probability p: a subclass says in `change` what they are."""
+
+    p: float = 0.5
+
+    def draw(self, generator: Random) -> bool:
+        assert generator is not None, f"{type(self).__name__} needs a generator"
+        return bool(generator.random() < self.p)
+
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        chosen = np.flatnonzero(draws)
+        if len(chosen):
+            x = x.copy()
+            x[chosen] = self.change(x[chosen])
+        return x
+
+    def change(self, x: Examples) -> Examples:
+        """Return the examples (n, *shape) of which each is to be changed, so."""
+        raise NotImplementedError

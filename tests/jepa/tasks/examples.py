@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jepa.transforms import Normalize
+from jepa.sources.base import scaled
 
 
 class Examples:
@@ -13,7 +13,7 @@ class Examples:
     def __init__(self, shape=(3, 16, 16), count=75):
         self.x = np.random.default_rng(0).random((count, *shape), dtype=np.float32)
         self.shape, self.names = shape, [f"{i:03d}.png" for i in range(count)]
-        self.normal = Normalize(np.linspace(0.3, 0.5, shape[0]).tolist(), 0.25)
+        self.scale = np.linspace(0.3, 0.5, shape[0]), np.array([0.25])
 
     def __len__(self):
         return len(self.x)
@@ -22,9 +22,7 @@ class Examples:
         return self.x[np.asarray(indices)]
 
     def normalize(self, x):
-        return self.normal.apply(x.reshape(-1, self.shape[0], *x.shape[x.ndim - len(self.shape) + 1 :]), []).reshape(
-            x.shape
-        )
+        return scaled(x, self.scale, len(self.shape))
 
 
 def arrays(batch):

@@ -14,7 +14,6 @@ from jepa.transforms import (
     Compose,
     ImageChanges,
     Noise,
-    Normalize,
     Nothing,
     RandomGrayscale,
     RandomHorizontalFlip,
@@ -50,9 +49,8 @@ TRANSFORMS = [
     ColorJitter(0.8, 0.8, 0.8, 0.5, p=0.5),
     RandomGrayscale(0.5),
     RandomInvert(0.4),
-    Normalize((0.1, 0.2, 0.3), 0.5),
     Twice(),
-    Compose([RandomHorizontalFlip(), ColorJitter(0.4, hue=0.2), Twice(), Normalize(0.5, 0.5)]),
+    Compose([RandomHorizontalFlip(), ColorJitter(0.4, hue=0.2), Twice()]),
     Compose([]),
     ImageChanges(vertical_flip=0.5).whole(),
     ImageChanges(invert=0.5).part(),
@@ -73,7 +71,7 @@ def test_what_holds_for_all(transform):
     assert one_by_one.dtype == np.float32
     again = np.stack([transform(image, np.random.default_rng([7, i])) for i, image in enumerate(x)])
     np.testing.assert_array_equal(again, one_by_one, err_msg="the seed decides")
-    if not isinstance(transform, Normalize | Compose) and transform != Noise().part():
+    if not isinstance(transform, Compose) and transform != Noise().part():
         assert one_by_one.min() >= 0 and one_by_one.max() <= 1 + 1e-6
 
 
@@ -260,24 +258,6 @@ def test_gray_images_stay_gray(transform):
     np.testing.assert_allclose(b, np.repeat(a, 3, axis=0), atol=1e-6)
     with pytest.raises(DataError, match="1 or 3 channels"):
         transform(np.zeros((2, 4, 4), np.float32), np.random.default_rng(0))
-
-
-def test_normalize():
-    x = images(1)[0]
-    y = Normalize((0.1, 0.2, 0.3), (0.5, 0.25, 2.0))(x, None)
-    np.testing.assert_allclose(y[1], (x[1] - 0.2) / 0.25, atol=1e-5)
-    np.testing.assert_array_equal(Normalize(0.0, 1.0)(x, None), x)
-    for wrong in (lambda: Normalize((0.1, 0.2), 1.0)(x, None), lambda: Normalize(0.0, (1.0, 0.0, 1.0))):
-        with pytest.raises(DataError, match=r"Normalize\("):
-            wrong()
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 7), (2, 3, 4, 5, 6)])
-def test_normalize_has_numbers_of_channels_whatever_follows_them(shape):
-    x = np.random.default_rng(0).random(shape, dtype=np.float32)
-    y = Normalize((0.1, 0.2, 0.3), (0.5, 0.25, 2.0)).apply(x, [None, None])
-    for c, (mean, std) in enumerate(((0.1, 0.5), (0.2, 0.25), (0.3, 2.0))):
-        np.testing.assert_allclose(y[:, c], (x[:, c] - mean) / std, atol=1e-6)
 
 
 @pytest.mark.parametrize(

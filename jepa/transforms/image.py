@@ -1,4 +1,4 @@
-"""Changes of color: each is an affine map of a pixel's color, so that all of them together are one."""
+"""Random changes of images: of their sides, and of their colors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.transforms.base import Examples, Transform
+from jepa.transforms.base import Examples, Random, Sometimes, Transform
 
 LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -45,17 +45,9 @@ class ColorJitter(Transform):
     where here the result is clipped, and this alone makes its order matter. Its hue adds t to the H of HSV, which
     keeps the largest channel; a turn in YIQ keeps the gray. A gray image has no saturation or hue to change.
 
-    Attributes
-    ----------
-    brightness, contrast, saturation : float
-        Largest change of the factor, 0 to 1.
-    hue : float
-        Largest turn, in full circles, 0 to 0.5.
-    p : float
-        Probability of any change.
+    brightness, contrast, saturation: largest change of the factor, 0 to 1; hue: largest turn, in full circles, 0 to
+    0.5; p: probability of any change.
 
-    Examples
-    --------
     >>> x = np.full((3, 1, 1), 0.5, np.float32)
     >>> ColorJitter(brightness=0.4)(x, np.random.default_rng(0)).ravel()
     array([0.55478466, 0.55478466, 0.55478466], dtype=float32)
@@ -67,7 +59,7 @@ class ColorJitter(Transform):
     hue: float = 0.0
     p: float = 1.0
 
-    def draw(self, generator: np.random.Generator | None) -> Any:
+    def draw(self, generator: Random) -> Any:
         assert generator is not None, "ColorJitter needs a generator"
         return generator.random(5)
 
@@ -94,7 +86,7 @@ class ColorJitter(Transform):
 
 
 @dataclass(frozen=True)
-class RandomGrayscale(Transform):
+class RandomGrayscale(Sometimes):
     """Take all color away with probability p: each channel becomes 0.299 r + 0.587 g + 0.114 b.
 
     >>> RandomGrayscale(p=1.0)(np.float32([1, 0, 0]).reshape(3, 1, 1), np.random.default_rng(0)).ravel()
@@ -103,39 +95,39 @@ class RandomGrayscale(Transform):
 
     p: float = 0.1
 
-    def draw(self, generator: np.random.Generator | None) -> bool:
-        assert generator is not None, "RandomGrayscale needs a generator"
-        return bool(generator.random() < self.p)
-
-    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+    def change(self, x: Examples) -> Examples:
         n, c, h, w = x.shape
-        luma = _luma(c).astype(np.float32)
-        chosen = np.flatnonzero(draws)
-        if c == 1 or not len(chosen):
-            return x
-        y = x.copy()
-        y[chosen] = (luma @ x[chosen].reshape(-1, c, h * w)).reshape(-1, 1, h, w)
-        return y
+        return x if c == 1 else (_luma(c).astype(np.float32) @ x.reshape(n, c, h * w)).reshape(n, 1, h, w)
 
 
-@dataclass(frozen=True)
-class RandomInvert(Transform):
+class RandomInvert(Sometimes):
     """Turn the image into its negative with probability p: x becomes 1 - x.
 
     >>> RandomInvert(p=1.0)(np.float32([0.25]).reshape(1, 1, 1), np.random.default_rng(0)).ravel()
     array([0.75], dtype=float32)
     """
 
-    p: float = 0.5
+    def change(self, x: Examples) -> Examples:
+        return 1 - x
 
-    def draw(self, generator: np.random.Generator | None) -> bool:
-        assert generator is not None, "RandomInvert needs a generator"
-        return bool(generator.random() < self.p)
 
-    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
-        chosen = np.flatnonzero(draws)
-        if not len(chosen):
-            return x
-        y = x.copy()
-        y[chosen] = 1 - x[chosen]
-        return y
+class RandomHorizontalFlip(Sometimes):
+    """Exchange left and right with probability p.
+
+    >>> RandomHorizontalFlip(p=1.0)(np.float32([[[1, 2], [3, 4]]]), np.random.default_rng(0)).tolist()
+    [[[2.0, 1.0], [4.0, 3.0]]]
+    """
+
+    def change(self, x: Examples) -> Examples:
+        return x[:, :, :, ::-1]
+
+
+class RandomVerticalFlip(Sometimes):
+    """Exchange top and bottom with probability p.
+
+    >>> RandomVerticalFlip(p=1.0)(np.float32([[[1, 2], [3, 4]]]), np.random.default_rng(0)).tolist()
+    [[[3.0, 4.0], [1.0, 2.0]]]
+    """
+
+    def change(self, x: Examples) -> Examples:
+        return x[:, :, ::-1]
