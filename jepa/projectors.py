@@ -33,6 +33,15 @@ class MLPSettings(Settings):
     """hidden layers"""
 
 
+def perceptron(inputs: int, width: int, depth: int, outputs: int) -> mt.nn.Sequential:
+    """Return `depth` times Linear, batch norm, ReLU, then a Linear: (rows, inputs) -> (rows, outputs)."""
+    layers: list[mt.nn.Layer] = []
+    for _ in range(depth):
+        layers += [mt.nn.Linear(inputs, width, bias=False), mt.nn.BatchNorm1d(width), mt.nn.ReLU()]
+        inputs = width
+    return mt.nn.Sequential(*layers, mt.nn.Linear(inputs, outputs))
+
+
 class Identity(mt.nn.Identity):
     """No projector: the loss sees the encoder's tokens."""
 
@@ -68,11 +77,7 @@ class MLP(mt.nn.Layer):
 
     def __init__(self, dim: int, settings: MLPSettings | None = None, /, **changes: Any) -> None:
         self.settings = s = replace(settings or MLPSettings(), **changes)
-        self.dim, layers = s.dim, list[mt.nn.Layer]()
-        for _ in range(s.depth):
-            layers += [mt.nn.Linear(dim, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.ReLU()]
-            dim = s.width
-        self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(dim, s.dim))
+        self.dim, self.mlp = s.dim, perceptron(dim, s.width, s.depth, s.dim)
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the projected tokens."""

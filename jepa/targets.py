@@ -117,28 +117,21 @@ class StopGrad(TargetBranch):
         self.settings = settings or NoSettings()
 
 
-class Shared(TargetBranch):
+class Shared(StopGrad):
     """The context's own branch, gradient and all."""
 
-    Settings = NoSettings
     learns = True
 
-    def __init__(self, settings: NoSettings | None = None) -> None:
-        self.settings = settings or NoSettings()
 
-
-class Own(TargetBranch):
+class Own(Shared):
     """A branch with weights of its own, that learns: for two kinds of examples, or as the teacher of neither.
 
     branch: an encoder and a projector (`jepa.learner.Branch`); None for a copy of the context's, from which it parts in
     the first step.
     """
 
-    Settings = NoSettings
-    learns = True
-
     def __init__(self, settings: NoSettings | None = None, *, branch: Any = None) -> None:
-        self.settings = settings or NoSettings()
+        super().__init__(settings)
         self.own: Any = branch
 
     def follow(self, branch: Any) -> None:

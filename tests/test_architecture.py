@@ -74,7 +74,7 @@ PLAN: dict[str, dict[str, str]] = {
         "objectives": "contracts config",
         "targets": "errors parts config",
         "tasks": "errors text contracts parts config masks transforms encoders",
-        "predictors": "errors contracts config masks encoders tasks",
+        "predictors": "errors contracts config masks encoders projectors tasks",
         "learner": "errors text contracts health parts projectors objectives targets",
         "assembly": "errors text parts tasks encoders learner",
         "frozen": "errors",

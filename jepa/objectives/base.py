@@ -11,6 +11,8 @@ import minitensor as mt
 from jepa.config.settings import Settings, setting
 from jepa.contracts import Embeddings
 
+Tensor, Random, Parts = mt.Tensor, np.random.Generator, dict[str, mt.Tensor]
+
 
 @dataclass(frozen=True)
 class Objective(Settings):
@@ -30,17 +32,15 @@ class Objective(Settings):
     held_out: ClassVar[str] = "loss"
     """the part that says what prediction and target are apart"""
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         """Return "loss" and its parts by name: prediction and target (n, k, d), context (n, d)."""
         raise NotImplementedError
 
-    def targets(self, s: mt.Tensor) -> mt.Tensor:
+    def targets(self, s: Tensor) -> Tensor:
         """Return targets (..., d) as they are compared."""
         return mt.nn.functional.layer_norm(s, (s.shape[-1],)) if self.normalize else s
 
-    def __call__(self, z: Embeddings, rng: np.random.Generator) -> dict[str, mt.Tensor]:
+    def __call__(self, z: Embeddings, rng: Random) -> Parts:
         """Return "loss", "distance" and the parts."""
         pairs = list(zip(z.predictions, z.targets, strict=True))
         if not z.levels and not self.contrasts and len(pairs) > 1:
@@ -53,13 +53,13 @@ class Objective(Settings):
         parts = {name: mt.stack([f[name] for f in found]).mean() for name in found[0]} if len(found) > 1 else found[0]
         return {**parts, "distance": parts[self.held_out]}
 
-    def _set(self, p: mt.Tensor, t: mt.Tensor, context: mt.Tensor, rng: np.random.Generator) -> dict[str, mt.Tensor]:
+    def _set(self, p: Tensor, t: Tensor, context: Tensor, rng: Random) -> Parts:
         if 0 in p.shape:
             return {"loss": mt.zeros((), device=p.device)}
         return self.compare(p, self.targets(t), context, rng)
 
-    def _levels(self, found: list[dict[str, mt.Tensor]], weights: tuple[float, ...]) -> dict[str, mt.Tensor]:
-        parts: dict[str, mt.Tensor] = {}
+    def _levels(self, found: list[Parts], weights: tuple[float, ...]) -> Parts:
+        parts: Parts = {}
         distance = found[0].get(self.held_out, found[0]["loss"])
         for k, part in enumerate(found):
             parts[f"level {k}"] = part.pop("loss")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 import minitensor as mt
 from jepa.config.settings import setting
-from jepa.objectives.base import Objective
+from jepa.objectives.base import Objective, Parts, Random, Tensor
 
 F = mt.nn.functional
 
@@ -23,15 +21,14 @@ class _OfNormalized(Objective):
 class L2(_OfNormalized):
     """Mean (ŝ - s*)² over all entries. Assran et al. 2023, eq. 1, up to a factor.
 
+    >>> import numpy as np
     >>> from jepa.contracts import Embeddings
     >>> z = Embeddings(mt.ones((2, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))], (1.0,))
     >>> float(L2(normalize=False)(z, np.random.default_rng(0))["loss"])
     1.0
     """
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         return {"loss": F.mse_loss(prediction, target)}
 
 
@@ -39,14 +36,13 @@ class L2(_OfNormalized):
 class SmoothL1(_OfNormalized):
     """Mean of d²/2 where |d| < 1, else |d| - 1/2, for d = ŝ - s*: what I-JEPA's code minimizes.
 
+    >>> import numpy as np
     >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
     >>> float(SmoothL1().compare(mt.full((2, 1, 4), 3.0), mt.zeros((2, 1, 4)), context, rng)["loss"])
     2.5
     """
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         return {"loss": F.smooth_l1_loss(prediction, target)}
 
 
@@ -54,12 +50,11 @@ class SmoothL1(_OfNormalized):
 class Cosine(Objective):
     """Mean of 1 - ŝ · s* / (|ŝ| |s*|). Half of BYOL's loss (Grill et al. 2020, eq. 2).
 
+    >>> import numpy as np
     >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
     >>> float(Cosine().compare(mt.ones((2, 1, 4)), 3 * mt.ones((2, 1, 4)), context, rng)["loss"])
     0.0
     """
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         return {"loss": 1 - F.cosine_similarity(prediction, target, dim=-1).mean()}

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-import numpy as np
-
 import minitensor as mt
 from jepa.config.settings import between, setting
-from jepa.objectives.base import Objective
+from jepa.objectives.base import Objective, Parts, Random, Tensor
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,7 @@ class InfoNCE(Objective):
     block in all images, a quarter of the pairs of four blocks, at a quarter of the cost. "accuracy" is the share of i
     whose own target is nearest.
 
+    >>> import numpy as np
     >>> z = mt.eye(4)[:, None]
     >>> round(float(InfoNCE(0.1).compare(z, z, z[:, 0], np.random.default_rng(0))["loss"]), 6)
     0.000136
@@ -33,9 +32,7 @@ class InfoNCE(Objective):
     spreads: ClassVar[bool] = True
     contrasts: ClassVar[bool] = True
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         d = prediction.shape[-1]
         p = mt.nn.functional.normalize(prediction.reshape(-1, d), dim=-1)  # (n k, d)
         s = mt.nn.functional.normalize(target.reshape(-1, d), dim=-1)  # (n k, d)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 import minitensor as mt
 from jepa.config.settings import between, setting
-from jepa.objectives.base import Objective
+from jepa.objectives.base import Objective, Parts, Random, Tensor
 
 WEIGHT = between(0, 1_000_000)
 
@@ -57,9 +55,7 @@ class VICReg(Objective):
     def spreads(self) -> bool:  # type: ignore[override]
         return self.variance > 0
 
-    def compare(
-        self, prediction: mt.Tensor, target: mt.Tensor, context: mt.Tensor, rng: np.random.Generator
-    ) -> dict[str, mt.Tensor]:
+    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
         d = target.shape[-1]
         views = [context] + ([target.reshape(-1, d)] if target.requires_grad else [])
         parts = {

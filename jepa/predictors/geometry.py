@@ -10,6 +10,7 @@ import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
+from jepa.projectors import perceptron
 from jepa.tasks.crops import Geometry as Asked
 
 FREQUENCIES = 4  # of each of the four numbers of a geometry: 1, 2, 4 and 8 quarter turns per unit
@@ -54,11 +55,7 @@ class Geometry(Predictor):
     def __init__(self, dim: int, grid: Grid, settings: GeometrySettings | None = None, /, **changes: Any) -> None:
         super().__init__(dim, grid)
         self.settings = s = replace(settings or GeometrySettings(), **changes)
-        inputs, layers = dim + 4 + 8 * FREQUENCIES, list[mt.nn.Layer]()
-        for _ in range(s.depth):
-            layers += [mt.nn.Linear(inputs, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.ReLU()]
-            inputs = s.width
-        self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, dim))
+        self.mlp = perceptron(dim + 4 + 8 * FREQUENCIES, s.width, s.depth, dim)
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
         n, targets, _ = asked.places.shape

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import minitensor as mt
-from jepa.config.settings import WIDTH, Settings, between, setting
+from jepa.config.settings import WIDTH, NoSettings, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
+from jepa.projectors import perceptron
 from jepa.tasks.crops import Geometry
 from jepa.tasks.views import Whole
 
@@ -21,11 +22,6 @@ class MLPSettings(Settings):
     """hidden units"""
     depth: int = setting(2, between(0, 256))
     """hidden layers"""
-
-
-@dataclass(frozen=True)
-class NoSettings(Settings):
-    """A kind without settings."""
 
 
 class Identity(Predictor):
@@ -64,11 +60,7 @@ class MLP(Identity):
     def __init__(self, dim: int, grid: Grid, settings: MLPSettings | None = None, /, **changes: Any) -> None:
         super().__init__(dim, grid)
         self.settings = s = replace(settings or MLPSettings(), **changes)
-        inputs, layers = dim, list[mt.nn.Layer]()
-        for _ in range(s.depth):
-            layers += [mt.nn.Linear(inputs, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.ReLU()]
-            inputs = s.width
-        self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, dim))
+        self.mlp = perceptron(dim, s.width, s.depth, dim)
 
     def embedding(self, tokens: mt.Tensor) -> mt.Tensor:
         """Return what the MLP makes of each context."""
