@@ -31,17 +31,8 @@ def feature_std(z: NDArray[Any]) -> float:
     1 = spread evenly in all directions, 0 = all point the same way (collapse). It cannot exceed 1, because the
     variances of unit vectors sum to 1 - |mean|^2.
 
-    Parameters
-    ----------
-    z : float array (N, D)
-        Embeddings.
+    z: float (N, D). Chen & He 2021, "Exploring Simple Siamese Representation Learning", figure 2.
 
-    References
-    ----------
-    Chen & He 2021, "Exploring Simple Siamese Representation Learning", figure 2.
-
-    Examples
-    --------
     >>> round(feature_std(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])), 3)
     1.0
     >>> feature_std(np.ones((4, 2)))
@@ -54,21 +45,12 @@ def feature_std(z: NDArray[Any]) -> float:
 def effective_rank(z: NDArray[Any]) -> float:
     """Number of directions that the embeddings use (RankMe): exp(-sum_k p_k log p_k), p_k = s_k / sum_j s_j.
 
-    s are the singular values of z, not centred, as in the paper: a large common offset therefore lowers the rank.
+    s are the singular values of z, not centered, as in the paper: a large common offset therefore lowers the rank.
     Between 1 (all on one line through 0, or all zero) and min(N, D).
 
-    Parameters
-    ----------
-    z : float array (N, D)
-        Embeddings.
+    z: float (N, D). Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of Pretrained Self-Supervised
+    Representations by Their Rank", equation 1 (here without its epsilon: zero singular values contribute nothing).
 
-    References
-    ----------
-    Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of Pretrained Self-Supervised Representations
-    by Their Rank", equation 1 (here without its epsilon: zero singular values contribute nothing).
-
-    Examples
-    --------
     >>> round(effective_rank(np.eye(5)), 6), round(effective_rank(np.ones((5, 5))), 6)
     (5.0, 1.0)
     """
@@ -87,20 +69,10 @@ def effective_rank(z: NDArray[Any]) -> float:
 def alignment(x: NDArray[Any], y: NDArray[Any], *, alpha: float = 2.0) -> float:
     """Mean distance of the embeddings of matching pairs: mean_n |x_n/|x_n| - y_n/|y_n||^alpha. 0 = equal, 4 = opposite.
 
-    Parameters
-    ----------
-    x, y : float arrays (N, D)
-        Row n of x and of y belong together (two crops of an image, or prediction and target).
-    alpha : float
-        The exponent.
-
-    References
-    ----------
+    x, y: float (N, D); row n of x and of y belong together (two crops of an image, or prediction and target).
     Wang & Isola 2020, "Understanding Contrastive Representation Learning through Alignment and Uniformity on the
     Hypersphere".
 
-    Examples
-    --------
     >>> alignment(np.eye(3), 5 * np.eye(3)), alignment(np.eye(3), -np.eye(3))
     (0.0, 4.0)
     """
@@ -111,23 +83,9 @@ def alignment(x: NDArray[Any], y: NDArray[Any], *, alpha: float = 2.0) -> float:
 def uniformity(z: NDArray[Any], *, t: float = 2.0, chunk: int = 1024) -> float:
     """How evenly the embeddings cover the sphere: log mean_{i<j} exp(-t |z_i/|z_i| - z_j/|z_j||^2). Lower is more even.
 
-    0 = all in one point; -2 t is about the value of points that are all orthogonal.
+    0 = all in one point; -2 t is about the value of points that are all orthogonal. z: float (N, D), N >= 2; t: how
+    sharp the kernel is; chunk: rows of the distance matrix held at once. Wang & Isola 2020 (see `alignment`).
 
-    Parameters
-    ----------
-    z : float array (N, D), N >= 2
-        Embeddings.
-    t : float
-        Sharpness of the kernel.
-    chunk : int
-        Rows of the distance matrix held at once.
-
-    References
-    ----------
-    Wang & Isola 2020 (see `alignment`).
-
-    Examples
-    --------
     >>> round(uniformity(np.eye(3)), 6)
     -4.0
     """
@@ -143,15 +101,9 @@ def uniformity(z: NDArray[Any], *, t: float = 2.0, chunk: int = 1024) -> float:
 def cosine(prediction: NDArray[Any], target: NDArray[Any]) -> float:
     """Mean cosine of matching rows: mean p.t / (|p| |t|). 1 = same direction.
 
-    High values alone prove nothing: a collapsed representation has 1 everywhere. Read it beside `feature_std`.
+    prediction, target: float (..., D). High values alone prove nothing: a collapsed representation has 1 everywhere.
+    Read it beside `feature_std`.
 
-    Parameters
-    ----------
-    prediction, target : float arrays (..., D)
-        Of one shape.
-
-    Examples
-    --------
     >>> cosine(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[3.0, 0.0], [1.0, 0.0]]))
     0.5
     """
@@ -161,15 +113,9 @@ def cosine(prediction: NDArray[Any], target: NDArray[Any]) -> float:
 def is_collapsed(std: float, rank: float, *, lowest_std: float = 0.1, lowest_rank: float = 1.5) -> bool:
     """Whether a representation has collapsed: to almost one direction (`std`) or almost one line (`rank`).
 
-    Parameters
-    ----------
-    std, rank : float
-        From `feature_std` and `effective_rank` of the same embeddings. A NaN counts as collapsed.
-    lowest_std, lowest_rank : float
-        The healthy minimum of each.
+    std, rank: `feature_std` and `effective_rank` of the same embeddings; a NaN counts as collapsed. lowest_std,
+    lowest_rank: the healthy minimum of each.
 
-    Examples
-    --------
     >>> is_collapsed(0.6, 40.0), is_collapsed(0.01, 40.0), is_collapsed(0.6, 1.1)
     (False, True, True)
     """
