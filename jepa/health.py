@@ -38,8 +38,8 @@ def feature_std(z: NDArray[Any]) -> float:
     >>> feature_std(np.ones((4, 2)))
     0.0
     """
-    unit = _unit(z)  # (N, D)
-    return float(np.sqrt(unit.shape[1]) * unit.std(axis=0).mean())
+    x = unit(z)  # (N, D)
+    return float(np.sqrt(x.shape[1]) * x.std(axis=0).mean())
 
 
 def effective_rank(z: NDArray[Any]) -> float:
@@ -76,7 +76,7 @@ def alignment(x: NDArray[Any], y: NDArray[Any], *, alpha: float = 2.0) -> float:
     >>> alignment(np.eye(3), 5 * np.eye(3)), alignment(np.eye(3), -np.eye(3))
     (0.0, 4.0)
     """
-    distance = np.linalg.norm(_unit(x) - _unit(y), axis=1)  # (N,)
+    distance = np.linalg.norm(unit(x) - unit(y), axis=1)  # (N,)
     return float(np.mean(distance**alpha))
 
 
@@ -89,11 +89,11 @@ def uniformity(z: NDArray[Any], *, t: float = 2.0, chunk: int = 1024) -> float:
     >>> round(uniformity(np.eye(3)), 6)
     -4.0
     """
-    unit = _unit(z)  # (N, D)
-    count = len(unit)
+    x = unit(z)  # (N, D)
+    count = len(x)
     total = 0.0
     for start in range(0, count, chunk):
-        squared = np.clip(2 - 2 * unit[start : start + chunk] @ unit.T, 0, None)  # (chunk, N): |a - b|^2 = 2 - 2 a.b
+        squared = np.clip(2 - 2 * x[start : start + chunk] @ x.T, 0, None)  # (chunk, N): |a - b|^2 = 2 - 2 a.b
         total += float(np.exp(-t * squared).sum())
     return float(np.log((total - count) / (count * (count - 1))))  # without the N pairs of a row with itself
 
@@ -107,7 +107,7 @@ def cosine(prediction: NDArray[Any], target: NDArray[Any]) -> float:
     >>> cosine(np.array([[1.0, 0.0], [0.0, 2.0]]), np.array([[3.0, 0.0], [1.0, 0.0]]))
     0.5
     """
-    return float(np.mean(np.sum(_unit(prediction) * _unit(target), axis=-1)))
+    return float(np.mean(np.sum(unit(prediction) * unit(target), axis=-1)))
 
 
 def is_collapsed(std: float, rank: float, *, lowest_std: float = 0.1, lowest_rank: float = 1.5) -> bool:
@@ -122,7 +122,7 @@ def is_collapsed(std: float, rank: float, *, lowest_std: float = 0.1, lowest_ran
     return not (std >= lowest_std and rank >= lowest_rank)
 
 
-def _unit(z: NDArray[Any]) -> NDArray[np.float64]:
+def unit(z: NDArray[Any]) -> NDArray[np.float64]:
     """Rows scaled to length 1; rows of zeros stay."""
     z = np.asarray(z, dtype=np.float64)
     norm = np.linalg.norm(z, axis=-1, keepdims=True)

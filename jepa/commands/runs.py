@@ -114,7 +114,7 @@ def table(evaluation: Mapping[str, Any]) -> str:
     trained encoder                 80.0 %        80.0 %
     """
     from jepa.evaluation.probes import PROBES, row_titles
-    from jepa.pictures.summary import summary
+    from jepa.pictures.results import summary
 
     probes = {name: probe.title for name, probe in PROBES.items() if evaluation.get(name)}
     rows = row_titles(evaluation.get("shape") or (3, 32, 32))

@@ -8,6 +8,6 @@ pictures of that by name.
 """
 
 from jepa.pictures.report import draw
-from jepa.pictures.summary import summary
+from jepa.pictures.results import summary
 
 __all__ = ["draw", "summary"]

@@ -16,9 +16,9 @@ from jepa.evaluation.decoder import fit_decoder
 from jepa.evaluation.ridge import ridge
 from jepa.masks import Box, Regions
 from jepa.pictures import image
-from jepa.pictures.shown import answered, loader, some
-from jepa.pictures.similarity import plot_similarity
+from jepa.pictures.embedding import plot_similarity
 from jepa.pictures.style import BLACK, BLUE, GREEN, TARGETS, VERMILION, new_figure
+from jepa.pictures.views import answered, loader, some
 from jepa.progress import shown_progress
 from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Drawn
@@ -112,22 +112,30 @@ def plot_regions(
     side = 8.4 / (columns + 1.4)  # inches of a picture
     figure = new_figure(count * max(side + 0.1, 0.31 * most) + 0.5)
     grid = figure.subplots(count, columns + 1, squeeze=False, width_ratios=[1.0] * columns + [1.4])
-    names = [f"target {t + 1}" if most > 1 else "target" for t in range(most)]
+    for axis, name in zip(
+        grid[0], ("image", "context", *(f"target{f' {t + 1}' * (most > 1)}" for t in range(most))), strict=False
+    ):
+        axis.set_title(name, fontsize=10)
+    grid[0, -1].set_title("told (% of the context)", fontsize=10, loc="left")
     for n, region in enumerate(regions):
-        heading = ["image", "context", *names] if n == 0 else [""] * columns
-        image.show(grid[n, 0], images[n], heading[0])
+        image.show(grid[n, 0], images[n])
         _outline(grid[n, 0], region.context, BLUE, "context", "--")
-        image.show(grid[n, 1], context[n], heading[1], BLUE)
+        image.show(grid[n, 1], context[n], BLUE)
         for t, box in enumerate(region.targets):
-            color = TARGETS[t]
-            _outline(grid[n, 0], box, color, str(t + 1) if most > 1 else "target", "-")
-            image.show(grid[n, 2 + t], target[n, t], heading[2 + t], color)
+            _outline(grid[n, 0], box, TARGETS[t], str(t + 1) if most > 1 else "target", "-")
+            image.show(grid[n, 2 + t], target[n, t], TARGETS[t])
         told = grid[n, -1]
         told.axis("off")
-        told.set_title("told (% of the context)" if n == 0 else "", fontsize=10, loc="left")
         lines = [f"{t + 1}: {in_words(g)}" if most > 1 else in_words(g) for t, g in enumerate(geometry[n])]
-        size = 9.0 if most == 1 else 8.0
-        told.text(0, 0.5, "\n".join(lines), fontsize=size, va="center", transform=told.transAxes, linespacing=1.25)
+        told.text(
+            0,
+            0.5,
+            "\n".join(lines),
+            fontsize=9.0 if most == 1 else 8.0,
+            va="center",
+            transform=told.transAxes,
+            linespacing=1.25,
+        )
     return figure
 
 
@@ -152,7 +160,7 @@ def plot_reconstruction(target: Array, decoded_target: Array, decoded_prediction
         label.axis("off")
         label.text(0.98, 0.5, text, fontsize=10, color=color, ha="right", va="center", transform=label.transAxes)
         for n in range(count):
-            image.show(grid[row, n + 1], images[n], "", None if row == 0 else color)
+            image.show(grid[row, n + 1], images[n], None if row == 0 else color)
     return figure
 
 

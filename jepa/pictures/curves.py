@@ -1,8 +1,10 @@
-"""Curves over a run: loss, health of the representation, schedules, curriculum."""
+"""The lines of a run's metrics, and curves of them: loss, health of the representation, schedules, curriculum."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from jepa.errors import RunError
 from jepa.pictures.style import BLUE, GRAY, GREEN, ORANGE, PALETTE, VERMILION, describe, legend, message, new_figure
 
 Records = Sequence[Mapping[str, Any]]
@@ -17,6 +20,31 @@ Records = Sequence[Mapping[str, Any]]
 Values = NDArray[Any]
 
 _STEPS = "training step"
+
+
+def read_metrics(path: str | Path) -> list[dict[str, Any]]:
+    """Return the lines of a ``metrics.jsonl``, in the order of their steps.
+
+    A run that was stopped and resumed writes some steps twice: the later line counts. A last line cut short by a kill
+    is left out. Raises RunError if another line is not JSON.
+    """
+    records: dict[tuple[Any, Any], dict[str, Any]] = {}
+    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if number == len(lines):
+                break
+            raise RunError(f"line {number} of {path} is not JSON: repair or delete that line") from error
+        if not (isinstance(record, dict) and isinstance(record.get("kind"), str) and _is_number(record.get("step"))):
+            raise RunError(f"line {number} of {path} is no line of metrics (kind, step): repair or delete that line")
+        records[record.get("kind"), record.get("step")] = record
+    return sorted(records.values(), key=lambda record: float(record["step"]))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < 1e18  # not NaN either
 
 
 def curves(records: Records) -> dict[str, Figure]:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from numpy.typing import NDArray
 
-from jepa.pictures.style import panel, plane
+from jepa.pictures.style import border, plane
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
@@ -27,9 +27,7 @@ def ratio(shape: tuple[int, ...]) -> float:
     return shape[-2] / shape[-1] / (min(FRAMES, shape[1]) if len(shape) > 3 else 1)
 
 
-def show(
-    axes: Axes, x: Array, title: str = "", color: str | None = None, *, kept: Any = None, instead: Instead | None = None
-) -> None:
+def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, instead: Instead | None = None) -> None:
     """Draw an example, its samples as they are; those that are not `kept`, bool (*lengths), go pale; `color` frames it.
 
     Values between 0 and 1 are what they say; others are stretched.
@@ -46,7 +44,7 @@ def show(
     height, width = picture.shape[:2]
     axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
     axes.set(xticks=[], yticks=[])
-    panel(axes, title, color)
+    border(axes, color)
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from jepa.pictures.image import Array, Flags, Instead
-from jepa.pictures.style import BLACK, PALETTE, panel
+from jepa.pictures.style import BLACK, PALETTE, border
 
 CHANNELS = 6  # that are drawn, at most
 
@@ -19,9 +19,7 @@ def ratio(shape: tuple[int, ...]) -> float:
     return 0.42
 
 
-def show(
-    axes: Axes, x: Array, title: str = "", color: str | None = None, *, kept: Any = None, instead: Instead | None = None
-) -> None:
+def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, instead: Instead | None = None) -> None:
     """Draw a series; what is not kept is faint and shaded, and what is drawn instead is thick."""
     x = np.atleast_2d(np.asarray(x, np.float32))
     t, shown = np.arange(x.shape[1]), x[:CHANNELS]
@@ -40,7 +38,7 @@ def show(
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(labelsize=7)
-    panel(axes, title, color)
+    border(axes, color)
     _label(axes, len(shown), len(x))
 
 

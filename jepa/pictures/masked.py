@@ -17,12 +17,19 @@ from jepa.evaluation.patches import cut, paste, spread
 from jepa.evaluation.retrieval import nearest
 from jepa.evaluation.ridge import ridge
 from jepa.masks import to_binary
-from jepa.pictures.attention import plot_attention, plot_blocks, rollout
-from jepa.pictures.canvas import Canvas, canvas
-from jepa.pictures.masks import plot_masks
-from jepa.pictures.shown import answered, as_compared, asked, loader, some
-from jepa.pictures.similarity import plot_similarity
-from jepa.pictures.tokens import plot_features, plot_neighbors, plot_predictions
+from jepa.pictures.embedding import plot_similarity
+from jepa.pictures.places import (
+    Canvas,
+    canvas,
+    plot_attention,
+    plot_blocks,
+    plot_features,
+    plot_masks,
+    plot_neighbors,
+    plot_predictions,
+    rollout,
+)  # fmt: skip
+from jepa.pictures.views import answered, as_compared, asked, loader, some
 
 Floats = NDArray[np.float32]
 BANK = 2000  # training examples that predictions are looked up in, and that decoders learn from

@@ -17,13 +17,11 @@ from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
 from jepa.pictures import page
 from jepa.pictures.captions import CAPTIONS
-from jepa.pictures.curves import curves
+from jepa.pictures.curves import curves, read_metrics
 from jepa.pictures.embedding import plot_embedding
-from jepa.pictures.records import read_metrics
-from jepa.pictures.shown import embedded
+from jepa.pictures.results import plot_probes, summary, titles
 from jepa.pictures.style import save
-from jepa.pictures.summary import summary
-from jepa.pictures.table import plot_probes, titles
+from jepa.pictures.views import embedded
 from jepa.runs.checkpoint import list_checkpoints, numbered
 from jepa.runs.owned import check_replaceable, sweep_run
 

@@ -62,10 +62,8 @@ def legend(axes: Axes, **settings: Any) -> None:
         axes.legend(fontsize=9, frameon=True, framealpha=0.9, edgecolor="#D0D0D0", **settings)
 
 
-def panel(axes: Axes, title: str, color: str | None) -> None:
-    """Give a panel its title, if there is one, and its border: thick and of a color, or thin and pale."""
-    if title:
-        axes.set_title(title, fontsize=10)
+def border(axes: Axes, color: str | None) -> None:
+    """Give a panel its border: thick and of a color, or thin and pale."""
     for spine in axes.spines.values():
         spine.set_color(color or "#B0B0B0")
         spine.set_linewidth(2.5 if color else 0.8)

@@ -1,4 +1,4 @@
-"""Pictures of any task: what the two encoders see, side by side, and predictions against targets."""
+"""Pictures of any task: what the two encoders see, side by side; and what all tasks' pictures begin with."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from jepa.pictures.shown import answered, asked, loader, some
-from jepa.pictures.similarity import plot_similarity
+import minitensor as mt
+from jepa.contracts import Batch, Index, Keep, Source
+from jepa.objectives.base import Objective
+from jepa.pictures.embedding import plot_similarity
 from jepa.pictures.style import BLUE, TARGETS, sheet
+from jepa.tasks.batches import Batches
 
+Floats = NDArray[np.float32]
+EMBEDDED = 1000  # held-out examples in the picture of the embedding space
 DRAWN = 4  # examples of which each has a row
 MOST = 4  # views that are asked for, of those that are drawn
 
@@ -48,7 +55,57 @@ def plot_views(draw: Any, seen: Any, true: Any) -> Figure:
     names = [f"to be predicted{f' {k + 1}' if count > 1 else ''}" for k in range(count)]
     figure, axes = sheet(len(seen), ("seen by the\ncontext encoder", *names), draw.ratio(seen.shape[1:]))
     for n, row in enumerate(axes):
-        draw.show(row[0], seen[n], "", BLUE)
+        draw.show(row[0], seen[n], BLUE)
         for k, axis in enumerate(row[1:]):
-            draw.show(axis, true[n, k], "", TARGETS[k])
+            draw.show(axis, true[n, k], TARGETS[k])
     return figure
+
+
+def loader(run: Any, split: str) -> Batches:
+    """Return what asks about the examples of a split, with random numbers that neither training nor evaluation has."""
+    return run.batches(split, 1 if split == "val" else 2)  # type: ignore[no-any-return]
+
+
+def some(source: Source, count: int) -> Index:
+    """Return `count` examples of a source, any but the same each time; fewer if there are not so many."""
+    return np.random.default_rng(0).permutation(len(source))[:count]
+
+
+def asked(batches: Batches, indices: Index) -> tuple[Batch, Batch]:
+    """Return these examples, asked as at the end of training: as they are drawn, and as a network sees them."""
+    x, generators = batches.inputs(indices)
+    batch = batches.task.at(1.0).ask(x, batches.grid, generators)
+    return batch, batches.normalized(batch)
+
+
+def answered(run: Any, batch: Batch) -> tuple[list[Floats], list[Floats]]:
+    """Return predicted and true tokens of each set, S of (n, k, d), padding and all, of the first context."""
+    model = run.model
+    first: Any = (None if side is None else side[:, :1] for side in batch.keep or ())
+    keep = batch.keep and Keep(*first)
+
+    def part(seen: mt.Tensor, keep: Any, true: mt.Tensor, asked: Any) -> Any:
+        tokens, valid = model.context.context(seen, keep, asked)
+        return model.predictor(tokens, valid, keep, asked), model.target(model.context, true, asked)
+
+    with mt.no_grad():
+        seen, true = (mt.Tensor(x, device=run.device) for x in (batch.seen, batch.true))
+        predictions, targets = mt.data_parallel(part, seen, keep, true, batch.asked)
+        return [p.numpy() for p in predictions], [as_compared(run, t).numpy() for t in targets]
+
+
+def as_compared(run: Any, targets: mt.Tensor) -> mt.Tensor:
+    """Return true tokens as the objective compares them."""
+    objective = run.model.objective
+    return objective.targets(targets) if isinstance(objective, Objective) else targets
+
+
+def embedded(run: Any) -> dict[str, Any]:
+    """Return the features of held-out examples, "embeddings" (m, d), with "labels" (m,) or None, and "classes"."""
+    source = run.source("val")
+    chosen = some(source, EMBEDDED)
+    return {
+        "embeddings": run.features(source.normalize(source.read(chosen))),
+        "labels": None if source.labels is None else source.labels[chosen],
+        "classes": source.classes,
+    }

@@ -27,7 +27,7 @@ EVALUATION = {
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     """Record the calls of the Python API instead of running it, in an empty folder."""
-    importlib.import_module("jepa.pictures.summary")  # real, and loads the packages around the stand-ins
+    importlib.import_module("jepa.pictures.results")  # real, and loads the packages around the stand-ins
     calls: Calls = []
 
     def train(config: Config, **settings: Any) -> Any:

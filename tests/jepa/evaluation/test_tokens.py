@@ -14,7 +14,7 @@ from jepa.evaluation.patches import cut, paste, spread, starts
 from jepa.evaluation.probes import probe_table
 from jepa.evaluation.retrieval import nearest
 from jepa.evaluation.ridge import ridge
-from jepa.pictures.attention import rollout
+from jepa.pictures.places import rollout
 from jepa.runs.run import Run
 
 

@@ -7,9 +7,8 @@ from PIL import Image
 
 from jepa.masks import to_binary
 from jepa.pictures import image, line, style
-from jepa.pictures.canvas import Canvas
 from jepa.pictures.image import outline
-from jepa.pictures.masks import coverage, plot_masks
+from jepa.pictures.places import Canvas, coverage, plot_masks
 from jepa.tasks import Masked
 
 CANVAS = Canvas(image, (3, 16, 32), (2, 4))  # patches of 8 x 8 pixels

@@ -13,11 +13,9 @@ from jepa.masks import Box, geometry
 from jepa.pictures import image, line, style
 from jepa.pictures.crops import in_words, plot_reconstruction, plot_regions
 from jepa.pictures.curves import plot_curriculum, plot_health, plot_loss, plot_schedules
-from jepa.pictures.embedding import plot_embedding
-from jepa.pictures.projection import pca
-from jepa.pictures.similarity import cosine_matrix, plot_similarity
+from jepa.pictures.embedding import cosine_matrix, pca, plot_embedding, plot_similarity
+from jepa.pictures.results import plot_probes
 from jepa.pictures.style import new_figure, save
-from jepa.pictures.table import plot_probes
 from jepa.pictures.views import plot_views
 
 from .examples import EVALUATION, metrics, of_crops, of_views
@@ -68,7 +66,8 @@ def test_a_clip_is_a_strip_of_its_frames():
     x = np.random.default_rng(0).uniform(size=(1, 8, 6, 6))
     kept = np.zeros((8, 6, 6), bool)
     kept[7, :3] = True
-    image.show(axes, x, "a clip", kept=kept)
+    axes.set_title("a clip")
+    image.show(axes, x, kept=kept)
     image.mark(axes, kept, style.BLUE)
     image.write(axes, kept, "1", style.BLUE)
     shown = np.asarray(axes.images[0].get_array())[..., 0]
@@ -90,7 +89,8 @@ def test_images_of_any_range_can_be_seen(low, high):
 def test_a_series_says_what_its_axes_and_lines_are():
     figure = new_figure(3)
     axes = figure.subplots()
-    line.show(axes, np.random.default_rng(0).normal(size=(9, 50)), "a series")
+    axes.set_title("a series")
+    line.show(axes, np.random.default_rng(0).normal(size=(9, 50)))
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("sample", "value", "a series")
     assert [text.get_text() for text in figure.legends[0].texts] == list("012345")
     assert figure.legends[0].get_title().get_text() == "channel (first 6 of 9)"

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from jepa.errors import JEPAError
-from jepa.pictures.embedding import plot_embedding
-from jepa.pictures.projection import project
+from jepa.pictures.embedding import plot_embedding, project
 
 Z = np.concatenate([np.random.default_rng(k).normal(6 * k, 1, (30, 5)) for k in range(3)])
 LABELS = np.repeat(np.arange(3), 30)

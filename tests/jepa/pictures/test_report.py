@@ -13,8 +13,8 @@ from jepa.errors import RunError
 from jepa.pictures import draw, style, summary
 from jepa.pictures import page as html
 from jepa.pictures.captions import CAPTIONS
+from jepa.pictures.curves import read_metrics
 from jepa.pictures.embedding import plot_embedding
-from jepa.pictures.records import read_metrics
 
 from .examples import EVALUATION, Run, metrics
 

@@ -5,7 +5,7 @@ import pytest
 
 import jepa
 from jepa.pictures import crops, draw, masked, style, views
-from jepa.pictures.shown import answered, asked, loader, some
+from jepa.pictures.views import answered, asked, loader, some
 
 COMMON = {"loss", "health", "schedules", "embedding", "similarity"}
 PLACES = COMMON | {"masks", "predictions", "attention", "blocks", "features", "neighbors"}

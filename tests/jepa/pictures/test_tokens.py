@@ -4,10 +4,16 @@ import pytest
 from jepa.errors import DataError
 from jepa.evaluation.patches import cut, starts
 from jepa.pictures import image, line
-from jepa.pictures.attention import plot_attention, plot_blocks
-from jepa.pictures.canvas import Canvas, canvas
 from jepa.pictures.masked import Answers, decoded
-from jepa.pictures.tokens import plot_features, plot_neighbors, plot_predictions
+from jepa.pictures.places import (
+    Canvas,
+    canvas,
+    plot_attention,
+    plot_blocks,
+    plot_features,
+    plot_neighbors,
+    plot_predictions,
+)
 
 from .examples import Source
 
