@@ -11,7 +11,9 @@ import minitensor as mt
 from jepa.config.settings import Settings, setting
 from jepa.contracts import Embeddings
 
-Tensor, Random, Parts = mt.Tensor, np.random.Generator, dict[str, mt.Tensor]
+Tensor = mt.Tensor
+Random = np.random.Generator
+Parts = dict[str, mt.Tensor]
 
 
 @dataclass(frozen=True)
