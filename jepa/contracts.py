@@ -98,13 +98,8 @@ class Asked(Protocol):
         ...
 
     @property
-    def weights(self) -> tuple[float, ...]:
-        """Of each set, its weight in the loss."""
-        ...
-
-    @property
-    def levels(self) -> bool:
-        """Whether the sets differ in kind, so that the log tells them apart."""
+    def level_weights(self) -> tuple[float, ...]:
+        """Weights in the loss of sets that are levels, which the log tells apart; () of one kind, which count alike."""
         ...
 
     def rolled(self) -> Asked | None:
@@ -216,10 +211,8 @@ class Embeddings(NamedTuple):
     """S of (rows, k, d)"""
     targets: list[mt.Tensor]
     """S of (rows, k, d)"""
-    weights: tuple[float, ...]
-    """of each set, in the loss"""
-    levels: bool = False
-    """whether the sets differ in kind"""
+    level_weights: tuple[float, ...] = ()
+    """of each set, in the loss, where the sets are levels; (): they are of one kind"""
 
 
 class Objective(Protocol):

@@ -18,7 +18,7 @@ def of(z: Embeddings) -> dict[str, float]:
     context = z.context.numpy().astype(np.float32)
     pairs = [(p, t) for p, t in zip(z.predictions, z.targets, strict=True) if 0 not in p.shape]
     sides = [[side.numpy().astype(np.float32).reshape(-1, side.shape[-1]) for side in pair] for pair in pairs]
-    if z.levels:
+    if z.level_weights:
         sides = sides[:1]
     joined = [np.concatenate(side) for side in zip(*sides, strict=True)]
     found = {"feature_std": feature_std(context), "effective_rank": effective_rank(context)}

@@ -88,7 +88,7 @@ class JEPA(mt.nn.Layer):
             for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
         ]
         predictions, targets = map(list, zip(*kept, strict=True))
-        return Embeddings(context, predictions, targets, batch.asked.weights, batch.asked.levels)
+        return Embeddings(context, predictions, targets, batch.asked.level_weights)
 
     def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Any) -> tuple[Any, Any, Any]:
         tokens, valid = self.context.context(seen, keep, asked)

@@ -1,9 +1,8 @@
 """Where contexts and targets lie: regions of an image in pixels, masks over the places of a grid, groups of places."""
 
-from jepa.masks.binary import from_binary, to_binary
 from jepa.masks.box import Box, geometry
 from jepa.masks.groups import groups
-from jepa.masks.masks import Masks, collate, random_masks, tube_masks
+from jepa.masks.masks import Masks, collate, from_binary, random_masks, to_binary, tube_masks
 from jepa.masks.multiblock import multiblock_masks
 from jepa.masks.regions import Regions, crop_regions, hidden_blocks
 

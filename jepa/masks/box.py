@@ -52,10 +52,8 @@ def box_size(lengths: Sequence[int], u: float, v: float, *, scale: Range, aspect
     `RandomResizedCrop`). Of k axes, more than two, each before the last two has the k-th root of the share, and those
     two, with `aspect`, what is then left.
 
-    Returns
-    -------
-    The length along each axis, at least 1. Of two: |h w - area| <= max(h, w) / 2, which is what whole pixels allow; an
-    area of less than a pixel becomes one.
+    Returns the length along each axis, at least 1. Of two: |h w - area| <= max(h, w) / 2, which is what whole pixels
+    allow; an area of less than a pixel becomes one.
 
     >>> [box_size(lengths, 0.5, 0.5, scale=(0, 0.5), aspect=(1, 1)) for lengths in ((100,), (32, 32), (8, 32, 32))]
     [(25,), (16, 16), (5, 20, 20)]
@@ -115,19 +113,9 @@ def geometry(context: Sequence[int] | NDArray[Any], targets: Sequence[Sequence[i
     ((ty - cy) / ch, (tx - cx) / cw, log(th / ch), log(tw / cw)), with (cy, cx) and (ty, tx) the centers of context
     and target, (ch, cw) and (th, tw) their sizes. Target equal to context: four zeros.
 
-    Parameters
-    ----------
-    context : Box, or int array (..., 4)
-        (top, left, height, width), in pixels of the source image.
-    targets : list of T Boxes, or int array (..., T, 4)
-        The same.
+    context: a Box, or int (..., 4), (top, left, height, width), in pixels of the source image; targets: T Boxes, or int
+    (..., T, 4). Returns float32 (..., T, 4).
 
-    Returns
-    -------
-    float32 array (..., T, 4)
-
-    Examples
-    --------
     >>> geometry(Box(0, 0, 32, 32), [Box(0, 0, 16, 16), Box(0, 0, 32, 32)]).round(3)
     array([[-0.25 , -0.25 , -0.693, -0.693],
            [ 0.   ,  0.   ,  0.   ,  0.   ]], dtype=float32)

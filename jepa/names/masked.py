@@ -101,7 +101,7 @@ class HJEPA(learner.JEPA):
         return {
             "predictions": self.predictor(context, valid, keep, asked),
             "targets": [self.objective.targets(t) for t in true],
-            "valid": asked.flags,
+            "valid": asked.valid,
             "context": context,
             "context_valid": valid,
         }

@@ -22,9 +22,9 @@ class Objective(Settings):
 
         loss = Σ_s w_s compare(ŝ_s, s*_s)
 
-    Sets of one kind, such as the target blocks of I-JEPA, are joined, unless the objective `contrasts`; those of
-    levels are logged apart: "level 0" is the loss of level 0 before its weight, "level 0/accuracy" a part of it. It is
-    0 in a batch that has no target of that level.
+    Sets of one kind, such as the target blocks of I-JEPA, count alike: they are joined, unless the objective
+    `contrasts`. Levels have weights, and are logged apart: "level 0" is the loss of level 0 before its weight,
+    "level 0/accuracy" a part of it. It is 0 in a batch that has no target of that level.
     """
 
     normalize: bool = setting(False)
@@ -45,13 +45,13 @@ class Objective(Settings):
     def __call__(self, z: Embeddings, rng: Random) -> Parts:
         """Return "loss", "distance" and the parts."""
         pairs = list(zip(z.predictions, z.targets, strict=True))
-        if not z.levels and not self.contrasts and len(pairs) > 1:
+        if not z.level_weights and not self.contrasts and len(pairs) > 1:
             shape = (1, -1, pairs[0][0].shape[-1])
             p, t = (mt.concatenate([x.reshape(shape) for x in side], axis=1) for side in zip(*pairs, strict=True))
             pairs = [(p, t)]
         found = [self._set(p, t, z.context, rng) for p, t in pairs]
-        if z.levels:
-            return self._levels(found, z.weights)
+        if z.level_weights:
+            return self._levels(found, z.level_weights)
         parts = {name: mt.stack([f[name] for f in found]).mean() for name in found[0]} if len(found) > 1 else found[0]
         return {**parts, "distance": parts[self.held_out]}
 

@@ -23,7 +23,7 @@ class L2(_OfNormalized):
 
     >>> import numpy as np
     >>> from jepa.contracts import Embeddings
-    >>> z = Embeddings(mt.ones((2, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))], (1.0,))
+    >>> z = Embeddings(mt.ones((2, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))])
     >>> float(L2(normalize=False)(z, np.random.default_rng(0))["loss"])
     1.0
     """

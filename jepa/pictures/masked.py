@@ -92,7 +92,7 @@ def examples(run: Any, count: int) -> dict[str, Any]:
         "images": images,
         "grid": place.grid,
         "contexts": _sets(keep.index, keep.valid, places),
-        "targets": hidden[None] if batch.asked.levels else _sets(batch.asked.index, batch.asked.flags, places),
+        "targets": hidden[None] if batch.asked.level_weights else _sets(batch.asked.index, batch.asked.flags, places),
         "hidden": hidden,
         "levels": [decoded(place, 2**k, pair, bank) for k, pair in enumerate(zip(learnt, found, strict=True))],
         "prediction": found[0].prediction[:, 0],
@@ -175,8 +175,8 @@ def _answers(run: Any, batch: Batch) -> list[Answers]:
     """Return the answers level by level, finest first; sets of one kind are joined to one level."""
     predictions, targets = answered(run, batch)
     question, n = batch.asked, len(batch.seen)
-    if question.levels:
-        return [Answers(*a) for a in zip(question.index, question.flags, predictions, targets, strict=True)]
+    if question.level_weights:
+        return [Answers(*a) for a in zip(question.index, question.valid, predictions, targets, strict=True)]
     index = question.index.reshape(n, -1)
     valid = np.ones(index.shape, bool) if question.flags is None else question.flags.reshape(n, -1)
     return [Answers(index, valid, np.concatenate(predictions, axis=1), np.concatenate(targets, axis=1))]

@@ -79,7 +79,7 @@ class Levels(Predictor):
         above: mt.Tensor | None = None  # (n, G, width): what the level above made of each of its groups
         predictions = []
         for level in reversed(range(len(asked.index))):
-            index, true = asked.index[level], asked.flags[level]
+            index, true = asked.index[level], asked.valid[level]
             q = self.mask_tokens[level] + at(self.positions(level), index)  # (n, K_l, width)
             if above is not None:
                 q = q + gather(above, _parents(self.groups[level].grid)[index][:, None])

@@ -23,21 +23,12 @@ class MeanTokens:
     """What questions about whole parts share: one set of targets, each the mean token of a part."""
 
     __slots__ = ()
-
-    @property
-    def weights(self) -> tuple[float]:
-        """The one set's weight."""
-        return (1.0,)
+    level_weights: ClassVar[tuple[float, ...]] = ()
 
     @property
     def valid(self) -> list[None]:
         """Nothing is padding."""
         return [None]
-
-    @property
-    def levels(self) -> bool:
-        """Whether the sets differ in kind."""
-        return False
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
         """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""

@@ -29,26 +29,14 @@ class Groups(NamedTuple):
     """(n, N): the places that are hidden"""
     index: list[Index]  # type: ignore[assignment]
     """L of (n, K_l): the groups that are asked for, in raster order of the level's grid (`jepa.masks.groups`)"""
-    flags: list[Flags]
+    valid: list[Flags]
     """L of (n, K_l): False where an entry is padding"""
     level_weights: tuple[float, ...]
     """of each level, in the loss"""
 
     @property
-    def levels(self) -> bool:
-        return True
-
-    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(index.shape[1] for index in self.index)
-
-    @property
-    def valid(self) -> list[Flags]:
-        return self.flags
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        return self.level_weights
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
         return tokens, seen(keep)
@@ -67,7 +55,7 @@ class Groups(NamedTuple):
 
         Examples hide different numbers of groups, so that another example's question would not fit.
         """
-        return self._replace(index=[_turned(*pair) for pair in zip(self.index, self.flags, strict=True)])
+        return self._replace(index=[_turned(*pair) for pair in zip(self.index, self.valid, strict=True)])
 
 
 def _turned(index: Index, valid: Flags) -> Index:

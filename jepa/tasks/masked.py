@@ -16,7 +16,7 @@ from jepa.encoders.base import gather
 from jepa.errors import ConfigError
 from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
 from jepa.masks.box import drawn_box
-from jepa.masks.ijepa import check_official
+from jepa.masks.multiblock import check_official
 from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
@@ -37,8 +37,8 @@ class Places(NamedTuple):
     """(n, S, k): False where an entry is padding; None: nothing is"""
 
     @property
-    def levels(self) -> bool:
-        return False
+    def level_weights(self) -> tuple[float, ...]:
+        return ()
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -48,11 +48,6 @@ class Places(NamedTuple):
     @property
     def valid(self) -> list[Flags | None]:
         return [None if self.flags is None else self.flags[:, s] for s in range(self.index.shape[1])]
-
-    @property
-    def weights(self) -> tuple[float, ...]:
-        sets = int(self.index.shape[1])
-        return (1 / sets,) * sets
 
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
         return tokens, seen(keep)

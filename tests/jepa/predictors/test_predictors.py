@@ -189,7 +189,7 @@ def test_rows_of_different_sizes_are_padded(fusion: bool) -> None:
     together = predictor(tokens, valid, keep, asked)
     keep, alone = levels_of(mask[1:], 2)
     for level, y in enumerate(predictor(tokens[1:], None, keep, alone)):
-        kept = asked.flags[level][1].sum()
+        kept = asked.valid[level][1].sum()
         assert kept == y.shape[1] < together[level].shape[1]
         assert np.allclose(together[level].numpy()[1, :kept], y.numpy()[0], atol=1e-5)
 

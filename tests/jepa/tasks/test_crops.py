@@ -81,7 +81,7 @@ def test_images_need_not_be_square():
 def test_the_held_out_question_is_another_image_s():
     asked = draw(Crops(**CROPS)).batch.asked
     np.testing.assert_array_equal(asked.rolled().places, np.roll(asked.places, 1, axis=0))
-    assert asked.sizes == (2,) and asked.weights == (1.0,) and asked.valid == [None]
+    assert asked.sizes == (2,) and asked.level_weights == () and asked.valid == [None]
 
 
 @pytest.mark.parametrize("shape", [(3,), (6, 128), (3, 4, 16, 16)])

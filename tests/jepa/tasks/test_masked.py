@@ -31,9 +31,8 @@ def test_what_is_asked_is_a_gather_of_the_true_tokens(grid, settings):
     targets = 1 if settings else 4
     tokens = np.random.default_rng(0).random((6, 1, places, 5), dtype=np.float32)
     found = batch.asked.of(mt.Tensor(tokens))
-    assert len(found) == len(batch.asked.sizes) == len(batch.asked.valid) == len(batch.asked.weights)
-    assert len(found) == (1 if task.settings.masks == "random" else 4) >= targets and not batch.asked.levels
-    assert sum(batch.asked.weights) == pytest.approx(1) and len(set(batch.asked.weights)) == 1
+    assert len(found) == len(batch.asked.sizes) == len(batch.asked.valid)
+    assert len(found) == (1 if task.settings.masks == "random" else 4) >= targets and batch.asked.level_weights == ()
     for s, y in enumerate(found):
         index = batch.asked.index[:, s]
         np.testing.assert_array_equal(y.numpy(), np.take_along_axis(tokens[:, 0], index[:, :, None], axis=1))
@@ -116,7 +115,7 @@ def test_levels_ask_for_means_of_what_is_hidden(grid, settings):
     np.testing.assert_array_equal(batch.keep.index, same.keep.index)
     tokens = np.random.default_rng(0).random((6, places, 3), dtype=np.float32)
     found = asked.of(mt.Tensor(tokens[:, None]))
-    assert asked.levels and asked.weights == (1, 0.5) and [y.shape[1] for y in found] == list(asked.sizes)
+    assert asked.level_weights == (1, 0.5) and [y.shape[1] for y in found] == list(asked.sizes)
     for level, (y, index, valid) in enumerate(zip(found, asked.index, asked.valid, strict=True)):
         group = groups(grid, level)
         for n in range(6):
@@ -131,13 +130,13 @@ def test_levels_ask_for_means_of_what_is_hidden(grid, settings):
 def test_the_held_out_question_of_levels_is_another_place_of_the_same_example():
     asked = ask(Levels(min_keep=2, crop=(0.5, 1)), (4, 5), 20).asked
     other = asked.rolled()
-    for index, turned, valid in zip(asked.index, other.index, asked.flags, strict=True):
+    for index, turned, valid in zip(asked.index, other.index, asked.valid, strict=True):
         for row, moved, kept in zip(index, turned, valid, strict=True):
             count = kept.sum()
             np.testing.assert_array_equal(moved[~kept], row[~kept])
             np.testing.assert_array_equal(moved[kept], np.roll(row[kept], -((count + 1) // 2)))
             assert count < 2 or (moved[kept] != row[kept]).all()
-    assert other.hidden is asked.hidden and other.flags is asked.flags
+    assert other.hidden is asked.hidden and other.valid is asked.valid
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_the_question_is_the_mean_of_each_view():
     np.testing.assert_allclose(found.numpy(), tokens.mean(axis=2), atol=1e-6)
     context, valid = asked.context(mt.Tensor(tokens[:, 0]), None)
     np.testing.assert_allclose(context.numpy(), tokens[:, 0].mean(axis=1, keepdims=True), atol=1e-6)
-    assert valid is None and asked.rolled() is None and asked.weights == (1.0,) and asked.valid == [None]
+    assert valid is None and asked.rolled() is None and asked.level_weights == () and asked.valid == [None]
     assert mt.data_parallel(lambda x, asked: x * asked.views, mt.ones((4, 1)), asked).numpy().sum() == 8
 
 
