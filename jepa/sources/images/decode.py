@@ -51,11 +51,6 @@ class Loaded(NamedTuple):
     full: tuple[int, int]  # width and height in the file
     extent: tuple[float, float]  # the same in pixels of `image`: of a JPEG decoded small, the last ones are not whole
 
-    @property
-    def deep(self) -> bool:
-        """Whether a pixel has more than 8 bits."""
-        return self.mode in DEEP
-
     def strips(self, rows: int = 0) -> Iterator[Image.Image]:
         """Yield the rows of the image from the top, so many at once that they take little memory."""
         width, height = self.image.size
@@ -66,28 +61,14 @@ class Loaded(NamedTuple):
             for top in range(0, height, rows):
                 yield self.image.crop((0, top, width, min(top + rows, height)))
 
-    def exact(self, strip: Image.Image, ground: Sequence[float]) -> NDArray[np.float32]:
-        """Return the colors of a strip on the ground, float32 (h, W, 1 or 3) in [0, 1]."""
-        clear, alpha = self.image.info.get("transparency"), None
-        if self.deep:
-            value = np.asarray(strip)[:, :, None]  # (h, W, 1)
+    def colors(self, strip: Image.Image, ground: Sequence[float]) -> Pixels:
+        """Return the colors of a strip on the ground, (h, W, 1 or 3): bytes; of 16 bits, float32 in [0, 1]."""
+        if self.mode in DEEP:
+            value, clear = np.asarray(strip)[:, :, None], self.image.info.get("transparency")  # (h, W, 1)
             if self.mode == "I" and not 0 <= value.min() <= value.max() <= 65535:
                 raise ValueError(f"its numbers go from {value.min()} to {value.max()}, beyond the 16 bits of a gray")
             x = np.minimum(value.astype(np.float32) / np.float32(self.white), 1)
-            alpha = None if clear is None else (value != clear).astype(np.float32)
-        elif self.image.has_transparency_data:
-            x = np.asarray(strip.convert("RGBA")).astype(np.float32) / np.float32(255)  # (h, W, 4)
-            x, alpha = x[:, :, :3], x[:, :, 3:]
-        else:
-            x = self.rounded_off(strip, ground).astype(np.float32) / np.float32(255)
-        if alpha is not None:
-            x = alpha * x + (1 - alpha) * np.asarray(ground, dtype=np.float32)
-        return np.asarray(x)
-
-    def rounded_off(self, strip: Image.Image, ground: Sequence[float]) -> Pixels:
-        """Return the same as bytes, which takes a tenth of the time; of an image with 16 bits, as float32."""
-        if self.deep:
-            return self.exact(strip, ground)
+            return x if clear is None else np.where(value == clear, np.asarray(ground, np.float32), x)
         if self.image.has_transparency_data:
             strip = strip.convert("RGBA")
             back = Image.new("RGB", strip.size, tuple(round(255 * value) for value in ground))

@@ -45,14 +45,13 @@ class Report:
         return sum(self.counts.values())
 
     @property
-    def mean(self) -> tuple[float, ...]:
-        """Of each channel over all pixels, in [0, 1]: three, or one if every image is gray."""
-        return self._moments()[0]
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """The same for the deviation."""
-        return self._moments()[1]
+    def scale(self) -> tuple[list[float], list[float]]:
+        """Mean and deviation of each channel over all pixels, in [0, 1]: three, or one if every image is gray."""
+        if not self.images:
+            return [], []
+        count, total, squares = self.sums[: 3 if self.colored else 1].T  # (channels,) each
+        mean = total / count
+        return mean.tolist(), np.sqrt(np.maximum(squares / count - mean**2, 0)).tolist()
 
     @property
     def remarks(self) -> list[str]:
@@ -60,15 +59,6 @@ class Report:
         lost = {label for label, _ in self.counts if label} - {label for (label, _), n in self.counts.items() if n}
         said = [f"no image can be read in the class folders {listed(sorted(map(str, lost)))}"] if lost else []
         return self.listing.remarks + said
-
-    def _moments(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        if not self.images:
-            return (), ()
-        count, total, squares = self.sums.T  # (3,) each
-        mean = total / count
-        std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-        channels = slice(None) if self.colored else slice(1)
-        return tuple(mean[channels].tolist()), tuple(std[channels].tolist())
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -82,8 +72,10 @@ class Report:
         facts = (
             ("sizes (h x w)", _most({f"{h} x {w}": n for (h, w), n in self.sizes.most_common()})),
             ("kinds", _most(dict(self.modes.most_common()))),
-            ("mean", f"[{', '.join(f'{v:.4f}' for v in self.mean)}]  (source.mean)"),
-            ("std", f"[{', '.join(f'{v:.4f}' for v in self.std)}]  (source.std)"),
+            *(
+                (name, f"[{', '.join(f'{v:.4f}' for v in found)}]  (source.{name})")
+                for name, found in zip(("mean", "std"), self.scale, strict=True)
+            ),
             ("16-bit colors", f"{self.rounded} (their upper 8 bits are read)" if self.rounded else ""),
             ("turned", f"{self.turned} (as their EXIF orientation says)" if self.turned else ""),
             ("other files", _most(dict(self.listing.others.most_common())) or "none"),
@@ -168,24 +160,17 @@ def _enough(width: float, height: float) -> tuple[int, int]:
 def _counted(loaded: Loaded) -> tuple[Loaded, NDArray[np.float64], bool]:
     sums, colored = np.zeros((3, 3)), False
     for strip in loaded.strips():
-        x = loaded.rounded_off(strip, WHITE)  # (h, W, 1 or 3)
+        x = loaded.colors(strip, WHITE)  # (h, W, 1 or 3)
         colored = colored or bool(x.shape[2] == 3 and (x != x[:, :, :1]).any())
-        sums += _sums_of_bytes(x) if x.dtype == np.uint8 else _sums(x.astype(np.float64))
+        sums += _sums(x)
     return loaded._replace(image=Image.new("1", (1, 1))), sums, colored
 
 
-def _sums(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return number, sum and sum of squares of each channel (3, 3) of pixels (h, W, 1 or 3)."""
-    rows = np.stack([np.full(x.shape[2], x.size / x.shape[2]), x.sum(axis=(0, 1)), (x * x).sum(axis=(0, 1))], axis=1)
+def _sums(x: NDArray[Any]) -> NDArray[np.float64]:
+    """Return number, sum and sum of squares of each channel (3, 3) of pixels (h, W, 1 or 3); bytes as in [0, 1]."""
+    z = x / 255 if x.dtype == np.uint8 else x.astype(np.float64)
+    rows = np.stack([np.full(z.shape[2], z.size / z.shape[2]), z.sum(axis=(0, 1)), (z * z).sum(axis=(0, 1))], axis=1)
     return np.broadcast_to(rows, (3, 3))
-
-
-def _sums_of_bytes(x: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the same of bytes, from how often each value occurs."""
-    image = Image.fromarray(x if x.shape[2] == 3 else x[:, :, 0])
-    times = np.array(image.histogram(), dtype=np.float64).reshape(-1, 256)  # (channels, 256)
-    value = np.arange(256) / 255
-    return np.broadcast_to(times @ np.stack([np.ones(256), value, value * value], axis=1), (3, 3))
 
 
 def _most(counts: dict[str, int]) -> str:

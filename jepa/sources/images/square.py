@@ -70,7 +70,7 @@ def _shrunk(loaded: Loaded, across: int, down: int, ground: Sequence[float]) -> 
     rows = max(1, STRIP // width // block[1]) * block[1]
     parts = []
     for strip in loaded.strips(rows):
-        x = loaded.rounded_off(strip, ground)
+        x = loaded.colors(strip, ground)
         parts.append(x if block == (1, 1) else _each_plane(x, lambda plane: plane.reduce(block)))
     x = parts[0] if len(parts) == 1 else np.concatenate(parts)
     box = (0, 0, loaded.extent[0] / block[0], loaded.extent[1] / block[1])  # blocks at the ends may not be whole

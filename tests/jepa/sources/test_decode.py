@@ -102,7 +102,7 @@ def test_every_kind_of_png(
 def test_sixteen_bits_of_grey_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     Image.fromarray(np.array([[0, 1, 32768, 65535]], dtype=np.uint16)).save(path)
-    assert load(path, lambda loaded: (loaded.deep, loaded.mode)) == (True, "I;16")
+    assert load(path, lambda loaded: (loaded.white, loaded.mode)) == (65535, "I;16")
     np.testing.assert_allclose(decode(path, channels=1)[0, 0] * 65535, [0, 1, 32768, 65535], rtol=1e-6)
 
 

@@ -52,7 +52,7 @@ def test_a_flat_folder_of_grey_images(tmp_path: Path) -> None:
         save(tmp_path / f"{k}.png", Image.new("L", (8, 8), 51 * k))
     report = inspect(tmp_path)
     np.testing.assert_allclose(report.mean, [0.2], atol=1e-6)
-    assert report.counts == {(None, None): 3} and len(report.std) == 1
+    assert report.counts == {(None, None): 3} and len(report.scale[1]) == 1
     assert "3 images, no labels (a flat folder)" in str(report) and "[0.2000]" in str(report)
     assert "bad files      none" in str(report)
 
@@ -61,7 +61,7 @@ def test_only_bad_files(tmp_path: Path) -> None:
     for k in range(12):
         (tmp_path / f"{k}.png").write_bytes(b"")
     report = inspect(tmp_path)
-    assert report.images == 0 and report.mean == () and len(report.bad) == 12
+    assert report.images == 0 and report.scale == ([], []) and len(report.bad) == 12
     assert "and 2 more" in str(report)
 
 
