@@ -13,6 +13,10 @@ LISTS = {"minitensor/tensor.py": 600}  # one line for each operator and method
 ONLY_BACKEND = {"cupy", "cupyx"}
 NEVER = {"torch", "tensorflow", "jax", "pickle", "tests", "benchmarks", "examples"}
 
+PARAMETERS = 6  # of a function of jepa, at most
+LINES = 40  # of its body
+SIGNATURES = {"create_hjepa", "SequenceEncoder"}  # as the documents that they come from have them
+
 # A room is a file or folder directly below its package; each may import itself and the rooms on its right.
 PLAN: dict[str, dict[str, str]] = {
     "minitensor": {
@@ -150,6 +154,33 @@ def test_files_are_short(path: Path) -> None:
     lines = len((ROOT / path).read_text("utf-8").splitlines())
     longest = LISTS.get(path.as_posix(), LONGEST)
     assert lines <= longest, f"{path} has {lines} lines; more than {longest} is more than one concept"
+
+
+def long_functions(source: str) -> Iterator[str]:
+    """Yield the functions with more parameters, or a longer body, than a reader keeps in mind."""
+    for node in ast.walk(ast.parse(source)):
+        owner = node.name if isinstance(node, ast.ClassDef | ast.FunctionDef) else ""
+        for part in node.body if isinstance(node, ast.ClassDef | ast.Module) else ():
+            if not isinstance(part, ast.FunctionDef) or {owner, part.name} & SIGNATURES:
+                continue
+            names = [a.arg for a in (*part.args.posonlyargs, *part.args.args, *part.args.kwonlyargs)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            body = part.body[ast.get_docstring(part) is not None :] or part.body
+            lines = (part.end_lineno or 0) - body[0].lineno + 1
+            if count > PARAMETERS or lines > LINES:
+                yield f"{part.name}: {count} parameters, {lines} lines"
+
+
+@pytest.mark.parametrize("path", [path for path in files() if path.parts[0] == "jepa"], ids=str)
+def test_functions_are_short(path: Path) -> None:
+    assert not list(long_functions((ROOT / path).read_text("utf-8")))
+
+
+def test_long_functions_are_found() -> None:
+    assert list(long_functions("class A:\n    def f(self, a, b, c, /, d, *, e, g, h): ..."))
+    assert not list(long_functions("class A:\n    def f(self, a, b, c, /, d, *, e, g): ..."))
+    assert list(long_functions('def f():\n    """Say."""\n' + "    a = 1\n" * 41))
+    assert not list(long_functions('def f():\n    """Say."""\n' + "    a = 1\n" * 40))
 
 
 @pytest.mark.parametrize("path", files(), ids=str)
