@@ -4,8 +4,6 @@ OpenBLAS reads its settings once, when NumPy is loaded. So nothing here loads Nu
 verb needs is imported by the verb.
 """
 
-from __future__ import annotations
-
 import difflib
 import importlib
 import os

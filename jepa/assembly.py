@@ -1,7 +1,5 @@
 """From choices to parts that fit: what cannot work together is refused here, by a sentence that names the two."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The state of an installation: versions, threads, GPU, optional packages, and whether the engine computes rightly."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time

@@ -1,7 +1,5 @@
 """What goes wrong for a user: the text of each of these errors is one finished sentence."""
 
-from __future__ import annotations
-
 import struct
 import sys
 import zlib

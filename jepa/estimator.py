@@ -1,7 +1,5 @@
 """Features of arrays, learned without labels, with the interface of scikit-learn, which need not be there."""
 
-from __future__ import annotations
-
 import math
 import sys
 from collections.abc import Sequence

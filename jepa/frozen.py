@@ -1,7 +1,5 @@
 """What a trained encoder makes of examples, without a gradient: one vector of each, or its tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether embeddings are well, without labels: do they spread, how many directions do they use, do predictions hit."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """JEPA, the one learner: an encoder, a projector, a predictor, a target and an objective, of any kinds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

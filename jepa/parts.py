@@ -6,8 +6,6 @@ one's own, by module and class (`encoder=mymodule:MyEncoder`); the working folde
 as `part.settings`, or is them. Nothing is imported before it is asked for.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 import inspect

@@ -1,7 +1,5 @@
 """How far a long piece of work has come: a bar in a terminal, a line now and then in a log, nothing if it is short."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """What brings an encoder's tokens into the space of the loss; it is left away when the encoder is used."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

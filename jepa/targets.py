@@ -1,7 +1,5 @@
 """What makes the true tokens, and keeps them from following the context encoder: the one place that knows the kinds."""
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import dataclass, replace

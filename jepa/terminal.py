@@ -1,7 +1,5 @@
 """What is written to standard output and standard error: it never ends the work that it tells of."""
 
-from __future__ import annotations
-
 import errno
 import io
 import logging

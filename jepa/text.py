@@ -1,7 +1,5 @@
 """Text that comes from outside (names of files and classes, messages of other libraries), made fit to be shown."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Sequence

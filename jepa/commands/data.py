@@ -1,7 +1,5 @@
 """`data make` and `data inspect`."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path

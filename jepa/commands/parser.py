@@ -1,7 +1,5 @@
 """The options that the verbs share, and how a mistake in them is answered."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import os
@@ -37,18 +35,18 @@ class Parser(argparse.ArgumentParser):
         guess = f". Did you mean {near[0]!r}?" if near else ""
         raise JEPAError(f"{message}{guess} (`{self.prog} --help` lists the options)")
 
-    def with_device(self) -> Parser:
+    def with_device(self) -> "Parser":
         """Add --device."""
         self.add_argument("--device", metavar="auto|cpu|cuda[:i]", help="where to compute (default: auto)")
         return self
 
-    def with_run(self, *, optional: bool = False) -> Parser:
+    def with_run(self, *, optional: bool = False) -> "Parser":
         """Add the folder of a run, and settings that are to be others than the run's: see `taken`."""
         self.add_argument("run", type=place, nargs="?" if optional else None, help="folder of the run")
         self.add_argument("settings", nargs="*", metavar="key=value", help="settings other than the run's")
         return self.with_device()
 
-    def with_settings(self) -> Parser:
+    def with_settings(self) -> "Parser":
         """Add everything that makes a configuration: see `configured`."""
         self.add_argument(
             "--preset", metavar="NAME", help="start from these settings (`python -m jepa config --presets`)"

@@ -1,7 +1,5 @@
 """`demo`, `train`, `eval`, `embed` and `plot`: one call each of the Python API, and what it says in words."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping, Sequence

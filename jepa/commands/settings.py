@@ -1,7 +1,5 @@
 """`config` and `doctor`: what is set, and what is there."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jepa.commands.parser import Parser, configured

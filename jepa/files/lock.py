@@ -1,7 +1,5 @@
 """A lock on a folder, for as long as a process writes to it. The system lets go of it, however the process ends."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Iterator

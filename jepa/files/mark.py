@@ -1,7 +1,5 @@
 """How a folder that we wrote is known again: by what stands in a file of it, not by its name or that of a file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

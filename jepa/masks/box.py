@@ -1,7 +1,5 @@
 """A box of an array of any rank: its size and place at random; of images, where it lies seen from another one."""
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ class Box(NamedTuple):
         """Number of pixels."""
         return self.height * self.width
 
-    def overlap(self, other: Box) -> int:
+    def overlap(self, other: "Box") -> int:
         """Return the number of pixels that lie in both boxes."""
         rows = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         columns = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)

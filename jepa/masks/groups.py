@@ -1,7 +1,5 @@
 """Levels of a grid of places: groups of 1, 2, 4, 8 of them along each axis, and which groups are hidden."""
 
-from __future__ import annotations
-
 import functools
 from typing import NamedTuple
 

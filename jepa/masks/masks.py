@@ -1,7 +1,5 @@
 """Masks over the places of a grid: what they are, how those of different sizes come into one array, the simple ones."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

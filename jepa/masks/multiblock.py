@@ -1,7 +1,5 @@
 """I-JEPA's masks, as its paper says and as its code draws them: target blocks, and a context without those."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable

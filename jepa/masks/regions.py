@@ -1,7 +1,5 @@
 """Regions of an image in pixels: a context and its targets as crops, or blocks that are hidden in the context."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """What objectives share: sets of targets, their weights, and the layer norm of targets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Objectives that say how far apart prediction and target are, and nothing else: a target that learns collapses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import minitensor as mt

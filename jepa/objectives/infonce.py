@@ -1,7 +1,5 @@
 """InfoNCE: a prediction must be nearer to its own target than to those of all others."""
 
-from __future__ import annotations
-
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """VICReg: a distance, and two terms that forbid constant and redundant embeddings (Bardes, Ponce & LeCun 2022)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Title and caption of each picture of the report: how to read it, and what would be a bad sign."""
 
-from __future__ import annotations
-
 CAPTIONS = {
     "probes": (
         "The table as bars",

@@ -1,7 +1,5 @@
 """Pictures of crops of images: context and target regions, and predictions decoded into pixels."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The lines of a run's metrics, and curves of them: loss, health of the representation, schedules, curriculum."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

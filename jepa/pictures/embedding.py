@@ -1,7 +1,5 @@
 """Embeddings in the plane, and whether a prediction points at its own target: by cosines."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 What a source names as its `pictures` is a module with these four functions; `line` is the other one here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Series as pictures: (c, t), a line for each channel. See `image` for what the functions do."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures of tasks that hide places: masks, what is predicted behind them, attention, features, neighbors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A static page in one file: pictures inside, no scripts, nothing loaded from elsewhere."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape as _escaped

@@ -1,7 +1,5 @@
 """Pictures over the places of an encoder's grid: masks, predictions behind them, attention, features, neighbors."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

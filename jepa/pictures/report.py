@@ -1,7 +1,5 @@
 """The report of a run: plots/*.png and report.html, from what is in the run folder and what its model shows."""
 
-from __future__ import annotations
-
 import importlib
 import logging
 import shlex

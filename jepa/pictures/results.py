@@ -1,7 +1,5 @@
 """The result of a run: as bars beside its baselines, and in plain words."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

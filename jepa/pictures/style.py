@@ -1,7 +1,5 @@
 """The one look of all pictures: figures without pyplot, a palette that color-blind readers can tell apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

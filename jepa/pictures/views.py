@@ -1,7 +1,5 @@
 """Pictures of any task: what the two encoders see, side by side; and what all tasks' pictures begin with."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Cross-attention: the targets' places look at the context, and at nothing else."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

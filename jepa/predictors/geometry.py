@@ -1,7 +1,5 @@
 """The predictor of crops: from a context's embedding, and where a target lies, to the target's embedding."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Any

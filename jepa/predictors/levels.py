@@ -1,7 +1,5 @@
 """The predictor of a hierarchy: hidden places, and groups of them at coarser and coarser levels."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

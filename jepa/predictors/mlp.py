@@ -1,7 +1,5 @@
 """Predictors that are told nothing: every target of an example is predicted alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """I-JEPA's predictor: a narrow transformer that turns mask tokens, told where they lie, into the targets' tokens."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

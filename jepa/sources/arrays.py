@@ -1,7 +1,5 @@
 """Arrays as a source: in memory, or an .npy or .npz file."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -137,7 +135,7 @@ class Arrays(Source):
             np.savez(file, **arrays)
         return path
 
-    def stored(self, folder: str | Path) -> ArrayFile:
+    def stored(self, folder: str | Path) -> "ArrayFile":
         """Return the source that opens what `save` writes."""
         path, names = self.save(folder).absolute(), {f.name for f in fields(SourceSettings)}
         several = None if "" in self.held.arrays else ",".join(self.held.arrays)
@@ -183,7 +181,7 @@ class ArrayFile(Arrays):
             return found
         return replace(found, labels=str(Path(found.labels).absolute()))
 
-    def stored(self, folder: str | Path) -> ArrayFile:
+    def stored(self, folder: str | Path) -> "ArrayFile":
         return self
 
     @cached_property

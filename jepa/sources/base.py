@@ -1,7 +1,5 @@
 """What sources share: settings, a held-out part, and the numbers that bring examples to what a network likes to see."""
 
-from __future__ import annotations
-
 import os
 from copy import copy
 from dataclasses import dataclass, fields, replace
@@ -103,11 +101,11 @@ class Source:
         """Return the settings with whole paths, which hold from any working directory."""
         return replace(self.settings, **({self.place: str(self.path.absolute())} if self.place else {}))
 
-    def stored(self, folder: str | Path) -> Source:
+    def stored(self, folder: str | Path) -> "Source":
         """Return a source of the same examples that settings alone can open again; `folder` is for what it needs."""
         return self
 
-    def at(self, path: str | os.PathLike[str]) -> Source:
+    def at(self, path: str | os.PathLike[str]) -> "Source":
         """Return the source of another place, read and normalized as this one."""
         cls = load("source", kind_of(path))
         names = {f.name for f in fields(cls.Settings)} & {f.name for f in fields(self.settings)} - {cls.place}

@@ -5,8 +5,6 @@ place, in gray ink on a gray ground, lighter or darker than it, among fragments 
 The scans behind the images of `train` and of `val` are disjoint, those of the clutter too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is taken for examples and labels in memory, and what is refused; mean and deviation of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A folder of images as a source: decoded once, brought to one size, with labels and parts."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ disturb each other: the first that is done is the one whose folder stays. What a
 known by the mark in it, and by nobody holding its lock.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

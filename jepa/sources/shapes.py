@@ -5,8 +5,6 @@ class, and every image keeps enough contrast for a person to name the shape. Not
 like to see.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What tasks share: settings that move, the augmentation, and examples in small stacks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Batches of a source, asked by a task, prepared ahead, the same whoever prepares them."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Crops of images: the embedding of one crop is predicted from another, and from where the one lies seen from it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -29,7 +27,7 @@ class Geometry(MeanTokens, _Where):
     def sizes(self) -> tuple[int]:
         return (self.places.shape[1],)
 
-    def rolled(self) -> Geometry:
+    def rolled(self) -> "Geometry":
         return Geometry(np.roll(self.places, 1, axis=0))
 
 

@@ -1,7 +1,5 @@
 """Levels of hidden places: each place, and groups of 2, 4, 8 along each axis, are predicted together (H-JEPA)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -50,7 +48,7 @@ class Groups(NamedTuple):
             targets.append(mt.Tensor(chosen.astype(truth.dtype), device=truth.device) @ truth)
         return targets
 
-    def rolled(self) -> Groups:
+    def rolled(self) -> "Groups":
         """Return the same groups in another order: each is asked for where another one of its example lies.
 
         Examples hide different numbers of groups, so that another example's question would not fit.
@@ -105,7 +103,7 @@ class Levels(Masked):
                 f"{by_x(grid)}: fewer levels, or a finer grid (a smaller encoder.patch)"
             )
 
-    def asked(self, masks: Masks, grid: Grid) -> Groups:
+    def asked(self, masks: Masks, grid: Grid) -> "Groups":
         s, count = self.settings, int(np.prod(grid))
         flags: Any = masks.target_valid or [None] * len(masks.target)
         sets = [to_binary(target, count, valid) for target, valid in zip(masks.target, flags, strict=True)]

@@ -1,7 +1,5 @@
 """Masked places: the tokens of hidden places are predicted from those of visible ones (Assran et al. 2023)."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -55,7 +53,7 @@ class Places(NamedTuple):
     def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
         return [gather(tokens[:, 0], self.index[:, s : s + 1]) for s in range(self.index.shape[1])]
 
-    def rolled(self) -> Places | None:
+    def rolled(self) -> "Places | None":
         """Return the places of the example before; where that has fewer of them, its padding names the first place."""
         return self._replace(index=np.roll(self.index, 1, axis=0))
 

@@ -1,7 +1,5 @@
 """Views: whole changed crops of an example predict one another, whatever its rank; nothing says where they lie."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple

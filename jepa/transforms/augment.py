@@ -1,7 +1,5 @@
 """Changes of examples that a task asks across: one for the whole example, one for each view or part of it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

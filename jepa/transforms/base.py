@@ -1,7 +1,5 @@
 """What a transform is, how several make one, and changes that a part of the examples undergoes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

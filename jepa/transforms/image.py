@@ -1,7 +1,5 @@
 """Random changes of images: of their sides, and of their colors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Cutting a box out of each example and resizing it, averaging where it shrinks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, floor

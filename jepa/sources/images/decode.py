@@ -4,8 +4,6 @@
 transparent shows the ground: alpha * color + (1 - alpha) * ground. Gray is 0.299 r + 0.587 g + 0.114 b.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence

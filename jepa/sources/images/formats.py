@@ -1,7 +1,5 @@
 """Which kinds of file are images here, by their names and by their first bytes."""
 
-from __future__ import annotations
-
 import importlib
 from contextlib import suppress
 from functools import cache

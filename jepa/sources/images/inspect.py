@@ -1,7 +1,5 @@
 """What is in a folder of images: classes, sizes, kinds, colors, and the files that cannot be read."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Every check looks at bytes or at a header, never at pixels, in a time that the size of the file bounds.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import threading

@@ -1,7 +1,5 @@
 """Which images lie in a folder, and what their places say about class and split; no file is opened."""
 
-from __future__ import annotations
-
 import difflib
 import os
 from collections import Counter

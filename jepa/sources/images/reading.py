@@ -1,7 +1,5 @@
 """Many files as small squares in one array: read by several threads, the same whatever their number."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections import deque

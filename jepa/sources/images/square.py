@@ -3,8 +3,6 @@
 Whole numbers are summed by Pillow, in one thread, so no rounding depends on the processor or on the number of threads.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -4,8 +4,6 @@ A file stands for one listing (names, sizes and times of all its images) and one
 of date; it holds those of the images that were read so far. Whatever goes wrong here, the images are read again.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sys

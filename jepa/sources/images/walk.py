@@ -1,7 +1,5 @@
 """Every file below a folder that may be an image, once, whatever links and pipes lie there; no image is opened."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from pathlib import Path
