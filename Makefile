@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity fuzz bench bench-peers gpu results clean
+.PHONY: help demo test lint parity fuzz bench bench-peers gpu results pictures notebooks docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -45,6 +45,16 @@ gpu: $(if $(WHEELS),$(VENV)/.wheels,$(VENV)/.gpu)  ## measure everything on an N
 results: $(BASE)  ## rerun the experiments behind the README's tables (hours)
 	$(BIN)/python -m benchmarks results $(ARGS)
 
+docs: $(VENV)/.docs  ## the reference of all public names, and all differences from NumPy and PyTorch: build/docs/index.html
+	$(BIN)/python -m tests.reference $(ARGS)
+
+notebooks: $(VENV)/.notebooks  ## the tour as notebooks with their output, in notebooks/ (ARGS=02 for one)
+	$(BIN)/python examples/notebooks.py $(ARGS)
+
+pictures: $(BASE)  ## redraw the pictures of examples/README.md, after make demo
+	@test -d runs/demo || { echo "make demo first: the picture of neighbors shows its run"; exit 1; }
+	cd examples/pictures && for words in ../02_graph.py ../09_transformer.py "../12_nearest_neighbors.py ../../runs/demo"; do ../../$(BIN)/python $$words || exit 1; done
+
 clean:  ## remove .venv and caches; data/ and runs/ stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -59,6 +69,10 @@ $(BASE): pyproject.toml
 	@touch $@
 
 $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
+	$(BIN)/python -m pip install -q --group $*
+	@touch $@
+
+$(VENV)/.docs $(VENV)/.notebooks: $(VENV)/.%: $(VENV)/.test
 	$(BIN)/python -m pip install -q --group $*
 	@touch $@
 

@@ -7,7 +7,8 @@
     scaling   the step's cost against batch size, image size, depth and width, as a plot
     peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
     gpu       everything on an NVIDIA GPU, in eight minutes (see `make gpu`)
-    results   the README's tables of what training reaches
+    results   what training reaches: the experiments behind the tables (hours)
+    page      benchmarks/README.md and the front page's table, out of the figures that are there
 
 Without a word: kernels, steps and memory, with one thread and with two. What is measured goes into benchmarks/results.
 """
@@ -34,7 +35,7 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "gpu", "results"]
+        "what", nargs="?", default="", choices=["", *PARTS, "functions", "scaling", "peers", "gpu", "results", "page"]
     )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--isa", default="native", choices=["native", "avx2"], help="hold both sides to AVX2")
@@ -47,6 +48,11 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU")
     parser.add_argument("--out", default="", help="file of `gpu`'s results (default: benchmarks/results/gpu.json)")
     args = parser.parse_args()
+    if args.what == "page":
+        from benchmarks import page
+
+        page.write()
+        return
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # each side takes what it finds best for the processor
         os.environ.pop(name, None)
     if args.isa == "avx2":

@@ -1,12 +1,13 @@
-"""The README's result table: train, evaluate, repeat over seeds, print and keep.
+"""What training reaches: train, evaluate, repeat over seeds, print and keep.
 
     python -m benchmarks results                        all experiments on data that the project writes itself
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
 
-Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread. The masked recipes
-run with two kinds of matrix kernels, which round differently: what a rounding decides shows as a difference.
-Runs that runs/results/ has already are taken as they are; delete it to start anew.
+Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread, and from there into
+benchmarks/README.md (`python -m benchmarks page`). The masked recipes run with two kinds of matrix kernels, which round
+differently: what a rounding decides shows as a difference. Runs that runs/results/ has already are taken as they are;
+delete it to start anew.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def spread(values: list[float]) -> str:
 
 
 def rows(name: str, seeds: list[dict[str, Any]]) -> list[str]:
-    """Return one line of the README's table for each probe."""
+    """Return one line of the table for each probe."""
     lines = []
     for probe, text in (("linear", "linear"), ("knn", "kNN"), ("attentive", "attentive")):
         if any(probe not in r for r in seeds):

@@ -24,7 +24,8 @@ def f(x):
 # %%
 graph = mt.viz.graph(f, x, names={"x": x, "w": w, "b": b}, values=True)
 print(graph)
-print("written:", graph.save("graph.png"), graph.save("graph.svg"), graph.save("graph.dot"))
+print("written:", graph.save("graph.svg"))
+graph  # a notebook shows the picture here
 
 # %% [markdown]
 # What is *saved* is what backward needs and nothing else: tanh keeps its result, add keeps nothing. So the memory of a

@@ -6,6 +6,7 @@
 # %%
 import time
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 import minitensor as mt
@@ -68,17 +69,31 @@ print(f"of 1000 new rows {right:.1%} are sorted; for instance {digits[0]} -> {sa
 assert right > 0.9
 
 # %% [markdown]
-# Who looks at whom? The attention of the last layer for one row, averaged over its heads: each line is a place of the
-# sorted row, each column a digit of the input.
+# Who looks at whom? The attention of the last layer, averaged over its heads: each line is a place of the sorted row,
+# each column a digit of the input. As text for one row, as a picture for four.
+
 
 # %%
-row = digits[:1]
-with mt.no_grad():
-    x = model.digit(mt.Tensor(row)) + model.place(mt.arange(LENGTH))
-    x = model.encoder.layers[0](x)
-    _, weights = model.encoder.layers[1].self_attn(x, x, x)  # (1, 8, 8)
-print("             input " + "  ".join(map(str, row[0])))
-for place, line in enumerate(weights.numpy()[0]):
+def attention(rows):
+    """Return how much each place looks at each digit: rows (n, 8) -> (n, 8, 8)."""
+    with mt.no_grad():
+        x = model.digit(mt.Tensor(rows)) + model.place(mt.arange(LENGTH))
+        x = model.encoder.layers[0](x)
+        return model.encoder.layers[1].self_attn(x, x, x)[1].numpy()
+
+
+weights = attention(digits[:4])
+print("             input " + "  ".join(map(str, digits[0])))
+for place, line in enumerate(weights[0]):
     print(
         f"sorted [{place}] = {said[0][place]}:       " + " ".join(" ░▒▓█"[int(4.99 * w / line.max())] * 2 for w in line)
     )
+
+figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.7), layout="constrained")
+for axis, row, weight in zip(axes, digits, weights, strict=False):
+    axis.imshow(weight, cmap="Blues", vmin=0)
+    axis.set_xticks(range(LENGTH), row)
+    axis.set_yticks(range(LENGTH), np.sort(row))
+    axis.xaxis.tick_top()
+figure.savefig("attention.png", dpi=100)
+print("written: attention.png")

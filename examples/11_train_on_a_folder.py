@@ -14,7 +14,7 @@ from jepa.pictures.report import draw
 from jepa.sources import shapes
 
 work = Path(tempfile.mkdtemp(prefix="jepa-"))
-if len(sys.argv) > 1:
+if len(sys.argv) > 1 and Path(sys.argv[1]).is_dir():  # not what a notebook's kernel is started with
     folder, epochs = Path(sys.argv[1]), 20
 else:
     folder, epochs = work / "shapes", 3

@@ -32,13 +32,12 @@ PLAN: dict[str, dict[str, str]] = {
         "promotion": "errors backend graph",
         "engine": "errors backend sums graph modes hooks promotion",
         "kernel_sets": "",
-        "operands": "backend graph promotion",
-        "declaration": "errors backend graph operands kernel_sets",
+        "declaration": "errors backend graph kernel_sets",
         "precision": "errors backend graph modes",
         "pullback": "errors backend graph promotion",
-        "rules": "backend graph operands declaration promotion pullback",
-        "op": "errors backend graph notices operands declaration precision promotion rules",
-        "composite": "errors backend graph operands declaration precision promotion engine pullback op",
+        "rules": "backend graph declaration promotion pullback",
+        "op": "errors backend graph notices declaration precision promotion engine rules pullback",
+        "composite": "errors backend graph declaration precision promotion engine pullback op",
         "threads": "errors",
         "ops": "errors backend sums graph notices promotion engine op composite threads",
         "doors": "errors backend graph modes notices promotion engine op composite ops",
@@ -138,7 +137,7 @@ def faults(path: Path, source: str) -> list[str]:
         if top == package and there and here not in TOP:
             known = PLAN[package]
             if here not in known:
-                found.append(f"{path}: the room {here!r} is not in the plan: add it to PLAN and to the README")
+                found.append(f"{path}: the room {here!r} is not in the plan: add it to PLAN and to CONTRIBUTING.md")
             elif there in TOP or (there in known and there != here and there not in known[here].split()):
                 found.append(f"{where}: {here} may import {known[here] or 'nothing'}")
     return found

@@ -10,7 +10,7 @@ from jepa.objectives.base import Objective, Parts, Random, Tensor
 
 @dataclass(frozen=True)
 class InfoNCE(Objective):
-    """-log of e^(cos(ŝᵢ, s*ᵢ)/τ) / Σⱼ e^(cos(ŝᵢ, s*ⱼ)/τ), averaged over i. van den Oord et al. 2018, eq. 4, by cosines.
+    """`-log of e^(cos(ŝᵢ, s*ᵢ)/τ) / Σⱼ e^(cos(ŝᵢ, s*ⱼ)/τ)`, averaged over i. van den Oord et al. 2018, eq. 4, cosines.
 
     j runs over all targets of a set in the batch: a token of one of I-JEPA's target blocks is told from those of that
     block in all images, a quarter of the pairs of four blocks, at a quarter of the cost. "accuracy" is the share of i
