@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 import minitensor as mt
-from benchmarks import calls, functions, kernels, memory, peers, scaling, steps
+from benchmarks import calls, functions, hops, kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
 HERE = Path(__file__).parent / "results"
@@ -75,6 +75,7 @@ def run_steps(threads: int, only: str) -> dict[str, Any]:
 RUNS: dict[str, Callable[[int, str], dict[str, Any]]] = {
     "kernels": run_kernels,
     "functions": functions.run,
+    "hops": hops.run,
     "steps": run_steps,
     "memory": memory.run,
     "peers": peers.run,

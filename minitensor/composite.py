@@ -8,14 +8,15 @@ from typing import Any, overload
 import numpy as np
 from numpy import ndarray
 
-from minitensor.backend import is_array, is_half, is_plain, namespace, plain
+from minitensor.backend import is_array, is_half, namespace, plain
 from minitensor.declaration import Declaration, refuse_tensor
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
+from minitensor.operands import Call, alike, as_plain, unshared
 from minitensor.precision import cast
 from minitensor.promotion import refuse_complex, settle
-from minitensor.pullback import Pullback, observed, wanted
+from minitensor.pullback import Pullback, observed
 
 __all__ = ["Composite", "composite", "identity"]
 
@@ -33,34 +34,36 @@ class Composite(Declaration):
         self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        """Run the attached kernel of the operands' device, if there is one that takes them; else the plain Python."""
+        """Run an attached kernel, if there is one that takes the operands; else the plain Python."""
+        if settings:
+            settings = self._checked(settings, args)
+        if not state.ordinary:
+            if state.observer is not None:
+                result = state.observer.composite(self, as_plain(args), settings)  # takes it as a whole, or leaves it
+                if result is not NotImplemented:
+                    return result
+            if state.autocast is not None:
+                args = cast(self.name, args)
+        if self.kernels and state.fused and len(args) != self.count:
+            args, settings = self.bind(args, settings)
+        call = alike(args) if self.kernels else None
+        if call is None:
+            args = as_plain(args)
+            result = NotImplemented if self.moves else self._unusual(args, settings)
+            if result is not NotImplemented:
+                return result
+        result = self._by_kernel(call, args, settings) if self.kernels and state.fused else NotImplemented
+        return self.forward(*args, **settings) if result is NotImplemented else result
+
+    def _checked(self, settings: dict[str, Any], args: Sequence[Any]) -> dict[str, Any]:
+        """Refuse what is not taken by name, and return Tensors and arrays among the settings as plain values."""
         for name, value in settings.items():
             if name not in self.defaults and name not in self.arguments[len(args) :]:
                 self.refuse(name)
             if isinstance(value, (Variable, ndarray, tuple, list)):
                 taken = self._setting(name, value)
                 settings = settings if taken is value else {**settings, name: taken}
-        for a in args:
-            if isinstance(a, ndarray) and not is_plain(a):
-                args = tuple(plain(x) if isinstance(x, ndarray) else x for x in args)
-                break
-        if state.observer is not None:
-            result = state.observer.composite(self, args, settings)  # takes it as a whole, or leaves it
-            if result is not NotImplemented:
-                return result
-        if state.autocast is not None:
-            args = cast(self.name, args)
-        if not self.moves and UNUSUAL & {a.dtype.char for a in args if hasattr(a, "dtype")}:
-            if (found := self._unusual(args, settings)) is not NotImplemented:
-                return found
-        if self.kernels and state.fused:
-            first = next((a for a in args if isinstance(a, Variable)), None)
-            if first is None or first.dtype.kind not in "fV" or self._differentiates(settings):
-                return self.forward(*args, **settings)
-            result = self._by_kernel(args, settings)
-            if result is not NotImplemented:
-                return result
-        return self.forward(*args, **settings)
+        return settings
 
     def _setting(self, name: str, value: Any) -> Any:
         """Return what was passed by name as a plain value; refuse one whose gradient a kernel would lose in silence."""
@@ -74,26 +77,24 @@ class Composite(Declaration):
                 refuse_tensor(self.name, name, v)
         return value if several or value.shape else value.data.item()
 
-    def _differentiates(self, settings: dict[str, Any]) -> bool:
-        """Whether a setting that is an array needs a gradient, of which the kernels know nothing."""
-        return any(isinstance(settings.get(name), Variable) for name in self.array_settings)
-
     def _unusual(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
         """Refuse complex numbers, or leave them to the ops; run half precision as it has to be."""
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
-        if mixed := [d for d in dtypes if d.kind == "c"]:
+        unusual = [d for d in dtypes if d.char in UNUSUAL]
+        if not unusual:
+            return NotImplemented
+        if mixed := [d for d in unusual if d.kind == "c"]:
             if self.real:
                 refuse_complex(self.real, mixed[0])
             return self.forward(*args, **settings)
-        half = any(isinstance(a, Variable) and is_half(a.dtype) for a in args)
-        return self._widened(args, settings) if half else NotImplemented
+        half = [isinstance(a, Variable) and is_half(a.dtype) for a in args]
+        if not any(half) or any(namespace(a.data) is not np for a in args if isinstance(a, Variable)):
+            return NotImplemented
+        return self._widened(args, settings, half)
 
-    def _widened(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def _widened(self, args: tuple[Any, ...], settings: dict[str, Any], half: Sequence[bool]) -> Any:
         """Run half precision on the CPU in float32 from end to end: narrowed between its ops it would overflow."""
         floats = [a.dtype for a in args if isinstance(a, Variable) and a.dtype.kind in "fV"]
-        if any(namespace(a.data) is not np for a in args if isinstance(a, Variable)):
-            return NotImplemented
-        half = [isinstance(a, Variable) and is_half(a.dtype) for a in args]
         wide = [a.astype("float32") if h else a for a, h in zip(args, half, strict=True)]
         y = self(*wide, **settings)
         if any(d != floats[0] for d in floats):
@@ -102,31 +103,40 @@ class Composite(Declaration):
             return type(y)(v.astype(floats[0]) if v.dtype == np.float32 else v for v in y)
         return y.astype(floats[0]) if y.dtype == np.float32 else y
 
-    def _by_kernel(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        args, settings = self.bind(args, settings)
-        differentiable = [a is not None for a in args]
-        edges = parents(args, differentiable) if state.recording else None
+    def _by_kernel(self, call: Call | None, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """Return what an attached kernel makes of the call, or NotImplemented."""
+        for name in self.array_settings:
+            if isinstance(settings.get(name), Variable):  # whose gradient kernels know nothing of
+                return NotImplemented
         try:
-            arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
-            if edges is not None:  # what a kernel keeps of a raw array could change unseen
-                arrays = [x.copy() if is_array(a) else x for x, a in zip(arrays, args, strict=True)]
-            floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
-            arrays, narrow = settle(arrays, floats, False)
-            outcome = self.run_kernel(args, arrays, settings, wanted(edges, len(args)))
+            call = call or self._settled(args)
+            outcome = NotImplemented if call is None else self.run_kernel(call, settings)
         except Exception as error:
             self.explain(error, args, settings)
             raise
-        if outcome is NotImplemented:
+        if outcome is NotImplemented or call is None:
             return NotImplemented
-        y, pullback = outcome
-        if narrow is not None:
-            y = narrow(y)
-        if edges is None:
+        (args_, arrays, edges, mask, narrow), (y, pullback) = call, outcome
+        y = y if narrow is None else narrow(y)
+        if not mask:
             return results(y, None)
-        node = Node(self, edges, None, (), watch(args), y)
+        node = Node(self, edges, None, (), watch(args_), y)
         result = results(y, node)
         node.saved = (Pullback(pullback, observed(result)), arrays, settings)
         return result
+
+    def _settled(self, args: tuple[Any, ...]) -> Call | None:
+        """Bring the floats among the operands to one dtype; None if the first Tensor holds none."""
+        first = next((a for a in args if isinstance(a, Variable)), None)
+        if first is None or first.dtype.kind not in "fV":
+            return None
+        edges = parents(args, [a is not None for a in args]) if state.recording else None
+        arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+        floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
+        arrays, narrow = settle(arrays, floats, False)
+        if edges is not None:
+            arrays = unshared(args, arrays)
+        return args, arrays, edges, int(edges is not None), narrow
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""

@@ -12,6 +12,7 @@ from numpy import ndarray
 from minitensor import kernel_sets
 from minitensor.backend import device_of, is_array
 from minitensor.graph import Variable, describe, state
+from minitensor.operands import Call
 
 __all__ = ["COMPLEX", "Declaration", "Kernel", "refuse_tensor", "registry"]
 
@@ -50,6 +51,7 @@ class Declaration:
         self.name = function.__name__
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.count = -1 if self.variadic else len(self.arguments)  # of operands by position, when none is left to bind
         self.optional = {
             p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
         }
@@ -60,7 +62,6 @@ class Declaration:
         ours = function.__module__.startswith("minitensor.")
         self.real = "" if complex or (ours and self.name in COMPLEX) else self.name  # who refuses complex numbers
         self.kernels: dict[str, Kernel] = {}  # by kind: "compiled", "cpu", "cuda"
-        self.plain = False  # may the quick path of an op run it?
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self
 
@@ -78,15 +79,14 @@ class Declaration:
 
         def attach(kernel: Kernel) -> Kernel:
             self.kernels[kind] = kernel
-            self.plain = False
             return kernel
 
         return attach
 
-    def run_kernel(
-        self, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], needs: tuple[bool, ...]
-    ) -> Any:
-        """Return (value, pullback) of the first attached kernel that takes the arrays, or NotImplemented."""
+    def run_kernel(self, call: Call, settings: dict[str, Any]) -> Any:
+        """Return (value, pullback) of the first attached kernel that takes the call, or NotImplemented."""
+        args, arrays, edges, mask, _ = call
+        needs = tuple([e is not None for e in edges]) if mask else (False,) * len(args)
         first = next(x for x in arrays if is_array(x))
         kinds = kernel_sets.kinds() if type(first) is ndarray else (device_of(first).partition(":")[0],)
         for kind in kinds:

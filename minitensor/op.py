@@ -12,9 +12,9 @@ from minitensor.declaration import refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, parents, results, state
 from minitensor.notices import same
+from minitensor.operands import Call, alike, holds_tensor, unshared
 from minitensor.precision import cast
-from minitensor.promotion import FLOAT32, FLOAT64, settle
-from minitensor.pullback import wanted
+from minitensor.promotion import settle
 from minitensor.rules import Differentiable
 
 __all__ = ["Op", "op"]
@@ -38,71 +38,37 @@ class Op(Differentiable):
         super().__init__(function, complex)
         self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
         self.verbatim = verbatim or view
-        # which arguments meet in one dtype: those with a rule, once there are any
         self.promoted = [n not in constant for n in self.arguments]
-
-    def vjp(
-        self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
-    ) -> None:
-        """Register gradient rules; see `Differentiable.vjp`."""
-        super().vjp(arguments, joint, **rules)
-        self.promoted = self.differentiable
-        special = self.variadic or self.verbatim or self.kernels or type(self)._trace is not Op._trace
-        self.plain = self.complete and not special
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Compute on arrays; record on Tensors."""
-        if self.plain and not settings and state.ordinary and len(args) == len(self.arguments):
-            result = self._quick(args)
-            if result is not None:
-                return result
-        if len(args) != len(self.arguments) or self.variadic:
+        if len(args) != self.count:
             args, settings = self.bind(args, settings)
-        for a in args:
-            if isinstance(a, Variable):
-                return self._trace(args, settings)
         if settings:
             self._check_settings(settings)
-        return self.forward(*args, **settings)
-
-    def _quick(self, args: tuple[Any, ...]) -> Any:
-        """Do what `_trace` does, for NumPy's arrays of one float dtype and numbers: there is nothing to bring together.
-
-        Returns None for anything else. An op of 8 numbers costs what this function costs, so it has one loop.
-        """
-        arrays: list[Any] = []
-        edges: list[Any] = []
-        dtype: Any = None
-        mask = 0
-        for x in args:
-            edge = None
-            if isinstance(x, Variable):
-                array = x.data
-                if type(array) is not ndarray:
-                    return None
-                if array.dtype is not dtype:
-                    if dtype is not None:
-                        return None
-                    dtype = array.dtype
-                if x.requires_grad:
-                    edge = x if x.source is None else x.source
-                    mask += 1
-                x = array
-            elif type(x) is not float and type(x) is not int:
-                return None
-            arrays.append(x)
-            edges.append(edge)
-            mask += mask
-        if dtype is not FLOAT32 and dtype is not FLOAT64:
-            return None
+        ordinary = state.ordinary
+        call = alike(args) if ordinary and self.complete and self.count > 0 else None
+        if call is None and not holds_tensor(args):
+            return self.forward(*args, **settings)
         try:
-            y = self.forward(*arrays)
+            call = call or self._settled(args)
+            if ordinary and not self.kernels:
+                y = self.forward(*call[1], **settings) if settings else self.forward(*call[1])
+                pullback = None
+            else:
+                y, pullback = self._computed(call, settings)
         except Exception as error:
-            self.explain(error, args, {})
+            self.explain(error, args, settings)
             raise
-        if mask and state.recording:
-            return self._record(args, arrays, {}, tuple(edges), mask, y, None)
-        return results(y, None)
+        if not call[3] or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
+            narrow = call[4]
+            result = results(y if narrow is None else same(y, narrow(y)), None)
+        else:
+            result = self._record(call, settings, y, pullback)
+        return self._viewing(result, call, y) if self.view else result
+
+    def admit(self, args: Sequence[Any]) -> None:
+        """Raise TypeError for operands that may not meet. (Of floats of one dtype nobody asks.)"""
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
         for name, value in settings.items():
@@ -111,66 +77,36 @@ class Op(Differentiable):
             if isinstance(value, Variable):
                 refuse_tensor(self.name, name, value)
 
-    def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        """Run on Tensors: promote dtypes, compute, and leave a Node behind if somebody wants a gradient."""
-        if settings:
-            self._check_settings(settings)
+    def _settled(self, args: tuple[Any, ...]) -> Call:
+        """Bring the operands to one dtype, see that they are on one device, and who of them wants a gradient."""
         if state.autocast is not None:
             args = cast(self.name, args)
-        differentiable, promoted = self.differentiable, self.promoted
-        if self.variadic:
-            differentiable, promoted = differentiable * len(args), promoted * len(args)
-        try:
-            arrays: list[Any] = [
-                a.data if isinstance(a, Variable) else plain(a) if isinstance(a, ndarray) else a for a in args
-            ]
-            narrow = None
-            if self.verbatim:
-                if arrays and type(arrays[0]) not in backends:  # somebody assigned it to `.data`
-                    arrays = [plain(x) if isinstance(x, ndarray) else x for x in arrays]
-            else:
-                arrays, narrow = settle(arrays, promoted, self.floating, self.real)
-            edges = parents(args, differentiable) if state.recording else None
-            if self.kernels and state.fused and _floats(arrays, promoted):
-                result = self._by_kernel(args, arrays, settings, edges, narrow)
-                if result is not NotImplemented:
-                    return result
-            if state.observer is None:
-                y = self.forward(*arrays, **settings)
-            else:
-                y = state.observer.forward(self, args, arrays, settings, lambda: self.forward(*arrays, **settings))
-        except Exception as error:
-            self.explain(error, args, settings)
-            raise
-        if state.recording and not self.complete:
+        self.admit(args)
+        arrays: list[Any] = [
+            a.data if isinstance(a, Variable) else plain(a) if isinstance(a, ndarray) else a for a in args
+        ]
+        narrow = None
+        if not self.verbatim:
+            promoted = self.promoted * (len(args) if self.variadic else 1)
+            arrays, narrow = settle(arrays, promoted, self.floating, self.real)
+        elif arrays and type(arrays[0]) not in backends:  # somebody assigned it to `.data`
+            arrays = [plain(x) if isinstance(x, ndarray) else x for x in arrays]
+        edges, mask = self._wanted(args)
+        if self.kernels and mask:
+            arrays = unshared(args, arrays)
+        return args, arrays, edges, mask, narrow
+
+    def _wanted(self, args: Sequence[Any]) -> tuple[Any, int]:
+        """Return where each gradient goes, and the mask of those that are wanted."""
+        if not state.recording:
+            return None, 0
+        differentiable = self.differentiable * (len(args) if self.variadic else 1)
+        edges = parents(args, differentiable)
+        if not self.complete:
             self._refuse_hidden_gradient(args, differentiable)
-        if edges is None or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
-            result = results(y if narrow is None else same(y, narrow(y)), None)
-        else:
-            result = self._record(args, arrays, settings, edges, self._mask(edges), y, narrow)
-        if self.view and _is_view(y, arrays[0]):
-            if args[0].version is None:
-                args[0].version = [0]
-            result.version = args[0].version
-        return result
-
-    def _mask(self, edges: Sequence[Any]) -> int:
-        return 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
-
-    def _by_kernel(
-        self, args: Sequence[Any], arrays: list[Any], settings: dict[str, Any], edges: Any, narrow: Any
-    ) -> Any:
-        """Let an attached kernel compute; what the rules need is kept beside its pullback, for `create_graph`."""
-        if edges is not None:  # what a kernel keeps of a raw array could change unseen
-            arrays = [x.copy() if is_array(a) else x for x, a in zip(arrays, args, strict=True)]
-        outcome = self.run_kernel(args, arrays, settings, wanted(edges, len(args)))
-        if outcome is NotImplemented:
-            return NotImplemented
-        y, pullback = outcome
         if edges is None:
-            return results(y if narrow is None else narrow(y), None)
-        result = self._record(args, arrays, settings, edges, self._mask(edges), y, narrow)
-        return self._with_pullback(result, args, pullback)
+            return None, 0
+        return edges, 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
 
     def _refuse_hidden_gradient(self, args: Sequence[Any], differentiable: Sequence[bool]) -> None:
         for name, a, ok in zip(self.arguments * len(args), args, differentiable, strict=False):
@@ -180,11 +116,32 @@ class Op(Differentiable):
                     f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
                 )
 
+    def _computed(self, call: Call, settings: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the value and a pullback: of an attached kernel that takes the call, or of the function, and None."""
+        args, arrays = call[:2]
+        if self.kernels and state.fused and self._floats(arrays):
+            outcome = self.run_kernel(call, settings)
+            if outcome is not NotImplemented:
+                return outcome  # type: ignore[no-any-return]
+        if state.observer is None:
+            return self.forward(*arrays, **settings), None
+        run = lambda: self.forward(*arrays, **settings)  # noqa: E731
+        return state.observer.forward(self, args, arrays, settings, run), None
 
-def _floats(arrays: Sequence[Any], promoted: Sequence[bool]) -> bool:
-    """Whether the arrays that meet in one dtype are floats, which is what kernels compute with."""
-    chosen = [x for x, p in zip(arrays, promoted, strict=True) if p and is_array(x)]
-    return bool(chosen) and all(x.dtype.kind == "f" for x in chosen)
+    def _floats(self, arrays: Sequence[Any]) -> bool:
+        """Whether the arrays that meet in one dtype are floats, which is what kernels compute with."""
+        promoted = self.promoted * (len(arrays) if self.variadic else 1)
+        kinds = {x.dtype.kind for x, p in zip(arrays, promoted, strict=True) if p and is_array(x)}
+        return kinds == {"f"}
+
+    def _viewing(self, result: Any, call: Call, y: Array) -> Any:
+        """Let a result that shares its argument's memory count changes in place together with it."""
+        x = call[0][0]
+        if _is_view(y, call[1][0]):
+            if x.version is None:
+                x.version = [0]
+            result.version = x.version
+        return result
 
 
 def _is_view(y: Array, x: Array) -> bool:

@@ -13,8 +13,6 @@ from minitensor.errors import InPlaceError
 from minitensor.graph import Variable, watch
 from minitensor.promotion import widen
 
-__all__ = ["Observed", "Pullback", "observed", "wanted"]
-
 Array = Any
 
 
@@ -41,15 +39,6 @@ class Pullback(NamedTuple):
                     "Change a copy, or call backward first"
                 )
         return self.function(widen(g))
-
-
-def wanted(edges: Sequence[Any] | None, count: int) -> tuple[bool, ...]:
-    """Return what a kernel is told: for each argument, whether a gradient flows there.
-
-    >>> wanted(None, 2), wanted([None, "a place"], 2)
-    ((False, False), (False, True))
-    """
-    return (False,) * count if edges is None else tuple([e is not None for e in edges])
 
 
 def observed(tensors: Any) -> tuple[Observed, ...]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from minitensor.backend import is_array
 from minitensor.declaration import Declaration
 from minitensor.graph import Node, Variable, results, watch, wrap
+from minitensor.operands import Call
 from minitensor.promotion import widen
 from minitensor.pullback import Pullback, observed
 
@@ -74,6 +75,7 @@ class Differentiable(Declaration):
         self._plans: dict[int, Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
         self.complete = False  # do all?
+        self.promoted = [True] * len(self.arguments)  # which meet in one dtype: those with a rule, once there are any
 
     def vjp(
         self, arguments: tuple[str, ...] = (), joint: Callable[..., Any] | None = None, /, **rules: Callable[..., Any]
@@ -97,62 +99,55 @@ class Differentiable(Declaration):
             for i in positions:
                 self.differentiable[i] = True
             self._rules.append(Rule(positions, is_joint, rule, needs))
-        self.complete = all(self.differentiable)
+        self.complete, self.promoted = all(self.differentiable), self.differentiable
         self._plans.clear()
 
-    def _record(
-        self,
-        args: Sequence[Any],
-        arrays: list[Any],
-        settings: dict[str, Any],
-        edges: tuple[Any, ...],
-        mask: int,
-        y: Array,
-        narrow: Any,
-    ) -> Any:
-        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else.
-
-        mask: the sum of 2ⁿ⁻ⁱ over the arguments i of n that want a gradient.
-        """
+    def _record(self, call: Call, settings: dict[str, Any], y: Array, pullback: Any) -> Any:
+        """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else."""
+        args, arrays, edges, mask, narrow = call
         kept = self._plans.get(mask)
         if kept is None:
             kept = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
         shown = y if narrow is None else narrow(y)
         if not kept.kept:
             node = Node(self, edges, kept, (), (), shown)
-            return wrap(shown, node) if type(shown) is not tuple else results(shown, node)
-        every = [arrays, y] if self.variadic else [*arrays, y]
-        saved = [every[i] for i in kept.slots]
-        watched: list[Any] = []
-        for k in kept.inputs:
-            x = args if self.variadic else args[kept.slots[k]]
-            if isinstance(x, Variable):
-                watched.append(x)
-            elif self.variadic:
-                watched.extend(x)
-            elif is_array(saved[k]):
-                saved[k] = saved[k].copy()  # a raw array could change unseen
-        if kept.shapes:
-            saved += [
-                tuple([getattr(a, "shape", ()) for a in arrays]) if self.variadic else arrays[i].shape
-                for i in kept.shapes
-            ]
-        if kept.settings:
-            full = {**self.defaults, **settings}
-            saved += [full[name] for name in kept.settings]
-        node = Node(self, edges, kept, tuple(saved), watch(watched), shown)
-        result = results(shown, node)
-        if len(kept.inputs) < len(kept.slots):  # y is kept too
-            node.versions += watch(result if type(result) is tuple else (result,))
+            result = wrap(shown, node) if type(shown) is not tuple else results(shown, node)
+        else:
+            every = [arrays, y] if self.variadic else [*arrays, y]
+            saved = [every[i] for i in kept.slots]
+            watched = self._watched(kept, args, saved) if kept.inputs else ()
+            if kept.shapes or kept.settings:
+                saved += self._described(kept, arrays, settings)
+            node = Node(self, edges, kept, tuple(saved), watched, shown)
+            result = results(shown, node)
+            if len(kept.inputs) < len(kept.slots):  # y is kept too
+                node.versions += watch(result if type(result) is tuple else (result,))
+        if pullback is not None:
+            made = result if type(result) is tuple else (result,)
+            assert node.saved is not None
+            node.saved += (Pullback(pullback, observed([*args, *made])),)
         return result
 
-    def _with_pullback(self, result: Any, args: Sequence[Any], function: Callable[[Any], Sequence[Any]]) -> Any:
-        """Keep what a kernel returned beside its value: `backward` calls it, unless the rules must run on Tensors."""
-        made = result if type(result) is tuple else (result,)
-        node = next(t.node for t in made if t.requires_grad)
-        assert isinstance(node, Node) and node.saved is not None
-        node.saved += (Pullback(function, observed([*args, *made])),)
-        return result
+    def _watched(self, kept: Plan, args: Sequence[Any], saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
+        """Return the versions of the Tensors among the arguments that are kept; raw arrays are copied."""
+        if self.variadic:
+            return watch(args)
+        watched = []
+        for k in kept.inputs:
+            x = args[kept.slots[k]]
+            if isinstance(x, Variable):
+                if x.version is None:
+                    x.version = [0]
+                watched.append((x.version, x.version[0]))
+            elif is_array(x):
+                saved[k] = saved[k].copy()  # a raw array could change unseen
+        return tuple(watched)
+
+    def _described(self, kept: Plan, arrays: Sequence[Any], settings: dict[str, Any]) -> list[Any]:
+        """Return the shapes and the settings that the rules need."""
+        shapes = [getattr(a, "shape", ()) for a in arrays]
+        full = {**self.defaults, **settings}
+        return [tuple(shapes) if self.variadic else shapes[i] for i in kept.shapes] + [full[n] for n in kept.settings]
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""

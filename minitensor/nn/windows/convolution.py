@@ -91,9 +91,20 @@ class _Convolution(Layer):
             widths = [(p, p) for p in ((0,) * self.dims if self.padding == "valid" else self.padding)]
         return [p for pair in reversed(widths) for p in pair]
 
+    def _numbers(self) -> Any:
+        """Return the padding in numbers, unless "same" puts more after than before."""
+        if self.padding != "same":
+            return self.padding
+        padding: tuple[int, ...] = ()
+        for k, d in zip(self.kernel_size, self.dilation, strict=True):
+            if d * (k - 1) % 2:
+                return "same"
+            padding += (d * (k - 1) // 2,)
+        return padding
+
     def forward(self, input: Tensor) -> Tensor:
         """Return the convolved input."""
-        padding = self.padding
+        padding = self._numbers()
         if self.padding_mode != "zeros":
             if len(input.shape) not in (self.dims + 1, self.dims + 2):
                 raise ValueError(f"{type(self).__name__} takes (n, c, ...) or (c, ...); got shape {input.shape}")

@@ -6,6 +6,7 @@ sums a gradient back over broadcast axes, so no rule mentions either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,11 @@ add.vjp(a=lambda g: g, b=lambda g: g)
 class _Numbers(Op):
     """An Op that refuses bools, before they have met numbers and become ones."""
 
-    def _trace(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def admit(self, args: Sequence[Any]) -> None:
+        """Raise TypeError for a bool."""
         for x in args:
             if x is True or x is False or (hasattr(x, "dtype") and x.dtype == bool):
                 raise TypeError(f"{self.name}: bools are refused: turn one by ~x, compare two by ^ or !=")
-        return super()._trace(args, settings)
 
 
 def _of_numbers(function: Any) -> Any:

@@ -1,0 +1,75 @@
+"""What a call's operands are before it computes: arrays of one dtype on one device, and where their gradients go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy import ndarray
+
+from minitensor.backend import is_array, is_plain, plain
+from minitensor.graph import Variable, state
+from minitensor.promotion import FLOAT32, FLOAT64
+
+# (operands, their arrays, where each gradient goes, mask, what narrows the result to half precision). The mask is the
+# sum of 2ⁿ⁻ⁱ over the operands i of n that want a gradient: 0 if none does, 2 for a tuple of operands.
+Call = tuple[Sequence[Any], list[Any], Any, int, Any]
+
+
+def alike(args: Sequence[Any]) -> Call | None:
+    """Return a call whose operands are NumPy's arrays of one float dtype, numbers and None, as they are.
+
+    None for anything else: then they have to be brought together. An op of 8 numbers costs what this function costs, so
+    it has one loop.
+    """
+    arrays: list[Any] = []
+    edges: list[Any] = []
+    dtype: Any = None
+    mask = 0
+    for x in args:
+        edge = None
+        if isinstance(x, Variable):
+            array = x.data
+            if type(array) is not ndarray:
+                return None
+            if array.dtype is not dtype:
+                if dtype is not None:
+                    return None
+                dtype = array.dtype
+            if x.requires_grad:
+                edge = x if x.source is None else x.source
+                mask += 1
+            x = array
+        elif type(x) is not float and type(x) is not int and x is not None:
+            return None
+        arrays.append(x)
+        edges.append(edge)
+        mask += mask
+    if dtype is not FLOAT32 and dtype is not FLOAT64:
+        return None
+    return args, arrays, edges, mask and state.recording and mask, None
+
+
+def holds_tensor(args: Sequence[Any]) -> bool:
+    """Whether one of the operands is a Tensor.
+
+    >>> holds_tensor([1.0, None])
+    False
+    """
+    for a in args:  # noqa: SIM110, any() would cost a generator
+        if isinstance(a, Variable):
+            return True
+    return False
+
+
+def as_plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the operands, arrays among them as the engine computes with them."""
+    for a in args:
+        if isinstance(a, ndarray) and not is_plain(a):
+            return tuple([plain(x) if isinstance(x, ndarray) else x for x in args])
+    return args
+
+
+def unshared(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
+    """Return the arrays with a copy in the place of each that was passed raw: it could change unseen until backward."""
+    return [x.copy() if not isinstance(a, Variable) and is_array(a) else x for x, a in zip(arrays, args, strict=True)]
