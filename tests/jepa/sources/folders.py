@@ -6,6 +6,7 @@ import numpy as np
 
 from jepa.sources.folder import ImageFolder
 from jepa.sources.images.decode import WHITE, Loaded, load, luma
+from jepa.sources.images.reading import as_float
 
 
 def opened(root: str | Path, split: str | None = None, **settings: object) -> ImageFolder:
@@ -25,7 +26,7 @@ def decode(path: str | Path, *, channels: int = 3, ground: tuple[float, ...] = W
     """An image as large as it is: float32 (channels, H, W) in [0, 1]."""
 
     def whole(loaded: Loaded) -> np.ndarray:
-        x = loaded.upright(np.concatenate([loaded.exact(strip, ground) for strip in loaded.strips()]))
+        x = loaded.upright(np.concatenate([as_float(loaded.colors(strip, ground)) for strip in loaded.strips()]))
         x = luma(x) if channels == 1 and x.shape[2] == 3 else x
         return np.array(np.broadcast_to(x.transpose(2, 0, 1), (channels, *x.shape[:2])), dtype=np.float32, order="C")
 
