@@ -1,5 +1,6 @@
 """Features of arrays, learned without labels, with the interface of scikit-learn, which need not be there."""
 
+import importlib
 import math
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ encoder.depth=2 projector=mlp projector.dim=128 projector.width=256 projector.de
 objective=vicreg train.batch_size=256 train.prefetch=0 optimizer.lr=0.002 optimizer.weight_decay=1e-4
 """.split()
 """what is so unless something else is said: two views with noise of their own, and VICReg"""
+TABLES = ("default", "pandas", "polars")
 LARGE = "Input X contains infinity, or values too large for their mean and deviation"
 NAMED = ("task", "augment", "encoder", "projector", "predictor", "target", "objective")
 
@@ -123,8 +125,8 @@ class JEPAFeatures:
         self.n_features_out_ = self._features(x[:1]).shape[1]
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
-        """Return the encoder's features of examples: (n, features) -> (n, d)."""
+    def transform(self, X: Any) -> Any:
+        """Return the encoder's features of examples: (n, features) -> (n, d), float32; a table after `set_output`."""
         self._check_fitted()
         x = _checked(X)
         if x.shape[1] != self.n_features_in_:
@@ -132,11 +134,34 @@ class JEPAFeatures:
             raise ValueError(
                 f"X has {x.shape[1]} features, but {name} is expecting {self.n_features_in_} features as input"
             )
-        return self._features(self._shaped(x))
+        return self._table(self._features(self._shaped(x)), X)
 
-    def fit_transform(self, X: Any, y: Any = None) -> NDArray[np.float32]:
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
         """Return what `transform` makes of X after `fit`."""
         return self.fit(X, y).transform(X)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Say what `transform` returns: "default", an array; "pandas", "polars", a table; None: as it was said before.
+
+        Where nothing is said here, what `sklearn.set_config(transform_output=...)` says holds.
+        """
+        if transform not in (None, *TABLES):
+            raise ValueError(f"output is one of {', '.join(TABLES)}; got {transform!r}")
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # this is what scikit-learn's `clone` copies
+        return self
+
+    def _table(self, z: NDArray[np.float32], X: Any) -> Any:
+        """Return features in the kind of table that was asked for, with the rows' names of X."""
+        theirs = sys.modules.get("sklearn")
+        usual = {"transform": "default" if theirs is None else theirs.get_config()["transform_output"]}
+        kind = vars(self).get("_sklearn_output_config", usual)["transform"]
+        if kind == "default":
+            return z
+        module, names = importlib.import_module(kind), list(self.get_feature_names_out())
+        if kind == "polars":
+            return module.DataFrame(z, schema=names, orient="row")
+        return module.DataFrame(z, index=X.index if isinstance(X, module.DataFrame) else None, columns=names)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the features: jepafeatures0, jepafeatures1, ..."""

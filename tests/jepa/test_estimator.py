@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,50 @@ def test_pipelines_and_searches_of_scikit_learn() -> None:
     assert list(search.best_estimator_[:-1].get_feature_names_out())[:2] == ["jepafeatures0", "jepafeatures1"]
     again = clone(pipeline.fit(x, y))
     assert again[0].get_params() == pipeline[0].get_params() and "encoder_" not in vars(again[0])
+
+
+class Table:
+    """A table as pandas and polars make it, as far as it is asked of them."""
+
+    def __init__(self, data: Any, **said: Any) -> None:
+        self.data, self.said = data, said
+
+    index = "rows"
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        return np.asarray(self.data)
+
+
+def test_features_come_as_a_table_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("pandas", "polars"):
+        monkeypatch.setitem(sys.modules, name, types.SimpleNamespace(DataFrame=Table))
+    x, _ = clusters(30)
+    features = small().fit(x)
+    names = [f"jepafeatures{k}" for k in range(16)]
+    plain = features.transform(x)
+    pandas = features.set_output(transform="pandas").transform(Table(x))
+    assert pandas.said == {"index": "rows", "columns": names} and np.array_equal(pandas.data, plain)
+    assert features.transform(x).said["index"] is None
+    assert features.set_output(transform="polars").transform(x).said == {"schema": names, "orient": "row"}
+    assert isinstance(features.set_output().fit_transform(x), Table)  # as it was
+    assert np.array_equal(features.set_output(transform="default").transform(x), plain)
+    with pytest.raises(ValueError, match="output is one of default, pandas, polars; got 'excel'"):
+        features.set_output(transform="excel")
+
+
+def test_scikit_learn_s_own_setting_of_tables_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    sklearn = pytest.importorskip("sklearn")
+    from sklearn.base import clone
+    from sklearn.pipeline import make_pipeline
+
+    monkeypatch.setitem(sys.modules, "pandas", types.SimpleNamespace(DataFrame=Table))
+    x, _ = clusters(30)
+    with sklearn.config_context(transform_output="pandas"):
+        assert isinstance(small().fit_transform(x), Table)
+        assert isinstance(small().set_output(transform="default").fit_transform(x), np.ndarray)
+    pipeline = make_pipeline(small()).set_output(transform="pandas")
+    assert isinstance(clone(pipeline).fit_transform(x), Table)
+    assert isinstance(small().fit_transform(x), np.ndarray)
 
 
 def test_needs_no_scikit_learn_and_writes_no_file(tmp_path: Any) -> None:
