@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import minitensor as mt
+from jepa.contracts import Source, Task
 from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
@@ -22,7 +23,7 @@ class Assembly(NamedTuple):
     task: Any
     model: JEPA
 
-    def batches(self, examples: Any, t: Any, *, seed: int, drop_last: bool = True) -> Batches:
+    def batches(self, examples: Source, t: Any, *, seed: int, drop_last: bool = True) -> Batches:
         """Return batches of a part of the source, of the size and with the threads of `config.train`."""
         return Batches(
             examples,
@@ -35,7 +36,7 @@ class Assembly(NamedTuple):
             threads=t.threads,
         )
 
-    def held_out(self, config: Any, examples: Any, limit: int | None = None) -> dict[str, Any]:
+    def held_out(self, config: Any, examples: Source, limit: int | None = None) -> dict[str, Any]:
         """Return the held-out losses (`JEPA.held_out`) of at most so many examples, always asked the same questions."""
         batches = self.batches(examples, config.train, seed=config.seed + 1, drop_last=False).batches(0, progress=1.0)
         count = min(limit or len(examples), len(examples))
@@ -73,7 +74,7 @@ def learner(choices: Mapping[str, Choice], seed: int | None, shape: Any) -> JEPA
     return JEPA(encoder, predictor, objective=objective, target=target, projector=projector)
 
 
-def check_fit(model: JEPA, task: Any, source: Any) -> None:
+def check_fit(model: JEPA, task: Task, source: Source) -> None:
     """Raise ConfigError, naming two parts and what to change, if a task cannot be put to a model or a source."""
     predictor = model.predictor
     _check_one(source, task)
@@ -106,7 +107,7 @@ def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_one(source: Any, task: Any) -> None:
+def _check_one(source: Any, task: Task) -> None:
     """Raise ConfigError for examples of several arrays: no task asks across them yet."""
     if isinstance(source.shape, Mapping):
         names, kind = ", ".join(source.shape), chosen("task", task).kind

@@ -93,7 +93,7 @@ class Asked(Protocol):
         ...
 
     @property
-    def valid(self) -> list[Flags | None]:
+    def valid(self) -> Sequence[Flags | None]:
         """Of each set, which targets are no padding, (n, k); None: all."""
         ...
 

@@ -7,7 +7,7 @@ import numpy as np
 
 import minitensor as mt
 from jepa import health, objectives, targets
-from jepa.contracts import Batch, Embeddings, Encoder, Keep
+from jepa.contracts import Asked, Batch, Embeddings, Encoder, Flags, Keep
 from jepa.errors import ConfigError
 from jepa.parts import chosen
 from jepa.projectors import Identity
@@ -28,12 +28,12 @@ class Branch(mt.nn.Layer):
         """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
         return self.projector(self.encoder.tokens(x))  # type: ignore[no-any-return]
 
-    def context(self, seen: mt.Tensor, keep: Keep | None, asked: Any) -> tuple[mt.Tensor, Any]:
+    def context(self, seen: mt.Tensor, keep: Keep | None, asked: Asked) -> tuple[mt.Tensor, Flags | None]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
         tokens, valid = asked.context(self.encoder.tokens(seen, keep), keep)
         return self.projector(tokens), valid
 
-    def targets(self, true: mt.Tensor, asked: Any) -> list[mt.Tensor]:
+    def targets(self, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
         n, v = true.shape[:2]
         tokens = self.encoder.tokens(true.reshape(n * v, *true.shape[2:]))
@@ -88,7 +88,7 @@ class JEPA(mt.nn.Layer):
         predictions, targets = map(list, zip(*kept, strict=True))
         return Embeddings(context, predictions, targets, batch.asked.level_weights)
 
-    def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Any) -> tuple[Any, Any, Any]:
+    def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Asked) -> tuple[Any, Any, Any]:
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
         targets = [_repeated(t, len(tokens) // len(seen)) for t in self.target(self.context, true, asked)]
@@ -179,7 +179,7 @@ def check_parts(model: JEPA) -> None:
         )
 
 
-def mean_token(x: mt.Tensor, valid: Any) -> mt.Tensor:
+def mean_token(x: mt.Tensor, valid: Flags | None) -> mt.Tensor:
     """Return the mean of the tokens that are no padding: (n, K, d) -> (n, d)."""
     if valid is None:
         return x.mean(axis=1)
@@ -187,7 +187,7 @@ def mean_token(x: mt.Tensor, valid: Any) -> mt.Tensor:
     return (x * weight[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
 
 
-def _kept(x: mt.Tensor, valid: Any) -> mt.Tensor:
+def _kept(x: mt.Tensor, valid: Flags) -> mt.Tensor:
     """Return the tokens that are no padding as one row: (n, k, d) -> (1, kept, d)."""
     flags = np.repeat(valid, len(x) // len(valid), axis=0)
     rows = mt.Tensor(np.flatnonzero(flags), device=x.device)

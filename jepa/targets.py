@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import minitensor as mt
 from jepa.config.settings import PROBABILITY, NoSettings, Settings, setting
+from jepa.contracts import Asked
 from jepa.errors import ConfigError
 from jepa.parts import ROLES, load
 
@@ -31,7 +32,7 @@ class TargetBranch(mt.nn.Layer):
     def encoder(self, branch: Any) -> Any:
         return self.branch(branch).encoder
 
-    def __call__(self, branch: Any, true: mt.Tensor, asked: Any) -> list[mt.Tensor]:
+    def __call__(self, branch: Any, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         own = self.branch(branch)
         if self.learns:
             return own.targets(true, asked)  # type: ignore[no-any-return]

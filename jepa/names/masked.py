@@ -93,8 +93,8 @@ class HJEPA(learner.JEPA):
         levels = self.predictor.settings.levels if return_all_levels else 1
         wanted = [from_binary(groups(grid, level).hidden(hidden)) for level in range(levels)]
         asked = Groups(grid, hidden, [index for index, _ in wanted], [flags for _, flags in wanted], (1.0,) * levels)
-        visible, valid = from_binary(~hidden)
-        keep = Keep(visible[:, None], None if valid.all() else valid[:, None])
+        visible, kept = from_binary(~hidden)
+        keep = Keep(visible[:, None], None if kept.all() else kept[:, None])
         images = images if isinstance(images, mt.Tensor) else mt.Tensor(images)
         context, valid = self.context.context(images, keep, asked)
         true = self.target(self.context, images[:, None], asked)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from jepa.contracts import Index
 from jepa.evaluation.decoder import fit_decoder
 from jepa.evaluation.ridge import ridge
 from jepa.masks import Box, Regions
@@ -18,6 +19,7 @@ from jepa.pictures.embedding import plot_similarity
 from jepa.pictures.style import BLACK, BLUE, GREEN, TARGETS, VERMILION, new_figure
 from jepa.pictures.views import answered, loader, some
 from jepa.progress import shown_progress
+from jepa.runs.run import Run
 from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Drawn
 
@@ -27,7 +29,7 @@ DECODER_IMAGES = 4096  # target regions of training images that the decoder is t
 DRAWN, RECONSTRUCTED = 4, 8  # images of which each has a row, or a column
 
 
-def examples(run: Any, count: int) -> dict[str, Any]:
+def examples(run: Run, count: int) -> dict[str, Any]:
     """Return what the model makes of `count` held-out images.
 
     The decoder learns from true target embeddings. A prediction is brought among those first, by the linear map that
@@ -70,7 +72,7 @@ def examples(run: Any, count: int) -> dict[str, Any]:
     }
 
 
-def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
+def figures(run: Run, e: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw what `examples` found."""
     rows = (e[name][:DRAWN] for name in ("images", "regions", "context", "target", "geometry"))
     columns = (e[name][:RECONSTRUCTED, 0] for name in ("target", "decoded_target", "decoded_prediction"))
@@ -81,12 +83,12 @@ def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
     }
 
 
-def _drawn(batches: Batches, indices: Any) -> Drawn:
+def _drawn(batches: Batches, indices: Index) -> Drawn:
     x, generators = batches.inputs(indices)
     return batches.task.at(1.0).draw(x, generators)  # type: ignore[attr-defined, no-any-return]
 
 
-def _embedded(run: Any, drawn: Drawn, batches: Batches) -> tuple[Floats, Floats, Floats]:
+def _embedded(run: Run, drawn: Drawn, batches: Batches) -> tuple[Floats, Floats, Floats]:
     """Return predicted and true embeddings (n, v, d), of length √d, and the target images (n, v, c, t, t)."""
     (predicted,), (true,) = answered(run, batches.normalized(drawn.batch))
     return _direction(predicted), _direction(true), np.clip(drawn.batch.true, 0, 1)

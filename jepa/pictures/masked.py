@@ -28,6 +28,7 @@ from jepa.pictures.places import (
     rollout,
 )  # fmt: skip
 from jepa.pictures.views import answered, as_compared, asked, loader, some
+from jepa.runs.run import Run
 
 Floats = NDArray[np.float32]
 BANK = 2000  # training examples that predictions are looked up in, and that decoders learn from
@@ -62,7 +63,7 @@ class Everything:
         return [tokens[:, 0]]
 
 
-def examples(run: Any, count: int) -> dict[str, Any]:
+def examples(run: Run, count: int) -> dict[str, Any]:
     """Return what the model makes of `count` held-out examples.
 
     A linear decoder of each level, the map from a true token to the samples of its patch (or group of patches) that is
@@ -101,7 +102,7 @@ def examples(run: Any, count: int) -> dict[str, Any]:
     }
 
 
-def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
+def figures(run: Run, e: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw what `examples` found."""
     place = canvas(run.source("val"), e["grid"])
     few = {name: value[:DRAWN] for name, value in e.items() if isinstance(value, np.ndarray)}
@@ -162,14 +163,14 @@ def placed(x: Floats, where: Answers, count: int) -> Floats:
     return at
 
 
-def _drawn(run: Any, split: str, count: int) -> tuple[Floats, Batch]:
+def _drawn(run: Run, split: str, count: int) -> tuple[Floats, Batch]:
     """Return examples and questions about them; both encoders see the same, without a change of color in between."""
     batches = loader(run, split)
     raw, batch = asked(batches, some(batches.source, count))
     return raw.true[:, 0], batch._replace(seen=batch.true[:, 0])
 
 
-def _answers(run: Any, batch: Batch) -> list[Answers]:
+def _answers(run: Run, batch: Batch) -> list[Answers]:
     """Return the answers level by level, finest first; sets of one kind are joined to one level."""
     predictions, targets = answered(run, batch)
     question, n = batch.asked, len(batch.seen)
@@ -186,7 +187,7 @@ def _sets(index: Index, valid: Flags | None, places: int) -> Flags:
     return np.stack([to_binary(i, places, f) for i, f in zip(index.swapaxes(0, 1), flags, strict=True)])
 
 
-def _true_tokens(run: Any, batch: Batch) -> Floats:
+def _true_tokens(run: Run, batch: Batch) -> Floats:
     """Return the true tokens of all places, (n, N, d), as the objective compares them."""
     model = run.model
     with mt.no_grad():
@@ -195,9 +196,9 @@ def _true_tokens(run: Any, batch: Batch) -> Floats:
         return as_compared(run, tokens).numpy()
 
 
-def _attention(run: Any, which: str, x: Floats) -> dict[str, Any]:
+def _attention(run: Run, which: str, x: Floats) -> dict[str, Any]:
     """Return how each token looks at each other in each block, and through all."""
-    encoder = run.model.encoders[which]
+    encoder: Any = run.model.encoders[which]
     with mt.no_grad():
         looks = isinstance(encoder, Encoder)
         maps = [m.numpy() for m in encoder.attention_maps(mt.Tensor(x, device=run.device))] if looks else []

@@ -13,6 +13,7 @@ from jepa.contracts import Batch, Index, Keep, Source
 from jepa.objectives.base import Objective
 from jepa.pictures.embedding import plot_similarity
 from jepa.pictures.style import BLUE, TARGETS, sheet
+from jepa.runs.run import Run
 from jepa.tasks.batches import Batches
 
 Floats = NDArray[np.float32]
@@ -21,7 +22,7 @@ DRAWN = 4  # examples of which each has a row
 MOST = 4  # views that are asked for, of those that are drawn
 
 
-def examples(run: Any, count: int) -> dict[str, Any]:
+def examples(run: Run, count: int) -> dict[str, Any]:
     """Return what the model makes of `count` held-out examples.
 
     - `seen` (n, *shape) and `true` (n, v, *shape'), as the encoders see them but for normalization;
@@ -35,7 +36,7 @@ def examples(run: Any, count: int) -> dict[str, Any]:
     return {"seen": raw.seen, "true": raw.true, **first}
 
 
-def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
+def figures(run: Run, e: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw what `examples` found."""
     draw = importlib.import_module(run.source("val").pictures)
     return {
@@ -44,7 +45,7 @@ def figures(run: Any, e: Mapping[str, Any]) -> dict[str, Figure]:
     }
 
 
-def plot_views(draw: Any, seen: Any, true: Any) -> Figure:
+def plot_views(draw: Any, seen: Floats, true: Floats) -> Figure:
     """Draw one row an example: what is seen (n, *shape), and what is to be predicted of it (n, v, *shape').
 
     draw: the module that draws examples.
@@ -59,9 +60,9 @@ def plot_views(draw: Any, seen: Any, true: Any) -> Figure:
     return figure
 
 
-def loader(run: Any, split: str) -> Batches:
+def loader(run: Run, split: str) -> Batches:
     """Return what asks about the examples of a split, with random numbers that neither training nor evaluation has."""
-    return run.batches(split, 1 if split == "val" else 2)  # type: ignore[no-any-return]
+    return run.batches(split, 1 if split == "val" else 2)
 
 
 def some(source: Source, count: int) -> Index:
@@ -76,7 +77,7 @@ def asked(batches: Batches, indices: Index) -> tuple[Batch, Batch]:
     return batch, batches.normalized(batch)
 
 
-def answered(run: Any, batch: Batch) -> tuple[list[Floats], list[Floats]]:
+def answered(run: Run, batch: Batch) -> tuple[list[Floats], list[Floats]]:
     """Return predicted and true tokens of each set, S of (n, k, d), padding and all, of the first context."""
     model = run.model
     first: Any = (None if side is None else side[:, :1] for side in batch.keep or ())
@@ -92,13 +93,13 @@ def answered(run: Any, batch: Batch) -> tuple[list[Floats], list[Floats]]:
         return [p.numpy() for p in predictions], [as_compared(run, t).numpy() for t in targets]
 
 
-def as_compared(run: Any, targets: mt.Tensor) -> mt.Tensor:
+def as_compared(run: Run, targets: mt.Tensor) -> mt.Tensor:
     """Return true tokens as the objective compares them."""
     objective = run.model.objective
     return objective.targets(targets) if isinstance(objective, Objective) else targets
 
 
-def embedded(run: Any) -> dict[str, Any]:
+def embedded(run: Run) -> dict[str, Any]:
     """Return the features of held-out examples, "embeddings" (m, d), with "labels" (m,) or None, and "classes"."""
     source = run.source("val")
     chosen = some(source, EMBEDDED)
