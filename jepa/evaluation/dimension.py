@@ -16,16 +16,9 @@ def correlation_dimension(z: NDArray[Any], *, seed: int = 0) -> float:
     rank counts the straight directions that they need. The slope is that between the radii that hold 0.5 % and 5 % of
     all pairs: small enough to see the cloud from near, large enough to count some hundred pairs. Of more than 2000 rows
     2000 are drawn. With n points little more than 2 log₁₀ n dimensions can be told (Eckmann & Ruelle 1992): an
-    estimate of 8 means "8 or more".
+    estimate of 8 means "8 or more". NaN where rows are too few or (nearly) all equal. Reference: Grassberger &
+    Procaccia 1983, "Characterization of strange attractors", eq. 3.
 
-    NaN where rows are too few or (nearly) all equal.
-
-    References
-    ----------
-    Grassberger & Procaccia 1983, "Characterization of strange attractors", eq. 3.
-
-    Examples
-    --------
     >>> angle = np.random.default_rng(0).uniform(0, 2 * np.pi, 1000)
     >>> round(correlation_dimension(np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)), 1)
     1.0
@@ -35,9 +28,9 @@ def correlation_dimension(z: NDArray[Any], *, seed: int = 0) -> float:
         z = z[np.random.default_rng(seed).permutation(len(z))[:MOST]]
     if len(z) < 20:
         return float("nan")
-    centred = z - z.mean(axis=0)
-    norms = np.sum(centred**2, axis=1)
-    squared = np.clip(norms[:, None] + norms - 2 * centred @ centred.T, 0, None)
+    centered = z - z.mean(axis=0)
+    norms = np.sum(centered**2, axis=1)
+    squared = np.clip(norms[:, None] + norms - 2 * centered @ centered.T, 0, None)
     pairs = np.sort(squared[np.triu_indices(len(z), 1)])
     low, high = (max(int(share * len(pairs)), 1) for share in PAIRS)
     if not pairs[low] > 1e-12 * pairs[-1] > 0 or pairs[high] <= pairs[low]:

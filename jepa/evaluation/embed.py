@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jepa import frozen
 from jepa.errors import DataError, RunError
-from jepa.evaluation.streamed import BATCH, streamed
+from jepa.evaluation.split import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.text import cell
 
@@ -29,27 +29,15 @@ def embed(
     settings: Sequence[str] = (),
     **given: Any,
 ) -> Path:
-    """Embed every example with the frozen encoder of a run, and write the embeddings to a file.
+    """Embed every example with the frozen encoder of a run, and write the embeddings to a file, which is returned.
 
-    Parameters
-    ----------
-    run_dir : path
-        A run folder with a checkpoint; the encoder is the one of `evaluation.encoder`.
-    data : path or None
-        A folder or file of examples, with or without classes; None means those that the run was trained on.
-    out : path
-        ``.npz`` or ``.csv``, see `write_embeddings`. An existing file is replaced once the new one is whole. Returned.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-    settings : list of str
-        Settings other than the run's, such as ``evaluation.pool=cls``.
-    given
-        `model`, `task` or `source`, where they cannot be made from their settings (`jepa.runs.run.load_run`).
+    run_dir: a run folder with a checkpoint; the encoder is the one of `evaluation.encoder`. data: a folder or file of
+    examples, with or without classes; None: those that the run was trained on. out: ``.npz`` or ``.csv``, see
+    `write_embeddings`; an existing file is replaced once the new one is whole. device: auto, cpu, cuda or cuda:1.
+    settings: other ones than the run's, such as ``evaluation.pool=cls``. given: `model`, `task` or `source`, where they
+    cannot be made from their settings (`jepa.runs.run.load_run`).
 
-    Raises
-    ------
-    JEPAError
-        If the run or the data cannot be read, or the suffix is another one.
+    Raises JEPAError if the run or the data cannot be read, or the suffix is another one.
     """
     _checked(out)  # before the work, not after it
     from jepa.runs.run import load_run
@@ -63,19 +51,12 @@ def embed_pretrained(
 ) -> Path:
     """Embed every image of a folder with published weights, and write them to a file: the mean over all patches.
 
-    Parameters
-    ----------
-    weights : path
-        A checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder of
-        `jepa.pretrained.save_pretrained` with a vision transformer.
-    data, out, device, settings
-        As in `embed`, but of the settings ``source.on_error``, ``source.fit`` and ``source.limit`` alone. Images are
-        brought to the size of the weights and normalized by ImageNet's mean and deviation.
+    weights: a checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder
+    of `jepa.pretrained.save_pretrained` with a vision transformer. data, out, device, settings: as in `embed`, but of
+    the settings ``source.on_error``, ``source.fit`` and ``source.limit`` alone. Images are brought to the size of the
+    weights and normalized by ImageNet's mean and deviation.
 
-    Raises
-    ------
-    JEPAError
-        If the weights or the data cannot be read, or the suffix is another one.
+    Raises JEPAError if the weights or the data cannot be read, or the suffix is another one.
     """
     _checked(out)
     from jepa.config import load
@@ -123,13 +104,8 @@ def write_embeddings(
       digits that bring a float32 back exactly. A name that a spreadsheet would take for a formula begins with an
       apostrophe; control characters are written out (`jepa.text.cell`).
 
-    Raises
-    ------
-    DataError
-        If the suffix is another one.
+    Raises DataError if the suffix is another one.
 
-    Examples
-    --------
     >>> import tempfile
     >>> out = Path(tempfile.mkdtemp()) / "e.csv"
     >>> _ = write_embeddings(out, np.array([[0.5, 2]], np.float32), np.array([0]), names=["a.png"], classes=["cat"])

@@ -20,12 +20,9 @@ from jepa.runs.owned import check_replaceable, replace_text
 from jepa.sources.base import Source
 from jepa.text import listed
 
-CALIBRATION = 2048
-"""Training examples that an untrained encoder takes its batch-norm statistics from, at most."""
-HEALTH_IMAGES = 4096
-"""Held-out examples that the figures without labels look at, at most."""
-TOKEN_IMAGES = 4000
-"""Examples of each split that probes of tokens use, at most: they keep every token of each."""
+CALIBRATION = 2048  # training examples at most, from which an untrained encoder has its batch-norm statistics
+HEALTH_IMAGES = 4096  # held-out examples at most, that the figures without labels look at
+TOKEN_IMAGES = 4000  # examples of each split at most, of which probes of tokens keep every token
 
 Array = NDArray[np.float32]
 Parts = dict[str, Part]
@@ -39,7 +36,7 @@ def evaluate_run(
     settings: Sequence[str] = (),
     **given: Any,
 ) -> dict[str, Any]:
-    """Evaluate a run on held-out examples and write the figures into its folder.
+    """Evaluate a run on held-out examples, write the figures into its folder, and return them.
 
     One protocol for every row (`probe_table`): linear probe and kNN, learned from the training examples without
     augmentation, tested on the held-out ones. The rows are
@@ -53,35 +50,21 @@ def evaluate_run(
     Where a task asks for single places there is a third probe, the attentive one, on the tokens of at most 4000
     examples of each split.
 
-    Parameters
-    ----------
-    run_dir : path
-        A run folder with a checkpoint.
-    data : path, optional
-        Another folder or file of examples than the one of the configuration (`evaluation.data`, else the training
-        data). The figures then go into ``evaluation-NAME.json``, so that those of the run itself stay (with a hash of
-        the whole path behind it, if other data of this name were evaluated before).
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
-    settings : list of str
-        Settings other than the run's, such as ``evaluation.max_images=10000``; they are noted under ``settings``.
-    given
-        `model`, `task` or `source`, where they cannot be made from their settings (`jepa.runs.run.load_run`).
+    run_dir: a run folder with a checkpoint. data: another folder or file of examples than the one of the configuration
+    (`evaluation.data`, else the training data); the figures then go into ``evaluation-NAME.json``, so that those of the
+    run itself stay (with a hash of the whole path behind it, if other data of this name were evaluated before). device:
+    auto, cpu, cuda or cuda:1. settings: other ones than the run's, such as ``evaluation.max_images=10000``; they are
+    noted under ``settings``. given: `model`, `task` or `source`, where they cannot be made from their settings
+    (`jepa.runs.run.load_run`).
 
-    Returns
-    -------
-    dict
-        What is in ``evaluation.json``: accuracies are fractions under the names of `jepa.evaluation.probes.PROBES`;
-        ``step`` is the step that the weights are of; ``random_seeds`` lists the accuracy of each random encoder; the
-        names of `FIGURES` describe the held-out features (``untrained``: those of the first random encoder);
-        ``geometry`` has the held-out loss of the predictions (``loss``) and, where examples are not all asked the
-        same, with another example's question (``shuffled``), and their ratio.
-        Without labels of at least two classes there are no probes, and ``note`` says so.
+    What is in ``evaluation.json``: accuracies are fractions under the names of `jepa.evaluation.probes.PROBES`;
+    ``step`` is the step that the weights are of; ``random_seeds`` lists the accuracy of each random encoder; the names
+    of `FIGURES` describe the held-out features (``untrained``: those of the first random encoder); ``geometry`` has the
+    held-out loss of the predictions (``loss``) and, where examples are not all asked the same, with another example's
+    question (``shuffled``), and their ratio. Without labels of at least two classes there are no probes, and ``note``
+    says so.
 
-    Raises
-    ------
-    JEPAError
-        If the run or the data cannot be read.
+    Raises JEPAError if the run or the data cannot be read.
     """
     from jepa.runs.run import load_run
 
@@ -92,14 +75,26 @@ def evaluate_run(
     protocol = run.config.evaluation
     root = data if data is not None else protocol.data
     parts = {name: Part.of(run.source(name, root), protocol.max_images, run.config.seed) for name in ("train", "val")}
-    features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
-
-    held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
+    source = parts["val"].source
     result: dict[str, Any] = {
         "data": str(root or (source.where if isinstance(source, Source) else "") or run.config.source.kind),
         "step": run.step,
         "encoder": protocol.encoder,
         **({"settings": list(settings)} if settings else {}),
+        **_measured(run, parts),
+    }
+    if data is None:
+        result["geometry"] = run.held_out()
+    result["seconds"] = round(time.perf_counter() - started, 2)
+    replace_text(out, json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def _measured(run: Any, parts: Parts) -> dict[str, Any]:
+    """Return the figures of the held-out features, and what the probes read out of them."""
+    features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
+    held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
+    result: dict[str, Any] = {
         "shape": list(source.shape),
         "images": len(parts["val"].kept),
         "train_images": len(parts["train"].kept),
@@ -111,13 +106,7 @@ def evaluate_run(
     if not note:
         result |= _probes(run, features, parts)
         note = _absent(source.classes, {name: set(part.labels) for name, part in parts.items()})  # type: ignore[arg-type]
-    if note:
-        result["note"] = note
-    if data is None:
-        result["geometry"] = run.held_out()
-    result["seconds"] = round(time.perf_counter() - started, 2)
-    replace_text(out, json.dumps(result, indent=2) + "\n")
-    return result
+    return result | ({"note": note} if note else {})
 
 
 def _without_probes(parts: Parts) -> str:

@@ -41,35 +41,19 @@ def linear_probe(
     grid: Sequence[float] = GRID,
     seed: int = 0,
 ) -> ProbeResult:
-    """Accuracy on the test set of a logistic regression on standardized features.
+    """Return the accuracy on the test set of a logistic regression on standardized features.
 
-    The weights minimize the convex
+    train_features (N, D), test_features (M, D): one row an example, of the classes train_labels (N,), test_labels (M,).
+    Columns that are constant over the training set are ignored. The weights minimize the convex
 
         C * sum_i -log softmax(W x_i + b)[y_i] + 1/2 |W|^2,      x = (features - mean) / std over the training set,
 
     to convergence (`logistic`). C is the one with the highest accuracy on a stratified validation part of the training
-    set, a fifth of it (the smaller C on a tie); then the whole training set is fitted with it. They are tried from the
-    smallest on, until two in a row are worse than the best by more than two standard errors: the fits that overfit most
-    take by far the longest.
+    set, a fifth of it (the smaller C on a tie); then the whole training set is fitted with it. Those of `grid` are
+    tried from the smallest on, until two in a row are worse than the best by more than two standard errors: the fits
+    that overfit most take by far the longest. seed: decides which training examples are the validation part; nothing
+    else is random. Raises DataError if the training examples have fewer than two classes.
 
-    Parameters
-    ----------
-    train_features, test_features : float arrays (N, D) and (M, D)
-        One row an example. Columns that are constant over the training set are ignored.
-    train_labels, test_labels : int arrays (N,) and (M,)
-        Their classes.
-    grid : sequence of float
-        The values of C that are tried.
-    seed : int
-        Decides which training examples are the validation part. Nothing else is random.
-
-    Raises
-    ------
-    DataError
-        If the training examples have fewer than two classes.
-
-    Examples
-    --------
     >>> generator = np.random.default_rng(0)
     >>> labels = np.arange(60) % 2
     >>> features = generator.normal(size=(60, 4)) + 6 * labels[:, None]
@@ -100,47 +84,42 @@ def probed(
     back = stratified(codes, round(VALIDATION * len(train)), generator=np.random.default_rng(seed))
     order = np.concatenate([np.setdiff1d(np.arange(len(train)), back), back])
     width, rest, codes = train.shape[1], len(train) - len(back), codes[order]
-    _standardize(train, test, order)
+    standardize(train, test, order)
     axes = principal(train)
     train, test = rotated(train, axes), rotated(test, axes)  # (N, R), (M, R)
-
-    tried: dict[float, float] = {}
-    start, best, worse = None, min(grid), 0
-    for C in shown_progress(
-        sorted(grid) if len(back) else (), len(grid), "linear probe", "strengths of regularization"
-    ):
-        fit = logistic(train[:rest], codes[:rest], C=C, start=start)
-        start, tried[C] = fit.weight, float(np.mean(fit.predict(train[rest:]) == codes[rest:]))
-        best = C if tried[C] > tried[best] else best
-        error = np.sqrt(tried[best] * (1 - tried[best]) / len(back))
-        worse = worse + 1 if tried[C] < tried[best] - 2 * error else 0
-        if worse == 2:
-            break
+    tried = _tried(train, codes, rest, grid)
+    best = max(tried, key=lambda C: tried[C], default=min(grid))
     fit = logistic(train, codes, C=best)
     if not fit.converged:
-        warnings.warn(
-            f"The linear probe (C = {best:g}, {len(train)} examples, {width} features) did not "
-            "converge: its accuracy may be too low.",
-            stacklevel=2,
-        )
+        said = f"C = {best:g}, {len(train)} examples, {width} features"
+        warnings.warn(f"The linear probe ({said}) did not converge: its accuracy may be too low.", stacklevel=2)
     return ProbeResult(float(np.mean(classes[fit.predict(test)] == test_labels)), float(best), tried, fit.converged)
 
 
-def standardized(train: NDArray[Any], test: NDArray[Any]) -> tuple[Array, Array]:
-    """Bring every column to mean 0 and standard deviation 1 *over the training rows*; constant columns become 0.
+def _tried(rows: Array, codes: NDArray[np.int64], rest: int, grid: Sequence[float]) -> dict[float, float]:
+    """Return the accuracy of each C, learned from the first `rest` rows, on those behind them."""
+    tried: dict[float, float] = {}
+    start, worse, count = None, 0, len(rows) - rest
+    for C in shown_progress(sorted(grid) if count else (), len(grid), "linear probe", "strengths of regularization"):
+        fit = logistic(rows[:rest], codes[:rest], C=C, start=start)
+        start, tried[C] = fit.weight, float(np.mean(fit.predict(rows[rest:]) == codes[rest:]))
+        best = max(tried.values())
+        worse = worse + 1 if tried[C] < best - 2 * np.sqrt(best * (1 - best) / count) else 0
+        if worse == 2:
+            break
+    return tried
 
-    >>> train, test = standardized(np.array([[1.0, 5.0], [3.0, 5.0]]), np.array([[5.0, 9.0]]))
-    >>> train, test
-    (array([[-1.,  0.],
-           [ 1.,  0.]], dtype=float32), array([[3., 0.]], dtype=float32))
+
+def standardize(train: Array, test: Array, order: NDArray[np.int64]) -> None:
+    """Bring each column, in place, to mean 0 and deviation 1 *over the training rows*, and those into an order.
+
+    Constant columns become 0.
+
+    >>> train, test = np.array([[1, 5], [3, 5]], np.float32), np.array([[5, 9]], np.float32)
+    >>> standardize(train, test, np.array([1, 0]))
+    >>> train.tolist(), test.tolist()
+    ([[1.0, 0.0], [-1.0, 0.0]], [[3.0, 0.0]])
     """
-    copies = np.array(train, dtype=np.float32), np.array(test, dtype=np.float32)
-    _standardize(*copies, np.arange(len(train)))
-    return copies
-
-
-def _standardize(train: Array, test: Array, order: NDArray[np.int64]) -> None:
-    """Do it in place, a few columns at a time; bring the training rows into an order."""
     for i in range(0, train.shape[1], COLUMNS):
         part, other = train[order, i : i + COLUMNS], test[:, i : i + COLUMNS]
         mean, std = part.mean(axis=0, dtype=np.float64), part.std(axis=0, dtype=np.float64)

@@ -69,29 +69,14 @@ def logistic(
 
     Each iteration solves H d = -g for the step d by conjugate gradients with the preconditioner
     M_jk = mean_n x_nj^2 mean_n p_nk (1 - p_nk) + 1 / (C N), then halves d until the loss falls. It ends when
-    sum g^2 / M / 2, an estimate of the distance to the minimum, is below `tolerance`.
+    sum g^2 / M / 2, an estimate of the distance to the minimum, is below `tolerance`, in nats of the mean loss.
 
-    Parameters
-    ----------
-    x : float32 array (N, R)
-        Features in the basis of their principal components (`principal`); another basis only makes it slow.
-    labels : int64 array (N,)
-        Classes 0 ... K-1, each of them present.
-    C : float
-        Inverse strength of the penalty. The bias is free.
-    start : float32 array (R + 1, K), optional
-        Where to begin, the weights of another fit; the result does not depend on it (the problem is convex).
-    tolerance : float
-        Of the mean loss, in nats.
-    max_iterations : int
-        Newton steps.
+    x (N, R): features in the basis of their principal components (`principal`); another basis only makes it slow.
+    labels (N,): classes 0 ... K-1, each of them present. C: inverse strength of the penalty; the bias is free. start
+    (R + 1, K): where to begin, the weights of another fit; the result does not depend on it (the problem is convex).
+    Reference: Lin, Weng & Keerthi 2008, "Trust Region Newton Method for Large-Scale Logistic Regression" (the Hessian
+    products).
 
-    References
-    ----------
-    Lin, Weng & Keerthi 2008, "Trust Region Newton Method for Large-Scale Logistic Regression" (the Hessian products).
-
-    Examples
-    --------
     >>> x = np.array([[-2], [-1], [1], [2]], dtype=np.float32)
     >>> fit = logistic(x, np.array([0, 0, 1, 1]), C=1.0)
     >>> fit.predict(x), fit.converged

@@ -1,4 +1,4 @@
-"""k-nearest-neighbor classification of frozen features by cosine similarity."""
+"""What lies nearest by cosine: classes of frozen features by a vote, and the rows of a bank."""
 
 from typing import Any
 
@@ -19,12 +19,10 @@ def knn(
     *,
     k: int = 20,
 ) -> float:
-    """Share of the test rows (M, D) whose k nearest training rows (N, D) vote for the right class.
+    """Return the share of the test rows (M, D) whose k nearest training rows (N, D) vote for the right class.
 
     See `nearest_classes` for the vote. Nothing is learned, so this measures the geometry of the features themselves.
 
-    Examples
-    --------
     >>> train = np.array([[1.0, 0.1], [1.0, 0.0], [0.0, 1.0]])
     >>> knn(train, np.array([0, 0, 1]), np.array([[5.0, 1.0], [0.2, 3.0]]), np.array([0, 1]), k=1)
     1.0
@@ -35,14 +33,12 @@ def knn(
 def nearest_classes(
     train_features: NDArray[Any], train_labels: NDArray[Any], test_features: NDArray[Any], *, k: int = 20
 ) -> NDArray[Any]:
-    """Class of each test row (M, D) by the plain majority of its k most similar training rows (N, D); all, if fewer.
+    """Return the class of each test row (M, D): the majority of its k most similar training rows (N, D), or of all.
 
     The similarity is the cosine, a.b / (|a| |b|) (0 where a row is all zero). Every neighbor has one vote; a tie
     goes to the class with the nearest member. (scikit-learn gives a tie to the smallest label.) The result (M,) has the
     dtype of `train_labels`.
 
-    Examples
-    --------
     >>> nearest_classes(np.eye(2), np.array([7, 3]), np.array([[2.0, 1.0]]), k=2)
     array([7])
     """
@@ -87,3 +83,23 @@ def _to_unit_rows(x: NDArray[np.float32]) -> None:
         part = x[i : i + _ROWS]
         norm = np.linalg.norm(part, axis=1, keepdims=True)  # (n, 1)
         part /= np.where(norm > 0, norm, 1)
+
+
+def nearest(queries: NDArray[Any], bank: NDArray[Any], count: int = 5) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the rows of a bank (m, d) nearest to each query (n, d), and their cosines: (n, count), nearest first.
+
+    >>> indices, cosines = nearest(np.array([[2.0, 0.1]]), np.eye(2), 1)
+    >>> indices.tolist(), cosines.round(3).tolist()
+    ([[0]], [[0.999]])
+    """
+    if count > len(bank):
+        raise ValueError(f"the {count} nearest of a bank of {len(bank)}: ask for fewer")
+    cosines = _unit(queries) @ _unit(bank).T  # (n, m)
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    return order, np.take_along_axis(cosines, order, axis=1)
+
+
+def _unit(z: NDArray[Any]) -> NDArray[np.float64]:
+    z = np.asarray(z, np.float64)
+    unit: NDArray[np.float64] = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -63,7 +63,7 @@ def _knn(train: Array, train_labels: Labels, test: Array, test_labels: Labels, p
 
 
 def _attentive(train: Array, train_labels: Labels, test: Array, test_labels: Labels, p: Protocol) -> dict[str, float]:
-    return {"accuracy": attentive_probe(train, train_labels, test, test_labels, seed=p.seed).accuracy}
+    return {"accuracy": attentive_probe(train, train_labels, test, test_labels, seed=p.seed)}
 
 
 PROBES = {
@@ -105,28 +105,15 @@ def probe_table(
     *,
     tokens: bool = False,
 ) -> dict[str, dict[str, float]]:
-    """Every probe of every named representation of the same examples, beside chance.
+    """Return what every probe reaches with every named representation of the same examples, beside chance.
 
-    Parameters
-    ----------
-    rows : mapping of name to (train, test)
-        Arrays (N, d) and (M, d), or a function that makes them, float32, anew for each probe, which uses them up: for
-        those that are large. d may differ from name to name.
-    train_labels, test_labels : int arrays (N,) and (M,)
-        Their classes.
-    protocol : Protocol, optional
-        The settings of the probes.
-    tokens : bool
-        The rows are tokens, (N, places, d), and the probes those that read tokens.
+        {"linear": {name: accuracy, ..., "chance": ...}, "knn": {the same}, "C": {name: the C chosen}}
 
-    Returns
-    -------
-    dict
-        ``{"linear": {name: accuracy, ..., "chance": ...}, "knn": {the same}, "C": {name: the C chosen}}``. Chance is
-        the share of test examples of the class that is the most frequent one in training.
+    rows: by name training and test rows, (N, d) and (M, d), d as it may be, or a function that makes them, float32,
+    anew for each probe, which uses them up: for those that are large. Labels, (N,) and (M,): their classes. tokens: the
+    rows are tokens, (N, places, d), and the probes those that read tokens. Chance is the share of test examples of the
+    class that is the most frequent one in training.
 
-    Examples
-    --------
     >>> labels = np.arange(40) % 2
     >>> rows = np.eye(2)[labels] + 0.01 * np.arange(40)[:, None]
     >>> table = probe_table({"pixels": (rows[:30], rows[30:])}, labels[:30], labels[30:], Protocol(k=3))
@@ -150,7 +137,7 @@ def probe_table(
 
 
 def chance(train_labels: NDArray[Any], test_labels: NDArray[Any]) -> float:
-    """Accuracy of always answering the most frequent training class (the smallest label on a tie).
+    """Return the accuracy of always answering the most frequent training class (the smallest label on a tie).
 
     >>> chance(np.array([0, 0, 1]), np.array([0, 1, 1, 1]))
     0.25

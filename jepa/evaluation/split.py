@@ -1,14 +1,15 @@
 """Choosing some of the examples so that every class keeps its share, and what a function makes of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.evaluation.streamed import streamed
+from jepa.progress import shown_progress
 
 Array = NDArray[np.float32]
+BATCH = 256  # examples that are in memory as floats at once
 
 
 def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -29,6 +30,34 @@ def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generato
         rank[members] = (np.arange(len(members)) + 0.5) / len(members)
     chosen = shuffled[np.argsort(rank, kind="stable")[:size]]
     return np.sort(chosen).astype(np.int64)
+
+
+def streamed(
+    function: Callable[[Any], NDArray[Any]],
+    source: Any,
+    indices: Sequence[int] | NDArray[np.int64],
+    doing: str,
+    *,
+    batch: int = BATCH,
+) -> Array:
+    """Return function(source.read(indices)) as float32, one row an example, computed `batch` examples at a time.
+
+    `doing` says in the progress bar what is done.
+
+    >>> class Numbers:
+    ...     def read(self, indices):
+    ...         return np.asarray(indices, np.float32)
+    >>> streamed(lambda x: 2 * x, Numbers(), [3, 1, 2], "doubling", batch=2).tolist()
+    [6.0, 2.0, 4.0]
+    """
+    rows: Array | None = None
+    parts = range(0, len(indices), batch)
+    for i in shown_progress(parts, len(parts), doing, f"batches of {batch} examples"):
+        part = function(source.read(indices[i : i + batch]))
+        if rows is None:
+            rows = np.empty((len(indices), *part.shape[1:]), np.float32)
+        rows[i : i + batch] = part
+    return np.empty((0, 0), np.float32) if rows is None else rows
 
 
 class Part(NamedTuple):

@@ -11,8 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from jepa.contracts import Index
-from jepa.evaluation.decoder import fit_decoder
-from jepa.evaluation.ridge import ridge
+from jepa.evaluation.decoder import fit_decoder, ridge
 from jepa.masks import Box, Regions
 from jepa.pictures import image
 from jepa.pictures.embedding import plot_similarity

@@ -11,9 +11,9 @@ import minitensor as mt
 from jepa import frozen
 from jepa.contracts import Batch, Flags, Index
 from jepa.encoders.base import Encoder
+from jepa.evaluation.decoder import ridge
+from jepa.evaluation.neighbors import nearest
 from jepa.evaluation.patches import cut, paste, spread
-from jepa.evaluation.retrieval import nearest
-from jepa.evaluation.ridge import ridge
 from jepa.masks import to_binary
 from jepa.pictures.embedding import plot_similarity
 from jepa.pictures.places import (

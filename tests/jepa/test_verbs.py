@@ -9,7 +9,7 @@ import pytest
 
 from jepa.__main__ import main
 from jepa.evaluation.embed import _written
-from jepa.evaluation.streamed import streamed
+from jepa.evaluation.split import streamed
 from jepa.sources import ImageFolder
 from jepa.training.run import train
 from tests.jepa.tiny import config, make_images

@@ -7,13 +7,19 @@ import pytest
 
 from jepa.errors import DataError
 from jepa.evaluation import PROBES, Protocol, chance, knn, linear_probe, nearest_classes, probe_table
-from jepa.evaluation.linear import probed, standardized
+from jepa.evaluation.linear import probed, standardize
 from jepa.evaluation.logistic import logistic, principal, rotated
 from jepa.evaluation.probes import FIGURES, Probe, figures, row_titles
 from jepa.evaluation.split import stratified
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
 sklearn_neighbors = pytest.importorskip("sklearn.neighbors")
+
+
+def standardized(train, test):
+    copies = np.array(train, np.float32), np.array(test, np.float32)
+    standardize(*copies, np.arange(len(train)))
+    return copies
 
 
 def classes(count, features, *, spread=1.0, number=4, seed=0, scale=0.0):
