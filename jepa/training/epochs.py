@@ -1,8 +1,17 @@
-"""Which examples a run learned from, so that it does not go on over others without a word; and its epochs."""
+"""The epochs of a run; and going on with it, over the examples that it learned from, or over others, knowingly."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+import minitensor as mt
+from jepa.config import TrainSettings
+from jepa.errors import RunError
+from jepa.files.mark import read_object
+from jepa.parts import ROLES
+from jepa.runs.checkpoint import step_of
+from jepa.runs.folder import read_config
 
 
 def fingerprint(train: Any, held_out: Any) -> dict[str, Any]:
@@ -58,22 +67,22 @@ class Epochs(NamedTuple):
         kept = [piece for piece in kept if piece[0] < step]
         return self._replace(pieces=[*kept, [step, epoch + (step > begin), length]])
 
-    def longer(self, t: Any) -> Self:
+    def longer(self, t: TrainSettings) -> Self:
         """Return the same epochs up to where these settings end."""
         first, epoch, length = self.pieces[-1]
         return self._replace(steps=_capped(first + (t.epochs - epoch) * length, t))
 
 
-def fresh_epochs(t: Any, length: int) -> Epochs:
+def fresh_epochs(t: TrainSettings, length: int) -> Epochs:
     """Return the epochs of a run over the same examples from its first step to its last, `length` steps each."""
     return Epochs([[0, 0, length]], _capped(t.epochs * length, t))
 
 
-def _capped(steps: int, t: Any) -> int:
+def _capped(steps: int, t: TrainSettings) -> int:
     return steps if t.max_steps is None else min(steps, t.max_steps)
 
 
-def limits(t: Any, per_epoch: int, steps: int) -> str:
+def limits(t: TrainSettings, per_epoch: int, steps: int) -> str:
     """Return the settings that have to be larger for a run to be longer.
 
     >>> from jepa.config import TrainSettings
@@ -82,3 +91,64 @@ def limits(t: Any, per_epoch: int, steps: int) -> str:
     """
     capped = ["train.max_steps"] if t.max_steps is not None and t.max_steps <= steps else []
     return " and ".join([*capped, *(["train.epochs"] if t.epochs * per_epoch <= steps or not capped else [])])
+
+
+class Earlier:
+    """A run that is gone on with from a checkpoint, and what its folder says of how it was trained.
+
+    accept: go on over other examples than those.
+    """
+
+    def __init__(self, folder: Path, start: Path, *, accept: bool = False) -> None:
+        self.folder, self.start, self.accept, self.differs = folder, start, accept, ""
+        try:
+            self.env: Mapping[str, Any] = read_object(folder / "env.json")
+        except (OSError, ValueError):
+            self.env = {}
+        self.knows_examples = isinstance(self.env.get("examples"), dict)  # it is written down which they were
+
+    def epochs(self, t: TrainSettings, length: int, examples: Mapping[str, Any]) -> Epochs:
+        """Return the epochs of the run from its checkpoint on, over these examples, in epochs of `length` steps.
+
+        Raises RunError if they are not those of the run, unless that is accepted: then what is left of the steps is
+        gone through in epochs of the new length, and the schedules go on as they were.
+        """
+        self.differs = what_differs(self.env.get("examples"), examples)
+        if self.differs and not self.accept:
+            raise RunError(
+                f"the examples of {self.folder} have changed: {self.differs}. Put them back as they were, or add "
+                "--accept-changes to go on over these, with the schedule that the run had"
+            )
+        pieces: Any = self.env.get("epochs")
+        steps = self.env.get("steps")
+        if not (_are_pieces(pieces) and isinstance(steps, int)) or (len(pieces) == 1 and not self.differs):
+            return fresh_epochs(t, length)
+        before = read_config(self.folder, without=tuple(ROLES)).train
+        epochs = Epochs(pieces, steps)
+        if self.differs or pieces[-1][2] != length:
+            epochs = epochs.changed(step_of(self.start), length)
+        return epochs if (before.epochs, before.max_steps) == (t.epochs, t.max_steps) else epochs.longer(t)
+
+    def warnings(self, threads: int) -> Iterator[str]:
+        """Yield a sentence for each thing that makes other bits than a run that was never stopped has."""
+        before, kernels = self.env.get("threads"), self.env.get("kernels", mt.get_kernels())
+        others: list[tuple[str, object, str]] = []
+        if isinstance(before, int) and before != threads:
+            others += [(f"{before} threads", threads, f"--threads {before}")]
+        if kernels != mt.get_kernels():
+            variable = f"the environment variable MINITENSOR_KERNELS={kernels}"
+            others += [(f"{kernels} kernels", f"{mt.get_kernels()} ones", variable)]
+        for was, now, way in others:
+            how = f"the results are as good, but not the same to the bit; {way} keeps them so"
+            yield f"this run was trained with {was}, and goes on with {now}: {how}"
+        if self.differs:
+            yield f"the examples have changed: {self.differs}"
+
+
+def _are_pieces(value: Any) -> bool:
+    """Whether a value that was read is what `Epochs` was made of."""
+    if not isinstance(value, list) or not all(isinstance(piece, list) and len(piece) == 3 for piece in value):
+        return False
+    whole = all(type(x) is int and 0 <= x < 1 << 60 for piece in value for x in piece)
+    firsts = [piece[0] for piece in value]
+    return whole and firsts[:1] == [0] and firsts == sorted(set(firsts)) and all(piece[2] > 0 for piece in value)

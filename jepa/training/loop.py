@@ -12,15 +12,14 @@ import numpy as np
 
 import minitensor as mt
 from jepa.assembly import Assembly, assemble
-from jepa.config import Config, to_yaml
+from jepa.config import Config, TrainSettings, to_yaml
 from jepa.errors import ConfigError, RunError
 from jepa.health import is_collapsed
 from jepa.runs import checkpoint
 from jepa.runs.run import Run
-from jepa.training.epochs import Epochs, fingerprint, fresh_epochs
+from jepa.training.epochs import Earlier, fingerprint, fresh_epochs
 from jepa.training.log import RunLog
-from jepa.training.resume import Earlier
-from jepa.training.signals import Signals
+from jepa.training.signals import signals
 
 HELD_OUT = 512  # examples of the validation part that the loss is taken of after each epoch
 
@@ -51,9 +50,8 @@ class Trainer:
         self.batches = parts.batches(self.train, replace(t, batch_size=self.batch_size), seed=config.seed)
         self.per_epoch = len(self.batches) // t.accumulate
         self.fingerprint = fingerprint(self.train, self.held_out)
-        self.epochs: Epochs = fresh_epochs(t, self.per_epoch)
-        if earlier is not None:
-            self.epochs = earlier.epochs(t, self.per_epoch, self.fingerprint)
+        fresh = fresh_epochs(t, self.per_epoch)
+        self.epochs = fresh if earlier is None else earlier.epochs(t, self.per_epoch, self.fingerprint)
         self.steps = self.epochs.steps
         self.model.to(device)
         self.schedule = config.optimizer.settings
@@ -67,15 +65,11 @@ class Trainer:
         self.saved: int | None = None  # the step of the last checkpoint
         self.window: list[dict[str, Any]] = []  # the parts of the loss of each step since the last line of metrics
         self.stopping, self.waited = False, 0.0  # waited: seconds for batches, since the last line of metrics
-        self.probe = self._probe() if config.evaluation.every else None
+        self.probe: Any = None  # of the features, from time to time
+        if config.evaluation.every and self.train.labels is not None and self.held_out.labels is not None:
+            from jepa.evaluation.online import OnlineProbe
 
-    def _probe(self) -> Any:
-        """Return what probes the features from time to time; None without labels."""
-        from jepa.evaluation.online import OnlineProbe
-
-        if self.train.labels is None or self.held_out.labels is None:
-            return None
-        return OnlineProbe(Run(self.folder, self.config, self.parts, self.device))
+            self.probe = OnlineProbe(Run(folder, config, parts, device))
 
     # -- going on where it was left ----------------------------------------------------------------------------------
 
@@ -139,7 +133,7 @@ class Trainer:
     def run(self, log: RunLog, stop_after: int | None = None) -> None:
         """Train to the last step; KeyboardInterrupt, after a checkpoint, if Ctrl-C or SIGTERM asked for an end."""
         t = self.config.train
-        with Signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
+        with signals(self), np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the loss is looked at
             while self.step < self.steps:
                 epoch, _, end = self.epochs.at(self.step)
                 batches = self._batches()
@@ -210,10 +204,9 @@ class Trainer:
         parts = {k: float(np.mean([float(w[k]) for w in self.window if k in w])) for k in self.window[-1]}
         self.window = []
         if not math.isfinite(parts["loss"]):
-            clip = "" if self.schedule.clip is not None else ", or set optimizer.clip=1"
-            raise RunError(
-                f"the loss is {parts['loss']} at step {self.step}: lower optimizer.lr (now {self.schedule.lr:g}){clip}"
-            )
+            way = f"lower optimizer.lr (now {self.schedule.lr:g})"
+            way += "" if self.schedule.clip is not None else ", or set optimizer.clip=1"
+            raise RunError(f"the loss is {parts['loss']} at step {self.step}: {way}")
         progress = (self.step - 1) / max(1, self.steps - 1)
         entry = {
             "step": self.step,
@@ -247,24 +240,22 @@ class Trainer:
         if found:
             entry["validation_loss"] = found["loss"]
             text += f" held-out {found['loss']:.3f}"
-        if "shuffled" in found:
-            entry["validation_loss_shuffled"] = found["shuffled"]
-            text += f" (asked another's question {found['shuffled']:.3f})"
+            if "shuffled" in found:
+                entry["validation_loss_shuffled"] = found["shuffled"]
+                text += f" (asked another's question {found['shuffled']:.3f})"
         entry |= {f"validation/{name}": value for name, value in found.get("parts", {}).items()}
         last = self.step == self.steps
         if self.probe is not None and (last or (epoch + 1) % (self.config.evaluation.every or 1) == 0):
             entry |= (probes := self.probe(self.model))
-            names = (("linear", "linear probe"), ("knn", "kNN"))
-            text += "".join(
-                f" {said} {100 * probes[f'probe/{name}']:.1f} % (untrained {100 * probes[f'probe/{name}_random']:.1f})"
-                for name, said in names
-            )
+            for name, said in (("linear", "linear probe"), ("knn", "kNN")):
+                mine, untrained = (100 * probes[f"probe/{name}{which}"] for which in ("", "_random"))
+                text += f" {said} {mine:.1f} % (untrained {untrained:.1f})"
         text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['examples_per_second']:.0f}/s"
         log.epoch(entry, text)
         self.save(best=best)
 
 
-def batch_size(t: Any, examples: int) -> int:
+def batch_size(t: TrainSettings, examples: int) -> int:
     """Return how many of so few examples make a batch: as many as asked for, or what there is for each step.
 
     >>> from jepa.config import TrainSettings
@@ -274,11 +265,9 @@ def batch_size(t: Any, examples: int) -> int:
     size = min(t.batch_size, examples // t.accumulate)
     if size < 2:
         cure = f"lower train.accumulate to {examples // 2} or less" if examples > 3 else "add examples"
-        raise RunError(
-            f"{examples} training examples make no step of train.accumulate={t.accumulate} batches, of 2 examples at "
-            f"least: {cure}"
-        )
-    return int(size)
+        step = f"step of train.accumulate={t.accumulate} batches, of 2 examples at least"
+        raise RunError(f"{examples} training examples make no {step}: {cure}")
+    return size
 
 
 def _norm(parameters: list[mt.Tensor]) -> float:

@@ -15,17 +15,16 @@ from jepa.assembly import Assembly, assemble
 from jepa.config import Config
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
-from jepa.parts import ROLES, Choice
+from jepa.parts import ROLES
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
 from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
 from jepa.runs.owned import clear
 from jepa.runs.run import Run, located
 from jepa.sources.base import Source
-from jepa.training.epochs import limits
+from jepa.training.epochs import Earlier, limits
 from jepa.training.log import RunLog, logged
 from jepa.training.loop import Trainer
-from jepa.training.resume import Earlier
 
 UNTRAINED = 0.1  # share of its first weights that a target may keep to its end before it is warned of
 
@@ -117,7 +116,9 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
             held.enter_context(alone(folder))
         check_new(folder, overwrite=way.overwrite)  # once more: it took a while to come here
         said = clear(folder)
-        trainer.config = replace(trainer.config, source=_kept(trainer.parts, folder))
+        source = trainer.parts.source  # examples that are in memory alone are written to the folder
+        source = located(source.stored(folder) if isinstance(source, Source) else source)
+        trainer.config = replace(trainer.config, source=source)
         return _run(trainer, None, way.stop_after, clock, said)
 
 
@@ -139,12 +140,6 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
             except (DataError, ConfigError) as error:
                 raise type(error)(f"evaluation.data: {error}") from error
     return Trainer(config, folder, device, parts, earlier)
-
-
-def _kept(parts: Assembly, folder: Path) -> Choice:
-    """Return the choice that opens the source again: examples that are in memory alone are written to the folder."""
-    source = parts.source
-    return located(source.stored(folder) if isinstance(source, Source) else source)
 
 
 def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
@@ -178,7 +173,9 @@ def _run(
                 f"{len(trainer.train)} examples, {trainer.steps} steps of "
                 f"{config.train.accumulate * trainer.batch_size} on {device}, {threads} threads -> {folder}"
             )
-            write_text(folder / "model.txt", _summary(trainer))
+            shape = trainer.parts.source.shape
+            shapes = shape.values() if isinstance(shape, dict) else [shape]
+            write_text(folder / "model.txt", trainer.model.context.summary(*((1, *s) for s in shapes)))
         for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
         trainer.run(log, stop_after)
@@ -193,12 +190,6 @@ def _run(
     finally:
         log.close()
     return RunResult(folder, trainer.step, trainer.last["loss"], seconds)
-
-
-def _summary(trainer: Trainer) -> str:
-    shape = trainer.parts.source.shape
-    shapes = shape.values() if isinstance(shape, dict) else [shape]
-    return trainer.model.context.summary(*((1, *s) for s in shapes))
 
 
 def _how_to_go_on(trainer: Trainer) -> str:

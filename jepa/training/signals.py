@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -14,31 +15,27 @@ class Stoppable(Protocol):
     stopping: bool
 
 
-class Signals:
-    """Lets Ctrl-C, SIGTERM and SIGHUP wait for the end of the step and a checkpoint; a second one does not wait."""
+@contextlib.contextmanager
+def signals(trainer: Stoppable) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the step and a checkpoint; a second one does not wait."""
 
-    def __init__(self, trainer: Stoppable) -> None:
-        self.trainer = trainer
-
-    def __enter__(self) -> None:
-        self.before: dict[int, Any] = {}
-        for number in STOPPING:
-            if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # as under nohup
-            try:
-                self.before[number] = signal.signal(number, self._ask)
-            except ValueError:  # not in the main thread: signals are somebody else's
-                return
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self.trainer.stopping and number == getattr(signal, "SIGHUP", None):
+    def ask(number: int, frame: Any) -> None:
+        if trainer.stopping and number == getattr(signal, "SIGHUP", None):
             return  # the shell and the system may both tell of one lost terminal
-        if self.trainer.stopping:
+        if trainer.stopping:
             raise KeyboardInterrupt
-        self.trainer.stopping = True
+        trainer.stopping = True
         with contextlib.suppress(OSError):  # past the log, which may be in the middle of a line
             os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+    before: dict[int, Any] = {}
+    try:
+        for number in STOPPING:
+            if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # as under nohup
+            with contextlib.suppress(ValueError):  # not in the main thread: signals are somebody else's
+                before[number] = signal.signal(number, ask)
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
