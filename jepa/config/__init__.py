@@ -1,9 +1,8 @@
 """The settings of a run: typed, documented, layered from defaults, preset, file and command line."""
 
 from jepa.config.config import DEFAULTS, Config, EvaluationSettings, TrainSettings
-from jepa.config.keys import differences, every_key, keys, value_of
+from jepa.config.keys import differences, every_key, keys, kinds, to_yaml, value_of
 from jepa.config.load import changed, from_yaml, load, presets
-from jepa.config.written import kinds, to_yaml
 from jepa.parts import Choice
 
 __all__ = [

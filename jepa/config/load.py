@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from jepa.config.aliases import spelled_out
 from jepa.config.config import Config
+from jepa.config.keys import to_yaml
 from jepa.config.layers import Layer, flat, resolved
+from jepa.config.old import spelled_out
 from jepa.config.reading import parse, read, shown
-from jepa.config.written import to_yaml
 from jepa.errors import ConfigError
 from jepa.text import did_you_mean
 
@@ -25,7 +25,7 @@ def _preset_folder() -> resources.abc.Traversable:
 def load(preset: str | None = None, file: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
     """Return the configuration: defaults <- `preset` <- `file` (YAML) <- `overrides` ("optimizer.lr=0.001").
 
-    A file may also use the short names of `jepa.config.aliases` (epochs, batch_size, learning_rate, mask_ratio, ...).
+    A file may also use the short names of `jepa.config.old` (epochs, batch_size, learning_rate, mask_ratio, ...).
 
     Raises ConfigError for a preset, file or key that does not exist, a key that the chosen kind does not have, a value
     of the wrong type, and a broken rule.

