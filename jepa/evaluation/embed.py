@@ -62,7 +62,7 @@ def embed_pretrained(
     from jepa.config import load
     from jepa.parts import made
     from jepa.pretrained import ijepa_encoder, pretrained_transformer
-    from jepa.runs.device import choose_device
+    from jepa.runs.run import choose_device
 
     weights, device = Path(weights), choose_device(device)
     if not weights.exists():

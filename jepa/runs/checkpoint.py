@@ -17,14 +17,8 @@ from jepa.errors import RunError
 from jepa.runs.owned import is_ours, put_away, sweep_run
 
 METADATA: dict[str, Any] = {
-    "step": int,
-    "best": float | int | None,
-    "window": list,
-    "optimizer": dict,
-    "generator": dict,
-    "scaler": dict,
-    "config": str,
-    "shape": list | dict,
+    **{"step": int, "best": float | int | None, "window": list, "config": str, "shape": list | dict},
+    **dict.fromkeys(("optimizer", "generator", "scaler"), dict),
 }
 Checkpoint = tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]
 """arrays and metadata"""
@@ -119,11 +113,6 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _is_parts(parts: Any) -> bool:
     """Whether a value is what a step adds to the window: the parts of its loss by name."""
     return isinstance(parts, dict) and "loss" in parts and all(isinstance(v, int | float) for v in parts.values())
-
-
-def step_of(path: Path) -> int:
-    """Return the step that a checkpoint is of."""
-    return int(read_checkpoint(path)[1]["step"])
 
 
 def _is_whole(path: Path) -> bool:

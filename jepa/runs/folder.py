@@ -27,28 +27,11 @@ from jepa.sources.base import Source
 from jepa.text import listed, shown
 
 PACKAGES = (
-    "minitensor-jepa",
-    "numpy",
-    "numba",
-    "pillow",
-    "matplotlib",
-    "pyyaml",
-    "safetensors",
-    "scikit-learn",
-    "cupy-cuda12x",
-    "cupy-cuda13x",
+    *("minitensor-jepa", "numpy", "numba", "pillow", "matplotlib", "pyyaml", "safetensors", "scikit-learn"),
+    *("cupy-cuda12x", "cupy-cuda13x"),
 )
-FREE = (
-    "device",
-    "train.epochs",
-    "train.max_steps",
-    "train.log_every",
-    "train.checkpoint_every",
-    "train.keep",
-    "train.prefetch",
-    "train.threads",
-    "evaluation",
-)
+GOING = ("epochs", "max_steps", "log_every", "checkpoint_every", "keep", "prefetch", "threads")
+FREE = ("device", *(f"train.{name}" for name in GOING), "evaluation")
 """settings that may differ when a run is resumed: how long, where, and what does not touch the training"""
 
 
@@ -76,12 +59,10 @@ def environment(device: str, threads: int) -> dict[str, Any]:
 
 def read_config(folder: Path, without: Collection[str] = ()) -> Config:
     """Return the config of a run; of the roles in `without` as if it had said nothing of them."""
-    if not (folder / "config.yaml").is_file():
-        raise RunError(
-            f"{folder} is not a run's folder: it has no config.yaml. "
-            "Give the folder that `python -m jepa train --out` wrote"
-        )
     path = folder / "config.yaml"
+    if not path.is_file():
+        way = "Give the folder that `python -m jepa train --out` wrote"
+        raise RunError(f"{folder} is not a run's folder: it has no config.yaml. {way}")
     if not without:
         return from_yaml(path)
     kept = {key: given for key, given in flat(read(path)).items() if key.partition(".")[0] not in without}
@@ -122,10 +103,8 @@ def alone(folder: Path) -> Iterator[None]:
         with writing(folder):
             yield
     except Taken as error:
-        raise RunError(
-            f"{folder} is being written by another training ({error}): wait for its end or stop it, or take another "
-            "folder with --out"
-        ) from None
+        why = f"{folder} is being written by another training ({error})"
+        raise RunError(f"{why}: wait for its end or stop it, or take another folder with --out") from None
 
 
 def check_new(folder: Path, *, overwrite: bool) -> None:

@@ -17,7 +17,6 @@ from jepa.encoders.base import Encoder
 from jepa.errors import DataError, RunError
 from jepa.parts import Choice, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
-from jepa.runs.device import choose_device
 from jepa.runs.folder import read_config
 from jepa.sources.base import Source
 from jepa.tasks.batches import Batches
@@ -127,20 +126,29 @@ def load_run(
     path = folder / "checkpoints" / "best.safetensors" if checkpoint == "best" else Path(checkpoint)
     path = find_checkpoint(folder if checkpoint == "last" else path)
     arrays, metadata = read_checkpoint(path)
-    model = learner(config.choices, config.seed, _shape(metadata["shape"])) if model is None else model
+    shape = metadata["shape"]
+    shape = {k: tuple(s) for k, s in shape.items()} if isinstance(shape, dict) else tuple(shape)
+    model = learner(config.choices, config.seed, shape) if model is None else model
     load_weights(model, path, (arrays, metadata), config)
     odd = [k for k, x in arrays.items() if k.startswith("model.") and x.dtype.kind == "f" and not np.isfinite(x).all()]
     if odd:
-        raise RunError(
-            f"{path} holds NaN or infinity in {len(odd)} of its weights, such as {odd[0].removeprefix('model.')}: its "
-            "training diverged. Train anew with a lower optimizer.lr"
-        )
+        what = f"{path} holds NaN or infinity in {len(odd)} of its weights, such as {odd[0].removeprefix('model.')}"
+        raise RunError(f"{what}: its training diverged. Train anew with a lower optimizer.lr")
     source = made(config.source, "source") if source is None else source
     parts = Assembly(source, task_of(config.choices) if task is None else task, model)
     model.to(device)
     return Run(folder, config, parts, device, metadata["step"])
 
 
-def _shape(written: Any) -> Any:
-    """Return the shape of examples, or the shapes by name, as JSON has them."""
-    return {name: tuple(s) for name, s in written.items()} if isinstance(written, dict) else tuple(written)
+def choose_device(asked: str) -> str:
+    """Return the device that `auto` stands for: a GPU if CuPy finds one, else the CPU; other names as they are.
+
+    >>> choose_device("cpu")
+    'cpu'
+    """
+    if asked != "auto":
+        return asked
+    try:
+        return mt.zeros(1, device="cuda").device
+    except Exception:  # no CuPy, no driver, no toolkit: all of them mean the CPU
+        return "cpu"

@@ -10,7 +10,7 @@ from jepa.config import TrainSettings
 from jepa.errors import RunError
 from jepa.files.mark import read_object
 from jepa.parts import ROLES
-from jepa.runs.checkpoint import step_of
+from jepa.runs.checkpoint import read_checkpoint
 from jepa.runs.folder import read_config
 
 
@@ -126,7 +126,7 @@ class Earlier:
         before = read_config(self.folder, without=tuple(ROLES)).train
         epochs = Epochs(pieces, steps)
         if self.differs or pieces[-1][2] != length:
-            epochs = epochs.changed(step_of(self.start), length)
+            epochs = epochs.changed(read_checkpoint(self.start)[1]["step"], length)
         return epochs if (before.epochs, before.max_steps) == (t.epochs, t.max_steps) else epochs.longer(t)
 
     def warnings(self, threads: int) -> Iterator[str]:

@@ -17,10 +17,9 @@ from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
 from jepa.parts import ROLES
 from jepa.runs.checkpoint import drop_after, find_checkpoint, tidy
-from jepa.runs.device import choose_device
 from jepa.runs.folder import alone, check_new, check_own, check_same, environment, find_run, write_settings
 from jepa.runs.owned import clear
-from jepa.runs.run import Run, located
+from jepa.runs.run import Run, choose_device, located
 from jepa.sources.base import Source
 from jepa.training.epochs import Earlier, limits
 from jepa.training.log import RunLog, logged
