@@ -33,10 +33,8 @@ def load_ijepa_checkpoint(path: str | Path, parts: Sequence[str] = PARTS) -> dic
         states: dict[str, State] = {}
         for part in parts:
             if not isinstance(content.get(part), dict):
-                raise RunError(
-                    f"{path} is no checkpoint of I-JEPA: what was looked for is a dict {part!r}, "
-                    f"found was {_found(content)}"
-                )
+                wanted = f"what was looked for is a dict {part!r}, found was {_found(content)}"
+                raise RunError(f"{path} is no checkpoint of I-JEPA: {wanted}")
             states[part] = {
                 str(name).removeprefix("module."): file.array(tensor)
                 for name, tensor in content[part].items()
@@ -59,9 +57,8 @@ def ijepa_encoder(path: str | Path, which: str = "target_encoder", heads: int | 
     try:
         shape, settings = _settings(state)
     except (LookupError, ValueError, TypeError, ConfigError) as error:
-        raise RunError(
-            f"{what} is no vision transformer of I-JEPA: {listed([str(error)])} is missing or odd"
-        ) from error
+        why = f"{listed([str(error)])} is missing or odd"
+        raise RunError(f"{what} is no vision transformer of I-JEPA: {why}") from error
     if heads is None:
         heads = next((size["heads"] for size in SIZES.values() if size["dim"] == settings.dim), None)
     if heads is None:

@@ -14,11 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import RunError
-from jepa.pretrained.file_kind import kind_of_file
 from jepa.pretrained.torch_pickle import STORAGES, Refused, StoredTensor, understood
 
 LARGEST_PICKLE, LARGEST_DIRECTORY = 32 << 20, 8 << 20  # bytes; the largest published checkpoints have 1 MB
 TIMES = 8  # as many bytes as a file has may be read and handed out in all: tensors may share their numbers
+OLD_TORCH = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # the number that PyTorch before 1.6 wrote first
+KINDS = {
+    b"\x89HDF\r\n": "an HDF5 file, as Keras writes",
+    b"\x93NUMPY": "a NumPy array",
+    b"GGUF": "a GGUF file",
+    b"\x1f\x8b": "a gzip file: unpack it first",
+    b"BZh": "a bzip2 file: unpack it first",
+    b"\xfd7zXZ": "an xz file: unpack it first",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"<": "a page of HTML or XML, perhaps what a failed download left",
+    b"version https://git-lfs": "a pointer of Git LFS, not the weights: fetch them with git lfs pull",
+    b"\x08": "perhaps an ONNX model",
+}
+WANTED = "what was looked for is a checkpoint of the official I-JEPA code, a zip file of torch.save (.pth.tar)"
+FOLDER = (
+    ". A model of this project in that format is a folder, with config.json beside model.safetensors: name the folder"
+)
+CONVERTED = (
+    ". Where PyTorch is, this line converts it, and refuses to run anything that is hidden in it: import torch; "
+)
+RUNS = ". A pickle runs whatever it likes when it is loaded: do not, if you do not trust it"
 
 
 class TorchFile:
@@ -98,10 +119,8 @@ class TorchFile:
         try:
             return understood(program)
         except Refused as error:
-            raise RunError(
-                f"{self.path} is refused: its pickle {error}, which a file of weights does not need; nothing of it was "
-                "run"
-            ) from error
+            why = f"its pickle {error}, which a file of weights does not need; nothing of it was run"
+            raise RunError(f"{self.path} is refused: {why}") from error
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, struct.error) as error:
             raise RunError(f"{self.path} is damaged: its list of tensors cannot be read ({error})") from error
 
@@ -119,11 +138,9 @@ class TorchFile:
         self._spend(2 * count * dtype.itemsize)
         storage = np.frombuffer(raw, dtype)
         strides = tuple(s * dtype.itemsize for s in tensor.stride)
-        view = (
-            np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.size, strides)
-            if count
-            else np.empty(tensor.size, dtype)
-        )
+        view = np.empty(tensor.size, dtype)
+        if count:
+            view = np.lib.stride_tricks.as_strided(storage[tensor.offset :], tensor.size, strides)
         if tensor.storage.kind == "BFloat16Storage":
             return (view.astype(np.uint32) << 16).view(np.float32)
         return np.array(view, dtype.newbyteorder("="), order="C")
@@ -137,3 +154,30 @@ def _directory(path: Path) -> int:
     at, long = end.rfind(b"PK\x05\x06"), end.rfind(b"PK\x06\x06")
     short = int.from_bytes(end[at + 12 : at + 16], "little")
     return int.from_bytes(end[long + 40 : long + 48], "little") if short == 0xFFFFFFFF and long >= 0 else short
+
+
+def kind_of_file(path: Path) -> str:
+    """Say what a file is that is no zip file, by its first bytes, and what helps.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "x.pth"
+    >>> _ = path.write_bytes(b"GGUF....")
+    >>> kind_of_file(path).partition(";")[0]
+    'a GGUF file'
+    """
+    with open(path, "rb") as file:
+        start = file.read(512)
+    header, pickle = int.from_bytes(start[:8], "little"), start[:1] == b"\x80"
+    call = f"torch.save(torch.load({path.name!r}, map_location='cpu', weights_only=True), 'converted.pth')"
+    text = all(32 <= byte < 127 or byte in b"\r\n\t" for byte in start)
+    kinds = [
+        (not start, "empty", ""),
+        (start[8:9] == b"{" and header < path.stat().st_size, "a safetensors file", FOLDER),
+        (pickle and OLD_TORCH in start[:32], "in the format of PyTorch before 1.6", CONVERTED + call),
+        (pickle, "a pickle", RUNS),
+        (start[257:262] == b"ustar", "a tar archive", ""),
+        *((start.startswith(magic), kind, "") for magic, kind in KINDS.items()),
+        (text, "a text", ""),
+        (True, "no zip file", ". It may also be cut short"),
+    ]
+    return next(f"{kind}; {WANTED}{way}" for is_it, kind, way in kinds if is_it)

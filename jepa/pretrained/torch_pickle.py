@@ -11,22 +11,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 STORAGES = {
-    "FloatStorage": "f4",
-    "DoubleStorage": "f8",
-    "HalfStorage": "f2",
+    **{"FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2"},
     "BFloat16Storage": "u2",  # the upper half of a float32
-    "LongStorage": "i8",
-    "IntStorage": "i4",
-    "ShortStorage": "i2",
-    "CharStorage": "i1",
-    "ByteStorage": "u1",
+    **{"LongStorage": "i8", "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1"},
     "BoolStorage": "?",
 }
-TENSOR, PARAMETER, ORDERED = (
-    "torch._utils _rebuild_tensor_v2",
-    "torch._utils _rebuild_parameter",
-    "collections OrderedDict",
-)
+TENSOR, PARAMETER = "torch._utils _rebuild_tensor_v2", "torch._utils _rebuild_parameter"
+ORDERED = "collections OrderedDict"
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     *("BININT", "BININT1", "BININT2", "LONG1", "LONG4", "INT", "LONG", "BINFLOAT", "FLOAT"),
@@ -101,10 +92,13 @@ class _Machine:
             self.stack.append(CONSTANTS[name])
         elif name in TUPLES:
             self.stack.append(self._taken(TUPLES[name]))
-        elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
-            self.memo[int(arg)] = self.stack[-1]
+        elif name in ("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"):
+            self.memo[len(self.memo) if name == "MEMOIZE" else int(arg)] = self.stack[-1]
         elif name in ("BINGET", "LONG_BINGET", "GET"):
             self.stack.append(self.memo[int(arg)])
+        elif name in ("APPEND", "APPENDS"):
+            values = self._taken(1) if name == "APPEND" else self._since_mark()
+            self.stack[-1].extend(values)
         elif name in ACTIONS:
             ACTIONS[name](self, arg)
         else:
@@ -121,13 +115,6 @@ class _Machine:
 
     def _since_mark(self) -> tuple[Any, ...]:
         return self._taken(len(self.stack) - self.marks.pop())
-
-    def _memoize(self) -> None:
-        self.memo[len(self.memo)] = self.stack[-1]
-
-    def _extend(self, values: tuple[Any, ...]) -> None:
-        """Put values at the end of the list on top of the stack."""
-        self.stack[-1].extend(values)
 
     def _set(self, items: tuple[Any, ...]) -> None:
         """Put keys and values, taking turns, into the dict on top of the stack."""
@@ -186,9 +173,6 @@ ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "EMPTY_LIST": lambda m, _: m.stack.append([]),
     "SETITEM": lambda m, _: m._set(m._taken(2)),
     "SETITEMS": lambda m, _: m._set(m._since_mark()),
-    "APPEND": lambda m, _: m._extend(m._taken(1)),
-    "APPENDS": lambda m, _: m._extend(m._since_mark()),
-    "MEMOIZE": lambda m, _: m._memoize(),
     "GLOBAL": lambda m, arg: m._global(arg),
     "STACK_GLOBAL": lambda m, _: m._stack_global(),
     "BINPERSID": lambda m, _: m._storage(),
