@@ -55,10 +55,7 @@ VALUES = {
 }
 """old key -> old value -> new value, where they are others"""
 
-GONE = {
-    "loss.force": "what must collapse is refused",
-    "model.projector": "nothing has ever read it",
-}
+GONE = {"loss.force": "what must collapse is refused", "model.projector": "nothing has ever read it"}
 """old key -> why there is none any more"""
 
 

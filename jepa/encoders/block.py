@@ -81,6 +81,10 @@ class Block(mt.nn.Layer):
         self.mlp = MLP(dim, int(dim * mlp_ratio))
         self.drop_path = mt.nn.DropPath(drop_path)
 
+    def weights(self, x: mt.Tensor) -> mt.Tensor:
+        """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
+        return self.attn.weights(self.norm1(x))
+
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens after the block."""
         x = x + self.drop_path(self.attn(self.norm1(x), valid))

@@ -147,6 +147,10 @@ class EnergyBlock(mt.nn.Layer):
         g = self.norm(x)
         return self.attn.energy(g, valid) + self.hopfield.energy(g, valid)  # type: ignore[no-any-return]
 
+    def weights(self, x: mt.Tensor) -> mt.Tensor:
+        """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
+        return self.attn.weights(self.norm(x))
+
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens one step further down."""
         g = self.norm(x)
@@ -190,30 +194,14 @@ class EnergyTransformer(ViT):
         if self.cls_token is not None:
             mt.nn.init.trunc_normal_(self.cls_token, std=STD)
 
-    @property
-    def block(self) -> EnergyBlock:
-        """The one block that is repeated."""
-        return cast(EnergyBlock, self.blocks[0])
-
-    def body(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> Iterator[mt.Tensor]:
-        """Yield the tokens after each step: (n, K, dim) each."""
-        for _ in range(self.settings.depth):
-            x = self.block(x, valid)
-            yield x
+    def steps(self) -> list[Any]:
+        """Return the one block, `depth` times."""
+        return [self.blocks[0]] * self.settings.depth
 
     def energies(self, x: mt.Tensor) -> mt.Tensor:
         """Return the energy of each example before the first step and after each: (depth + 1, n)."""
         x = self._with_class(self.embed(x))
-        return mt.stack([self.block.energy(y) for y in (x, *self.body(x))])
-
-    def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
-        """Return how each token looks at each other in each step: depth Tensors (n, heads, N, N)."""
-        y: Any = self._with_class(self.embed(x))
-        maps = []
-        for after in self.body(y):
-            maps.append(self.block.attn.weights(self.block.norm(y)))
-            y = after
-        return maps
+        return mt.stack([self.steps()[0].energy(y) for y in (x, *self.body(x))])
 
     def extra_repr(self) -> str:
         """Return example, patch, dim, steps and heads."""

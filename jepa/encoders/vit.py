@@ -157,9 +157,13 @@ class ViT(Encoder):
             return x
         return mt.concatenate([mt.broadcast_to(self.cls_token, (len(x), 1, self.dim)), x], axis=1)
 
+    def steps(self) -> list[Any]:
+        """Return the blocks that the tokens go through, one after the other."""
+        return list(self.blocks)
+
     def body(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> Iterator[mt.Tensor]:
         """Yield the tokens after each block: (n, K, dim) each."""
-        for block in self.blocks:
+        for block in self.steps():
             x = block(x, valid)
             yield x
 
@@ -205,13 +209,8 @@ class ViT(Encoder):
 
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
         """Return how each token looks at each other in each block: depth Tensors (n, heads, N, N)."""
-        y = self._with_class(self.embed(x))
-        maps = []
-        block: Any
-        for block, after in zip(self.blocks, self.body(y), strict=True):
-            maps.append(block.attn.weights(block.norm1(y)))
-            y = after
-        return maps
+        x = self._with_class(self.embed(x))
+        return [block.weights(y) for block, y in zip(self.steps(), (x, *self.body(x)), strict=False)]
 
     def extra_repr(self) -> str:
         """Return example, patch, dim, depth and heads."""

@@ -13,8 +13,7 @@ from jepa.names.masked import (
     extract_features,
     update_target_encoder,
 )
-from jepa.names.pairs import JEPA, Predictor
-from jepa.names.sequences import SequenceEncoder
+from jepa.names.pairs import JEPA, Predictor, SequenceEncoder
 
 __all__ = [
     "HJEPA",
