@@ -5,20 +5,5 @@ from jepa.config.keys import differences, every_key, keys, kinds, to_yaml, value
 from jepa.config.load import changed, from_yaml, load, presets
 from jepa.parts import Choice
 
-__all__ = [
-    "DEFAULTS",
-    "Choice",
-    "Config",
-    "EvaluationSettings",
-    "TrainSettings",
-    "changed",
-    "differences",
-    "every_key",
-    "from_yaml",
-    "keys",
-    "kinds",
-    "load",
-    "presets",
-    "to_yaml",
-    "value_of",
-]
+__all__ = ["DEFAULTS", "Choice", "Config", "EvaluationSettings", "TrainSettings", "changed", "differences", "every_key"]
+__all__ += ["from_yaml", "keys", "kinds", "load", "presets", "to_yaml", "value_of"]

@@ -102,19 +102,10 @@ class ResNet(ImageEncoder):
 
 
 def resnet18(shape: tuple[int, ...] = SMALL, /, **changes: Any) -> ResNet:
-    """Return ResNet-18, 11.17 M parameters with the stem for small images.
+    """Return ResNet-18, 11.17 M parameters with the stem for small images; ResNet-34 has layers=(3, 4, 6, 3).
 
     >>> encoder = resnet18()
     >>> encoder.dim, encoder.grid, round(sum(p.size for p in encoder.parameters()) / 1e6, 2)
     (512, (4, 4), 11.17)
     """
     return ResNet(shape, **changes)
-
-
-def resnet34(shape: tuple[int, ...] = SMALL, /, **changes: Any) -> ResNet:
-    """Return ResNet-34.
-
-    >>> round(sum(p.size for p in resnet34().parameters()) / 1e6, 2)
-    21.28
-    """
-    return ResNet(shape, layers=(3, 4, 6, 3), **changes)

@@ -15,18 +15,5 @@ from jepa.names.masked import (
 )
 from jepa.names.pairs import JEPA, Predictor, SequenceEncoder
 
-__all__ = [
-    "HJEPA",
-    "IJEPA",
-    "JEPA",
-    "ContextEncoder",
-    "JEPAConfig",
-    "JEPAModel",
-    "Predictor",
-    "SequenceEncoder",
-    "TargetEncoder",
-    "create_hjepa",
-    "create_hjepa_from_config",
-    "extract_features",
-    "update_target_encoder",
-]
+__all__ = ["HJEPA", "IJEPA", "JEPA", "ContextEncoder", "JEPAConfig", "JEPAModel", "Predictor", "SequenceEncoder"]
+__all__ += ["TargetEncoder", "create_hjepa", "create_hjepa_from_config", "extract_features", "update_target_encoder"]

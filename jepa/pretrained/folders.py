@@ -8,8 +8,8 @@ from typing import Any
 
 import minitensor as mt
 from jepa import assembly
-from jepa.encoders import ViT, ViTSettings
 from jepa.encoders.base import Encoder
+from jepa.encoders.vit import ViT, ViTSettings
 from jepa.errors import ConfigError, RunError
 from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
