@@ -85,9 +85,10 @@ PLAN: dict[str, dict[str, str]] = {
         "sources": "errors text progress files parts config",
         "pretrained": "errors text files parts encoders learner assembly",
         "names": "errors contracts parts masks encoders projectors targets tasks predictors learner",
-        "runs": "errors text files parts config encoders tasks assembly frozen sources",
-        "evaluation": "errors text progress files health parts config frozen sources pretrained runs",
-        "training": "errors text files health parts config encoders tasks assembly frozen sources runs evaluation",
+        "runs": "errors text files contracts parts config encoders tasks learner assembly frozen sources",
+        "evaluation": "errors text progress files contracts health parts config learner frozen sources pretrained runs",
+        "training": "errors text files contracts health parts config encoders tasks learner assembly frozen sources "
+        "runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health masks objectives encoders tasks frozen runs "
         "evaluation",

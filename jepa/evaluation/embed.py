@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa import frozen
+from jepa import contracts, frozen
+from jepa.config import load
 from jepa.errors import DataError, RunError
 from jepa.evaluation.split import BATCH, streamed
 from jepa.files.atomic import replacing
+from jepa.parts import made
+from jepa.pretrained import ijepa_encoder, pretrained_transformer
+from jepa.runs.run import choose_device, load_run
 from jepa.text import cell
 
+Array = NDArray[np.float32]
 SUFFIXES = (".npz", ".csv")
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels
 FEW = 16  # images at once, for large transformers
@@ -40,8 +45,6 @@ def embed(
     Raises JEPAError if the run or the data cannot be read, or the suffix is another one.
     """
     _checked(out)  # before the work, not after it
-    from jepa.runs.run import load_run
-
     run = load_run(run_dir, device=device, settings=settings, **given)
     return _written(out, run.source(None, data), run.features)
 
@@ -59,11 +62,6 @@ def embed_pretrained(
     Raises JEPAError if the weights or the data cannot be read, or the suffix is another one.
     """
     _checked(out)
-    from jepa.config import load
-    from jepa.parts import made
-    from jepa.pretrained import ijepa_encoder, pretrained_transformer
-    from jepa.runs.run import choose_device
-
     weights, device = Path(weights), choose_device(device)
     if not weights.exists():
         raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
@@ -83,7 +81,9 @@ def embed_pretrained(
     return _written(out, source, lambda x: frozen.frozen(encoder, encoder.pooled, x), FEW)
 
 
-def _written(out: str | Path, source: Any, f: Callable[[Any], NDArray[np.float32]], batch: int = BATCH) -> Path:
+def _written(
+    out: str | Path, source: contracts.Source, f: Callable[[Any], NDArray[np.float32]], batch: int = BATCH
+) -> Path:
     rows = streamed(lambda x: f(source.normalize(x)), source, range(len(source)), "embedding", batch=batch)  # (N, D)
     return write_embeddings(out, rows, source.labels, names=list(map(str, source.names)), classes=source.classes)
 

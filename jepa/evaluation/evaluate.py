@@ -16,7 +16,9 @@ from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
 from jepa.files.mark import read_object
+from jepa.learner import JEPA
 from jepa.runs.owned import check_replaceable, replace_text
+from jepa.runs.run import Run, load_run
 from jepa.sources.base import Source
 from jepa.text import listed
 
@@ -66,8 +68,6 @@ def evaluate_run(
 
     Raises JEPAError if the run or the data cannot be read.
     """
-    from jepa.runs.run import load_run
-
     started, run_dir = time.perf_counter(), Path(run_dir)
     run = load_run(run_dir, device=device, settings=settings, **given)
     out = run_dir / _file_name(run_dir, data)
@@ -90,7 +90,7 @@ def evaluate_run(
     return result
 
 
-def _measured(run: Any, parts: Parts) -> dict[str, Any]:
+def _measured(run: Run, parts: Parts) -> dict[str, Any]:
     """Return the figures of the held-out features, and what the probes read out of them."""
     features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
     held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
@@ -142,7 +142,7 @@ def _file_name(run_dir: Path, data: str | Path | None) -> str:
     return f"{name}.json" if same else f"{name}-{hashlib.sha256(str(here).encode()).hexdigest()[:6]}.json"
 
 
-def _probes(run: Any, features: dict[str, Array], parts: Parts) -> dict[str, Any]:
+def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
     settings, train, val = run.config.evaluation, parts["train"], parts["val"]
     calibration = train.source.normalize(train.source.read(train.kept[:CALIBRATION]))
@@ -176,7 +176,7 @@ def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tup
     return lambda: (parts["train"].rows(f, doing), parts["val"].rows(f, doing))
 
 
-def _token_table(run: Any, twin: Any, parts: Parts) -> dict[str, Any]:
+def _token_table(run: Run, twin: JEPA, parts: Parts) -> dict[str, Any]:
     """Return the probes of tokens: of the trained encoder, its twin, and what lies at their places in the input."""
     which, grid = run.config.evaluation.encoder, run.model.context.encoder.grid
     if not run.task.places or math.prod(grid) == 1:

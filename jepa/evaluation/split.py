@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from jepa.contracts import Source
 from jepa.progress import shown_progress
 
 Array = NDArray[np.float32]
@@ -34,7 +35,7 @@ def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generato
 
 def streamed(
     function: Callable[[Any], NDArray[Any]],
-    source: Any,
+    source: Source,
     indices: Sequence[int] | NDArray[np.int64],
     doing: str,
     *,
@@ -63,15 +64,14 @@ def streamed(
 class Part(NamedTuple):
     """One split of the examples, and which of them are used."""
 
-    source: Any
-    """a `jepa.contracts.Source`"""
+    source: Source
     kept: NDArray[np.int64]
     """positions in it"""
     labels: NDArray[np.int64] | None
     """their classes; None: they have none"""
 
     @classmethod
-    def of(cls, source: Any, limit: int | None = None, seed: int = 0) -> Self:
+    def of(cls, source: Source, limit: int | None = None, seed: int = 0) -> Self:
         """Return at most `limit` examples of a source, stratified; those without a class only where none has one."""
         codes = np.full(len(source), -1) if source.labels is None else np.asarray(source.labels)
         known = np.flatnonzero(codes >= 0)

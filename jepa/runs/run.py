@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
-from jepa import frozen
+from jepa import contracts, frozen
 from jepa.assembly import LEARNER, Assembly, described, learner, task_of
 from jepa.config import Config, changed
 from jepa.encoders.base import Encoder
 from jepa.errors import DataError, RunError
+from jepa.learner import JEPA
 from jepa.parts import Choice, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
 from jepa.runs.folder import read_config
@@ -36,16 +37,17 @@ class Run:
             frozen.check_pool(self.model, config.evaluation.pool)
         self._said: set[str] = set()
 
-    def source(self, split: str | None = None, data: str | Path | None = None) -> Any:
+    def source(self, split: str | None = None, data: str | Path | None = None) -> contracts.Source:
         """Return the run's own examples, or those in `data`, another folder or file: all, or "train" or "val" of them.
 
         What is left out of them is told once, as a warning of the logger "jepa".
         """
         if data is None:
             self.check_source()
-        found = self.parts.source if data is None else self.parts.source.at(data)
+        found: contracts.Source = self.parts.source if data is None else self.parts.source.at(data)
         found = found if split is None else found.split(split)
-        for text in (*found.remarks, found.skipped) if isinstance(found, Source) else ():
+        remarks: list[str] = [*found.remarks, found.skipped] if isinstance(found, Source) else []
+        for text in remarks:
             if text and text not in self._said:
                 self._said.add(text)
                 logging.getLogger("jepa").warning("warning: %s", text)
@@ -60,7 +62,7 @@ class Run:
                 f"source.{found.place}=PATH"
             )
 
-    def features(self, x: Array, model: Any = None) -> Array:
+    def features(self, x: Array, model: JEPA | None = None) -> Array:
         """Return the frozen encoder's features, as `evaluation` says, of normalized examples: (n, *shape) -> (n, d).
 
         model: another one of these settings, such as `random_twin`.
@@ -77,7 +79,7 @@ class Run:
         """Return the held-out losses, and those with another example's question (see `JEPA.held_out`)."""
         return self.parts.held_out(self.config, self.source("val"))
 
-    def random_twin(self, seed: int, x: Array) -> Any:
+    def random_twin(self, seed: int, x: Array) -> JEPA:
         """Return the same model with fresh weights, the batch norm of the evaluated encoder calibrated.
 
         Its statistics are the mean over batches of normalized training examples (n, *shape): without them an untrained

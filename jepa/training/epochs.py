@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import minitensor as mt
 from jepa.config import TrainSettings
+from jepa.contracts import Source
 from jepa.errors import RunError
 from jepa.files.mark import read_object
 from jepa.parts import ROLES
@@ -14,7 +15,7 @@ from jepa.runs.checkpoint import read_checkpoint
 from jepa.runs.folder import read_config
 
 
-def fingerprint(train: Any, held_out: Any) -> dict[str, Any]:
+def fingerprint(train: Source, held_out: Source) -> dict[str, Any]:
     """Return how many examples are learned from and held out, and a hash of both parts."""
     mark = hashlib.blake2b(f"{train.fingerprint()}\n{held_out.fingerprint()}".encode(), digest_size=16)
     return {"train": len(train), "held_out": len(held_out), "hash": mark.hexdigest()}

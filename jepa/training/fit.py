@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import minitensor as mt
+from jepa import contracts
 from jepa.assembly import Assembly, check_fit, described
 from jepa.config import Config, TrainSettings
 from jepa.config.settings import SettingError
 from jepa.errors import ConfigError
+from jepa.learner import JEPA
 from jepa.parts import Choice, chosen
 from jepa.runs.folder import find_run, read_config
 from jepa.sources.base import Source
@@ -27,7 +29,12 @@ WARM = {"optimizer", "warmup_steps"}
 
 
 def fit(
-    model: Any, source: Any, task: Any, out: str | Path | None = "runs/mine", epochs: int = 10, **settings: Any
+    model: JEPA,
+    source: contracts.Source,
+    task: contracts.Task,
+    out: str | Path | None = "runs/mine",
+    epochs: int = 10,
+    **settings: Any,
 ) -> RunResult:
     """Train a model, in place, on a source by a task: the same loop, log and folder as `python -m jepa train`.
 
@@ -85,7 +92,9 @@ def unwritten(config: Config, parts: Assembly, *, quiet: bool) -> RunResult:
     return RunResult(None, trainer.step, trainer.last["loss"], time.monotonic() - clock)
 
 
-def _configured(model: Any, source: Any, task: Any, given: Mapping[str, Any]) -> tuple[Config, Way, bool]:
+def _configured(
+    model: JEPA, source: contracts.Source, task: contracts.Task, given: Mapping[str, Any]
+) -> tuple[Config, Way, bool]:
     """Return the configuration that the parts and settings make, how to begin, and whether to be quiet."""
     optimizer = given.get("optimizer", AdamW())
     if not isinstance(optimizer, Optimizer):
@@ -114,6 +123,6 @@ def _warmed(config: Config, steps: int) -> Config:
     return replace(config, optimizer=Choice(kind, replace(optimizer, warmup_steps=steps)))
 
 
-def _steps(t: TrainSettings, source: Any) -> int:
+def _steps(t: TrainSettings, source: contracts.Source) -> int:
     count = t.epochs * max(1, len(source.split("train")) // (t.batch_size * t.accumulate))
     return count if t.max_steps is None else min(count, t.max_steps)

@@ -13,6 +13,7 @@ import numpy as np
 import minitensor as mt
 from jepa.assembly import Assembly, assemble
 from jepa.config import Config, TrainSettings, to_yaml
+from jepa.contracts import Batch
 from jepa.errors import ConfigError, RunError
 from jepa.health import is_collapsed
 from jepa.runs import checkpoint
@@ -154,7 +155,7 @@ class Trainer:
                 if self.step < self.steps and (self.stopping or self.step == stop_after):
                     raise KeyboardInterrupt
 
-    def _batches(self) -> Iterator[Any]:
+    def _batches(self) -> Iterator[Batch]:
         """Return the rest of this epoch's batches; the task's curriculum follows the step."""
         accumulate = self.config.train.accumulate
         epoch, begin, _ = self.epochs.at(self.step)
@@ -168,12 +169,12 @@ class Trainer:
         """Return what the objective draws from in this step."""
         return np.random.default_rng([self.config.seed, self.step])
 
-    def _train_step(self, batches: Iterator[Any]) -> dict[str, Any]:
+    def _train_step(self, batches: Iterator[Batch]) -> dict[str, Any]:
         """One optimizer step; returns what the log may want of it, as Tensors still."""
         accumulate, rng = self.config.train.accumulate, self._generator()
         self.model.train()
         self.optimizer.zero_grad()
-        total: dict[str, Any] = {}
+        total: dict[str, mt.Tensor] = {}
         for _ in range(accumulate):
             self.waited -= time.monotonic()
             batch = next(batches)

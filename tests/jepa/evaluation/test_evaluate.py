@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -80,12 +80,12 @@ class Run:
 
 @pytest.fixture
 def install(monkeypatch):
-    """Put a module in the place of jepa.runs.run that loads the given run."""
+    """Let an evaluation, or an embedding, load the given run."""
 
     def put(run):
-        module = ModuleType("jepa.runs.run")
-        module.load_run = lambda run_dir, *, device, settings: run
-        monkeypatch.setitem(sys.modules, "jepa.runs.run", module)
+        for name in ("evaluate", "embed"):
+            module = sys.modules[f"jepa.evaluation.{name}"]
+            monkeypatch.setattr(module, "load_run", lambda run_dir, *, device, settings: run)
 
     return put
 
