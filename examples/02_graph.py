@@ -51,3 +51,4 @@ print(mt.viz.graph(model(images).sum(), names=model.named_parameters()))
 with mt.unfused():
     plain = mt.viz.graph(model(images).sum(), names=model.named_parameters())
 print(f"without kernels: {len(plain.vertices)} nodes instead")
+plain
