@@ -45,7 +45,7 @@ PLAN: dict[str, dict[str, str]] = {
         "viz": "errors backend graph modes hooks promotion engine",
         "tensor": "errors backend graph modes notices hooks promotion engine op composite ops doors viz",
         "functions": "errors backend graph declaration generators promotion engine op composite ops tensor",
-        "kernels": "errors backend sums graph promotion engine op composite ops",
+        "kernels": "errors backend sums graph declaration promotion engine op composite threads ops",
         "parallel": "errors backend graph generators trees modes promotion engine threads",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
         "nn": "errors backend graph modes declaration hooks generators promotion engine op composite threads ops "

@@ -4,6 +4,6 @@ A kernel is never needed: `with minitensor.unfused():` the plain Python runs ins
 `python -m benchmarks` shows what it buys, and each is tested equal to its composite.
 """
 
-from minitensor.kernels import cpu
+from minitensor.kernels import compiled, cpu
 
-__all__ = ["cpu"]
+__all__ = ["compiled", "cpu"]

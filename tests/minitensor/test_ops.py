@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 import minitensor as mt
-from minitensor.composite import Composite
 from minitensor.declaration import registry
 from minitensor.ops import elementwise, loss
 from minitensor.ops.nn import attention, softmax
@@ -22,13 +21,27 @@ from tests.minitensor.fake_cupy import FakeArray
 
 OURS = {name for name in registry if name.startswith("minitensor.")}
 SMOOTH = [c for c in CASES if c.smooth]
-FUSED = [c for c in CASES if isinstance(c.op, Composite) and "cpu" in c.op.kernels]
+SETS = {"compiled": "compiled", "cpu": "numpy"}  # by the kind of a kernel, the set in which it is asked first
+FUSED = [(c, kind) for c in CASES for kind in SETS if kind in c.op.kernels]
 VIEWS = set(  # composites of view ops
     """array_split atleast_1d atleast_2d atleast_3d broadcast_arrays chunk conj diag expand_dims fliplr flipud meshgrid
     moveaxis ravel rot90 split squeeze swapaxes unstack""".split()
 )
 table = pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
 smooth = pytest.mark.parametrize("case", SMOOTH, ids=lambda c: c.id)
+fused = pytest.mark.parametrize(("case", "kind"), FUSED, ids=lambda v: getattr(v, "id", v))
+every_kernel = pytest.mark.parametrize(
+    ("op", "kind"), {(c.op.name, kind): (c.op, kind) for c, kind in FUSED}.values(), ids=lambda v: getattr(v, "name", v)
+)
+
+
+@pytest.fixture
+def kernels(kind):
+    """The set in which kernels of this kind are asked first."""
+    before = mt.get_kernels()
+    mt.set_kernels(SETS[kind])
+    yield
+    mt.set_kernels(before)
 
 
 def test_every_op_has_a_case():
@@ -59,15 +72,15 @@ def test_gradients_of_both_orders(case):
     assert mt.gradgradcheck(call, *case.args)
 
 
-@pytest.mark.parametrize("case", [c for c in FUSED if c.smooth], ids=lambda c: c.id)
+@pytest.mark.parametrize("case", list({c.id: c for c, _ in FUSED if c.smooth}.values()), ids=lambda c: c.id)
 def test_gradients_without_kernels(case):
     with mt.unfused():
         assert mt.gradcheck(lambda *xs: case.op(*xs, **case.settings), *case.args)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
-@pytest.mark.parametrize("case", FUSED, ids=lambda c: c.id)
-def test_fused_equals_composite(case, dtype, tolerance):
+@fused
+def test_fused_equals_composite(case, dtype, tolerance, kernels):
     with mt.unfused():
         plain = first(case, dtype=dtype)
     fused = first(case, dtype=dtype)
@@ -75,11 +88,11 @@ def test_fused_equals_composite(case, dtype, tolerance):
     same(fused[1], plain[1], tolerance)
 
 
-@pytest.mark.parametrize("op", {c.op.name: c.op for c in FUSED}.values(), ids=lambda op: op.name)
-def test_every_kernel_runs(op, monkeypatch):
+@every_kernel
+def test_every_kernel_runs(op, kind, kernels, monkeypatch):
     """The comparison above means something only if the kernel took the call, forward and backward."""
     ran = []
-    kernel = op.kernels["cpu"]
+    kernel = op.kernels[kind]
 
     def counted(*args: Any, **settings: Any) -> Any:
         outcome = kernel(*args, **settings)
@@ -88,14 +101,14 @@ def test_every_kernel_runs(op, monkeypatch):
         y, pullback = outcome
         return y, lambda g: ran.append("backward") or pullback(g)
 
-    monkeypatch.setitem(op.kernels, "cpu", counted)
-    for case in FUSED:
-        if case.op is op:
-            first(case, dtype="float32")
+    monkeypatch.setitem(op.kernels, kind, counted)
+    cases = [c for c, k in FUSED if c.op is op and k == kind]
+    for case in cases:
+        first(case, dtype="float32")
     assert ran
     with mt.unfused():
         ran.clear()
-        first(next(c for c in FUSED if c.op is op))
+        first(cases[0])
         assert not ran
 
 

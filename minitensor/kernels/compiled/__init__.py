@@ -1,0 +1,9 @@
+"""Loops compiled by Numba, attached as kernels of the kind "compiled": a formula for each, and one pass over memory.
+
+Numba is imported, and a loop compiled, when a loop first runs. How one is written: see `compiler`.
+"""
+
+from minitensor.kernels.compiled import gelu
+from minitensor.kernels.compiled.compiler import Compilation, compilations
+
+__all__ = ["Compilation", "compilations", "gelu"]
