@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy import ndarray
 
 from minitensor.backend import is_array, is_half, namespace, plain
-from minitensor.declaration import Declaration, refuse_tensor
+from minitensor.declaration import Cast, Declaration, refuse_tensor
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
@@ -21,15 +21,20 @@ from minitensor.pullback import Pullback, observed
 __all__ = ["Composite", "composite", "identity"]
 
 Array = Any
+Trait = Literal["moves", "complex"]
 UNUSUAL = frozenset("eEFD")  # how NumPy abbreviates half precision and complex dtypes
 
 
 class Composite(Declaration):
     """Plain Python over ops, to which hand-written kernels may be attached; see `composite`."""
 
-    def __init__(self, function: Callable[..., Any], moves: bool = False, complex: bool = False) -> None:
-        super().__init__(function, complex or moves)
-        self.moves = moves
+    known = frozenset(get_args(Trait))
+
+    def __init__(
+        self, function: Callable[..., Any], traits: Sequence[Trait] = (), autocast: Cast | None = None
+    ) -> None:
+        super().__init__(function, traits, autocast)
+        self.moves = "moves" in traits
         notes = function.__annotations__
         self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
 
@@ -43,7 +48,7 @@ class Composite(Declaration):
                 if result is not NotImplemented:
                     return result
             if state.autocast is not None:
-                args = cast(self.name, args)
+                args = cast(self.autocast, args)
         if self.kernels and state.fused and len(args) != self.count:
             args, settings = self.bind(args, settings)
         call = alike(args) if self.kernels else None
@@ -162,12 +167,14 @@ class Composite(Declaration):
 @overload
 def composite(function: Callable[..., Any], /) -> Composite: ...
 @overload
-def composite(*, moves: bool = False, complex: bool = False) -> Callable[[Callable[..., Any]], Composite]: ...
-def composite(function: Callable[..., Any] | None = None, *, moves: bool = False, complex: bool = False) -> Any:
+def composite(*traits: Trait, autocast: Cast | None = None) -> Callable[[Callable[..., Any]], Composite]: ...
+def composite(*traits: Any, autocast: Cast | None = None) -> Any:
     """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
 
+    What holds for it is said in words before it: `@composite("moves")`.
     moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end, and refuse
-    complex numbers unless `complex` says that they are right with them.
+    complex numbers. complex: it is right with them.
+    autocast: "half" or "float32", the precision that `autocast` computes it in; without one, that of its operands.
     Differs from PyTorch: it has none; a function of ops is differentiated as it is.
 
     >>> import minitensor as mt
@@ -177,10 +184,12 @@ def composite(function: Callable[..., Any] | None = None, *, moves: bool = False
     >>> hill(mt.Tensor([0.0, 1.0]))
     Tensor float32 (2,): [1. 0.3679]
     """
-    return (lambda f: Composite(f, moves, complex)) if function is None else Composite(function, moves, complex)
+    if len(traits) == 1 and callable(traits[0]):
+        return Composite(traits[0])
+    return lambda function: Composite(function, traits, autocast)
 
 
-@op(view=True)
+@op("view")
 def identity(x: Array) -> Array:
     """y = x, as a place of its own in the graph."""
     return x

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from numpy import ndarray
 
@@ -14,21 +14,12 @@ from minitensor.backend import device_of, is_array
 from minitensor.graph import Variable, describe, state
 from minitensor.operands import Call
 
-__all__ = ["COMPLEX", "Declaration", "Kernel", "refuse_tensor", "registry"]
+__all__ = ["Declaration", "Kernel", "refuse_tensor", "registry"]
 
 Array = Any
+Cast = Literal["half", "float32"]  # what `autocast` does to the operands
 Kernel = Callable[..., Any]  # (*arrays, needs, **settings) -> (value, pullback), or NotImplemented
 
-# Our functions that are right with complex numbers, beside those that only move entries. All others refuse them.
-COMPLEX = frozenset(
-    """abs acos acosh add add_along add_at add_rows all angle any argwhere asin asinh atan atanh bmm concatenate
-    conjugate cos cosh count_nonzero cumprod cumsum diff divide einsum equal exp exp2 expm1 fft fft2 fftn fold frame
-    ifft ifft2 ifftn imag index_add index_put irfft irfft2 irfftn isclose isfinite isinf isnan kron lerp linear log
-    log10 log1p log2 logical_and logical_not logical_or logical_xor masked_fill matmul mean multiply negative nonzero
-    norm not_equal nothing outer power prod put_diagonal read_along read_rows real reciprocal repeat_each roll rsqrt
-    scatter_add sin sinh sqrt square subtract sum tan tanh tile trace tril triu unfold untouched view_as_real where
-    write_at""".split()
-)
 registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
@@ -45,7 +36,14 @@ class Declaration:
 
     broadcasts = False  # see `op`
 
-    def __init__(self, function: Callable[..., Any], complex: bool) -> None:
+    known: ClassVar[frozenset[str]]  # traits
+
+    def __init__(self, function: Callable[..., Any], traits: Sequence[str], autocast: Cast | None) -> None:
+        if unknown := sorted(set(traits) - self.known):
+            raise TypeError(f"{function.__name__}: there is no trait {unknown[0]!r}; there are {sorted(self.known)}")
+        if autocast not in (None, "half", "float32"):
+            raise TypeError(f'{function.__name__}: autocast is "half" or "float32"; got {autocast!r}')
+        self.traits, self.autocast = frozenset(traits), autocast
         parameters = inspect.signature(function).parameters.values()
         self.forward = function
         self.name = function.__name__
@@ -59,8 +57,7 @@ class Declaration:
         for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
-        ours = function.__module__.startswith("minitensor.")
-        self.real = "" if complex or (ours and self.name in COMPLEX) else self.name  # who refuses complex numbers
+        self.real = "" if self.traits & {"complex", "moves"} else self.name  # who refuses complex numbers
         self.kernels: dict[str, Kernel] = {}  # by kind: "compiled", "cpu", "cuda"
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any, Literal, get_args, overload
 
 from numpy import ndarray
 
 from minitensor.backend import backends, is_array, plain
-from minitensor.declaration import refuse_tensor
+from minitensor.declaration import Cast, refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, parents, results, state
 from minitensor.notices import same
@@ -20,24 +20,25 @@ from minitensor.rules import Differentiable
 __all__ = ["Op", "op"]
 
 Array = Any
+Trait = Literal["broadcasts", "floating", "numbers", "verbatim", "view", "complex"]
 
 
 class Op(Differentiable):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
+    known = frozenset(get_args(Trait))
+
     def __init__(
         self,
         function: Callable[..., Any],
-        broadcasts: bool = False,
-        floating: bool = False,
-        view: bool = False,
-        verbatim: bool = False,
+        traits: Sequence[Trait] = (),
         constant: tuple[str, ...] = (),
-        complex: bool = False,
+        autocast: Cast | None = None,
     ) -> None:
-        super().__init__(function, complex)
-        self.broadcasts, self.floating, self.view, self.constant = broadcasts, floating, view, constant
-        self.verbatim = verbatim or view
+        super().__init__(function, traits, autocast)
+        self.broadcasts, self.view = "broadcasts" in traits, "view" in traits
+        self.verbatim, self.floating = self.view or "verbatim" in traits, "floating" in traits
+        self.constant = constant
         self.promoted = [n not in constant for n in self.arguments]
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
@@ -67,8 +68,10 @@ class Op(Differentiable):
             result = self._record(call, settings, y, pullback)
         return self._viewing(result, call, y) if self.view else result
 
-    def admit(self, args: Sequence[Any]) -> None:
-        """Raise TypeError for operands that may not meet. (Of floats of one dtype nobody asks.)"""
+    def _refuse_bools(self, args: Sequence[Any]) -> None:
+        for x in args:
+            if x is True or x is False or (hasattr(x, "dtype") and x.dtype == bool):
+                raise TypeError(f"{self.name}: bools are refused: turn one by ~x, compare two by ^ or !=")
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
         for name, value in settings.items():
@@ -80,8 +83,9 @@ class Op(Differentiable):
     def _settled(self, args: tuple[Any, ...]) -> Call:
         """Bring the operands to one dtype, see that they are on one device, and who of them wants a gradient."""
         if state.autocast is not None:
-            args = cast(self.name, args)
-        self.admit(args)
+            args = cast(self.autocast, args)
+        if "numbers" in self.traits:
+            self._refuse_bools(args)
         arrays: list[Any] = [
             a.data if isinstance(a, Variable) else plain(a) if isinstance(a, ndarray) else a for a in args
         ]
@@ -153,32 +157,19 @@ def _is_view(y: Array, x: Array) -> bool:
 def op(function: Callable[..., Any], /) -> Any: ...
 @overload
 def op(
-    *,
-    broadcasts: bool = False,
-    floating: bool = False,
-    view: bool = False,
-    verbatim: bool = False,
-    constant: tuple[str, ...] = (),
-    complex: bool = False,
+    *traits: Trait, constant: tuple[str, ...] = (), autocast: Cast | None = None
 ) -> Callable[[Callable[..., Any]], Any]: ...
-def op(
-    function: Callable[..., Any] | None = None,
-    *,
-    broadcasts: bool = False,
-    floating: bool = False,
-    view: bool = False,
-    verbatim: bool = False,
-    constant: tuple[str, ...] = (),
-    complex: bool = False,
-) -> Any:
+def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = None) -> Any:
     """Declare an op: arrays are positional parameters, settings keyword-only.
 
+    What holds for an op is said in words before it: `@op("broadcasts", "complex")`.
     broadcasts: the operands broadcast; the engine sums each gradient back to its argument's shape.
-    floating: integer operands become the default float first. view: the result may share its argument's memory.
-    verbatim: the operands are taken as they are, without promotion (view implies it).
-    constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
+    floating: integer operands become the default float first. numbers: bools are refused, before they meet numbers.
+    verbatim: the operands are taken as they are, without promotion. view: that, and the result may share their memory.
     complex: complex numbers are taken too; all other ops refuse them. A rule stays the plain derivative, g * 2 * x for
     x², without a conjugate: that is the engine's business (see `engine.py`), as broadcasting is.
+    constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
+    autocast: "half" or "float32", the precision that `autocast` computes it in; without one, that of its operands.
     Differs from PyTorch: there custom_op and register_autograd; here the rule makes the second gradient too.
 
     >>> import minitensor as mt
@@ -191,6 +182,6 @@ def op(
     >>> x.grad
     Tensor float32 (1,): [12.]
     """
-    if function is None:
-        return lambda f: Op(f, broadcasts, floating, view, verbatim, constant, complex)
-    return Op(function, broadcasts, floating, view, verbatim, constant, complex)
+    if len(traits) == 1 and callable(traits[0]):
+        return Op(traits[0])
+    return lambda function: Op(function, traits, constant, autocast)

@@ -11,13 +11,8 @@ from minitensor.backend import is_half, namespace
 from minitensor.graph import Variable, state
 from minitensor.modes import switch
 
-__all__ = ["FLOAT32", "HALF", "autocast", "cast"]
+__all__ = ["autocast", "cast"]
 
-HALF = frozenset({"bmm", "linear"})  # of bmm all products of matrices are made: convolution, attention, einsum
-FLOAT32 = frozenset(
-    """exp log log1p power square sum cumsum logsumexp softmax log_softmax masked_softmax mean var std layer_norm
-    batch_norm cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
-)
 _told = False
 
 
@@ -49,11 +44,11 @@ def _dtype(name: Any) -> Any:
     return np.dtype(name)
 
 
-def cast(name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the operands of an op as `autocast` wants them: recorded casts, so that gradients come back in float32."""
-    wanted = state.autocast if name in HALF else np.dtype(np.float32) if name in FLOAT32 else None
-    if wanted is None:
+def cast(to: str | None, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the operands of an op in the precision that it says: recorded casts, so that gradients are float32."""
+    if to is None:
         return args
+    wanted = state.autocast if to == "half" else np.dtype(np.float32)
     chosen = [isinstance(a, Variable) and _is_cast(a, wanted) for a in args]
     return tuple([a.astype(wanted) if c else a for a, c in zip(args, chosen, strict=True)])
 

@@ -11,7 +11,6 @@ from minitensor import nn
 from minitensor import precision as module
 from minitensor.declaration import registry
 from minitensor.errors import StateDictError
-from minitensor.precision import FLOAT32, HALF
 
 
 def tensors(*shapes, device="fake", dtype="float32"):
@@ -19,10 +18,22 @@ def tensors(*shapes, device="fake", dtype="float32"):
     return [mt.Tensor(rng.standard_normal(s).astype(dtype), device=device, requires_grad=True) for s in shapes]
 
 
-def test_every_name_is_an_op_or_composite():
-    known = {f.name for f in registry.values()}
-    assert HALF <= known
-    assert FLOAT32 <= known
+def test_which_ops_say_their_precision():
+    said = {to: {f.name for f in registry.values() if f.autocast == to} for to in ("half", "float32")}
+    assert said["half"] == {"bmm", "linear"}  # of bmm all products of matrices are made: convolution, attention, einsum
+    assert said["float32"] == set(
+        """exp log log1p power square sum cumsum logsumexp softmax log_softmax masked_softmax mean var std layer_norm
+        batch_norm cross_entropy mse_loss smooth_l1_loss cosine_similarity""".split()
+    )
+
+
+def test_another_precision_and_another_trait_are_refused():
+    with pytest.raises(TypeError, match='autocast is "half" or "float32"; got \'float16\''):
+        mt.op("complex", autocast="float16")(lambda x: x)
+    with pytest.raises(TypeError, match="there is no trait 'moves'; there are"):
+        mt.op("moves")(lambda x: x)
+    with pytest.raises(TypeError, match="there is no trait 'views'; there are"):
+        mt.composite("views")(lambda x: x)
 
 
 def test_products_are_half_and_gradients_come_back_in_float32():

@@ -143,13 +143,13 @@ def test_a_wrong_second_output_is_named():
 )
 def test_wrong_rules_of_complex_numbers_are_caught(rule, guess):
     z = np.array([1 + 2j, 0.5 - 1j])
-    square = op(complex=True)(lambda x: x * x)
+    square = op("complex")(lambda x: x * x)
     square.vjp(x=rule)
     with pytest.raises(GradcheckError, match=guess):
         gradcheck(square, z)
-    helper = op(complex=True)(lambda x: 2 * x)  # right value, wrong gradient
+    helper = op("complex")(lambda x: 2 * x)  # right value, wrong gradient
     helper.vjp(x=lambda g: g * 2.002)
-    right_once = op(complex=True)(lambda x: x * x)
+    right_once = op("complex")(lambda x: x * x)
     right_once.vjp(x=lambda g, x: g * helper(x))
     assert gradcheck(right_once, z)
     with pytest.raises(GradcheckError, match="gradient of"):
@@ -157,7 +157,7 @@ def test_wrong_rules_of_complex_numbers_are_caught(rule, guess):
 
 
 def test_the_parts_of_complex_numbers_are_moved_one_by_one():
-    planted = op(complex=True)(lambda x: x * x.conj())  # no plain derivative says what both parts do
+    planted = op("complex")(lambda x: x * x.conj())  # no plain derivative says what both parts do
     planted.vjp(x=lambda g, x: g * x.conj())
     with pytest.raises(GradcheckError, match=r"d y\[0, [01]\] / d x\[0, [01]\] is"):
         gradcheck(planted, np.array([1 + 2j]))

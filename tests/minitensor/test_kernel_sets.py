@@ -30,7 +30,7 @@ def ran():
 def cube_as_op():
     """y = x³ with the setting `times`, as an op with a rule."""
 
-    @op(floating=True)
+    @op("floating")
     def cube(x, *, times=1.0):
         return times * x * x * x
 
@@ -223,7 +223,7 @@ def test_a_raw_array_may_change(make, ran):
     scaled = scaled_by_composite
     if make is cube_as_op:
 
-        @op(broadcasts=True)
+        @op("broadcasts")
         def scaled(x, w):
             return x * w
 

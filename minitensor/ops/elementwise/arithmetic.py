@@ -6,13 +6,12 @@ sums a gradient back over broadcast axes, so no rule mentions either.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import namespace
-from minitensor.op import Op, op
+from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
 from minitensor.ops.elementwise.comparison import equal, greater, less
 from minitensor.ops.elementwise.complex_numbers import conj
@@ -24,7 +23,7 @@ __all__ = ["abs", "add", "astype", "copysign", "divide", "heaviside", "lerp", "m
 Array = Any
 
 
-@op(broadcasts=True)
+@op("broadcasts", "complex")
 def add(a: Array, b: Array) -> Array:
     """y = a + b, which is what + means
 
@@ -41,21 +40,7 @@ def add(a: Array, b: Array) -> Array:
 add.vjp(a=lambda g: g, b=lambda g: g)
 
 
-class _Numbers(Op):
-    """An Op that refuses bools, before they have met numbers and become ones."""
-
-    def admit(self, args: Sequence[Any]) -> None:
-        """Raise TypeError for a bool."""
-        for x in args:
-            if x is True or x is False or (hasattr(x, "dtype") and x.dtype == bool):
-                raise TypeError(f"{self.name}: bools are refused: turn one by ~x, compare two by ^ or !=")
-
-
-def _of_numbers(function: Any) -> Any:
-    return _Numbers(function, broadcasts=True)
-
-
-@_of_numbers
+@op("broadcasts", "numbers", "complex")
 def subtract(a: Array, b: Array) -> Array:
     """y = a - b, which is what - means
 
@@ -73,7 +58,7 @@ def subtract(a: Array, b: Array) -> Array:
 subtract.vjp(a=lambda g: g, b=lambda g: -g)
 
 
-@op(broadcasts=True)
+@op("broadcasts", "complex")
 def multiply(a: Array, b: Array) -> Array:
     """y = a b, which is what * means
 
@@ -90,7 +75,7 @@ def multiply(a: Array, b: Array) -> Array:
 multiply.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 
 
-@op(broadcasts=True, floating=True)
+@op("broadcasts", "floating", "complex")
 def divide(a: Array, b: Array) -> Array:
     """y = a / b, which is what / means
 
@@ -108,7 +93,7 @@ def divide(a: Array, b: Array) -> Array:
 divide.vjp(a=lambda g, b: g / b, b=lambda g, a, b: -g * ((a / b) / b))  # b² would overflow before a / b does
 
 
-@op
+@op("complex")
 def negative(x: Array) -> Array:
     """y = -x
 
@@ -126,7 +111,7 @@ def negative(x: Array) -> Array:
 negative.vjp(x=lambda g: -g)
 
 
-@op
+@op("complex")
 def abs(x: Array) -> Array:
     """y = |x|, √(a² + b²) of a + ib
 
@@ -153,7 +138,7 @@ def _abs_rule(g: Any, x: Any) -> Any:
 abs.vjp(x=_abs_rule)
 
 
-@op(broadcasts=True, floating=True)
+@op("broadcasts", "floating")
 def copysign(a: Array, b: Array) -> Array:
     """y = |a| with the sign of b, that of -0 too
 
@@ -174,7 +159,7 @@ copysign.vjp(
 )
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def heaviside(x: Array, values: Array) -> Array:
     """y = 0 below 0, 1 above, and `values` at 0; without a gradient
 
@@ -190,7 +175,7 @@ def heaviside(x: Array, values: Array) -> Array:
     return y.astype(next(v.dtype for v in (x, values) if hasattr(v, "dtype")), copy=False)
 
 
-@op(broadcasts=True, floating=True)
+@op("broadcasts", "floating", "complex")
 def lerp(a: Array, b: Array, weight: Array) -> Array:
     """y = a + weight (b - a), the way from a to b: exactly a at weight 0, b at 1
 
@@ -209,7 +194,7 @@ def lerp(a: Array, b: Array, weight: Array) -> Array:
 lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight, weight=lambda g, a, b: g * (b - a))
 
 
-@op(verbatim=True)
+@op("verbatim")
 def astype(x: Array, *, dtype: Any) -> Array:
     """y = x in another dtype; the gradient comes back in x's, and a cast to integers has none"""
     if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":

@@ -22,7 +22,7 @@ Array = Any
 LARGEST_BFLOAT16 = 3.3895313892515355e38  # NumPy does not know
 
 
-@op(broadcasts=True)
+@op("broadcasts", "complex")
 def where(condition: Array, a: Array, b: Array) -> Array:
     """y = a where the condition holds, else b
 
@@ -49,7 +49,7 @@ where.vjp(a=lambda g, condition: where(condition, g, 0.0), b=lambda g, condition
 # -- the larger and the smaller --------------------------------------------------------------------------------------
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def maximum(a: Array, b: Array) -> Array:
     """y = max(a, b), entry by entry
 
@@ -71,7 +71,7 @@ def _share(g: Any, a: Any, b: Any, behind: Any) -> Any:
 maximum.vjp(a=lambda g, a, b: _share(g, a, b, less(a, b)), b=lambda g, a, b: _share(g, a, b, greater(a, b)))
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def minimum(a: Array, b: Array) -> Array:
     """y = min(a, b), entry by entry
 
@@ -88,7 +88,7 @@ def minimum(a: Array, b: Array) -> Array:
 minimum.vjp(a=lambda g, a, b: _share(g, a, b, greater(a, b)), b=lambda g, a, b: _share(g, a, b, less(a, b)))
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def fmax(a: Array, b: Array) -> Array:
     """y = max(a, b), entry by entry, where a number wins over NaN
 
@@ -108,7 +108,7 @@ fmax.vjp(
 )
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def fmin(a: Array, b: Array) -> Array:
     """y = min(a, b), entry by entry, where a number wins over NaN
 
@@ -131,7 +131,7 @@ fmin.vjp(
 # -- bounds ----------------------------------------------------------------------------------------------------------
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """y = min(max(x, lower), upper), the bounds called `min` and `max`: numbers, arrays or Tensors; None is no bound
 
@@ -189,7 +189,7 @@ def relu(x: Array) -> Array:
 relu.vjp(x=lambda g, y: where(less_equal(y, 0), 0.0, g))
 
 
-@op(verbatim=True)
+@op("verbatim")
 def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """y = x with numbers in place of NaN, inf and -inf; None stands for the largest and the lowest of the dtype
 

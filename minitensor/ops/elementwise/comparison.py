@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.op import op
+from minitensor.op import Trait, op
 
 __all__ = [
     "equal", "greater", "greater_equal", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "less",
@@ -15,7 +15,7 @@ __all__ = [
 Array = Any
 
 
-def _compare(name: str, sign: str, example: str) -> Any:
+def _compare(name: str, sign: str, example: str, *traits: Trait) -> Any:
     """Declare one of the six comparisons: what is said of one holds for all."""
 
     def function(a: Array, b: Array) -> Array:
@@ -32,11 +32,11 @@ def _compare(name: str, sign: str, example: str) -> Any:
     >>> mt.{name}([1.0, 2.0, 3.0], 2.0)
     Tensor bool (3,): {example}
     """
-    return op(function)
+    return op(*traits)(function)
 
 
-equal: Any = _compare("equal", "==", "[False True False]")
-not_equal: Any = _compare("not_equal", "!=", "[ True False True]")
+equal: Any = _compare("equal", "==", "[False True False]", "complex")
+not_equal: Any = _compare("not_equal", "!=", "[ True False True]", "complex")
 less: Any = _compare("less", "<", "[ True False False]")
 less_equal: Any = _compare("less_equal", "<=", "[ True True False]")
 greater: Any = _compare("greater", ">", "[False False True]")
@@ -59,7 +59,7 @@ def _connect(name: str, meaning: str, example: str) -> Any:
     >>> mt.{name}([True, True, False], [2.0, 0.0, 0.0])
     Tensor bool (3,): {example}
     """
-    return op(function)
+    return op("complex")(function)
 
 
 logical_and: Any = _connect("logical_and", "a and b", "[ True False False]")
@@ -82,7 +82,7 @@ def _ask(name: str, meaning: str, example: str, edges: str = "") -> Any:
     >>> mt.{name}([0.0, float("nan"), float("-inf")])
     Tensor bool (3,): {example}
     """
-    return op(function)
+    return op("complex")(function)
 
 
 logical_not: Any = _ask("logical_not", "x is 0 or False", "[ True False False]", " NaN is not 0.")
@@ -120,7 +120,7 @@ signbit: Any = _ask_sign(
 )
 
 
-@op
+@op("complex")
 def isclose(a: Array, b: Array, *, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """y = |a - b| <= atol + rtol |b|, entry by entry: bools, without a gradient
 

@@ -24,13 +24,13 @@ __all__ = ["angle", "complex", "conj", "conjugate", "imag", "real", "view_as_com
 Array = Any
 
 
-@op(view=True)
+@op("view", "complex")
 def conjugate(x: Array) -> Array:
     """y = a - ib for x = a + ib"""
     return x.conj()
 
 
-@composite(moves=True)
+@composite("moves")
 def conj(x: Array) -> Array:
     """y = x̄ = a - ib for x = a + ib; real numbers are returned as they are
 
@@ -47,7 +47,7 @@ def conj(x: Array) -> Array:
 conjugate.vjp(x=lambda g: conj(g))
 
 
-@op(view=True)
+@op("view", "complex")
 def real(x: Array) -> Array:
     """y = Re x, a for x = a + ib; real numbers are returned as they are
 
@@ -60,7 +60,7 @@ def real(x: Array) -> Array:
     return x.real if x.dtype.kind == "c" else x
 
 
-@op(view=True)
+@op("view", "complex")
 def imag(x: Array) -> Array:
     """y = Im x, b for x = a + ib; 0 for real numbers
 
@@ -78,7 +78,7 @@ real.vjp(x=lambda g: g)
 imag.vjp(x=lambda g: g * -1j)
 
 
-@op(floating=True)
+@op("floating", "complex")
 def angle(x: Array) -> Array:
     """y = arg x, the angle in [-π, π] for which x = |x| e^(iy); 0 or π for real numbers
 
@@ -104,7 +104,7 @@ def _angle_rule(g: Any, x: Any) -> Any:
 angle.vjp(x=_angle_rule)
 
 
-@op(broadcasts=True, floating=True)
+@op("broadcasts", "floating")
 def complex(real: Array, imag: Array) -> Array:
     """y = a + ib, of a real part and an imaginary part
 
@@ -126,7 +126,7 @@ def complex(real: Array, imag: Array) -> Array:
 complex.vjp(real=lambda g: g, imag=lambda g: g * 1j)
 
 
-@composite
+@composite("complex")
 def view_as_real(x: Array) -> Array:
     """y[..., 0] = Re x, y[..., 1] = Im x
 

@@ -25,7 +25,7 @@ def _is_pole(xp: Any, x: Array) -> Array:
     return (x <= 0) & (x == xp.floor(x)) & ~xp.isinf(x)
 
 
-@op(floating=True)
+@op("floating")
 def lgamma(x: Array) -> Array:
     """y = ln |Γ(x)|; Γ(n) = (n - 1)! for whole numbers, and the gradient is `digamma`
 
@@ -51,7 +51,7 @@ def lgamma(x: Array) -> Array:
     return xp.where(pole | xp.isinf(x), math.inf, y).astype(x.dtype)
 
 
-@op(floating=True)
+@op("floating")
 def digamma(x: Array) -> Array:
     """y = ψ(x) = d/dx ln Γ(x); the gradient is `polygamma(1, x)`
 
@@ -86,7 +86,7 @@ def _cotangent(n: int) -> list[float]:
     return p
 
 
-@op(floating=True)
+@op("floating")
 def polygamma(x: Array, *, n: int) -> Array:
     """y = ψ⁽ⁿ⁾(x), the n-th derivative of digamma; the gradient is `polygamma(n + 1, x)`
 

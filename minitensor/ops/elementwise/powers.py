@@ -22,7 +22,7 @@ Array = Any
 WHOLE = 16  # the largest exponent that is multiplied out
 
 
-@op(broadcasts=True)
+@op("broadcasts", "complex", autocast="float32")
 def power(a: Array, b: Array) -> Array:
     """y = aᵇ, which is what ** means; the gradients are b aᵇ⁻¹ and aᵇ ln a
 
@@ -107,7 +107,7 @@ def _not_below(b: Any) -> Any:
 power.vjp(a=_power_base, b=_power_exponent)
 
 
-@op
+@op("complex", autocast="float32")
 def square(x: Array) -> Array:
     """y = x²
 
@@ -124,7 +124,7 @@ def square(x: Array) -> Array:
 square.vjp(x=lambda g, x: g * (2 * x))
 
 
-@op(floating=True)
+@op("floating", "complex")
 def sqrt(x: Array) -> Array:
     """y = √x
 
@@ -141,7 +141,7 @@ def sqrt(x: Array) -> Array:
 sqrt.vjp(x=lambda g, y: g / (2 * y))
 
 
-@op(floating=True)
+@op("floating", "complex")
 def rsqrt(x: Array) -> Array:
     """y = 1 / √x
 
@@ -158,7 +158,7 @@ def rsqrt(x: Array) -> Array:
 rsqrt.vjp(x=lambda g, y: g * (-0.5 * (y * y * y)))
 
 
-@op(floating=True)
+@op("floating", "complex")
 def reciprocal(x: Array) -> Array:
     """y = 1 / x
 
@@ -175,7 +175,7 @@ def reciprocal(x: Array) -> Array:
 reciprocal.vjp(x=lambda g, y: -g * (y * y))
 
 
-@op(broadcasts=True, floating=True)
+@op("broadcasts", "floating")
 def hypot(a: Array, b: Array) -> Array:
     """y = √(a² + b²), without overflow on the way; the gradients are a / y and b / y
 

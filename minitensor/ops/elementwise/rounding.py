@@ -14,7 +14,7 @@ __all__ = ["ceil", "floor", "floor_divide", "fmod", "nothing", "remainder", "rou
 Array = Any
 
 
-@op
+@op("complex")
 def nothing(x: Array) -> Array:
     """y = 0 in the shape and dtype of x: the gradient of what is constant almost everywhere"""
     return namespace(x).zeros_like(x)
@@ -101,7 +101,7 @@ def _divisor(name: str, a: Array, b: Array) -> None:
             raise ZeroDivisionError(f"{name}: an integer over 0 is no number: make one of them a float")
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def floor_divide(a: Array, b: Array) -> Array:
     """y = ⌊a / b⌋, which is what // means; without a gradient
 
@@ -118,7 +118,7 @@ def floor_divide(a: Array, b: Array) -> Array:
     return namespace(a, b).floor_divide(a, b)
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def remainder(a: Array, b: Array) -> Array:
     """y = a - b ⌊a / b⌋, which is what % means: it has the sign of b
 
@@ -138,7 +138,7 @@ def remainder(a: Array, b: Array) -> Array:
 remainder.vjp(a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def fmod(a: Array, b: Array) -> Array:
     """y = a - b trunc(a / b), the remainder of C: it has the sign of a
 
@@ -155,7 +155,7 @@ def fmod(a: Array, b: Array) -> Array:
     return namespace(a, b).fmod(a, b)
 
 
-@op(broadcasts=True)
+@op("broadcasts")
 def trunc_divide(a: Array, b: Array) -> Array:
     """y = trunc(a / b); without a gradient"""
     return namespace(a, b).trunc(a / b)

@@ -47,7 +47,7 @@ def _full(name: str, transform: Any, x: Any, s: Axes, axes: Axes, norm: str | No
     return _each(transform, x, plan, norm) if plan else x * 1 if x.dtype.kind == "c" else complex(x, 0.0)
 
 
-@composite
+@composite("complex")
 def fftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `fft` along several axes, all of them unless named
 
@@ -62,7 +62,7 @@ def fftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "bac
     return _full("fftn", fft, x, s, axes, norm)
 
 
-@composite
+@composite("complex")
 def ifftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along several axes, all of them unless named: the inverse of `fftn`
 
@@ -91,7 +91,7 @@ def rfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "ba
     return _each(fft, rfft(x, n=n, axis=axis, norm=norm), others, norm)
 
 
-@composite
+@composite("complex")
 def irfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along all but the last of several axes, `irfft` along that: the inverse of `rfftn`
 
@@ -121,7 +121,7 @@ def _of_two(name: str, several: Any, meaning: str) -> Any:
     >>> mt.fft.{name}(mt.ones((2, 3, 4))).shape
     {(2, 3, 3) if name == "rfft2" else (2, 3, 6) if name == "irfft2" else (2, 3, 4)}
     """
-    return composite(function)
+    return composite(*several.traits)(function)
 
 
 fft2: Any = _of_two("fft2", fftn, "`fft`")
@@ -139,7 +139,7 @@ def _shifted(name: str, x: Any, axes: Axes, sign: int) -> Any:
     return roll(x, shift=tuple([sign * (x.shape[a] // 2) for a in found]), axis=tuple(found)) if found else x
 
 
-@composite(moves=True)
+@composite("moves")
 def fftshift(x: Array, *, axes: Axes = None) -> Array:
     """y = x with bin 0 moved to the middle of the axes, all of them unless named
 
@@ -153,7 +153,7 @@ def fftshift(x: Array, *, axes: Axes = None) -> Array:
     return _shifted("fftshift", x, axes, 1)
 
 
-@composite(moves=True)
+@composite("moves")
 def ifftshift(x: Array, *, axes: Axes = None) -> Array:
     """y = x with the middle of the axes moved to bin 0: the inverse of `fftshift`
 

@@ -75,7 +75,7 @@ def add_into(y: Array, index: Any, x: Array) -> Array:
 # -- whole slices along an axis ----------------------------------------------------------------------------------------
 
 
-@op
+@op("complex")
 def read_rows(x: Array, index: Array, *, axis: int) -> Array:
     """y[..., k, ...] = x[..., index[k], ...] along one axis: slices at the places of a vector"""
     try:
@@ -85,7 +85,7 @@ def read_rows(x: Array, index: Array, *, axis: int) -> Array:
         raise
 
 
-@op
+@op("complex")
 def add_rows(x: Array, index: Array, *, axis: int, length: int) -> Array:
     """y = zeros, `length` long on the axis, then y[..., index[k], ...] += x[..., k, ...]: the adjoint of read_rows"""
     xp = namespace(x)
@@ -123,7 +123,7 @@ read_rows.vjp(x=lambda g, index, axis, x_shape: add_rows(g, index, axis=axis, le
 add_rows.vjp(x=lambda g, index, axis: read_rows(g, index, axis=axis))
 
 
-@composite(moves=True)
+@composite("moves")
 def index_select(x: Array, index: Array, *, dim: int) -> Array:
     """y[..., k, ...] = x[..., index[k], ...] along an axis: the slices at the places of a vector
 
@@ -158,7 +158,7 @@ def lanes(xp: Any, indices: Array, axis: int) -> tuple[Array, ...]:
     )
 
 
-@op
+@op("complex")
 def read_along(x: Array, index: Array, *, axis: int) -> Array:
     """y[i, j, ...] = x[..., index[i, j, ...], ...]: an entry for each index, in its lane along the axis"""
     if not index.size:
@@ -167,7 +167,7 @@ def read_along(x: Array, index: Array, *, axis: int) -> Array:
     return x[lanes(namespace(x), at, axis)].reshape(index.shape)
 
 
-@op
+@op("complex")
 def add_along(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[..., index[i, j, ...], ...] += x[i, j, ...]: the adjoint of read_along"""
     xp = namespace(x)
@@ -202,7 +202,7 @@ def lane_index(name: str, x: Any, index: Any, dim: int) -> tuple[Any, int]:
     return index, axis
 
 
-@composite(moves=True)
+@composite("moves")
 def gather(x: Array, index: Array, *, dim: int) -> Array:
     """y[i, j, ...] = x[..., index[i, j, ...], ...], the index standing in for axis `dim`
 

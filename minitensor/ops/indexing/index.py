@@ -102,7 +102,7 @@ def _repeats(index: Any) -> bool:
     return any(is_array(i) and i.dtype.kind != "b" for i in (index if isinstance(index, tuple) else (index,)))
 
 
-@op(view=True)
+@op("view")
 def getitem(x: Array, *, index: Any) -> Array:
     """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy
 
@@ -123,7 +123,7 @@ def getitem(x: Array, *, index: Any) -> Array:
         raise IndexError(f"{error}; x has shape {tuple(x.shape)}") from None
 
 
-@op
+@op("complex")
 def add_at(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[index] += x, where repeated places add up: the adjoint of `getitem`"""
     xp = namespace(x)
@@ -141,7 +141,7 @@ getitem.vjp(x=lambda g, index, x_shape: add_at(g, index=index, shape=x_shape))
 add_at.vjp(x=lambda g, index: getitem(g, index=index))
 
 
-@composite(moves=True)
+@composite("moves")
 def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
     """y = the slices of x at integer places along an axis; None reads x as one row
 
@@ -162,7 +162,7 @@ def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
     return reshape(y, shape=(*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
-@composite(moves=True)
+@composite("moves")
 def take_along_axis(x: Array, indices: Array, *, axis: int | None = -1) -> Array:
     """y[..., j, ...] = x[..., indices[..., j, ...], ...] along an axis: what `argmax` and `argsort` point at
 
@@ -211,7 +211,7 @@ def is_mask(name: str, mask: Any, x: Any) -> Any:
     return mask
 
 
-@composite(moves=True)
+@composite("moves")
 def masked_select(x: Array, mask: Array) -> Array:
     """y = the entries of x where the mask is true, row by row, in one axis
 
@@ -227,7 +227,7 @@ def masked_select(x: Array, mask: Array) -> Array:
     return getitem(x, index=plain_index(mask, x))
 
 
-@op
+@op("complex")
 def argwhere(x: Array) -> Array:
     """y[k] = the index of the k-th entry that is not 0, row by row; without a gradient
 

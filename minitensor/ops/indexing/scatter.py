@@ -41,7 +41,7 @@ def wins(at: Array, *, size: int) -> Array:
     return last[at] == order
 
 
-@op
+@op("complex")
 def untouched(at: Array, *, shape: tuple[int, ...]) -> Array:
     """y = whether a place of the shape, counted row by row, is not in `at`; without a gradient"""
     y = namespace(at).ones(math.prod(shape), bool)
@@ -49,7 +49,7 @@ def untouched(at: Array, *, shape: tuple[int, ...]) -> Array:
     return y.reshape(shape)
 
 
-@op
+@op("complex")
 def write_at(x: Array, values: Array, at: Array) -> Array:
     """y = x, then y[at[k]] = values[k], places counted row by row: (...), (k,), (k,) -> (...)"""
     y = x.flatten()
@@ -110,7 +110,7 @@ def _cut(name: str, src: Any, index: Any) -> Any:
     return src if src.shape == index.shape else src[tuple([slice(0, n) for n in index.shape])]
 
 
-@composite(moves=True)
+@composite("moves")
 def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] = src[i, j, ...], the index standing in for axis `dim`
 
@@ -130,7 +130,7 @@ def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     return _write(x, src, _places(x, index, axis))
 
 
-@composite
+@composite("complex")
 def scatter_add(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] += src[i, j, ...], the index standing in for axis `dim`
 
@@ -147,7 +147,7 @@ def scatter_add(x: Array, index: Array, src: Array, *, dim: int) -> Array:
     return x + add_along(src, index, axis=axis, shape=tuple(x.shape))
 
 
-@composite
+@composite("complex")
 def index_add(x: Array, index: Array, source: Array, *, dim: int, alpha: float = 1) -> Array:
     """y = x, then y[..., index[k], ...] += alpha · source[..., k, ...]: slices added at the places of a vector
 
@@ -178,7 +178,7 @@ def index_add(x: Array, index: Array, source: Array, *, dim: int, alpha: float =
     return x + reshape(added, shape=tuple(x.shape))
 
 
-@composite(moves=True)
+@composite("moves")
 def put(x: Array, indices: Array, values: Array) -> Array:
     """y = x, then y[indices[k]] = values[k], places counted row by row; too few values start again
 
@@ -201,7 +201,7 @@ def put(x: Array, indices: Array, values: Array) -> Array:
     return _write(x, flat[:count] if given > count else flat, _raw(at) % max(size, 1))
 
 
-@composite(moves=True)
+@composite("moves")
 def put_along_axis(x: Array, indices: Array, values: Array, *, axis: int | None) -> Array:
     """y = x, then y[..., indices[..., j, ...], ...] = values[..., j, ...] along an axis: undoes `take_along_axis`
 
@@ -225,7 +225,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, *, axis: int | None)
     return _write(x, broadcast_to(values, shape=tuple(indices.shape)), places)
 
 
-@composite
+@composite("complex")
 def index_put(x: Array, values: Array, *, indices: Any, accumulate: bool = False) -> Array:
     """y = x, then y[indices] = values, or += with `accumulate`: what x[...] = v does, without changing x
 
@@ -248,7 +248,7 @@ def index_put(x: Array, values: Array, *, indices: Any, accumulate: bool = False
     return x + reshape(add_rows(ravel(values), at.reshape(-1), axis=0, length=size), shape=tuple(x.shape))
 
 
-@composite(moves=True)
+@composite("moves")
 def masked_fill(x: Array, mask: Array, value: Array) -> Array:
     """y = value where the mask is true, else x
 

@@ -41,7 +41,7 @@ def argsort(x: Array, *, axis: int | None = -1, descending: bool = False, stable
     return (shape[at] - 1 - xp.flip(order, at)).reshape(out)
 
 
-@composite(moves=True)
+@composite("moves")
 def sort(x: Array, *, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
     """y = the entries in ascending or descending order along one axis; None lays them out in a row first.
 
@@ -97,7 +97,7 @@ def _rank(name: str, k: int, n: int, least: int) -> int:
     return k
 
 
-@composite(moves=True)
+@composite("moves")
 def topk(x: Array, *, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
     """(y, index): the k largest (or smallest) entries along one axis, the most extreme first, and where they stand.
 
@@ -114,7 +114,7 @@ def topk(x: Array, *, k: int, axis: int = -1, largest: bool = True, sorted: bool
     return (y, index) if at is not None or not k else (reshape(y, shape=()), reshape(index, shape=()))
 
 
-@composite(moves=True)
+@composite("moves")
 def kthvalue(x: Array, *, k: int, axis: int = -1, keepdims: bool = False) -> tuple[Array, Array]:
     """(y, index): the k-th smallest entry along one axis, counted from 1, and where it stands.
 

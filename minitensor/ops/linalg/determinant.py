@@ -40,7 +40,7 @@ def _others(xp: Any, s: Array) -> Array:
     return before * after
 
 
-@op(floating=True)
+@op("floating")
 def det(a: Array) -> Array:
     """y = det a, the factor by which a scales volumes
 
@@ -61,7 +61,7 @@ def det(a: Array) -> Array:
     return xp.linalg.det(a) if square("det", a) and a.size else xp.ones(a.shape[:-2], dtype=a.dtype)
 
 
-@op(floating=True)
+@op("floating")
 def cofactor(x: Array) -> Array:
     """y = ∂ det x / ∂ x, which is det(x) x⁻ᵀ where x has an inverse"""
     xp = namespace(x)
@@ -71,7 +71,7 @@ def cofactor(x: Array) -> Array:
     return (u * _others(xp, s)[..., None, :]) @ vt
 
 
-@op(floating=True)
+@op("floating")
 def cofactor_along(x: Array, v: Array) -> Array:
     """y[i, j] = Σ ∂² det x / (∂ x[i, j] ∂ x[k, l]) v[k, l]: how the cofactors change along v"""
     xp = namespace(x)
@@ -102,7 +102,7 @@ cofactor.vjp(x=lambda g, x: cofactor_along(x, g))
 cofactor_along.vjp(x=_third, v=lambda g, x: cofactor_along(x, g))  # second derivatives are symmetric
 
 
-@op(floating=True)
+@op("floating")
 def slogdet(a: Array) -> tuple[Array, Array]:
     """The sign of det a and log |det a|, which neither over- nor underflows
 

@@ -21,7 +21,7 @@ __all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance", "rais
 Array = Any
 
 
-@op(floating=True)
+@op("floating")
 def raised(x: Array, *, least: float) -> Array:
     """y = max(x, least), with the gradient of y = x: a floor that a denominator stands on, not a choice"""
     return namespace(x).maximum(x, least)
@@ -68,7 +68,7 @@ def normalize(input: Array, *, p: float = 2.0, dim: int | tuple[int, ...] = 1, e
     return input / where(norm < eps, eps, norm)
 
 
-@composite
+@composite(autocast="float32")
 def cosine_similarity(x1: Array, x2: Array, *, dim: int = 1, eps: float = 1e-8) -> Array:
     """y = x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`.
 

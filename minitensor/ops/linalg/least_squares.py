@@ -29,7 +29,7 @@ def _part(x: Any, rtol: float | None) -> float:
     return (n if n > m else m) * float(np.finfo(x.dtype).eps) if rtol is None else float(rtol)
 
 
-@op(floating=True)
+@op("floating")
 def pseudo_inverse(x: Array, *, rtol: float | None = None) -> Array:
     """y = V diag(1 / S) Uᵀ, without the singular values up to rtol times the largest"""
     xp = namespace(x)

@@ -46,7 +46,7 @@ def times(a: Any, b: Any) -> Any:
     return a @ b
 
 
-@op(broadcasts=True)
+@op("broadcasts", "complex", autocast="half")
 def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m); leading axes broadcast."""
     return times(a, b)
@@ -58,7 +58,7 @@ bmm.vjp(
 )
 
 
-@composite
+@composite("complex")
 def matmul(a: Array, b: Array) -> Array:
     """y = a @ b, which is what @ means: y[..., i, j] = Σₖ a[..., i, k] b[..., k, j]
 
@@ -88,7 +88,7 @@ def matmul(a: Array, b: Array) -> Array:
     return y[..., 0] if len(b.shape) == 1 else y
 
 
-@composite
+@composite("complex", autocast="half")
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """y = x Wᵀ + b: (..., in) with weight (out, in), bias (out,) -> (..., out)"""
     # leading axes are merged, so that one matrix product does it all and the weight's gradient is one too
@@ -164,7 +164,7 @@ def _contract(a: Array, la: str, b: Array, lb: str, out: str) -> Array:
     return y.transpose([(batch + rows + columns).index(c) for c in out])
 
 
-@op
+@op("complex")
 def einsum(*xs: Array, subscripts: str) -> Array:
     """Einstein's sum, `einsum(a, b, subscripts="ij,jk->ik")`: products, summed over the letters not in the result
 

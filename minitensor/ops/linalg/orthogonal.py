@@ -18,7 +18,7 @@ __all__ = ["qr", "qr_tall"]
 Array = Any
 
 
-@op(floating=True)
+@op("floating")
 def qr_tall(x: Array, *, complete: bool = False) -> tuple[Array, Array]:
     """x = q r for matrices with no more columns than rows: q (..., n, m) or, if `complete`, (..., n, n)"""
     n, m = x.shape[-2:]

@@ -19,7 +19,7 @@ __all__ = ["diff", "kron", "outer"]
 Array = Any
 
 
-@composite
+@composite("complex")
 def outer(a: Array, b: Array) -> Array:
     """y[i, j] = aᵢ bⱼ
 
@@ -33,7 +33,7 @@ def outer(a: Array, b: Array) -> Array:
     return ravel(a)[:, None] * ravel(b)[None, :]
 
 
-@composite
+@composite("complex")
 def kron(a: Array, b: Array) -> Array:
     """y = b scaled by each entry of a, in blocks: y[i p + k, j q + l] = a[i, j] b[k, l], b (p, q); Kronecker's product
 
@@ -49,7 +49,7 @@ def kron(a: Array, b: Array) -> Array:
     return reshape(blocks, shape=[i * j for i, j in zip(n, m, strict=True)])
 
 
-@composite
+@composite("complex")
 def diff(x: Array, prepend: Array | None = None, append: Array | None = None, *, n: int = 1, axis: int = -1) -> Array:
     """y[..., i, ...] = x[..., i + 1, ...] - x[..., i, ...] along an axis, n times over; for bools, whether they differ
 

@@ -49,7 +49,7 @@ def _tensordot(name: str, a: Any, b: Any, axes: Axes) -> Any:
     return reshape(bmm(left, right), shape=(*[a.shape[i] for i in rows], *[b.shape[i] for i in columns]))
 
 
-@composite(complex=True)
+@composite("complex")
 def tensordot(a: Array, b: Array, *, axes: Axes = 2) -> Array:
     """y = Σ a b over pairs of axes: the last n of a with the first n of b, or (axes of a, axes of b)
 
@@ -64,7 +64,7 @@ def tensordot(a: Array, b: Array, *, axes: Axes = 2) -> Array:
     return _tensordot("tensordot", a, b, axes)
 
 
-@composite(complex=True)
+@composite("complex")
 def inner(a: Array, b: Array) -> Array:
     """y[..., ...] = Σₖ a[..., k] b[..., k]: each row of a with each row of b
 
@@ -78,7 +78,7 @@ def inner(a: Array, b: Array) -> Array:
     return _tensordot("inner", a, b, (-1, -1)) if a.shape and b.shape else a * b
 
 
-@composite(complex=True)
+@composite("complex")
 def dot(a: Array, b: Array) -> Array:
     """y[..., ..., m] = Σₖ a[..., k] b[..., k, m]: each row of a with each column of b
 
@@ -94,7 +94,7 @@ def dot(a: Array, b: Array) -> Array:
     return _tensordot("dot", a, b, (-1, -2 if len(b.shape) > 1 else -1)) if a.shape and b.shape else a * b
 
 
-@composite(complex=True)
+@composite("complex")
 def vdot(a: Array, b: Array) -> Array:
     """y = Σ ā b over all entries, those of a conjugated if they are complex
 
@@ -109,7 +109,7 @@ def vdot(a: Array, b: Array) -> Array:
     return _tensordot("vdot", ravel(conj(a)), ravel(b), 1)
 
 
-@composite(complex=True)
+@composite("complex")
 def vecdot(a: Array, b: Array, *, axis: int = -1) -> Array:
     """y = Σₖ ā[..., k] b[..., k] along an axis of both, those of a conjugated if they are complex
 
@@ -166,7 +166,7 @@ def _cheapest(lengths: Sequence[int]) -> list[list[int]]:
     return split
 
 
-@composite(complex=True)
+@composite("complex")
 def multi_dot(*xs: Array) -> Array:
     """y = x₁ x₂ ... xₙ, in the order that takes the fewest multiplications: `mt.linalg.multi_dot([a, b, c])`
 

@@ -17,7 +17,7 @@ __all__ = ["svd", "svdvals"]
 Array = Any
 
 
-@op(floating=True)
+@op("floating")
 def svd(a: Array, *, full_matrices: bool = True) -> tuple[Array, Array, Array]:
     """a = U diag(S) Vh: singular values S >= 0, descending, with orthogonal columns in U and rows in Vh
 

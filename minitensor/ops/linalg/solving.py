@@ -19,7 +19,7 @@ __all__ = ["inv", "inverse", "matrix_power", "solve", "solve_columns", "solve_tr
 Array = Any
 
 
-@op(floating=True, complex=True)
+@op("floating", "complex")
 def inverse(x: Array, *, instead: float | None = None) -> Array:
     """y = x⁻¹; for a singular matrix all entries are `instead`, or it raises LinAlgError if that is None"""
     n, xp = square("inv", x), namespace(x)
@@ -41,7 +41,7 @@ def inverse(x: Array, *, instead: float | None = None) -> Array:
 inverse.vjp(x=lambda g, y: -(y.mT @ g @ y.mT))
 
 
-@composite(complex=True)
+@composite("complex")
 def inv(a: Array) -> Array:
     """y = a⁻¹, with a y = y a = 1
 
@@ -58,7 +58,7 @@ def inv(a: Array) -> Array:
     return inverse(a)
 
 
-@op(broadcasts=True, floating=True, complex=True)
+@op("broadcasts", "floating", "complex")
 def solve_columns(a: Array, b: Array) -> Array:
     """y with a y = b, column by column: (..., n, n), (..., n, k) -> (..., n, k)"""
     xp = namespace(a, b)
@@ -79,7 +79,7 @@ def _solve_rule(g: Any, a: Any, y: Any) -> tuple[Any, Any]:
 solve_columns.vjp(("a", "b"), _solve_rule)
 
 
-@composite(complex=True)
+@composite("complex")
 def solve(a: Array, b: Array) -> Array:
     """y with a y = b, the solution of n linear equations in n unknowns
 
@@ -111,7 +111,7 @@ def _solve(name: str, a: Any, b: Any) -> Any:
     return y[..., 0] if vector else y
 
 
-@composite(complex=True)
+@composite("complex")
 def solve_triangular(
     a: Array, b: Array, *, upper: bool = False, left: bool = True, unitriangular: bool = False
 ) -> Array:
@@ -134,7 +134,7 @@ def solve_triangular(
     return _solve("solve_triangular", t, b) if left else _solve("solve_triangular", t.mT, b.mT).mT
 
 
-@composite(complex=True)
+@composite("complex")
 def matrix_power(a: Array, *, n: int) -> Array:
     """y = a a ... a, n factors, by repeated squaring; the unit matrix for n = 0, of the inverse for n < 0
 

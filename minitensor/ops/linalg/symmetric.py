@@ -23,7 +23,7 @@ __all__ = ["cholesky", "cholesky_factor", "eigen", "eigh", "eigvalsh", "mirrored
 Array = Any
 
 
-@op(floating=True)
+@op("floating")
 def mirrored(x: Array, *, upper: bool = False) -> Array:
     """y = the symmetric matrix with the lower (or upper) triangle of x; its gradient is that of symmetric matrices"""
     xp = namespace(x)
@@ -39,7 +39,7 @@ def _half(x: Any) -> Any:
     return (x + x.mT) * 0.5
 
 
-@op(floating=True)
+@op("floating")
 def cholesky_factor(x: Array) -> Array:
     """L, lower triangular, with L Lᵀ = (x + xᵀ) / 2"""
     if not x.size:
@@ -83,7 +83,7 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
     return y.mT if upper else y
 
 
-@op(floating=True)
+@op("floating")
 def eigen(x: Array) -> tuple[Array, Array]:
     """w, ascending, and v, orthogonal, with (x + xᵀ) / 2 = v diag(w) vᵀ"""
     if not x.size:

@@ -21,7 +21,7 @@ __all__ = [
 Array = Any
 
 
-@op(floating=True)
+@op("floating")
 def log_likelihood(input: Array, target: Array) -> Array:
     """y = t ln x + (1 - t) ln(1 - x), where both logarithms are at least -100
 
@@ -33,7 +33,7 @@ def log_likelihood(input: Array, target: Array) -> Array:
     return target * yes + (1 - target) * no
 
 
-@op(floating=True)
+@op("floating")
 def likelihood_slope(input: Array, target: Array) -> Array:
     """y = (t - x) / max(x (1 - x), 1e-12), the slope of the log likelihood"""
     return (target - input) / namespace(input, target).maximum(input * (1 - input), 1e-12)

@@ -75,7 +75,7 @@ def nll_loss(
     return sum(loss) / sum(weights) if reduction == "mean" else reduced(loss, reduction)
 
 
-@composite
+@composite(autocast="float32")
 def cross_entropy(
     input: Array,
     target: Array,

@@ -48,7 +48,7 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean", weight: Arr
     return _weighted("l1_loss", abs(input - target), weight, reduction)
 
 
-@composite
+@composite(autocast="float32")
 def mse_loss(input: Array, target: Array, *, reduction: str = "mean", weight: Array | None = None) -> Array:
     """L = (input - target)², averaged over all entries; "sum" adds them up, "none" keeps them.
 
@@ -64,7 +64,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean", weight: Ar
     return _weighted("mse_loss", square(input - target), weight, reduction)
 
 
-@composite
+@composite(autocast="float32")
 def smooth_l1_loss(input: Array, target: Array, *, reduction: str = "mean", beta: float = 1.0) -> Array:
     """L = d² / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target, averaged over all entries.
 

@@ -51,7 +51,7 @@ def silu(input: Array) -> Array:
     return input * sigmoid(input)
 
 
-@op(floating=True)
+@op("floating")
 def softplus(input: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """y = ln(1 + e^(βx)) / β, a smooth max(x, 0); y = x where βx > threshold.
 
@@ -74,7 +74,7 @@ def _softplus_rule(g: Any, input: Any, beta: float, threshold: float) -> Any:
 softplus.vjp(input=_softplus_rule)
 
 
-@op(floating=True)
+@op("floating")
 def logsigmoid(input: Array) -> Array:
     """y = ln σ(x) = min(x, 0) - ln(1 + e^(-|x|)), which overflows for no x.
 
@@ -104,7 +104,7 @@ def mish(input: Array) -> Array:
     return input * tanh(softplus(input))
 
 
-@op(floating=True)
+@op("floating")
 def exponential_linear(input: Array, *, alpha: float = 1.0, rate: float = 1.0, slope: float = 1.0) -> Array:
     """y = slope x for x > 0, alpha (e^(rate x) - 1) for x <= 0: ELU, CELU and SELU are settings of it.
 

@@ -18,7 +18,7 @@ __all__ = ["attention_weights", "masked_softmax", "scaled_dot_product_attention"
 Array = Any
 
 
-@op(floating=True)
+@op("floating", autocast="float32")
 def masked_softmax(x: Array) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) along the last axis, and 0 where all of it is -inf: a row that may look nowhere.
 

@@ -27,7 +27,7 @@ def _affine(y: Array, weight: Array | None, bias: Array | None) -> Array:
     return y if bias is None else y + bias.reshape(shape)
 
 
-@composite
+@composite(autocast="float32")
 def layer_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, axes: int = 1, eps: float = 1e-5
 ) -> Array:
@@ -56,7 +56,7 @@ def _batch_mean(x: Array) -> Array:
     return all_sum(y * (x.shape[0] / float(all_sum(np.asarray(float(x.shape[0]))))))
 
 
-@composite
+@composite(autocast="float32")
 def batch_norm(
     x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:

@@ -102,7 +102,7 @@ def relu6(input: Array) -> Array:
     return hardtanh(input, min_val=0.0, max_val=6.0)
 
 
-@op(floating=True)
+@op("floating")
 def hardsigmoid(input: Array) -> Array:
     """y = min(max(x + 3, 0), 6) / 6; the gradient is 0 at ±3.
 
@@ -119,7 +119,7 @@ def hardsigmoid(input: Array) -> Array:
 hardsigmoid.vjp(input=lambda g, input: where(logical_and(input > -3, input < 3), g / 6, 0.0))
 
 
-@op(floating=True)
+@op("floating")
 def hardswish(input: Array) -> Array:
     """y = x min(max(x + 3, 0), 6) / 6; the gradient is 0 at -3 and 1 at 3.
 
@@ -137,7 +137,7 @@ hardswish.vjp(
 )
 
 
-@op(floating=True)
+@op("floating")
 def softshrink(input: Array, *, lambd: float = 0.5) -> Array:
     """y = x - λ sign(x) where |x| > λ, else 0; the gradient is 0 at ±λ.
 

@@ -51,7 +51,7 @@ def _quarters(x: Any) -> tuple[Any, Any, Any, Any]:
     return x[..., :n], x[..., n : 2 * n], x[..., 2 * n : 3 * n], x[..., 3 * n :]
 
 
-@op(floating=True)
+@op("floating")
 def lstm_step(gates: Array, cell: Array) -> tuple[Array, Array]:
     """c' = σ(f) c + σ(i) tanh(z), h = σ(o) tanh(c'), where gates = [i, f, z, o]; returns (h, c')
 
@@ -84,7 +84,7 @@ def _lstm_rule(g: Any, gates: Any, cell: Any) -> tuple[Any, Any]:
 lstm_step.vjp(("gates", "cell"), _lstm_rule)
 
 
-@op(floating=True)
+@op("floating")
 def gru_step(x: Array, hidden: Array, state: Array) -> Array:
     """h' = (1 - u) n + u h with r = σ(xᵣ + hᵣ), u = σ(xᵤ + hᵤ), n = tanh(xₙ + r hₙ)
 

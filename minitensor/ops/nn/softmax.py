@@ -19,7 +19,7 @@ __all__ = ["log_normalized_exp", "log_softmax", "logsumexp", "normalized_exp", "
 Array = Any
 
 
-@op(floating=True)
+@op("floating", autocast="float32")
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = ln Σ eˣ over the axes.
 
@@ -62,7 +62,7 @@ def _shifted(name: str, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:
     return v - xp.where(xp.isfinite(top), top, math.nan), axes
 
 
-@op(floating=True)
+@op("floating")
 def normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes: the op of `softmax`, which says more.
 
@@ -80,7 +80,7 @@ def normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
 normalized_exp.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
 
 
-@op(floating=True)
+@op("floating")
 def log_normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes: the op of `log_softmax`, which says more.
 
@@ -98,7 +98,7 @@ def log_normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
 log_normalized_exp.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
 
 
-@composite
+@composite(autocast="float32")
 def softmax(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes.
 
@@ -113,7 +113,7 @@ def softmax(x: Array, *, axis: Axis = -1) -> Array:
     return normalized_exp(x, axis=axis)
 
 
-@composite
+@composite(autocast="float32")
 def log_softmax(x: Array, *, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes.
 

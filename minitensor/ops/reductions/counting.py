@@ -19,7 +19,7 @@ __all__ = ["bincount", "histogram", "nonzero", "unique"]
 Array = Any
 
 
-@op
+@op("complex")
 def nonzero(x: Array) -> tuple[Array, ...]:
     """y = the places of the entries that are not 0, one array of indices per axis: x[nonzero(x)] reads them.
 

@@ -31,7 +31,7 @@ def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
     return broadcast_to(reshape(g, shape=kept("sum", axis, x_shape)), shape=x_shape)
 
 
-@op
+@op("complex", autocast="float32")
 def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes.
 
@@ -50,7 +50,7 @@ def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 sum.vjp(x=_spread)
 
 
-@op(floating=True)
+@op("floating", "complex", autocast="float32")
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes.
 
@@ -71,7 +71,7 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 mean.vjp(x=lambda g, x_shape, axis: _spread(g, x_shape, axis) / length("mean", axis, x_shape))
 
 
-@op
+@op("complex")
 def prod(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Π x over the axes.
 
@@ -194,7 +194,7 @@ def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Arra
 # -- counting --------------------------------------------------------------------------------------------------------
 
 
-@op
+@op("complex")
 def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether some entry is not 0, over the axes.
 
@@ -208,7 +208,7 @@ def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     return x.any(axis=reduced("any", axis, x.shape), keepdims=keepdims)
 
 
-@op
+@op("complex")
 def all(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether no entry is 0, over the axes.
 
@@ -222,7 +222,7 @@ def all(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     return x.all(axis=reduced("all", axis, x.shape), keepdims=keepdims)
 
 
-@op
+@op("complex")
 def count_nonzero(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = how many entries are not 0, over the axes.
 

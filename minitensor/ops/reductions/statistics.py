@@ -39,7 +39,7 @@ def _variance(x: Array, axes: tuple[int, ...], correction: float, keepdims: bool
     return xp.where(squares > 0, math.inf, math.nan).astype(v.dtype, copy=False)  # what x / 0 is
 
 
-@op(floating=True)
+@op("floating", autocast="float32")
 def var(x: Array, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = Σ (x - mean)² / (n - correction) over the axes; correction 1 makes it unbiased.
 
@@ -70,7 +70,7 @@ def _var_rule(g: Any, x: Any, axis: Axis, correction: float) -> Any:
 var.vjp(x=_var_rule)
 
 
-@op(floating=True)
+@op("floating", autocast="float32")
 def std(x: Array, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = √(Σ (x - mean)² / (n - correction)) over the axes; correction 1 is the usual estimate from a sample.
 

@@ -18,7 +18,7 @@ __all__ = [
 Array = Any
 
 
-@op
+@op("complex")
 def concatenate(*xs: Array, axis: int | None = 0) -> Array:
     """y = the operands one after another along an axis; None lays out the entries of each in a row first
 
@@ -61,7 +61,7 @@ def _cut(g: Any, xs_shape: Sequence[tuple[int, ...]], axis: int | None) -> list[
 concatenate.vjp(xs=_cut)
 
 
-@composite(moves=True)
+@composite("moves")
 def stack(*xs: Array, axis: int = 0) -> Array:
     """y[..., k, ...] = x_k: the operands along a new axis
 
@@ -80,7 +80,7 @@ def stack(*xs: Array, axis: int = 0) -> Array:
     return concatenate(*[expand_dims(x, axis=axis) for x in xs], axis=axis)
 
 
-@composite(moves=True)
+@composite("moves")
 def hstack(*xs: Array) -> Array:
     """y = the operands side by side: along axis 1, vectors and numbers along axis 0
 
@@ -96,7 +96,7 @@ def hstack(*xs: Array) -> Array:
     return concatenate(*[atleast_1d(x) for x in xs], axis=0 if len(xs[0].shape) < 2 else 1)
 
 
-@composite(moves=True)
+@composite("moves")
 def vstack(*xs: Array) -> Array:
     """y = the operands below one another, along axis 0; a vector is a row
 
@@ -110,7 +110,7 @@ def vstack(*xs: Array) -> Array:
     return concatenate(*[atleast_2d(x) for x in xs], axis=0)
 
 
-@composite(moves=True)
+@composite("moves")
 def column_stack(*xs: Array) -> Array:
     """y = the operands as columns of a matrix; a vector is one column, a matrix several
 
@@ -135,7 +135,7 @@ def _sizes(name: str, n: int, count: int) -> list[int]:
     return [n // count * i + min(i, n % count) for i in range(count + 1)]
 
 
-@composite(moves=True)
+@composite("moves")
 def split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis: so many equal ones, or cut before the given positions
 
@@ -154,7 +154,7 @@ def split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) 
     return array_split(x, indices_or_sections=indices_or_sections, axis=axis)  # type: ignore[no-any-return]
 
 
-@composite(moves=True)
+@composite("moves")
 def array_split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis, like `split`; a rest makes the first pieces one longer
 
@@ -171,7 +171,7 @@ def array_split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int
     return _pieces(x, cuts, a)
 
 
-@composite(moves=True)
+@composite("moves")
 def chunk(x: Array, *, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     """y_k = at most `chunks` pieces along an axis, each of length ⌈n / chunks⌉ but a shorter last one
 
@@ -191,7 +191,7 @@ def chunk(x: Array, *, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     return _pieces(x, [*range(0, n, length), n] if n else [0] * (chunks + 1), a)
 
 
-@composite(moves=True)
+@composite("moves")
 def unstack(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
     """y_k = x[..., k, ...]: the slices along an axis, which `stack` joins again
 

@@ -37,7 +37,7 @@ def pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
     return rows
 
 
-@op
+@op("complex")
 def frame(x: Array, *, width: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """y = x with `value` around it: width is (before, after) for each axis"""
     y = namespace(x).full([a + n + b for (a, b), n in zip(width, x.shape, strict=True)], value, dtype=x.dtype)
@@ -52,7 +52,7 @@ def _middle(shape: Sequence[int], width: Sequence[tuple[int, int]]) -> tuple[sli
 frame.vjp(x=lambda g, x_shape, width: g[_middle(x_shape, width)])
 
 
-@composite(moves=True)
+@composite("moves")
 def pad(
     x: Array, *, pad_width: Any, mode: str = "constant", constant_values: Any = 0, value: float | None = None
 ) -> Array:

@@ -20,7 +20,7 @@ __all__ = ["meshgrid", "repeat", "repeat_each", "tile"]
 Array = Any
 
 
-@op
+@op("complex")
 def repeat_each(x: Array, *, count: int, axis: int) -> Array:
     """y[..., count · i + j, ...] = x[..., i, ...] for j < count: each slice several times, side by side"""
     return namespace(x).repeat(x, count, axis=axis)
@@ -33,7 +33,7 @@ def _summed(g: Any, x_shape: tuple[int, ...], count: int, axis: int) -> Any:
 repeat_each.vjp(x=_summed)
 
 
-@composite(moves=True)
+@composite("moves")
 def repeat(x: Array, *, repeats: int | Sequence[int], axis: int | None = None) -> Array:
     """y = each slice along an axis several times, side by side; None reads x as one row
 
@@ -68,7 +68,7 @@ def _aligned(shape: Sequence[int], reps: Sequence[int]) -> tuple[tuple[int, ...]
     return (1,) * (n - len(shape)) + tuple(shape), (1,) * (n - len(reps)) + tuple(reps)
 
 
-@op
+@op("complex")
 def tile(x: Array, *, reps: int | Sequence[int]) -> Array:
     """y = x laid out `reps` times along each axis, like tiles
 
@@ -94,7 +94,7 @@ def _untile(g: Any, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Any:
 tile.vjp(x=_untile)
 
 
-@composite(moves=True)
+@composite("moves")
 def meshgrid(*xs: Array, indexing: str = "xy") -> tuple[Array, ...]:
     """y_k[i₀, i₁, ...] = x_k[i_k]: coordinate arrays of the grid that vectors span
 

@@ -17,7 +17,7 @@ Array = Any
 Setting = int | tuple[int, ...]
 
 
-@composite(moves=True)
+@composite("moves")
 def unfold(
     input: Array, *, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1
 ) -> Array:
@@ -43,7 +43,7 @@ def unfold(
     return y.reshape((y.shape[0], math.prod(y.shape[1:4]), math.prod(y.shape[4:])))
 
 
-@composite
+@composite("complex")
 def fold(
     input: Array,
     *,

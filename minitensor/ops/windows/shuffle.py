@@ -13,7 +13,7 @@ __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 Array = Any
 
 
-@composite(moves=True)
+@composite("moves")
 def pixel_shuffle(input: Array, *, upscale_factor: int) -> Array:
     """y[..., c, h·r + i, w·r + j] = x[..., c·r² + i·r + j, h, w]: channels become pixels, r the upscale_factor
 
@@ -33,7 +33,7 @@ def pixel_shuffle(input: Array, *, upscale_factor: int) -> Array:
     return x.transpose((*range(n), n, n + 3, n + 1, n + 4, n + 2)).reshape((*lead, c // (r * r), h * r, w * r))
 
 
-@composite(moves=True)
+@composite("moves")
 def pixel_unshuffle(input: Array, *, downscale_factor: int) -> Array:
     """y[..., c·r² + i·r + j, h, w] = x[..., c, h·r + i, w·r + j]: pixels become channels, r the downscale_factor
 
@@ -53,7 +53,7 @@ def pixel_unshuffle(input: Array, *, downscale_factor: int) -> Array:
     return x.transpose((*range(n), n, n + 2, n + 4, n + 1, n + 3)).reshape((*lead, c * r * r, h // r, w // r))
 
 
-@composite(moves=True)
+@composite("moves")
 def channel_shuffle(input: Array, *, groups: int) -> Array:
     """y[n, k·g + i] = x[n, i·c/g + k]: the channels of g groups dealt out in turn
 

@@ -72,7 +72,7 @@ def _places(
     return counts, places
 
 
-@op
+@op("complex")
 def unfold(x: Array, *, size: Ints, stride: Ints, dilation: Ints) -> Array:
     """y[..., k, i] = x[..., i · stride + k · dilation]: the windows over the last axes
 
@@ -94,7 +94,7 @@ def unfold(x: Array, *, size: Ints, stride: Ints, dilation: Ints) -> Array:
     return y
 
 
-@op
+@op("complex")
 def fold(x: Array, *, lengths: Ints, stride: Ints, dilation: Ints) -> Array:
     """y[..., j] = Σ x[..., k, i] over i · stride + k · dilation = j: windows added back, the adjoint of `unfold`
 

@@ -53,7 +53,7 @@ def _unpool(
     return put_along(input.reshape(flat), indices.reshape(flat), length=length).reshape((*lead, *out))
 
 
-@composite(moves=True)
+@composite("moves")
 def max_unpool1d(
     input: Array,
     indices: Array,
@@ -74,7 +74,7 @@ def max_unpool1d(
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
-@composite(moves=True)
+@composite("moves")
 def max_unpool2d(
     input: Array,
     indices: Array,
@@ -97,7 +97,7 @@ def max_unpool2d(
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
-@composite(moves=True)
+@composite("moves")
 def max_unpool3d(
     input: Array,
     indices: Array,
