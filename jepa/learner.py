@@ -78,24 +78,34 @@ class JEPA(mt.nn.Layer):
 
     def embed(self, batch: Batch) -> Embeddings:
         """Return the embeddings of a batch; threads compute a part of the examples each."""
+        return self._embedded(batch, None)[0]
+
+    def _embedded(self, batch: Batch, other: Asked | None) -> tuple[Embeddings, list[mt.Tensor]]:
+        """Return the embeddings of a batch, and what is predicted of the same contexts for another question."""
         device = next(iter(self.parameters())).device
         seen, true = (mt.Tensor(x, device=device) for x in (batch.seen, batch.true))  # a GPU takes them whole
-        context, predictions, targets = mt.data_parallel(self._part, seen, batch.keep, true, batch.asked)
+        found = mt.data_parallel(self._part, seen, batch.keep, true, batch.asked, other)
+        context, predictions, targets, misled = found
         kept = [
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
             for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
         ]
         predictions, targets = map(list, zip(*kept, strict=True))
-        return Embeddings(context, predictions, targets, batch.asked.level_weights)
+        flags = [] if other is None else other.valid
+        misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
+        return Embeddings(context, predictions, targets, batch.asked.level_weights), misled
 
-    def _part(self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Asked) -> tuple[Any, Any, Any]:
+    def _part(
+        self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Asked, other: Asked | None
+    ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor]]:
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
         targets = [_repeated(t, len(tokens) // len(seen)) for t in self.target(self.context, true, asked)]
         for p, t in zip(predictions, targets, strict=True):
             if p.shape != t.shape:
                 raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")
-        return mean_token(tokens, valid), predictions, targets
+        misled = [] if other is None else self.predictor(tokens, valid, keep, other)
+        return mean_token(tokens, valid), predictions, targets, misled
 
     def loss(self, batch: Batch, rng: np.random.Generator | None = None) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the parts of the loss by name ("loss" is minimized), and what `figures` looks at."""
@@ -134,14 +144,12 @@ class JEPA(mt.nn.Layer):
         wrong, count, total = 0.0, 0, dict[str, float]()
         with mt.no_grad():
             for batch in batches:
-                n = len(batch.seen)
-                z = self.embed(batch)
+                n, other = len(batch.seen), batch.asked.rolled()
+                z, misled = self._embedded(batch, other)
                 for name, part in self.objective(z, rng).items():
                     total[name] = total.get(name, 0.0) + float(part) * n
-                other = batch.asked.rolled()
                 if other is not None:
-                    misled = z._replace(predictions=self.embed(batch._replace(asked=other)).predictions)
-                    wrong += float(self.objective(misled, rng)["distance"]) * n
+                    wrong += float(self.objective(z._replace(predictions=misled), rng)["distance"]) * n
                 count += n
         self.train(training)
         if not count:

@@ -70,7 +70,6 @@ class Encoder(mt.nn.Layer):
         return self.grid
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
-        """Return the tokens of the places that are kept: (n, *shape) -> (n e, K, dim); without `keep` (n, N, dim)."""
         raise NotImplementedError
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:

@@ -44,7 +44,6 @@ class CNN(ImageEncoder):
         self.stages = mt.nn.Sequential(*self._layers((shape[0], *widths), batch))
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:
-        """Return the grid of images of a shape."""
         if len(shape) == 3 and min(shape[1:]) < self.stride:
             raise ConfigError(
                 f"encoder.widths={list(self.settings.widths)}: {len(self.settings.widths)} stages, each but the first "
@@ -64,5 +63,4 @@ class CNN(ImageEncoder):
             yield mt.nn.ReLU()
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the last stage: (n, channels, h, w) -> (n, widths[-1], rows, columns)."""
         return self.stages(x)  # type: ignore[no-any-return]

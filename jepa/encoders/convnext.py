@@ -69,7 +69,6 @@ class ConvNeXtSettings(Settings):
     """share of samples that leave out the last block in training; rises to it from 0 at the first"""
 
     def problems(self) -> Iterator[str]:
-        """Check that stages have depths and dims."""
         if len(self.depths) != len(self.dims):
             yield f"depths={list(self.depths)}: one number for each stage, as many as dims={list(self.dims)}"
 
@@ -118,7 +117,6 @@ class ConvNeXt(ImageEncoder):
                     mt.nn.init.zeros_(part.bias)
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the last feature map, normalized: (n, channels, h, w) -> (n, dim, rows, columns)."""
         for halve, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(halve(x))
         return self.norm(x)  # type: ignore[no-any-return]

@@ -204,5 +204,4 @@ class EnergyTransformer(ViT):
         return mt.stack([self.steps()[0].energy(y) for y in (x, *self.body(x))])
 
     def extra_repr(self) -> str:
-        """Return example, patch, dim, steps and heads."""
         return f"{super().extra_repr()}, {self.settings.hopfield} Hopfield, step {self.settings.step}"

@@ -50,7 +50,6 @@ class MLP(WholeEncoder):
         self.mlp = mt.nn.Sequential(*layers)
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:
-        """Return the one place that there is."""
         if tuple(shape) != self.shape:
             raise ConfigError(
                 f"encoder=mlp takes examples of one shape alone, {by_x(self.shape)}; these are {by_x(shape)}: bring "
@@ -59,6 +58,5 @@ class MLP(WholeEncoder):
         return (1,) * (len(shape) - 1)
 
     def whole(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the one token: (n, *shape) -> (n, 1, width)."""
         self.grid_of(x.shape[1:])
         return self.mlp(x.reshape(len(x), -1))[:, None]  # type: ignore[no-any-return]

@@ -92,7 +92,6 @@ class ResNet(ImageEncoder):
         return super().grid_of((shape[0], *up) if len(up) == 2 else shape)
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the last feature map: (n, channels, h, w) -> (n, dim, rows, columns)."""
         x = mt.relu(self.bn1(self.conv1(x)))
         if self.settings.stem == "imagenet":
             x = mt.nn.functional.max_pool2d(x, 3, stride=2, padding=1)

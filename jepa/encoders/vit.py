@@ -50,7 +50,6 @@ class PatchSettings(Settings):
     """a learned token beside those of the patches"""
 
     def problems(self) -> Iterator[str]:
-        """Check that the heads share the numbers of a token."""
         if self.dim % self.heads:
             yield f"heads={self.heads} must divide dim={self.dim}: each head gets its share of the numbers"
 
@@ -127,7 +126,6 @@ class ViT(Encoder):
         self._initialize()
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:
-        """Return the grid of examples of a shape; raise ConfigError if patches do not divide it."""
         lengths = shape[1:]
         if len(lengths) != len(self.patch) or any(a % p for a, p in zip(lengths, self.patch, strict=True)):
             patch = self.settings.patch
@@ -187,7 +185,6 @@ class ViT(Encoder):
         return self.norm(last)  # type: ignore[no-any-return]
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
-        """Return the tokens of the patches that are kept: (n, *shape) -> (n e, K, dim)."""
         y = self._all(x, keep)
         return y[:, 1:] if self.class_token else y
 
@@ -208,12 +205,10 @@ class ViT(Encoder):
         return super().pooled(x)
 
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
-        """Return how each token looks at each other in each block: depth Tensors (n, heads, N, N)."""
         x = self._with_class(self.embed(x))
         return [block.weights(y) for block, y in zip(self.steps(), (x, *self.body(x)), strict=False)]
 
     def extra_repr(self) -> str:
-        """Return example, patch, dim, depth and heads."""
         s = self.settings
         return f"{by_x(self.shape[1:])}, patch {by_x(self.patch)}, dim {s.dim}, depth {s.depth}, heads {s.heads}"
 

@@ -128,10 +128,8 @@ def check_transformer(description: dict[str, Any], weights: State, folder: Path)
     found = {role: part.get("kind") for role, part in description.items() if isinstance(part, dict)}
     if found != {"encoder": "vit"}:
         what = ", ".join(f"{role}={kind}" for role, kind in found.items()) or str(description.get("class"))
-        raise RunError(
-            f"{folder} holds a {shortened(printable(what), 120)}, not a vision transformer (encoder=vit) alone: `jepa "
-            "embed RUN` is for runs"
-        )
+        what = f"a model of {shortened(printable(what), 120)}, not a vision transformer (encoder=vit) alone"
+        raise RunError(f"{folder} holds {what}: `jepa embed RUN` is for runs")
     try:
         s = _choice("encoder", description["encoder"]).settings
         assert isinstance(s, ViTSettings)

@@ -88,7 +88,6 @@ class Adam(Optimizer):
     """decay of the first and the second moment"""
 
     def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
-        """Return the optimizer."""
         return mt.optim.Adam(groups, lr=self.lr, betas=self.betas)
 
 
@@ -97,7 +96,6 @@ class AdamW(Adam):
     """Adam whose weight decay shrinks the weights themselves (Loshchilov & Hutter 2019)."""
 
     def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
-        """Return the optimizer."""
         return mt.optim.AdamW(groups, lr=self.lr, betas=self.betas)
 
 
@@ -109,5 +107,4 @@ class SGD(Optimizer):
     """share of the last change that is made again"""
 
     def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
-        """Return the optimizer."""
         return mt.optim.SGD(groups, lr=self.lr, momentum=self.momentum)

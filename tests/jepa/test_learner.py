@@ -172,6 +172,16 @@ def test_held_out_notices_a_wrong_question_only_if_it_is_used() -> None:
     assert crops().held_out([]) == {}
 
 
+def test_the_wrong_question_costs_the_predictor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, tokens, model = [], CNN.tokens, crops()
+    monkeypatch.setattr(CNN, "tokens", lambda *given: calls.append(len(given[1])) or tokens(*given))
+    wrong = model.held_out([batch := crops_batch()])["shuffled"]
+    assert calls == [12, 24]  # contexts, targets
+    other = model.eval().embed(batch._replace(asked=batch.asked.rolled()))
+    true = model.embed(batch)
+    assert wrong == float(model.objective(true._replace(predictions=other.predictions), RNG)["distance"])
+
+
 def test_held_out_is_the_mean_over_examples_of_the_distance() -> None:
     model, batches = crops(objective=VICReg()).eval(), [crops_batch(12), crops_batch(4)]
     found = model.held_out(batches)

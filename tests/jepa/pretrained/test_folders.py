@@ -143,7 +143,7 @@ def test_a_file_that_names_a_module_imports_nothing(tmp_path: Path) -> None:
             (folder / "config.json").write_text(json.dumps({"shape": [4], "encoder": {"kind": kind}}))
             with pytest.raises(RunError, match="which no file may name"):
                 load_pretrained(folder)
-            with pytest.raises(RunError, match=f"holds a encoder={kind}, not a vision transformer"):
+            with pytest.raises(RunError, match=f"holds a model of encoder={kind}, not a vision transformer"):
                 pretrained_transformer(folder)
     finally:
         sys.path.remove(str(tmp_path))
@@ -227,7 +227,7 @@ def test_settings_of_a_folder_cannot_ask_for_more_than_its_weights(setting: str,
 def test_other_models_than_a_transformer(description: dict[str, Any], what: str, tmp_path: Path) -> None:
     folder = save_pretrained(ViT((3, 8, 8), **SMALL), tmp_path)
     (folder / "config.json").write_text(json.dumps(description))
-    with pytest.raises(RunError, match=f"holds a {what}, not a vision transformer"):
+    with pytest.raises(RunError, match=f"holds a model of {what}, not a vision transformer"):
         pretrained_transformer(folder)
 
 
