@@ -1,14 +1,18 @@
-"""Which parameters weight decay is for."""
+"""Groups of parameters: what an optimizer takes as one, and which parameters weight decay is for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from minitensor.nn.base.layer import Layer
+from minitensor.optim.settings import check
 from minitensor.tensor import Tensor
 
-__all__ = ["decay_groups"]
+if TYPE_CHECKING:
+    from minitensor.optim.optimizer import Optimizer
+
+__all__ = ["checked", "completed", "decay_groups"]
 
 
 def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> list[dict[str, Any]]:
@@ -26,3 +30,38 @@ def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> l
     trained = [p for p in found if p.requires_grad]
     split = [([p for p in trained if p.ndim > 1], weight_decay), ([p for p in trained if p.ndim <= 1], 0.0)]
     return [{"params": params, "weight_decay": decay} for params, decay in split if params]
+
+
+def checked(optimizer: Optimizer, group: Any) -> dict[str, Any]:
+    """Return a new group with defaults filled in, each parameter once."""
+    if not isinstance(group, dict) or "params" not in group:
+        what = (", ".join(group) or "nothing") if isinstance(group, dict) else f"a {type(group).__name__}"
+        raise ValueError(f"a group is a dict with 'params' and settings; this one has {what}")
+    if unknown := [k for k in group if k != "params" and k not in optimizer.defaults]:
+        raise ValueError(
+            f"{type(optimizer).__name__} has no setting {unknown[0]!r}: it has {', '.join(optimizer.defaults)}"
+        )
+    return optimizer._completed(group)
+
+
+def completed(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, Any]:
+    """Return a group with a list of parameters that can be trained, and settings that make sense."""
+    if isinstance(group["params"], Iterator):
+        group["params"] = list(group["params"])  # in the caller's dict: it can be used again
+        if not group["params"]:
+            raise ValueError("the iterator of a group's params is empty: it gives them once. Pass a list")
+    params = [group["params"]] if isinstance(group["params"], Tensor) else group["params"]
+    if isinstance(params, (set, frozenset)) or not isinstance(params, Iterable):
+        raise TypeError(f"params of an optimizer are a list, in order; got a {type(params).__name__}")
+    params = list(params)
+    taken = {id(p) for g in optimizer.param_groups for p in g["params"]}
+    for p in params:
+        if not isinstance(p, Tensor):
+            raise TypeError(f"an optimizer takes Tensors; got a {type(p).__name__}")
+        if not p.is_leaf or p.dtype.kind not in "fV":
+            raise ValueError(f"an optimizer takes float leaves; got {p!r}"[:120])
+        if id(p) in taken:
+            raise ValueError(f"a parameter of shape {p.shape} is in two groups: it would be changed twice a step")
+    whole = {**optimizer.defaults, **group, "params": list({id(p): p for p in params}.values())}
+    check(type(optimizer).__name__, whole)
+    return whole

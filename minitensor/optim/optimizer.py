@@ -6,21 +6,19 @@ A subclass says how many arrays of memory a parameter has (`moments`) and how on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minitensor.backend import namespace, to_numpy
+from minitensor.backend import to_numpy
 from minitensor.modes import enable_grad
 from minitensor.nn.base.parameter import forget
-from minitensor.optim import saved
-from minitensor.optim.flat import block_length, blocks, join
+from minitensor.optim import groups, saved
 from minitensor.optim.section import Memory, Section
 from minitensor.optim.settings import check
 from minitensor.tensor import Tensor
-from minitensor.threads import shared
 
 __all__ = ["Optimizer"]
 
@@ -70,15 +68,15 @@ class Optimizer:
                 + (": pass layer.parameters()" if hasattr(params, "parameters") else "")
             )
         check(type(self).__name__, defaults)
-        groups = list(params)
-        if not groups:
+        given = list(params)
+        if not given:
             raise ValueError(f"{type(self).__name__} was given no parameters: the list, or the iterator, is empty")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self._sections: list[Section] = []
         self._apart: dict[int, Memory] = {}  # of parameters that were taken out of the groups
-        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
-            self.param_groups.append(self._checked(group))
+        for group in given if isinstance(given[0], dict) else [{"params": given}]:
+            self.param_groups.append(groups.checked(self, group))
         self._gather()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,40 +95,12 @@ class Optimizer:
         )
         return f"{type(self).__name__}({'; '.join(groups)})"
 
-    def _checked(self, group: Any) -> dict[str, Any]:
-        """Return a new group with defaults filled in, each parameter once."""
-        if not isinstance(group, dict) or "params" not in group:
-            what = (", ".join(group) or "nothing") if isinstance(group, dict) else f"a {type(group).__name__}"
-            raise ValueError(f"a group is a dict with 'params' and settings; this one has {what}")
-        if unknown := [k for k in group if k != "params" and k not in self.defaults]:
-            raise ValueError(f"{type(self).__name__} has no setting {unknown[0]!r}: it has {', '.join(self.defaults)}")
-        return self._completed(group)
-
     def _completed(self, group: dict[str, Any]) -> dict[str, Any]:
-        """Return a group with a list of parameters that can be trained, and settings that make sense."""
-        if isinstance(group["params"], Iterator):
-            group["params"] = list(group["params"])  # in the caller's dict: it can be used again
-            if not group["params"]:
-                raise ValueError("the iterator of a group's params is empty: it gives them once. Pass a list")
-        params = [group["params"]] if isinstance(group["params"], Tensor) else group["params"]
-        if isinstance(params, (set, frozenset)) or not isinstance(params, Iterable):
-            raise TypeError(f"params of an optimizer are a list, in order; got a {type(params).__name__}")
-        params = list(params)
-        taken = {id(p) for g in self.param_groups for p in g["params"]}
-        for p in params:
-            if not isinstance(p, Tensor):
-                raise TypeError(f"an optimizer takes Tensors; got a {type(p).__name__}")
-            if not p.is_leaf or p.dtype.kind not in "fV":
-                raise ValueError(f"an optimizer takes float leaves; got {p!r}"[:120])
-            if id(p) in taken:
-                raise ValueError(f"a parameter of shape {p.shape} is in two groups: it would be changed twice a step")
-        whole = {**self.defaults, **group, "params": list({id(p): p for p in params}.values())}
-        check(type(self).__name__, whole)
-        return whole
+        return groups.completed(self, group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Add a group: {"params": [...], setting: value, ...}."""
-        self.param_groups.append(self._checked(group))
+        self.param_groups.append(groups.checked(self, group))
         self._gather()
 
     def _edited(self) -> bool:
@@ -145,13 +115,13 @@ class Optimizer:
 
     def _accept(self) -> None:
         """Take edited groups over, or raise and leave them."""
-        groups, self.param_groups = self.param_groups, []
+        edited, self.param_groups = self.param_groups, []
         try:
-            for group in groups:
+            for group in edited:
                 group.update(self._completed(group))
                 self.param_groups.append(group)
         finally:
-            self.param_groups = groups
+            self.param_groups = edited
         self._gather()
 
     def _gather(self, state: Mapping[int, Memory] | None = None) -> None:
@@ -230,49 +200,10 @@ class Optimizer:
     def _step(self, s: Section) -> None:
         s.flat.collect(s.parameters)
         reached = [i for i, p in enumerate(s.parameters) if p._grad is not None]
-        for i in reached:
-            s.parameters[i].changed()
         if reached:
-            self._advance(s, reached)
-            (self._one_by_one if self.layerwise else self._in_stretches)(s, reached)
-
-    def _advance(self, s: Section, reached: Sequence[int]) -> None:
-        """Move the clocks of the parameters that backward reached; mostly all are at one."""
-        before = after = None
-        for i in reached:
-            if before is None or s.clocks[i] != before:
-                before, after = s.clocks[i], self.tick(s.clocks[i], s.group)
-            s.clocks[i] = after
-
-    def _one_by_one(self, s: Section, reached: Sequence[int]) -> None:
-        """Update parameter by parameter, each in its own shape."""
-        names = self.moments(s.group)
-        for name in names:
-            s.moment(name)
-        for i in reached:
-            p, g = s.widened(s.flat.views[i]), s.widened(s.flat.slots[i])
-            self.update(p, g, [s.views[name][i] for name in names], s.group, s.clocks[i], ())
-            if s.half:
-                s.flat.views[i][...] = p.astype(s.flat.data.dtype)
-
-    def _in_stretches(self, s: Section, reached: Sequence[int]) -> None:
-        """Update blocks of neighbors with one clock: of all parameters, where backward always reaches all."""
-        flat, moments = s.flat, [s.moment(name) for name in self.moments(s.group)]
-        steps = {flat.bounds[i][0]: s.clocks[i] for i in reached}
-        clocks = [s.clocks[i] for i in reached]
-        runs = join([flat.bounds[i] for i in reached], lambda k: clocks[k] == clocks[k - 1])
-        pieces = [(b, steps[start]) for start, stop in runs for b in blocks(start, stop, flat.data)]
-        xp, length = namespace(flat.data), block_length(flat.data)
-
-        def work(pieces: Sequence[tuple[slice, Any]]) -> None:
-            scratch = [xp.empty(length, s.dtype) for _ in range(2)]
-            for b, step in pieces:
-                p, g, n = s.widened(flat.data[b]), s.widened(flat.grad[b]), b.stop - b.start
-                self.update(p, g, [m[b] for m in moments], s.group, step, [x[:n] for x in scratch])
-                if s.half:
-                    flat.data[b] = p.astype(flat.data.dtype)
-
-        shared(work, pieces, sum(stop - start for start, stop in runs))
+            s.advance(reached, self.tick)
+            update = s.update_each if self.layerwise else s.update_stretches
+            update(reached, self.moments(s.group), self.update)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: `.grad` is None until the next backward, or, with False, the same Tensor of zeros."""
@@ -288,7 +219,7 @@ class Optimizer:
         {"state": {i: {"step": n, moment: array of the parameter's shape}}, "param_groups": [{..., "params": [i, ..]}]}
         with i counting the parameters over the groups in order; one that was never reached has no state.
         """
-        state, groups, number = self._state(), [], 0
+        state, settings, number = self._state(), [], 0
         arrays: dict[int, dict[str, Any]] = {}
         for group in self.param_groups:
             for i, p in enumerate(group["params"], number):
@@ -296,9 +227,9 @@ class Optimizer:
                     _, clock, moments = state[id(p)]
                     arrays[i] = self.saved_clock(clock) | {k: np.array(to_numpy(v)) for k, v in moments.items()}
             indices = list(range(number, number + len(group["params"])))
-            groups.append({k: v for k, v in group.items() if k != "params"} | {"params": indices})
+            settings.append({k: v for k, v in group.items() if k != "params"} | {"params": indices})
             number += len(indices)
-        return {"state": arrays, "param_groups": groups}
+        return {"state": arrays, "param_groups": settings}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned, also after a way through JSON (text keys, lists for tuples).
