@@ -45,19 +45,15 @@ class Source(Protocol):
 
     def read(self, indices: Sequence[int] | Index, /) -> Array:
         """Return examples (n, *shape), an array of the caller's own, as augmentations take them."""
-        ...
 
     def normalize(self, x: Array, /) -> Array:
         """Return examples (..., *shape), or parts of them, as a network sees them."""
-        ...
 
     def split(self, part: str, /) -> Source:
         """Return the examples to learn from ("train") or those held out ("val")."""
-        ...
 
     def fingerprint(self) -> str:
         """Return a hash that changes when the examples do."""
-        ...
 
 
 class Keep(NamedTuple):
@@ -81,30 +77,24 @@ class Asked(Protocol):
 
         The second is which of them are no padding, (n e, K); None: all.
         """
-        ...
 
     def of(self, tokens: mt.Tensor, /) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, N, d) -> S of (n, k, d)."""
-        ...
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Of each set, how many targets an example has, padding too."""
-        ...
 
     @property
     def valid(self) -> Sequence[Flags | None]:
         """Of each set, which targets are no padding, (n, k); None: all."""
-        ...
 
     @property
     def level_weights(self) -> tuple[float, ...]:
         """Weights in the loss of sets that are levels, which the log tells apart; () of one kind, which count alike."""
-        ...
 
     def rolled(self) -> Asked | None:
         """Return another example's question, the held-out control; None where all are asked the same."""
-        ...
 
 
 class Batch(NamedTuple):
@@ -141,23 +131,18 @@ class Task(Protocol):
 
     def check(self, shape: tuple[int, ...], grid: Grid, /) -> None:
         """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
-        ...
 
     def sees(self, shape: tuple[int, ...], /) -> dict[str, tuple[int, ...]]:
         """Return what shapes other than the source's the encoders are given, by the setting that makes them so."""
-        ...
 
     def ask(self, x: Array, grid: Grid, generators: Generators, /) -> Batch:
         """Return the batch of examples (n, *shape), with a question for an encoder with this grid."""
-        ...
 
     def at(self, progress: float, /) -> Task:
         """Return the task as it is at a progress of 0 to 1: a setting NAME with a NAME_end moves to it linearly."""
-        ...
 
     def values(self, progress: float, /) -> dict[str, float]:
         """Return the moving settings at a progress, by name, for the log."""
-        ...
 
 
 @runtime_checkable
@@ -175,11 +160,9 @@ class Encoder(Protocol):
         Without `keep` all of them, (n, N, dim). A class token never leaves the encoder. What is not kept has no
         influence on what is.
         """
-        ...
 
     def pooled(self, x: mt.Tensor, pool: str = "mean", /) -> mt.Tensor:
         """Return one vector of an example, (n, *shape) -> (n, d): what a probe reads. `pools` lists the ways."""
-        ...
 
 
 @runtime_checkable
@@ -195,11 +178,9 @@ class Predictor(Protocol):
 
     def check(self, task: Any, /) -> None:
         """Raise ConfigError if it cannot answer a task whose questions it understands, such as one of more levels."""
-        ...
 
     def __call__(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any, /) -> list[mt.Tensor]:
         """Return predictions of each set of targets, S of (n e, k, d), from tokens (n e, K, d)."""
-        ...
 
 
 class Embeddings(NamedTuple):
@@ -225,7 +206,6 @@ class Objective(Protocol):
 
     def __call__(self, z: Embeddings, rng: np.random.Generator, /) -> dict[str, mt.Tensor]:
         """Return "loss", which is minimized; "distance", what prediction and target are apart; and parts by name."""
-        ...
 
 
 class Target(Protocol):
@@ -238,20 +218,15 @@ class Target(Protocol):
 
     def follow(self, branch: Any, /) -> None:
         """Take what this kind needs of the context's branch, once, when the learner is made."""
-        ...
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Any, /) -> list[mt.Tensor]:
         """Return the targets of each set; `branch` is the context's encoder and projector."""
-        ...
 
     def encoder(self, branch: Any, /) -> Encoder:
         """Return the encoder that makes the true tokens."""
-        ...
 
     def update(self, branch: Any, step: int, steps: float, /) -> dict[str, float]:
         """Move after an optimizer step, counted from 0, of so many; return what the log should show."""
-        ...
 
     def kept(self, steps: int, horizon: float, /) -> float:
         """Return the share of its first weights that are left after so many steps of a schedule of length `horizon`."""
-        ...

@@ -18,11 +18,7 @@ from jepa import __version__
 CORE = ("numpy", "pillow", "matplotlib", "pyyaml", "tqdm", "safetensors", "threadpoolctl")
 OPTIONAL = {
     "scikit-learn": ("sklearn", "the digits data", "pip install -e '.[eval]'"),
-    "Numba": (
-        "numba",
-        "compiled kernels, without which training is slower",
-        "pip install -e '.[fast]'",
-    ),
+    "Numba": ("numba", "compiled kernels, without which training is slower", "pip install -e '.[fast]'"),
     "CuPy": ("cupy", "GPU", "pip install -e '.[cuda13]', or '.[cuda12]'; the top line of nvidia-smi says which"),
     "ml_dtypes": ("ml_dtypes", "bfloat16", "pip install -e '.[cuda13]', or '.[cuda12]'"),
     "pytest": ("pytest", "the tests", "make test"),

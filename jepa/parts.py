@@ -45,11 +45,7 @@ ROLES: dict[str, dict[str, str]] = {
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "mlp": "jepa.encoders.mlp:MLP",
     },
-    "projector": {
-        "none": "jepa.projectors:Identity",
-        "linear": "jepa.projectors:Linear",
-        "mlp": "jepa.projectors:MLP",
-    },
+    "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
     "predictor": {
         "geometry": "jepa.predictors.geometry:Geometry",
         "mlp": "jepa.predictors.mlp:MLP",

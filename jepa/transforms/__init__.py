@@ -7,13 +7,7 @@ examples and their parts is an `Augment`, which is made of these: see `jepa.tran
 
 from jepa.transforms.augment import Augment, ImageChanges, Noise, Nothing
 from jepa.transforms.base import Compose, Transform
-from jepa.transforms.image import (
-    ColorJitter,
-    RandomGrayscale,
-    RandomHorizontalFlip,
-    RandomInvert,
-    RandomVerticalFlip,
-)
+from jepa.transforms.image import ColorJitter, RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomVerticalFlip
 from jepa.transforms.resize import crop_resize
 
 __all__ = [

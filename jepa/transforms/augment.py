@@ -9,13 +9,7 @@ import numpy as np
 from jepa.config.settings import PROBABILITY, Settings, between, setting
 from jepa.errors import ConfigError
 from jepa.transforms.base import Compose, Examples, Random, Transform
-from jepa.transforms.image import (
-    ColorJitter,
-    RandomGrayscale,
-    RandomHorizontalFlip,
-    RandomInvert,
-    RandomVerticalFlip,
-)
+from jepa.transforms.image import ColorJitter, RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomVerticalFlip
 
 
 @dataclass(frozen=True)

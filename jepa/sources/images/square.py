@@ -19,12 +19,7 @@ Pixels = NDArray[Any]
 
 
 def square(
-    path: str | os.PathLike[str],
-    side: int,
-    *,
-    fit: Fit = "stretch",
-    channels: int = 3,
-    ground: Sequence[float] = WHITE,
+    path: str | os.PathLike[str], side: int, *, fit: Fit = "stretch", channels: int = 3, ground: Sequence[float] = WHITE
 ) -> Pixels:
     """Read a file (`load`) and bring it to side x side pixels: (C, S, S), uint8, or float32 of 16 bits.
 
