@@ -118,8 +118,13 @@ def table(evaluation: Mapping[str, Any]) -> str:
     rows = row_titles(evaluation.get("shape") or (3, 32, 32))
     widths = {name: max(14, len(text) + 2) for name, text in probes.items()}
     lines = [" " * 24 + "".join(f"{text:>{widths[name]}}" for name, text in probes.items())] if probes else []
-    for row, text in rows.items() if probes else ():
-        cells = (f"{100 * evaluation[name][row]:>{width - 2}.1f} %" for name, width in widths.items())
+    for row, text in rows.items():
+        found = {
+            name: evaluation[name].get(row) for name in probes
+        }  # one that cannot be made anew has no untrained twin
+        if not any(value is not None for value in found.values()):
+            continue
+        cells = ("" if v is None else f"{100 * v:>{widths[name] - 2}.1f} %" for name, v in found.items())
         lines.append(f"{text:<24}" + "".join(cells))
     return "\n".join([*lines, "", *summary(evaluation)])
 

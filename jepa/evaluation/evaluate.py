@@ -26,6 +26,8 @@ CALIBRATION = 2048  # training examples at most, from which an untrained encoder
 HEALTH_IMAGES = 4096  # held-out examples at most, that the figures without labels look at
 TOKEN_IMAGES = 4000  # examples of each split at most, of which probes of tokens keep every token
 
+ALONE = "No untrained encoder beside it: a part of the model is of a class without Settings, and cannot be made again."
+
 Array = NDArray[np.float32]
 Parts = dict[str, Part]
 
@@ -45,7 +47,7 @@ def evaluate_run(
 
     - ``jepa``: features of the trained encoder, frozen (`evaluation.encoder`: the target encoder by default);
     - ``random``: the same encoder at random initialization, its batch-norm statistics calibrated on the training
-      examples; the median over `evaluation.random_seeds` initializations;
+      examples; the median over `evaluation.random_seeds` initializations; not of a model with a class without Settings;
     - ``pixels``: the examples themselves, as the encoder sees them, whether or not they are images;
     - ``chance``: always the most frequent training class.
 
@@ -106,6 +108,7 @@ def _measured(run: Run, parts: Parts) -> dict[str, Any]:
     if not note:
         result |= _probes(run, features, parts)
         note = _absent(source.classes, {name: set(part.labels) for name, part in parts.items()})  # type: ignore[arg-type]
+        note = note if "untrained" in result else f"{note} {ALONE}".strip()
     return result | ({"note": note} if note else {})
 
 
@@ -151,22 +154,22 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
         "jepa": (features["train"], features["val"]),
         "pixels": _made(parts, lambda x: x.reshape(len(x), -1), "raw input"),
     }
-    twins = [f"random {seed}" for seed in range(settings.random_seeds)]
-    tokens: dict[str, Any] = {}
-    for seed, name in enumerate(twins):
-        twin = run.random_twin(seed, calibration)
+    twins, first = list[str](), run.random_twin(0, calibration)
+    for seed in range(settings.random_seeds if first is not None else 0):
+        twin = run.random_twin(seed, calibration) if seed else first
+        twins.append(name := f"random {seed}")
         rows[name] = _made(parts, lambda x, twin=twin: run.features(x, twin), f"features of untrained encoder {seed}")()
         if seed == 0:
             result["untrained"] = figures(rows[name][1][:HEALTH_IMAGES])
-            tokens = _token_table(run, twin, parts)
+    tokens = _token_table(run, first, parts)
     protocol = Protocol(settings.k, settings.C, run.config.seed)
     table = probe_table(rows, train.labels, val.labels, protocol)
     result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept))}
     for name, row in table.items():
         if name in PROBES:
             result["random_seeds"][name] = accuracies = [row.pop(twin) for twin in twins]
-            row["random"] = float(np.median(accuracies))
-            row = {which: row[which] for which in row_titles()}
+            row |= {"random": float(np.median(accuracies))} if twins else {}
+            row = {which: row[which] for which in row_titles() if which in row}
         result[name] = row
     return result | tokens
 
@@ -176,16 +179,14 @@ def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tup
     return lambda: (parts["train"].rows(f, doing), parts["val"].rows(f, doing))
 
 
-def _token_table(run: Run, twin: JEPA, parts: Parts) -> dict[str, Any]:
+def _token_table(run: Run, twin: JEPA | None, parts: Parts) -> dict[str, Any]:
     """Return the probes of tokens: of the trained encoder, its twin, and what lies at their places in the input."""
     which, grid = run.config.evaluation.encoder, run.model.context.encoder.grid
     if not run.task.places or math.prod(grid) == 1:
         return {}
     few = {name: part.limited(TOKEN_IMAGES, run.config.seed) for name, part in parts.items()}
-    rows = {
-        "jepa": _made(few, lambda x: frozen.tokens(run.model, x, which), "tokens"),
-        "random": _made(few, lambda x: frozen.tokens(twin, x, which), "tokens"),
-        "pixels": _made(few, lambda x: cut(x, starts(x.shape[2:], grid)), "tokens"),
-    }
+    models = {"jepa": run.model} | ({} if twin is None else {"random": twin})
+    rows = {row: _made(few, lambda x, of=of: frozen.tokens(of, x, which), "tokens") for row, of in models.items()}
+    rows["pixels"] = _made(few, lambda x: cut(x, starts(x.shape[2:], grid)), "tokens")
     labels = few["train"].labels, few["val"].labels
     return probe_table(rows, labels[0], labels[1], Protocol(seed=run.config.seed), tokens=True)

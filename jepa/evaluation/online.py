@@ -19,7 +19,8 @@ class OnlineProbe:
         self.run, count = run, run.config.evaluation.online_images
         self.parts = [Part.of(run.source(split), count) for split in ("train", "val")]
         self.examples = [part.rows(lambda x: x, "examples of the probes") for part in self.parts]
-        self.untrained = self._figures(run.random_twin(0, self.examples[0]))
+        twin = run.random_twin(0, self.examples[0])
+        self.untrained = {} if twin is None else self._figures(twin)
 
     def __call__(self, model: JEPA) -> dict[str, float]:
         """Return the accuracies of a model and of its untrained twin: probe/linear, probe/linear_random, ..."""

@@ -16,7 +16,7 @@ from jepa.config import Config, changed
 from jepa.encoders.base import Encoder
 from jepa.errors import DataError, RunError
 from jepa.learner import JEPA
-from jepa.parts import Choice, chosen, made
+from jepa.parts import Choice, Unmade, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
 from jepa.runs.folder import read_config
 from jepa.sources.base import Source
@@ -79,12 +79,16 @@ class Run:
         """Return the held-out losses, and those with another example's question (see `JEPA.held_out`)."""
         return self.parts.held_out(self.config, self.source("val"))
 
-    def random_twin(self, seed: int, x: Array) -> JEPA:
+    def random_twin(self, seed: int, x: Array) -> JEPA | None:
         """Return the same model with fresh weights, the batch norm of the evaluated encoder calibrated.
+
+        None if a part of it has no Settings, so that it cannot be made again.
 
         Its statistics are the mean over batches of normalized training examples (n, *shape): without them an untrained
         encoder with batch norm is weaker than it has to be, and a baseline too easy.
         """
+        if any(isinstance(self.config.choices[role].settings, Unmade) for role in LEARNER):
+            return None
         generator = mt.default_generator().bit_generator
         before = generator.state
         model = learner(self.config.choices, seed, x.shape[1:])

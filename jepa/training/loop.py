@@ -249,8 +249,9 @@ class Trainer:
         if self.probe is not None and (last or (epoch + 1) % (self.config.evaluation.every or 1) == 0):
             entry |= (probes := self.probe(self.model))
             for name, said in (("linear", "linear probe"), ("knn", "kNN")):
-                mine, untrained = (100 * probes[f"probe/{name}{which}"] for which in ("", "_random"))
-                text += f" {said} {mine:.1f} % (untrained {untrained:.1f})"
+                text += f" {said} {100 * probes[f'probe/{name}']:.1f} %"
+                untrained = probes.get(f"probe/{name}_random")
+                text += "" if untrained is None else f" (untrained {100 * untrained:.1f})"
         text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['examples_per_second']:.0f}/s"
         log.epoch(entry, text)
         self.save(best=best)

@@ -13,9 +13,11 @@ import jepa
 import minitensor as mt
 from jepa.__main__ import main
 from jepa.assembly import assemble
+from jepa.commands.runs import table
 from jepa.config import EvaluationSettings
 from jepa.errors import ConfigError, RunError
-from jepa.parts import made
+from jepa.parts import Unmade, made
+from jepa.pictures.report import draw
 from jepa.runs.checkpoint import list_checkpoints, read_checkpoint
 from jepa.runs.folder import read_config
 from jepa.runs.run import load_run
@@ -272,6 +274,32 @@ class Mine:
 
     def fingerprint(self) -> str:
         return str(self.rows)
+
+
+class Bare(jepa.encoders.MLP):
+    """An encoder whose class cannot be made from a configuration."""
+
+    Settings = Unmade
+
+    def __init__(self) -> None:
+        super().__init__((2, 8), width=6, depth=1)
+
+
+def test_a_model_that_cannot_be_made_again_is_evaluated_without_an_untrained_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def made() -> jepa.JEPA:
+        return model(Bare(), objective=jepa.objectives.VICReg())
+
+    fit(tmp_path / "run", made(), evaluation=EvaluationSettings(every=1))
+    assert all("probe/linear" in line and "probe/linear_random" not in line for line in logged(tmp_path / "run")[-1:])
+    found = jepa.evaluate(tmp_path / "run", device="cpu", model=made())
+    assert set(found["linear"]) == {"jepa", "pixels", "chance"} and "untrained" not in found
+    assert "of a class without Settings" in found["note"] and found["random_seeds"] == {"linear": [], "knn": []}
+    lines = table(found).splitlines()
+    assert lines[1].startswith("trained encoder") and lines[2].startswith("raw input")
+    plotted = draw(tmp_path / "run", device="cpu", model=made()).read_text("utf-8")
+    assert "without Settings" in plotted and "Not in this report" not in plotted
 
 
 def test_a_source_that_keeps_the_contract_is_enough(tmp_path: Path) -> None:
