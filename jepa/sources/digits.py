@@ -7,7 +7,6 @@ The scans behind the images of `train` and of `val` are disjoint, those of the c
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,11 +15,9 @@ from PIL import Image, ImageDraw
 
 from jepa.config.settings import between, setting
 from jepa.errors import DataError
-from jepa.sources.generated import Generated, GeneratedSettings, Sample, write_folder
+from jepa.sources.generated import Generated, GeneratedSettings, Sample
 
-VERSION = 1
-SCANS = 1797  # images of the plain set, if not told otherwise
-CLUTTERED_COUNT = 5000  # and of the cluttered one
+SCANS = 1797
 OVERSAMPLING = 4  # strokes are drawn and scans are turned this many times larger, then reduced
 
 Scans = NDArray[np.uint8]
@@ -35,22 +32,47 @@ class DigitsSettings(GeneratedSettings):
 
 
 class Digits(Generated):
-    """The plain digits as a source, written to data/ first."""
+    """The plain digits as a source, written to data/ first: each scan once at most, scaled up (bicubic), in gray.
+
+    `labels.csv` names the scan behind each image. Raises DataError if scikit-learn is missing.
+    """
 
     Settings: ClassVar[Any] = DigitsSettings
     kind = "digits"
-    clutter = False
+    usual_count = SCANS
 
-    def write(self, out: Path, seed: int = 0) -> None:
-        write(out, count=self.settings.count, clutter=self.clutter, size=self.settings.size, seed=seed)
+    def samples(self, count: int, size: int, seed: int) -> Iterator[Sample]:
+        scans, labels = load()
+        sources = split_sources(labels, seed)
+        held_out = self.held_out(count, len(sources["val"]) / len(scans))
+        for number, (split, wanted) in enumerate({"train": count - held_out, "val": held_out}.items(), start=1):
+            mine = sources[split]
+            for i in range(wanted):
+                k = int(mine[i % len(mine)])
+                image, facts = self.drawn(scans[k], scans[mine], [seed, number, i], size)
+                yield Sample(split, str(labels[k]), image, {"digit": int(labels[k]), "source": k, **facts})
+
+    def held_out(self, count: int, share: float) -> int:
+        """Return how many of the images are `val`, of which there is a share of the scans."""
+        return round(count * share)
+
+    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, dict[str, Any]]:
+        """Return the image of a scan, and the facts about it."""
+        return Image.fromarray(scan).resize((size, size), Image.Resampling.BICUBIC), {}
 
 
 class ClutteredDigits(Digits):
-    """The digits on a cluttered ground as a source, written to data/ first."""
+    """The digits on a cluttered ground as a source, written to data/ first: 5000 of them, a fifth `val`."""
 
     Settings = GeneratedSettings
     kind = "digits-clutter"
-    clutter = True
+    usual_count = 5000
+
+    def held_out(self, count: int, share: float) -> int:
+        return count // 5
+
+    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, dict[str, Any]]:
+        return draw(scan, others, np.random.default_rng(seed), size=size)
 
 
 def load() -> tuple[Scans, NDArray[np.int64]]:
@@ -131,41 +153,3 @@ def _paste(sheet: Image.Image, piece: Scans, scale: float, angle: float, center:
     turned = grown.rotate(angle, Image.Resampling.BILINEAR, expand=True)
     corner = round(center[0] * sheet.width - turned.width / 2), round(center[1] * sheet.height - turned.height / 2)
     sheet.paste(255, corner, mask=turned)
-
-
-def write(out: str | Path, *, count: int | None = None, clutter: bool = False, size: int = 32, seed: int = 0) -> Path:
-    """Write digits as `out/{train,val}/<digit>/00001.png` (gray), `out/labels.csv` and `out/meta.json`; return `out`.
-
-    `count` is by default all 1797 scans, or 5000 images with clutter; a fifth is `val`. Plain scans are scaled up to
-    `size` (bicubic). `labels.csv` names the scan behind each image. A set that is already there is not written again.
-    Raises DataError if scikit-learn is missing, `count` or `size` does not fit, or `out` holds something else.
-    """
-    count = (CLUTTERED_COUNT if clutter else SCANS) if count is None else count
-    if count < 50:
-        raise DataError(f"count is {count}; at least 50 images give each digit a training and a val image")
-    if count > SCANS and not clutter:
-        raise DataError(f"count is {count}, and there are {SCANS} scans; more images exist only with clutter")
-    if size < 8:
-        raise DataError(f"size is {size}; a scan has 8x8 pixels, so it must be at least 8")
-    name = "digits-clutter" if clutter else "digits"
-    settings = {"generator": name, "version": VERSION, "count": count, "size": size, "seed": seed}
-    return write_folder(out, _samples(count, clutter, size, seed), settings=settings)
-
-
-def _samples(count: int, clutter: bool, size: int, seed: int) -> Iterator[Sample]:
-    scans, labels = load()
-    sources = split_sources(labels, seed)
-    # plain: each scan once at most
-    held_out = count // 5 if clutter else round(count * len(sources["val"]) / len(scans))
-    wanted = {"train": count - held_out, "val": held_out}
-    for number, split in enumerate(wanted, start=1):
-        mine = sources[split]
-        for i in range(wanted[split]):
-            source = int(mine[i % len(mine)])
-            facts: dict[str, Any] = {"digit": int(labels[source]), "source": source}
-            if clutter:
-                image, more = draw(scans[source], scans[mine], np.random.default_rng([seed, number, i]), size=size)
-                facts |= more
-            else:
-                image = Image.fromarray(scans[source]).resize((size, size), Image.Resampling.BICUBIC)
-            yield Sample(split, str(labels[source]), image, facts)

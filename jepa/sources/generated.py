@@ -28,6 +28,7 @@ from jepa.sources.folder import FolderSettings, ImageFolder
 from jepa.sources.images.listing import Listing
 from jepa.text import shown
 
+VERSION = 1  # of what is drawn
 MARK = "unfinished.json"  # in a folder that is being written
 OURS = re.compile(r"(train|val)/[^/]+/\d{5,}\.png|labels\.csv|meta\.json|unfinished\.json")
 
@@ -53,6 +54,8 @@ class Generated(ImageFolder):
     Settings = GeneratedSettings
     kind: ClassVar[str]
     """what the generator calls it"""
+    usual_count: ClassVar[int]
+    """images, if not told otherwise"""
 
     @classmethod
     def takes(cls, path: Path) -> bool:
@@ -86,9 +89,15 @@ class Generated(ImageFolder):
             self.write(self.path)
         return super().listing
 
-    def write(self, out: Path, seed: int = 0) -> None:
-        """Write the images; those of a training are the same for every seed of it."""
+    def samples(self, count: int, size: int, seed: int) -> Iterator["Sample"]:
+        """Yield so many images of size x size pixels; a smaller set of a seed need not begin a larger one."""
         raise NotImplementedError
+
+    def write(self, out: str | Path, seed: int = 0) -> Path:
+        """Write the images (`write_folder`), a fifth of them as `val`; those of a training have the seed 0."""
+        size, count = self.settings.size, self.settings.count or self.usual_count
+        settings = {"generator": self.kind, "version": VERSION, "count": count, "size": size, "seed": seed}
+        return write_folder(out, self.samples(count, size, seed), settings=settings)
 
 
 class Sample(NamedTuple):

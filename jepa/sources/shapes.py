@@ -17,11 +17,10 @@ from PIL import Image, ImageDraw
 
 from jepa.config.settings import between, setting
 from jepa.errors import DataError
-from jepa.sources.generated import Generated, GeneratedSettings, Sample, write_folder
+from jepa.sources.generated import Generated, GeneratedSettings, Sample
 
 Points = list[tuple[float, float]]
 
-VERSION = 1
 COUNT = 5000  # images, if not told otherwise
 OVERSAMPLING = 4  # shapes are drawn this many times larger, then reduced: smooth edges
 MIN_CONTRAST = 0.25  # smallest difference of luma between a shape and any part of its ground
@@ -57,9 +56,14 @@ class Shapes(Generated):
 
     Settings = ShapesSettings
     kind = "shapes"
+    usual_count = COUNT
 
-    def write(self, out: Path, seed: int = 0) -> None:
-        write(out, count=self.settings.count or COUNT, size=self.settings.size, seed=seed)
+    def samples(self, count: int, size: int, seed: int) -> Iterator[Sample]:
+        labels = list(OUTLINES)
+        for i in range(count):
+            label = labels[i % len(labels)]
+            image, facts = draw(label, np.random.default_rng([seed, i]), size=size)
+            yield Sample("val" if i // len(labels) % 5 == 4 else "train", label, image, facts)
 
 
 def _regular(corners: int, radius: float = 1.0, shift: float = 0.0) -> Points:
@@ -169,19 +173,6 @@ def write(out: str | Path, *, count: int = COUNT, size: int = 32, seed: int = 0)
 
     The classes are equally frequent up to rounding, and a fifth of the images is `val`. Image `i` depends on
     `(seed, i)` only: a larger set of the same seed begins with the smaller one. A set that is already there is not
-    written again. Raises DataError if `count` or `size` is too small, or `out` holds something else.
+    written again. Raises ConfigError if `count` or `size` is too small, DataError if `out` holds something else.
     """
-    if count < (least := 5 * len(OUTLINES)):
-        raise DataError(f"count is {count}; {least} is the least that gives each class a training and a val image")
-    if size < 8:
-        raise DataError(f"size is {size}; the shapes cannot be told apart below 8 pixels")
-    settings = {"generator": "shapes", "version": VERSION, "count": count, "size": size, "seed": seed}
-    return write_folder(out, _samples(count, size, seed), settings=settings)
-
-
-def _samples(count: int, size: int, seed: int) -> Iterator[Sample]:
-    labels = list(OUTLINES)
-    for i in range(count):
-        label = labels[i % len(labels)]
-        image, facts = draw(label, np.random.default_rng([seed, i]), size=size)
-        yield Sample("val" if i // len(labels) % 5 == 4 else "train", label, image, facts)
+    return Shapes(count=count, size=size).write(out, seed)

@@ -35,8 +35,7 @@ def test_they_are_written_when_they_are_read(kind: str) -> None:
 def test_the_generators_own_number(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
     source = made(Choice(kind, KINDS[kind][0].Settings(count=None)), "source")
-    module = load("source", kind).__module__
-    monkeypatch.setattr(f"{module}.write_folder", lambda out, samples, *, settings: asked.update(settings))
+    monkeypatch.setattr("jepa.sources.generated.write_folder", lambda out, samples, *, settings: asked.update(settings))
     source.write(source.path)
     assert asked["count"] == KINDS[kind][1] and asked["generator"] == kind and str(source.path) == f"data/{kind}-32-0"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jepa.errors import DataError
+from jepa.errors import DataError, JEPAError
 from jepa.files.lock import writing
 from jepa.sources import digits, shapes
 from jepa.sources.generated import Sample, is_finished, write_folder
@@ -30,11 +30,11 @@ def write_shapes(out, seed=0, count=100):
 
 
 def write_digits(out, seed=0, count=100):
-    return digits.write(out, count=count, seed=seed)
+    return digits.Digits(count=count).write(out, seed)
 
 
 def write_clutter(out, seed=0, count=100):
-    return digits.write(out, count=count, clutter=True, seed=seed)
+    return digits.ClutteredDigits(count=count).write(out, seed)
 
 
 WRITERS = pytest.mark.parametrize("write", [write_shapes, write_digits, write_clutter])
@@ -92,7 +92,7 @@ def test_shapes_differ_from_each_other():
 
 @pytest.mark.parametrize("clutter", [False, True])
 def test_train_and_val_come_from_disjoint_scans(clutter, tmp_path):
-    root = digits.write(tmp_path / "set", count=1797, clutter=clutter)
+    root = (digits.ClutteredDigits if clutter else digits.Digits)(count=1797).write(tmp_path / "set")
     sources: dict[str, set[str]] = {"train": set(), "val": set()}
     for row in rows(root):
         sources[row["file"].split("/")[0]].add(row["source"])
@@ -102,7 +102,7 @@ def test_train_and_val_come_from_disjoint_scans(clutter, tmp_path):
 
 
 def test_plain_digit_is_the_scan_scaled_up(tmp_path):
-    root = digits.write(tmp_path / "set", count=60, size=32)
+    root = digits.Digits(count=60, size=32).write(tmp_path / "set")
     scans, labels = digits.load()
     for row in rows(root)[:10]:
         small = np.asarray(Image.open(root / row["file"]).resize((8, 8), Image.Resampling.BOX), np.float64)
@@ -223,16 +223,16 @@ def test_finished_set_is_kept_and_anything_else_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda out: shapes.write(out, count=3), "count is 3"),
-        (lambda out: shapes.write(out, count=100, size=4), "size is 4"),
-        (lambda out: digits.write(out, count=3), "count is 3"),
-        (lambda out: digits.write(out, count=2000), "1797"),
-        (lambda out: digits.write(out, size=4), "size is 4"),
+        (lambda out: shapes.write(out, count=3), "count=3: must be at least 50"),
+        (lambda out: shapes.write(out, count=100, size=4), "size=4: must be at least 8"),
+        (lambda out: digits.Digits(count=3).write(out), "count=3: must be at least 50"),
+        (lambda out: digits.Digits(count=2000).write(out), "count=2000: must be at least 50 and at most 1,797"),
+        (lambda out: digits.Digits(size=4).write(out), "size=4: must be at least 8"),
         (lambda out: shapes.draw("blob", np.random.default_rng(0)), "blob"),
     ],
 )
 def test_settings_that_cannot_be_met(call, message, tmp_path):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(JEPAError, match=message):
         call(tmp_path / "set")
 
 
