@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import statistics
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.table import lines
 from benchmarks.results import rows, spread
 
 HERE = Path(__file__).parent
@@ -24,7 +26,9 @@ RESULTS_HEAD = (
     "|---|---|---|---|---|---|---|"
 )
 FRONT_HEAD = "| data | JEPA | random encoder | raw pixels | chance |\n|---|---|---|---|---|"
+FRONT_TIMES = re.compile(r"\d\.\d\d to \d\.\d\d of the time")
 FRONT_ROWS = ("shapes", "digits-clutter", "digits", "cifar10")
+WIDTH = 120
 NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
@@ -39,35 +43,40 @@ class Page:
         return found
 
     def filled(self, template: str) -> str:
-        """Return a template with its figures put in."""
+        """Return a template with its figures put in; what is missing leaves no gap, and prose is wrapped anew."""
+        parts = [self.paragraph(part) for part in template.split("\n\n")]
+        return "\n\n".join(part for part in parts if part)
 
+    def paragraph(self, template: str) -> str:
         def figure(match: re.Match[str]) -> str:
             name, *words = match[1].split()
             method: Callable[..., str] = getattr(self, name)
             return method(*words)
 
-        return re.sub(r"\{\{(.*?)\}\}", figure, template)
+        text = re.sub(r"\{\{(.*?)\}\}", figure, template)
+        prose = text != template and re.match(r"\w", template)
+        return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) if prose else text
 
     # -- what training reaches ---------------------------------------------------------------------------------------
 
     def results(self, *names: str) -> str:
         """Return the table of some experiments, a line for each probe."""
-        lines = []
+        body = []
         for name in names:
             seeds = self.read(name)["seeds"]
-            lines += rows(TITLES.get(name, name), seeds)
+            body += rows(TITLES.get(name, name), seeds)
             if all("fresh" in seed for seed in seeds):
-                lines += rows(f"{name}, fresh images", [seed["fresh"] for seed in seeds])
-        return "\n".join([RESULTS_HEAD, *lines])
+                body += rows(f"{name}, fresh images", [seed["fresh"] for seed in seeds])
+        return "\n".join([RESULTS_HEAD, *body])
 
     def front(self) -> str:
         """Return the table of the front page: the linear probe beside its baselines."""
-        lines = []
+        body = []
         for name in FRONT_ROWS:
             found = [seed["linear"] for seed in self.read(name)["seeds"]]
             cells = [spread([one[who] for one in found]) for who in ("jepa", "random", "pixels", "chance")]
-            lines.append(f"| {TITLES.get(name, name)} | {' | '.join(cells)} |")
-        return "\n".join([FRONT_HEAD, *lines])
+            body.append(f"| {TITLES.get(name, name)} | {' | '.join(cells)} |")
+        return "\n".join([FRONT_HEAD, *body])
 
     def probes(self, name: str) -> str:
         """Return what the first seed of an experiment reached, by each probe."""
@@ -94,37 +103,64 @@ class Page:
         """Return what the figures of a file were measured with."""
         found = self.read(name)
         return (
-            f"PyTorch {found['torch'].partition('+')[0]}, NumPy {found['numpy']} with {found['blas']}, "
-            f"Python {found['python']}, {found['cores']} cores"
+            f"{found.get('kernels', 'numpy')} kernels, PyTorch {found['torch'].partition('+')[0]}, "
+            f"NumPy {found['numpy']} with {found['blas']}, Python {found['python']}, {found['cores']} cores"
         )
 
-    def steps(self) -> str:
-        """Return the table of whole training steps."""
-        one, two = self.read("steps-1-thread")["rows"], self.read("steps-2-threads")["rows"]
+    def steps(self, isa: str = "") -> str:
+        """Return the table of whole training steps; of another instruction set, if there is one."""
+        found = self.threads("steps", isa)
         head = "| step | ours, ms | 1 thread | to tuned | 2 threads | to tuned |\n|---|---|---|---|---|---|"
-        lines = []
-        for name in one:
-            cells = [f"{ratio:.2f}" for rows in (one, two) for ratio in _to_torch(rows[name])]
-            lines.append(f"| {name} | {_ms(one[name]['ours'][0])} | {' | '.join(cells)} |")
-        return "\n".join([head, *lines])
+        body = []
+        for name in found[0]:
+            cells = [f"{ratio:.2f}" for rows in found if name in rows for ratio in _to_torch(rows[name])]
+            body.append(f"| {name} | {_ms(found[0][name]['ours'][0])} | {' | '.join(cells)} |")
+        return self.captioned(isa, [head, *body])
 
-    def kernels(self) -> str:
-        """Return the table of single functions, forward and backward."""
-        one, two = self.read("kernels-1-thread")["rows"], self.read("kernels-2-threads")["rows"]
+    def ratios(self) -> str:
+        """Return from which to which part of PyTorch's time the steps take."""
+        found = [next(_to_torch(row)) for rows in self.threads("steps", "") for row in rows.values()]
+        return f"{min(found):.2f} to {max(found):.2f} of the time"
+
+    def kernels(self, isa: str = "") -> str:
+        """Return the table of single functions, forward and backward; of another instruction set, if there is one."""
+        one, two = self.threads("kernels", isa)
         head = (
             "| forward and backward | ours, ms | PyTorch's best, ms | ratio | ratio, 2 threads |\n|---|---|---|---|---|"
         )
-        lines = []
+        body = []
         for name in (n for n in one if "µs" not in n):
             theirs = min(one[name][side][0] for side in ("torch", "torch, channels-last") if side in one[name])
-            both = f"{one[name]['ratio']:.2f} | {two[name]['ratio']:.2f}"
-            lines.append(f"| {name} | {_ms(one[name]['ours'][0])} | {_ms(theirs)} | {both} |")
-        return "\n".join([head, *lines])
+            both = " | ".join(f"{rows[name]['ratio']:.2f}" if name in rows else "" for rows in (one, two))
+            body.append(f"| {name} | {_ms(one[name]['ours'][0])} | {_ms(theirs)} | {both} |")
+        return self.captioned(isa, [head, *body])
 
-    def small(self, name: str) -> str:
-        """Return the microseconds of a call on 8 numbers: ours, PyTorch's, NumPy's."""
+    def threads(self, what: str, isa: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the rows of a measurement with one thread and with two; none where there is no such file."""
+        names = (f"{what}-{threads}{isa and '-'}{isa}" for threads in ("1-thread", "2-threads"))
+        one, two = (self.read(n)["rows"] if (self.folder / f"{n}.json").exists() else {} for n in names)
+        return one, two
+
+    def captioned(self, isa: str, table: list[str]) -> str:
+        if not isa:
+            return "\n".join(table)
+        return "\n".join([f"With both sides held to {isa.upper()} (`--isa {isa}`):", "", *table]) if table[1:] else ""
+
+    def hops(self) -> str:
+        """Return how many Python functions a forward of each layer calls."""
+        return ", ".join(f"{row['calls']} ({name})" for name, row in self.read("hops-1-thread")["rows"].items())
+
+    def gpu(self) -> str:
+        """Return the lines of a run on a GPU, if one is kept."""
+        if not (self.folder / "gpu.json").exists():
+            return "No run on a GPU is kept here yet."
+        said = "\n".join(lines(self.read("gpu"))).rstrip()
+        return f"```\n{said}\n```"
+
+    def microseconds(self, name: str, side: str) -> str:
+        """Return what a call on 8 numbers takes: ours, torch or numpy."""
         found = self.read("kernels-1-thread")["rows"][name.replace("_", " ") + ", µs"]
-        return ", ".join(f"{10 * found[side][0]:.1f} ({side})" for side in ("ours", "torch", "numpy"))
+        return f"{10 * found[side][0]:.1f}"  # of 100 in milliseconds, one in microseconds
 
     def peer(self, name: str) -> str:
         """Return how many times as long another engine takes."""
@@ -151,11 +187,12 @@ def page(folder: Path = HERE / "results") -> str:
 
 
 def front(text: str, folder: Path = HERE / "results") -> str:
-    """Return the front page with its table put in, in the place of the one that was there."""
+    """Return the front page with its table and its times put in, in the place of those that were there."""
     before, found, after = text.partition(FRONT_HEAD)
-    if not found:
-        raise ValueError(f"README.md has no table that begins with {FRONT_HEAD.splitlines()[0]!r}")
-    return before + Page(folder).front() + "\n\n" + after.partition("\n\n")[2]
+    if not found or not FRONT_TIMES.search(text):
+        raise ValueError(f"README.md has no table {FRONT_HEAD.splitlines()[0]!r}, or no '{FRONT_TIMES.pattern}'")
+    rest = after.partition("\n\n")[2]
+    return FRONT_TIMES.sub(Page(folder).ratios(), f"{before}{Page(folder).front()}\n\n{rest}")
 
 
 def write() -> None:

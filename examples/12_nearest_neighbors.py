@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jepa
-from jepa.evaluation.retrieval import nearest
+from jepa.evaluation.neighbors import nearest
 from jepa.sources import shapes
 
 if len(sys.argv) > 1 and Path(sys.argv[1]).is_dir():  # not what a notebook's kernel is started with

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.page import Page
 from jepa.__main__ import VERBS, main
 from jepa.sources import shapes
 
@@ -155,12 +154,6 @@ def test_the_front_page_is_short_and_leads_to_every_door() -> None:
     doors = {page for page in PAGES if page.parent.parent == ROOT} | {ROOT / "CONTRIBUTING.md"}
     linked = {ROOT / link for link in re.findall(r"\]\(([^)#]+)\)", text)}
     assert not {name(door) for door in doors if not {door, door.parent} & linked}
-
-
-def test_the_front_page_gives_the_times_of_the_files() -> None:
-    rows = [Page().read(f"steps-{threads}")["rows"] for threads in ("1-thread", "2-threads")]
-    ratios = [row["ratio"] for each in rows for row in each.values()]
-    assert f"{min(ratios):.2f} to {max(ratios):.2f} of the time" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_every_room_of_the_tree_exists() -> None:
