@@ -41,7 +41,7 @@ class Assembly(NamedTuple):
         batches = self.batches(examples, config.train, seed=config.seed + 1, drop_last=False).batches(0, progress=1.0)
         count = min(limit or len(examples), len(examples))
         numbers = range(-(-count // config.train.batch_size))
-        return self.model.held_out(b for b, _ in zip(batches, numbers, strict=False) if len(b.seen) > 1)
+        return self.model.held_out(b for b, _ in zip(batches, numbers, strict=False) if b.size > 1)
 
 
 def assemble(choices: Mapping[str, Choice], seed: int, source: Any = None) -> Assembly:

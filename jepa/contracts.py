@@ -10,7 +10,7 @@ the contract will do as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -78,6 +78,11 @@ class Asked(Protocol):
         The second is which of them are no padding, (n e, K); None: all.
         """
 
+    @property
+    def whole(self) -> bool:
+        """Whether each token of `context` stands for a view of its own; else all of them together for one."""
+        ...
+
     def of(self, tokens: mt.Tensor, /) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, N, d) -> S of (n, k, d)."""
 
@@ -100,14 +105,24 @@ class Asked(Protocol):
 class Batch(NamedTuple):
     """n examples and a question about each."""
 
-    seen: Array
-    """(n, *shape): what the context encoder sees"""
+    seen: Any
+    """(n, *shape): what the context encoder sees; or several views of each, a list of (n, v, *shape') by their shape"""
     keep: Keep | None
     """the places of it that the context encoder is given; None: all"""
-    true: Array
-    """(n, v, *shape): what the target encoder sees"""
+    true: Any
+    """(n, v, *shape): what the target encoder sees; None: the views that come first in `seen`"""
     asked: Any
     """`Asked`: what of it is to be predicted"""
+
+    @property
+    def size(self) -> int:
+        """The number n of examples."""
+        return len(self.seen[0] if isinstance(self.seen, list) else self.seen)
+
+    def changed(self, f: Callable[[Any], Any]) -> Batch:
+        """Return the batch with f of all examples in it."""
+        seen = [f(x) for x in self.seen] if isinstance(self.seen, list) else f(self.seen)
+        return self._replace(seen=seen, true=None if self.true is None else f(self.true))
 
 
 class Generators(NamedTuple):
@@ -187,13 +202,15 @@ class Embeddings(NamedTuple):
     """What an objective compares, in the space of the loss; tokens that are padding are left out."""
 
     context: mt.Tensor
-    """(n e, d): the mean of each context"""
+    """(n e, V, d): of each context, its mean; or of each example V views"""
     predictions: list[mt.Tensor]
     """S of (rows, k, d)"""
     targets: list[mt.Tensor]
     """S of (rows, k, d)"""
     level_weights: tuple[float, ...] = ()
     """of each set, in the loss, where the sets are levels; (): they are of one kind"""
+    same: bool = False
+    """the targets are made of the contexts' own embeddings"""
 
 
 class Objective(Protocol):
@@ -203,6 +220,10 @@ class Objective(Protocol):
     """it forbids constants by itself, so that a target may learn"""
     contrasts: bool
     """it compares each row with the others of its set, so that sets are not joined"""
+
+    def lacks(self, target: Target, learns: bool, /) -> str:
+        """Say what it needs not to collapse, and does not have, beside a predictor that learns or not; "": nothing."""
+        ...
 
     def __call__(self, z: Embeddings, rng: np.random.Generator, /) -> dict[str, mt.Tensor]:
         """Return "loss", which is minimized; "distance", what prediction and target are apart; and parts by name."""
@@ -221,6 +242,10 @@ class Target(Protocol):
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Any, /) -> list[mt.Tensor]:
         """Return the targets of each set; `branch` is the context's encoder and projector."""
+
+    def among(self, branch: Any, seen: mt.Tensor, z: mt.Tensor, asked: Any, /) -> mt.Tensor:
+        """Return embeddings of true views (n, v, *shape), the first of those that the context embeds, z (n, V, d)."""
+        ...
 
     def encoder(self, branch: Any, /) -> Encoder:
         """Return the encoder that makes the true tokens."""

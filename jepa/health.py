@@ -13,7 +13,7 @@ def of(z: Embeddings) -> dict[str, float]:
 
     The cosine is that of the first set that is not empty; of half-precision embeddings in float32.
     """
-    context = z.context.numpy().astype(np.float32)
+    context = z.context.numpy().astype(np.float32).reshape(-1, z.context.shape[-1])
     pairs = [(p, t) for p, t in zip(z.predictions, z.targets, strict=True) if 0 not in p.shape]
     sides = [[side.numpy().astype(np.float32).reshape(-1, side.shape[-1]) for side in pair] for pair in pairs]
     if z.level_weights:

@@ -28,16 +28,26 @@ class Branch(mt.nn.Layer):
         """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
         return self.projector(self.encoder.tokens(x))  # type: ignore[no-any-return]
 
-    def context(self, seen: mt.Tensor, keep: Keep | None, asked: Asked) -> tuple[mt.Tensor, Flags | None]:
+    def context(self, seen: Any, keep: Keep | None, asked: Asked) -> tuple[mt.Tensor, Flags | None]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
+        if isinstance(seen, list):
+            return self.views(seen, asked), None
         tokens, valid = asked.context(self.encoder.tokens(seen, keep), keep)
         return self.projector(tokens), valid
 
+    def views(self, seen: list[mt.Tensor], asked: Asked) -> mt.Tensor:
+        """Return the embedding of each view: (n, v, *shape) of each shape -> (n, V, d)."""
+        tokens = [asked.of(self._tokens(x))[0] for x in seen]
+        return self.projector(mt.concatenate(tokens, axis=1))  # type: ignore[no-any-return]
+
     def targets(self, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
-        n, v = true.shape[:2]
-        tokens = self.encoder.tokens(true.reshape(n * v, *true.shape[2:]))
-        return [self.projector(x) for x in asked.of(tokens.reshape(n, v, *tokens.shape[1:]))]
+        return [self.projector(x) for x in asked.of(self._tokens(true))]
+
+    def _tokens(self, x: mt.Tensor) -> mt.Tensor:
+        n, v = x.shape[:2]
+        tokens = self.encoder.tokens(x.reshape(n * v, *x.shape[2:]))
+        return tokens.reshape(n, v, *tokens.shape[1:])  # type: ignore[no-any-return]
 
 
 class JEPA(mt.nn.Layer):
@@ -83,8 +93,8 @@ class JEPA(mt.nn.Layer):
     def _embedded(self, batch: Batch, other: Asked | None) -> tuple[Embeddings, list[mt.Tensor]]:
         """Return the embeddings of a batch, and what is predicted of the same contexts for another question."""
         device = next(iter(self.parameters())).device
-        seen, true = (mt.Tensor(x, device=device) for x in (batch.seen, batch.true))  # a GPU takes them whole
-        found = mt.data_parallel(self._part, seen, batch.keep, true, batch.asked, other)
+        whole = batch.changed(lambda x: mt.Tensor(x, device=device))  # a GPU takes them whole
+        found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other)
         context, predictions, targets, misled = found
         kept = [
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
@@ -93,19 +103,25 @@ class JEPA(mt.nn.Layer):
         predictions, targets = map(list, zip(*kept, strict=True))
         flags = [] if other is None else other.valid
         misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
-        return Embeddings(context, predictions, targets, batch.asked.level_weights), misled
+        same = batch.true is None and self.target.encoder(self.context) is self.context.encoder
+        return Embeddings(context, predictions, targets, batch.asked.level_weights, same), misled
 
-    def _part(
-        self, seen: mt.Tensor, keep: Keep | None, true: mt.Tensor, asked: Asked, other: Asked | None
+    def part(
+        self, seen: Any, keep: Keep | None, true: mt.Tensor | None, asked: Any, other: Asked | None = None
     ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor]]:
+        """Return contexts (n e, V, d), predictions and targets of each set, and predictions for another question."""
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
-        targets = [_repeated(t, len(tokens) // len(seen)) for t in self.target(self.context, true, asked)]
+        if true is None:
+            targets = asked.wanted(self.target.among(self.context, seen[0], tokens, asked))
+        else:
+            targets = [_repeated(t, len(tokens) // len(true)) for t in self.target(self.context, true, asked)]
         for p, t in zip(predictions, targets, strict=True):
             if p.shape != t.shape:
                 raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")
         misled = [] if other is None else self.predictor(tokens, valid, keep, other)
-        return mean_token(tokens, valid), predictions, targets, misled
+        contexts = tokens if asked.whole else mean_token(tokens, valid)[:, None]
+        return contexts, predictions, targets, misled
 
     def loss(self, batch: Batch, rng: np.random.Generator | None = None) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the parts of the loss by name ("loss" is minimized), and what `figures` looks at."""
@@ -144,7 +160,7 @@ class JEPA(mt.nn.Layer):
         wrong, count, total = 0.0, 0, dict[str, float]()
         with mt.no_grad():
             for batch in batches:
-                n, other = len(batch.seen), batch.asked.rolled()
+                n, other = batch.size, batch.asked.rolled()
                 z, misled = self._embedded(batch, other)
                 for name, part in self.objective(z, rng).items():
                     total[name] = total.get(name, 0.0) + float(part) * n
@@ -180,7 +196,10 @@ def check_parts(model: JEPA) -> None:
             f"{said['target']} with {said['objective']} must collapse, as one constant for every example has loss "
             "0: use target=ema or stopgrad, or an objective that spreads, such as vicreg or infonce"
         )
-    if not any(p.requires_grad for p in predictor.parameters()) and not objective.spreads and not target.lags:
+    learns = any(p.requires_grad for p in predictor.parameters())
+    if lacks := objective.lacks(target, learns):
+        raise ConfigError(f"{said['objective']} with {said['target']} and {said['predictor']}: {lacks}")
+    if not learns and not objective.spreads and not target.lags:
         raise ConfigError(
             f"{said['target']} with {said['objective']} and {said['predictor']}, which does not learn, must collapse: "
             "use target=ema, another predictor, or an objective that spreads, such as vicreg or infonce"

@@ -36,6 +36,7 @@ ROLES: dict[str, dict[str, str]] = {
         "masked": "jepa.tasks.masked:Masked",
         "levels": "jepa.tasks.levels:Levels",
         "views": "jepa.tasks.views:Views",
+        "multiview": "jepa.tasks.multiview:MultiView",
     },
     "encoder": {
         "cnn": "jepa.encoders.cnn:CNN",
@@ -66,6 +67,13 @@ ROLES: dict[str, dict[str, str]] = {
         "cosine": "jepa.objectives.distances:Cosine",
         "infonce": "jepa.objectives.infonce:InfoNCE",
         "vicreg": "jepa.objectives.vicreg:VICReg",
+        "sigreg": "jepa.objectives.sigreg:SIGReg",
+        "visreg": "jepa.objectives.visreg:VISReg",
+        "tcr": "jepa.objectives.tcr:TCR",
+        "barlow": "jepa.objectives.barlow:BarlowTwins",
+        "ntxent": "jepa.objectives.ntxent:NTXent",
+        "byol": "jepa.objectives.byol:BYOL",
+        "simsiam": "jepa.objectives.simsiam:SimSiam",
     },
     "optimizer": {
         "adamw": "jepa.training.optimizer:AdamW",

@@ -29,6 +29,8 @@ class MLPSettings(Settings):
     """hidden units"""
     depth: int = setting(2, DEPTH)
     """hidden layers"""
+    unit: bool = setting(False)
+    """bring embeddings to length 1"""
 
 
 def perceptron(inputs: int, width: int, depth: int, outputs: int) -> mt.nn.Sequential:
@@ -67,6 +69,8 @@ class Linear(mt.nn.Layer):
 class MLP(mt.nn.Layer):
     """`depth` times Linear, batch norm, ReLU, then a Linear, on each token: (..., dim) -> (..., settings.dim).
 
+    Wide and deep it is worth points in papers of views, and is thrown away after training.
+
     >>> MLP(8, dim=4)(mt.ones((2, 3, 8))).shape
     (2, 3, 4)
     """
@@ -79,4 +83,5 @@ class MLP(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the projected tokens."""
-        return self.mlp(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.dim)  # type: ignore[no-any-return]
+        y = self.mlp(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.dim)
+        return mt.nn.functional.normalize(y, dim=-1) if self.settings.unit else y

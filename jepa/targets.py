@@ -2,6 +2,8 @@
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -34,10 +36,16 @@ class TargetBranch(mt.nn.Layer):
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         own = self.branch(branch)
-        if self.learns:
+        with nullcontext() if self.learns else _still(own):
             return own.targets(true, asked)  # type: ignore[no-any-return]
-        with mt.no_grad(), mt.nn.frozen_statistics(own):
-            return own.targets(true, asked)  # type: ignore[no-any-return]
+
+    def among(self, branch: Any, seen: mt.Tensor, z: mt.Tensor, asked: Any) -> mt.Tensor:
+        own = self.branch(branch)
+        if own is branch:
+            z = z[:, : seen.shape[1]]
+            return z if self.learns else z.detach()
+        with nullcontext() if self.learns else _still(own):
+            return own.views([seen], asked)  # type: ignore[no-any-return]
 
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
         return {}
@@ -47,6 +55,12 @@ class TargetBranch(mt.nn.Layer):
 
     def move(self, momentum: float) -> None:
         """Move by 1 - momentum, if this kind follows: what a schedule of one's own does."""
+
+
+@contextmanager
+def _still(branch: Any) -> Iterator[None]:
+    with mt.no_grad(), mt.nn.frozen_statistics(branch):
+        yield
 
 
 @dataclass(frozen=True)

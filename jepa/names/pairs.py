@@ -94,7 +94,7 @@ class JEPA(learner.JEPA):
             return super().loss(first, second)
         _same(first, second)
         rows = first.reshape(-1, first.shape[-1])
-        z = Embeddings(rows, [rows[:, None]], [second.reshape(-1, 1, rows.shape[1])])
+        z = Embeddings(rows[:, None], [rows[:, None]], [second.reshape(-1, 1, rows.shape[1])])
         return self.objective(z, np.random.default_rng(0))["loss"]
 
     def update_target(self, momentum: float = 0.996) -> None:

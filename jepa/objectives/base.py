@@ -1,7 +1,8 @@
 """What objectives share: sets of targets, their weights, and the layer norm of targets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,8 +33,16 @@ class Objective(Settings):
     held_out: ClassVar[str] = "loss"
     """the part that says what prediction and target are apart"""
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
-        """Return "loss" and its parts by name: prediction and target (n, k, d), context (n, d)."""
+    def lacks(self, target: Any, learns: bool) -> str:
+        """Say what it needs not to collapse, beside what `spreads` says to all, and does not have; "": nothing."""
+        return ""
+
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
+        """Return "loss" and its parts by name: prediction and target (n, k, d).
+
+        views: the embeddings that have a gradient, of each view of the context (m, d), and of the targets where they
+        learn and are not made of these.
+        """
         raise NotImplementedError
 
     def targets(self, s: Tensor) -> Tensor:
@@ -47,16 +56,17 @@ class Objective(Settings):
             shape = (1, -1, pairs[0][0].shape[-1])
             p, t = (mt.concatenate([x.reshape(shape) for x in side], axis=1) for side in zip(*pairs, strict=True))
             pairs = [(p, t)]
-        found = [self._set(p, t, z.context, rng) for p, t in pairs]
+        views = [z.context[:, v] for v in range(z.context.shape[1])]
+        found = [self._set(p, t, [*views, *_learned(t, z)], rng) for p, t in pairs]
         if z.level_weights:
             return self._levels(found, z.level_weights)
         parts = {name: mt.stack([f[name] for f in found]).mean() for name in found[0]} if len(found) > 1 else found[0]
         return {**parts, "distance": parts[self.held_out]}
 
-    def _set(self, p: Tensor, t: Tensor, context: Tensor, rng: Random) -> Parts:
+    def _set(self, p: Tensor, t: Tensor, views: list[Tensor], rng: Random) -> Parts:
         if 0 in p.shape:
             return {"loss": mt.zeros((), device=p.device)}
-        return self.compare(p, self.targets(t), context, rng)
+        return self.compare(p, self.targets(t), views, rng)
 
     def _levels(self, found: list[Parts], weights: tuple[float, ...]) -> Parts:
         parts: Parts = {}
@@ -66,3 +76,14 @@ class Objective(Settings):
             parts |= {f"level {k}/{name}": value for name, value in part.items()}
         total = sum((w * parts[f"level {k}"] for k, w in enumerate(weights)), mt.zeros((), device=distance.device))
         return {"loss": total, **parts, "distance": distance}
+
+
+def mean_of(f: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
+    """Return the mean of f over views: a statistic of each view by itself, over the examples."""
+    found = [f(z) for z in views]
+    total: Tensor = sum(found[1:], found[0])
+    return total / len(found)  # type: ignore[no-any-return]
+
+
+def _learned(t: Tensor, z: Embeddings) -> list[Tensor]:
+    return [t.reshape(-1, t.shape[-1])] if t.requires_grad and not z.same else []

@@ -21,12 +21,12 @@ class L2(_OfNormalized):
 
     >>> import numpy as np
     >>> from jepa.contracts import Embeddings
-    >>> z = Embeddings(mt.ones((2, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))])
+    >>> z = Embeddings(mt.ones((2, 1, 4)), [mt.ones((2, 1, 4))], [mt.zeros((2, 1, 4))])
     >>> float(L2(normalize=False)(z, np.random.default_rng(0))["loss"])
     1.0
     """
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         return {"loss": F.mse_loss(prediction, target)}
 
 
@@ -35,12 +35,12 @@ class SmoothL1(_OfNormalized):
     """Mean of d²/2 where |d| < 1, else |d| - 1/2, for d = ŝ - s*: what I-JEPA's code minimizes.
 
     >>> import numpy as np
-    >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
-    >>> float(SmoothL1().compare(mt.full((2, 1, 4), 3.0), mt.zeros((2, 1, 4)), context, rng)["loss"])
+    >>> rng, views = np.random.default_rng(0), [mt.ones((2, 4))]
+    >>> float(SmoothL1().compare(mt.full((2, 1, 4), 3.0), mt.zeros((2, 1, 4)), views, rng)["loss"])
     2.5
     """
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         return {"loss": F.smooth_l1_loss(prediction, target)}
 
 
@@ -49,10 +49,10 @@ class Cosine(Objective):
     """Mean of 1 - ŝ · s* / (|ŝ| |s*|). Half of BYOL's loss (Grill et al. 2020, eq. 2).
 
     >>> import numpy as np
-    >>> rng, context = np.random.default_rng(0), mt.ones((2, 4))
-    >>> float(Cosine().compare(mt.ones((2, 1, 4)), 3 * mt.ones((2, 1, 4)), context, rng)["loss"])
+    >>> rng, views = np.random.default_rng(0), [mt.ones((2, 4))]
+    >>> float(Cosine().compare(mt.ones((2, 1, 4)), 3 * mt.ones((2, 1, 4)), views, rng)["loss"])
     0.0
     """
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         return {"loss": 1 - F.cosine_similarity(prediction, target, dim=-1).mean()}

@@ -18,7 +18,7 @@ class InfoNCE(Objective):
 
     >>> import numpy as np
     >>> z = mt.eye(4)[:, None]
-    >>> round(float(InfoNCE(0.1).compare(z, z, z[:, 0], np.random.default_rng(0))["loss"]), 6)
+    >>> round(float(InfoNCE(0.1).compare(z, z, [z[:, 0]], np.random.default_rng(0))["loss"]), 6)
     0.000136
     """
 
@@ -30,7 +30,7 @@ class InfoNCE(Objective):
     spreads: ClassVar[bool] = True
     contrasts: ClassVar[bool] = True
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         d = prediction.shape[-1]
         p = mt.nn.functional.normalize(prediction.reshape(-1, d), dim=-1)  # (n k, d)
         s = mt.nn.functional.normalize(target.reshape(-1, d), dim=-1)  # (n k, d)

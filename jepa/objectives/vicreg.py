@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import minitensor as mt
 from jepa.config.settings import between, setting
-from jepa.objectives.base import Objective, Parts, Random, Tensor
+from jepa.objectives.base import Objective, Parts, Random, Tensor, mean_of
 
 WEIGHT = between(0, 1_000_000)
 
@@ -31,9 +31,10 @@ def covariance_penalty(z: mt.Tensor) -> mt.Tensor:
 
 @dataclass(frozen=True)
 class VICReg(Objective):
-    """invariance · mean (ŝ - s*)² + variance · Σ v(z) + covariance · Σ c(z), z over embeddings with a gradient.
+    """invariance · mean (ŝ - s*)² + variance · Σ v(z) + covariance · Σ c(z), z over both sides of a pair. Their eq. 6.
 
-    z is the contexts' embeddings, and the targets' too where the target learns ("shared", "own").
+    z is the embeddings that have a gradient: the contexts', and the targets' too where the target learns ("shared",
+    "own"). Of more than two views Σ is twice the mean over them, so that the weights mean the same.
 
     Published codes differ in the normalization. Here the covariance is a *sum over pairs divided by d*, as in the
     paper, solo-learn and lightly (weights 25, 25, 1). eb_jepa takes the mean over all d (d - 1) pairs, so that its
@@ -53,16 +54,9 @@ class VICReg(Objective):
     def spreads(self) -> bool:  # type: ignore[override]
         return self.variance > 0
 
-    def compare(self, prediction: Tensor, target: Tensor, context: Tensor, rng: Random) -> Parts:
-        d = target.shape[-1]
-        views = [context] + ([target.reshape(-1, d)] if target.requires_grad else [])
-        parts = {
-            "invariance": mt.nn.functional.mse_loss(prediction, target),
-            "variance": sum((variance_hinge(z) for z in views[1:]), variance_hinge(views[0])),
-            "covariance": sum((covariance_penalty(z) for z in views[1:]), covariance_penalty(views[0])),
-        }
-        weights = {name: getattr(self, name) for name in parts}
-        total = sum(
-            (weights[name] * part for name, part in list(parts.items())[1:]), self.invariance * parts["invariance"]
-        )
-        return {"loss": total, **parts}
+    def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
+        sides = min(len(views), 2)
+        apart = mt.nn.functional.mse_loss(prediction, target)
+        variance, covariance = (sides * mean_of(f, views) for f in (variance_hinge, covariance_penalty))
+        total = self.invariance * apart + self.variance * variance + self.covariance * covariance
+        return {"loss": total, "invariance": apart, "variance": variance, "covariance": covariance}

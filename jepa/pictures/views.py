@@ -25,7 +25,8 @@ MOST = 4  # views that are asked for, of those that are drawn
 def examples(run: Run, count: int) -> dict[str, Any]:
     """Return what the model makes of `count` held-out examples.
 
-    - `seen` (n, *shape) and `true` (n, v, *shape'), as the encoders see them but for normalization;
+    - `seen` (n, *shape), the first view of each, and `true` (n, v, *shape'), the others, or of several shapes those of
+      the first, as the encoders see them but for normalization;
     - `prediction`, `target_embedding` (n, d): of the first token that is asked for.
     """
     run.model.eval()
@@ -33,6 +34,8 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     raw, batch = asked(batches, some(batches.source, count))
     predictions, targets = answered(run, batch)
     first = {"prediction": predictions[0][:, 0], "target_embedding": targets[0][:, 0]}
+    if raw.true is None:  # all views are seen
+        raw = raw._replace(seen=raw.seen[0][:, 0], true=raw.seen[-1] if len(raw.seen) > 1 else raw.seen[0][:, 1:])
     return {"seen": raw.seen, "true": raw.true, **first}
 
 
@@ -83,13 +86,9 @@ def answered(run: Run, batch: Batch) -> tuple[list[Floats], list[Floats]]:
     first: Any = (None if side is None else side[:, :1] for side in batch.keep or ())
     keep = batch.keep and Keep(*first)
 
-    def part(seen: mt.Tensor, keep: Any, true: mt.Tensor, asked: Any) -> Any:
-        tokens, valid = model.context.context(seen, keep, asked)
-        return model.predictor(tokens, valid, keep, asked), model.target(model.context, true, asked)
-
+    whole = batch.changed(lambda x: mt.Tensor(x, device=run.device))
     with mt.no_grad():
-        seen, true = (mt.Tensor(x, device=run.device) for x in (batch.seen, batch.true))
-        predictions, targets = mt.data_parallel(part, seen, keep, true, batch.asked)
+        _, predictions, targets, _ = mt.data_parallel(model.part, whole.seen, keep, whole.true, batch.asked)
         return [p.numpy() for p in predictions], [as_compared(run, t).numpy() for t in targets]
 
 

@@ -9,6 +9,7 @@ from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
 from jepa.projectors import perceptron
 from jepa.tasks.crops import Geometry
+from jepa.tasks.multiview import Mutual
 from jepa.tasks.views import Whole
 
 
@@ -25,23 +26,22 @@ class MLPSettings(Settings):
 class Identity(Predictor):
     """The context's own embedding stands for every target (no parameters): SimCLR, VICReg.
 
-    Shapes: tokens (n e, 1, dim) -> S of (n e, k, dim).
+    Shapes: tokens (n, V, dim), the views of an example -> S of (n, k, dim).
     """
 
     Settings: ClassVar[Any] = NoSettings
-    answers = (Geometry, Whole)
+    answers = (Geometry, Whole, Mutual)
 
     def __init__(self, dim: int, grid: Grid, settings: NoSettings | None = None, /) -> None:
         super().__init__(dim, grid)
         self.settings: Any = settings or NoSettings()
 
     def embedding(self, tokens: mt.Tensor) -> mt.Tensor:
-        """Return the one prediction for each context: (n e, 1, dim) -> (n e, 1, dim)."""
+        """Return the one prediction for each context: (n, V, dim) -> (n, V, dim)."""
         return tokens
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any) -> list[mt.Tensor]:
-        y, sizes = self.embedding(tokens), asked.sizes
-        return [y if k == 1 else mt.broadcast_to(y, (len(y), k, y.shape[2])) for k in sizes]
+        return asked.repeated(self.embedding(tokens))  # type: ignore[no-any-return]
 
 
 class MLP(Identity):
@@ -50,7 +50,7 @@ class MLP(Identity):
     Of crops it could only predict the mean over all targets that a context may have; of two views of an example, whose
     difference is not to matter, there is one.
 
-    Shapes: tokens (n e, 1, dim) -> S of (n e, k, dim).
+    Shapes: tokens (n, V, dim), the views of an example -> S of (n, k, dim).
     """
 
     Settings = MLPSettings

@@ -5,6 +5,7 @@ from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Crops
 from jepa.tasks.levels import Levels
 from jepa.tasks.masked import Masked
+from jepa.tasks.multiview import MultiView
 from jepa.tasks.views import Views
 
-__all__ = ["Batches", "Crops", "Levels", "Masked", "Task", "Views", "generators"]
+__all__ = ["Batches", "Crops", "Levels", "Masked", "MultiView", "Task", "Views", "generators"]

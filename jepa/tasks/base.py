@@ -28,6 +28,20 @@ class MeanTokens:
         """Nothing is padding."""
         return [None]
 
+    @property
+    def whole(self) -> bool:
+        """Each token is a view of its own."""
+        return True
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Of each set, how many targets an example has."""
+        raise NotImplementedError
+
+    def repeated(self, y: mt.Tensor) -> list[mt.Tensor]:
+        """Return what is predicted from each view alike for each of its targets: (n, V, d) -> S of (n, k, d)."""
+        return [y if k == 1 else mt.broadcast_to(y, (len(y), k, y.shape[2])) for k in self.sizes]
+
     def context(self, tokens: mt.Tensor, keep: Keep | None) -> tuple[mt.Tensor, Flags | None]:
         """Return the mean of the context's tokens: (n, N, d) -> (n, 1, d)."""
         return tokens.mean(axis=1, keepdims=True), None

@@ -67,7 +67,7 @@ class Batches:
 
     def normalized(self, batch: Batch) -> Batch:
         """Return a batch as a network sees it."""
-        return batch._replace(seen=self.source.normalize(batch.seen), true=self.source.normalize(batch.true))
+        return batch.changed(self.source.normalize)
 
     def batch(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, progress: float = 0.0) -> Batch:
         """Return the batch of these examples."""

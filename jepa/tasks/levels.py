@@ -33,6 +33,10 @@ class Groups(NamedTuple):
     """of each level, in the loss"""
 
     @property
+    def whole(self) -> bool:
+        return False
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(index.shape[1] for index in self.index)
 

@@ -35,6 +35,10 @@ class Places(NamedTuple):
     """(n, S, k): False where an entry is padding; None: nothing is"""
 
     @property
+    def whole(self) -> bool:
+        return False
+
+    @property
     def level_weights(self) -> tuple[float, ...]:
         return ()
 

@@ -55,7 +55,7 @@ def masked_batch(n: int = 6, x: Any = None, **settings: Any) -> Batch:
 
 def test_shapes_of_crops() -> None:
     z = crops().embed(crops_batch())
-    assert (z.context.shape, z.predictions[0].shape, z.targets[0].shape) == ((12, 8), (12, 2, 8), (12, 2, 8))
+    assert (z.context.shape, z.predictions[0].shape, z.targets[0].shape) == ((12, 1, 8), (12, 2, 8), (12, 2, 8))
     assert z.level_weights == ()
 
 
@@ -63,7 +63,7 @@ def test_a_projector_is_applied_to_mean_tokens_and_to_targets() -> None:
     model, batch = crops().eval(), crops_batch()
     z, branch = model.embed(batch), model.context
     mean = branch.encoder.tokens(mt.Tensor(batch.seen)).mean(axis=1)
-    np.testing.assert_allclose(z.context.numpy(), branch.projector(mean).numpy(), atol=1e-6)
+    np.testing.assert_allclose(z.context.numpy()[:, 0], branch.projector(mean).numpy(), atol=1e-6)
     own = model.target.copy
     for v in range(2):
         mean = own.encoder.tokens(mt.Tensor(batch.true[:, v])).mean(axis=1)
@@ -119,7 +119,7 @@ def test_each_level_has_a_part_in_the_loss() -> None:
     )
     parts["loss"].backward()
     assert all(p.grad is not None for p in model.predictor.parameters() if p.requires_grad)
-    assert z.context.shape == (2, 16) and len(z.level_weights) > 1
+    assert z.context.shape == (2, 1, 16) and len(z.level_weights) > 1
     assert model.figures(z).keys() == {"feature_std", "effective_rank", "prediction_cosine"}
     held_out = model.held_out([batch])
     assert held_out["loss"] == held_out["parts"]["level 0"] and held_out["ratio"] > 0

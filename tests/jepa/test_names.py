@@ -117,7 +117,7 @@ Z, S = (mt.Tensor(RNG.standard_normal((8, 3)).astype(np.float32)) for _ in range
 @pytest.mark.parametrize("objective", [SmoothL1(), L2(normalize=False), Cosine(), InfoNCE(), VICReg()])
 def test_the_loss_of_a_pair_is_that_of_one_target_each(objective: Any) -> None:
     model = JEPA(mt.nn.Linear(3, 3), mt.nn.Linear(3, 3), objective=objective)
-    by_hand = objective.compare(Z[:, None], objective.targets(S[:, None]), Z, np.random.default_rng(0))["loss"]
+    by_hand = objective.compare(Z[:, None], objective.targets(S[:, None]), [Z], np.random.default_rng(0))["loss"]
     assert float(model.loss(Z, S)) == pytest.approx(float(by_hand), rel=1e-6)
 
 
@@ -148,7 +148,7 @@ def test_two_layers_are_asked_by_tasks_without_places(task: Any) -> None:
     source = Arrays(RNG.random((16, 3, 16, 16)).astype(np.float32))
     assert jepa.fit(model, source, task, out=None, epochs=1, batch_size=8, quiet=True).steps == 1
     parts, z = model.loss(task.ask(IMAGES, (1,), generators(6)))
-    assert z.context.shape == (6, 16) and np.isfinite(float(parts["loss"]))
+    assert z.context.shape == (6, 1, 16) and np.isfinite(float(parts["loss"]))
 
 
 def test_a_layer_has_no_places_to_hide() -> None:
@@ -212,7 +212,7 @@ def test_the_model_of_crops(told: bool) -> None:
         mt.Tensor(RNG.standard_normal(s).astype(np.float32)) for s in ((6, 3, 16, 16), (6, 2, 3, 16, 16), (6, 2, 4))
     )
     z = model(context, target, geometry)
-    assert (z.context.shape, z.predictions[0].shape, z.targets[0].shape) == ((6, 8), (6, 2, 8), (6, 2, 8))
+    assert (z.context.shape, z.predictions[0].shape, z.targets[0].shape) == ((6, 1, 8), (6, 2, 8), (6, 2, 8))
     other = model(context, target, geometry + 0.3).predictions[0]
     assert np.array_equal(z.predictions[0].numpy(), other.numpy()) == (not told)
 

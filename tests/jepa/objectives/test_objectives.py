@@ -20,7 +20,7 @@ def draw(n: int = 64, t: int = 2, d: int = 8) -> Any:
 
 
 def of(objective: Any, prediction: Any, target: Any, context: Any) -> dict[str, mt.Tensor]:
-    return objective(Embeddings(context, [prediction], [target]), np.random.default_rng(0))  # type: ignore[no-any-return]
+    return objective(Embeddings(context[:, None], [prediction], [target]), np.random.default_rng(0))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +106,7 @@ def test_sets_of_one_kind_are_joined_unless_the_objective_contrasts(kind: str) -
     objective, rng = KINDS[kind](normalize=False), np.random.default_rng(0)
     context, p, t = draw(t=3)
     sides = [[x[:, :1], x[:, 1:]] for x in (p, t)]
-    found = objective(Embeddings(context, *sides), rng)
+    found = objective(Embeddings(context[:, None], *sides), rng)
     if objective.contrasts:
         alone = [of(objective, *pair, context) for pair in zip(*sides, strict=True)]
         expected = {name: np.mean([float(part[name]) for part in alone]) for name in alone[0]}
@@ -123,7 +123,7 @@ def test_each_level_has_its_parts_and_its_weight(kind: str, names: set[str]) -> 
     objective, rng = KINDS[kind](), np.random.default_rng(0)
     context, p, t = draw(t=3)
     sides = [[x, x[:, :1], x[:, :0]] for x in (p, t)]  # nothing is asked of the last level
-    found = objective(Embeddings(context, *sides, (1.0, 0.5, 0.25)), rng)
+    found = objective(Embeddings(context[:, None], *sides, (1.0, 0.5, 0.25)), rng)
     wanted = {f"level {k}/{name}" for k in range(2) for name in names} | {f"level {k}" for k in range(3)}
     assert found.keys() == wanted | {"loss", "distance"}
     alone = [of(objective, side_p, side_t, context) for side_p, side_t in zip(*sides, strict=True) if side_p.shape[1]]
