@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("minitensor", "jepa", "examples", "benchmarks", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("README.md"))])
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
-RECIPES = "## Six recipes"  # whose commands name what their diffs add; test_recipes.py runs them
+RECIPES = re.compile(r"^## \w+ recipes$", re.M)  # what follows names what diffs add; tests of the rooms run it
 LONGEST = 1200  # words of the front page
 
 
@@ -57,8 +57,13 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def of_a_recipe(page: Path, text: str) -> bool:
+    """Whether a text first stands below the heading of recipes."""
+    return RECIPES.search(page.read_text("utf-8").partition(text)[0]) is not None
+
+
 ALL = [block for page in PAGES for block in blocks(page)]
-PYTHON = [block for block in ALL if block.kind == "python"]
+PYTHON = [block for block in ALL if block.kind == "python" and not of_a_recipe(block.page, block.text)]
 SHELL = [
     pytest.param(block.page, line, id=f"{name(block.page)}: {line[:50]}")
     for block in ALL
@@ -97,7 +102,7 @@ def test_a_command_is_one(page: Path, line: str, tmp_path: Path, monkeypatch: py
         case ["make", target, *_]:
             assert target in TARGETS
         case ["python", "-m", "jepa", *rest]:
-            check_jepa(rest, tmp_path, monkeypatch, settings=RECIPES not in page.read_text("utf-8").partition(line)[0])
+            check_jepa(rest, tmp_path, monkeypatch, settings=not of_a_recipe(page, line))
         case ["python", "-m", module, *_]:
             assert importlib.util.find_spec(module)
         case ["python", script, *_]:

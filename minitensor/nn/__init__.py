@@ -16,6 +16,7 @@ Sequential(
 """
 
 from minitensor.nn import (
+    bilinear,
     containers,
     dropout,
     flatten,
@@ -35,6 +36,7 @@ from minitensor.nn.activations.gated import *  # noqa: F403
 from minitensor.nn.activations.piecewise import *  # noqa: F403
 from minitensor.nn.base.layer import Layer
 from minitensor.nn.base.parameter import Parameter
+from minitensor.nn.bilinear import *  # noqa: F403
 from minitensor.nn.containers import *  # noqa: F403
 from minitensor.nn.dropout import *  # noqa: F403
 from minitensor.nn.flatten import *  # noqa: F403
@@ -66,6 +68,7 @@ __all__ += activation.__all__
 __all__ += adaptive_pooling.__all__
 __all__ += attention.__all__
 __all__ += batch_norm.__all__
+__all__ += bilinear.__all__
 __all__ += cells.__all__
 __all__ += containers.__all__
 __all__ += convolution.__all__

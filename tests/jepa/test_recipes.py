@@ -1,22 +1,16 @@
 """The recipes of `jepa/README.md`: each is applied to a copy of the package, and its commands are run, smaller."""
 
 import json
-import re
 import shlex
-import shutil
-import subprocess
-import sys
 import wave
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-import jepa
-import minitensor
+from tests.recipes import ROOT, Recipe, recipes, run
 
-README = Path(jepa.__file__).with_name("README.md")
+RECIPES = recipes(ROOT / "jepa" / "README.md", "sh")
 IMAGES = "source.count=60 source.size=16"
 TOKENS = "encoder.dim=16 encoder.depth=1 encoder.heads=2"
 SMALL = {
@@ -39,28 +33,9 @@ for words in sys.argv[1:]:
 """
 
 
-class Recipe(NamedTuple):
-    """A section of the README."""
-
-    name: str
-    diff: str
-    commands: list[list[str]]
-    """the words behind `python -m jepa`"""
-
-    @property
-    def files(self) -> list[str]:
-        return re.findall(r"^\+\+\+ b/(.*)$", self.diff, re.MULTILINE)
-
-
-def recipes() -> list[Recipe]:
-    found = []
-    for section in README.read_text("utf-8").split("\n### ")[1:]:
-        name = section.partition("\n")[0]
-        (diff,) = re.findall(r"^```diff\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        (commands,) = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        words = [shlex.split(line.removeprefix("python -m jepa ")) for line in commands.splitlines()]
-        found.append(Recipe(name, diff, words))
-    return found
+def commands(recipe: Recipe) -> list[list[str]]:
+    """Return the words behind `python -m jepa`."""
+    return [shlex.split(line.removeprefix("python -m jepa ")) for line in recipe.code.splitlines()]
 
 
 def examples(folder: Path) -> None:
@@ -77,33 +52,23 @@ def examples(folder: Path) -> None:
             file.writeframes((np.tile(waves[number], 6) * 20_000).astype("<i2").tobytes())
 
 
-def applied(recipe: Recipe, folder: Path) -> None:
-    """Copy the package to a folder and apply the diff to it."""
-    shutil.copytree(Path(jepa.__file__).parent, folder / "jepa", ignore=shutil.ignore_patterns("__pycache__"))
-    git: Any = shutil.which("git") or pytest.skip("git applies the recipes")
-    done = subprocess.run([git, "apply", "-"], cwd=folder, input=recipe.diff, text=True, capture_output=True)
-    assert done.returncode == 0, f"{recipe.name}: {done.stderr}"
-
-
 def test_there_are_six_and_each_touches_three_files_at_most() -> None:
-    assert [recipe.name for recipe in recipes()] == list(SMALL)
-    for recipe in recipes():
+    assert [recipe.name for recipe in RECIPES] == list(SMALL)
+    for recipe in RECIPES:
         assert 0 < len(recipe.files) <= 3, recipe.name
 
 
-@pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_works(recipe: Recipe, tmp_path: Path) -> None:
-    applied(recipe, tmp_path)
+    recipe.apply("jepa", tmp_path)
     examples(tmp_path)
-    train, evaluation = recipe.commands
+    train, evaluation = commands(recipe)
     words = [" ".join([*train, SMALL[recipe.name], SHORT]), " ".join(evaluation)]
-    env = {"PYTHONPATH": f"{tmp_path}:{Path(minitensor.__file__).parents[1]}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", RUN, *words], cwd=tmp_path, env=env, text=True, capture_output=True)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    (run,) = (tmp_path / "runs").iterdir()
-    assert run.name == Path(evaluation[1]).name
-    found = json.loads((run / "evaluation.json").read_text("utf-8"))
+    run(tmp_path, "-c", RUN, *words)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name == Path(evaluation[1]).name
+    found = json.loads((folder / "evaluation.json").read_text("utf-8"))
     assert found["step"] == 4 and "linear" in found
     assert ("centroid" in found) == (recipe.name == "An evaluation")
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert np.isfinite([line["loss"] for line in lines]).all()
