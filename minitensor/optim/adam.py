@@ -6,12 +6,27 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
+from minitensor.kernels.compiled import optimizers
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["Adam", "AdamW"]
 
 Array = Any
+
+
+def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> Any:
+    """Change p in one pass; without amsgrad."""
+    if group["amsgrad"]:
+        return NotImplemented
+    (kept, joined), (beta1, beta2) = self.decay(group), group["betas"]
+    root = math.sqrt(1 - beta2**step)
+    size = float(group["lr"]) * root / (1 - beta1**step)
+    numbers = np.array((kept, joined, 1 - beta1, 1 - beta2, float(group["eps"]) * root, size), p.dtype)
+    return optimizers.adam(*lines(p, g, *moments), numbers)
 
 
 class Adam(Optimizer):
@@ -53,15 +68,18 @@ class Adam(Optimizer):
         """Return the means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
+    @in_one_pass(_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch
         (m, v, *largest), (beta1, beta2) = moments, group["betas"]
-        lr, weight_decay = float(group["lr"]), float(group["weight_decay"])
-        if weight_decay:
-            g = self.decay(p, g, lr, weight_decay, decayed)
+        kept, joined = self.decay(group)
+        if joined:
+            g = xp.add(g, xp.multiply(p, joined, out=decayed), out=decayed)
+        if kept != 1:
+            p *= kept
         xp.subtract(g, m, out=s)
         s *= 1 - beta1
         m += s
@@ -75,15 +93,12 @@ class Adam(Optimizer):
         xp.sqrt(v, out=s)
         s += float(group["eps"]) * root
         xp.divide(m, s, out=s)
-        s *= lr * root / (1 - beta1**step)
+        s *= float(group["lr"]) * root / (1 - beta1**step)
         p -= s
 
-    @staticmethod
-    def decay(p: Array, g: Array, lr: float, weight_decay: float, scratch: Array) -> Array:
-        """Return the gradient with the weight decay in it."""
-        namespace(p).multiply(p, weight_decay, out=scratch)
-        scratch += g
-        return scratch
+    def decay(self, group: dict[str, Any]) -> tuple[float, float]:
+        """Return what p is multiplied by, and how much of p joins the gradient."""
+        return 1.0, float(group["weight_decay"])
 
 
 class AdamW(Adam):
@@ -109,8 +124,6 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
-    @staticmethod
-    def decay(p: Array, g: Array, lr: float, weight_decay: float, scratch: Array) -> Array:
-        """Shrink the parameter; the gradient stays as it is."""
-        p *= 1 - lr * weight_decay
-        return g
+    def decay(self, group: dict[str, Any]) -> tuple[float, float]:
+        """Return what p is multiplied by, and how much of p joins the gradient."""
+        return 1 - float(group["lr"]) * float(group["weight_decay"]), 0.0

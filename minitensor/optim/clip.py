@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
 
 from minitensor.backend import device_of, is_half, namespace
+from minitensor.kernels.compiled import optimizers
 from minitensor.nn.base.checks import number
-from minitensor.optim.flat import gradients
+from minitensor.optim.flat import blocks, gradients
+from minitensor.optim.one_pass import by_loops
 from minitensor.tensor import Tensor
+from minitensor.threads import shared
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
@@ -21,6 +27,21 @@ def _listed(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
             "clipping was given an iterator with no parameters left: nothing is clipped. Pass a list", stacklevel=3
         )
     return listed
+
+
+def _square(g: Any) -> Any:
+    """Return Σ |g|² of a line: in float64 where a loop adds it up, of blocks, in their order."""
+    if not by_loops(g):
+        return namespace(g).vdot(g, g).real
+    cut = list(blocks(0, len(g), g))
+    totals = np.empty((len(cut), 1))
+
+    def work(pieces: Sequence[int]) -> None:
+        for i in pieces:
+            optimizers.squares(g[cut[i]], totals[i])
+
+    shared(work, range(len(cut)), len(g))
+    return totals.sum()
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Tensor:
@@ -46,8 +67,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> T
     xp = namespace(found[0])
     lines = [g.reshape(-1) for g in found]  # to read: of other layouts it is a copy
     lines = [g.astype("float32") if is_half(g.dtype) else g for g in lines]  # squares of halves overflow at 256
-    squares = [xp.vdot(g, g).real for g in lines]
-    norm = xp.sqrt(xp.stack([xp.asarray(s) for s in squares]).sum())  # ()
+    squares = [_square(g) for g in lines]
+    norm = xp.sqrt(xp.stack([xp.asarray(s) for s in squares]).sum()).astype(xp.result_type(*[g.real for g in lines]))
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     if device_of(found[0]) != "cpu" or not scale >= 1:  # on a GPU, asking would mean waiting
         for g in found:

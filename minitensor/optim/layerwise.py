@@ -6,7 +6,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
+from minitensor.kernels.compiled import optimizers
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["LAMB", "LARS"]
@@ -20,6 +24,34 @@ def _ratio(p: Array, u: Array) -> Array:
     wide = p.dtype if p.dtype.itemsize > 4 else "float32"
     a, b = (xp.sqrt(xp.sum(xp.square(x, dtype=wide))) for x in (p, u))
     return xp.where((a > 0) & (b > 0), a / xp.where(b > 0, b, 1), 1).astype(p.dtype)
+
+
+def _quotient(p: Array, g: Array, joined: float = 0.0) -> float | None:
+    """Return ‖p‖ / ‖g + joined p‖, 1 where either is NaN, None where either is 0."""
+    totals = np.empty(2)
+    optimizers.lengths(p, g, joined, totals)
+    if not totals.all():
+        return None
+    return math.sqrt(totals[0]) / math.sqrt(totals[1]) if (totals > 0).all() else 1.0
+
+
+def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:
+    """Change p in two passes, the first for the norms."""
+    decay, flat = float(group["weight_decay"]), lines(p, g, *moments)
+    quotient = _quotient(flat[0], flat[1], decay) if p.ndim > 1 else None
+    share = 1.0 if quotient is None else quotient * float(group["trust_coefficient"])
+    optimizers.momentum(*flat, np.array((decay, group["momentum"], share, False, group["lr"]), p.dtype))
+
+
+def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:
+    """Change p in three passes: the direction, its norm, and the step."""
+    flat, (beta1, beta2) = lines(p, g, *moments), group["betas"]
+    root = math.sqrt(1 - beta2**step)
+    rates = float(group["weight_decay"]), 1 - beta1, 1 - beta2, float(group["eps"]) * root, root / (1 - beta1**step)
+    r = np.empty_like(flat[0])
+    optimizers.lamb(r, *flat, np.array(rates, p.dtype))
+    quotient = _quotient(flat[0], r)
+    optimizers.lerp(flat[0], r, 1.0, -float(group["lr"]) * (1.0 if quotient is None else quotient))
 
 
 class LARS(Optimizer):
@@ -55,6 +87,7 @@ class LARS(Optimizer):
         """Return the momentum's buffer."""
         return ("momentum_buffer",)
 
+    @in_one_pass(_lars)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
@@ -99,6 +132,7 @@ class LAMB(Optimizer):
         """Return the means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq")
 
+    @in_one_pass(_lamb)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:

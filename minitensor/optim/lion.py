@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
+from minitensor.kernels.compiled import optimizers
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["Lion"]
 
 Array = Any
+
+
+def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> Any:
+    """Change p in one pass."""
+    lr, (beta1, beta2) = float(group["lr"]), group["betas"]
+    numbers = (1 - lr * float(group["weight_decay"]), 1 - beta1, 1 - beta2, lr)
+    return optimizers.lion(*lines(p, g, *moments), np.array(numbers, p.dtype))
 
 
 class Lion(Optimizer):
@@ -43,6 +54,7 @@ class Lion(Optimizer):
         """Return the momentum."""
         return ("exp_avg",)
 
+    @in_one_pass(_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import namespace
+from minitensor.kernels.compiled import optimizers
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 
 __all__ = ["SGD"]
 
 Array = Any
+
+
+def _loop(self: SGD, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> Any:
+    """Change p in one pass; with momentum."""
+    if not group["momentum"]:
+        return NotImplemented
+    share = 1 - float(group["dampening"]) if step > 1 else 1.0
+    numbers = (group["weight_decay"], group["momentum"], share, group["nesterov"], group["lr"])
+    return optimizers.momentum(*lines(p, g, *moments), np.array(numbers, p.dtype))
 
 
 class SGD(Optimizer):
@@ -56,6 +69,7 @@ class SGD(Optimizer):
         """Return the clock of an entry: a buffer has begun, whether or not it says how long ago (PyTorch does not)."""
         return super().loaded_clock({"step": 1, **entry}) if "momentum_buffer" in entry else self.start
 
+    @in_one_pass(_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
