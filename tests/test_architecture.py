@@ -50,7 +50,8 @@ PLAN: dict[str, dict[str, str]] = {
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
         "nn": "errors backend graph modes declaration hooks generators promotion engine op composite threads ops "
         "tensor functions viz",
-        "optim": "errors backend graph modes kernel_sets promotion engine op composite ops tensor functions kernels nn threads",
+        "optim": "errors backend graph modes kernel_sets promotion engine op composite ops tensor functions kernels nn "
+        "threads",
         "derivatives": "errors backend graph modes promotion engine op composite ops tensor",
         "function": "errors backend graph modes",
         "interop": "errors backend graph modes notices hooks generators promotion engine op composite ops doors tensor "

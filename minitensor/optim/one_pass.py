@@ -1,7 +1,5 @@
 """Updates in one pass over memory, by a loop compiled by Numba, beside the same in NumPy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any

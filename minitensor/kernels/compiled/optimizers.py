@@ -4,8 +4,6 @@ Each loop says for one entry what `update` of the optimizer says for arrays. `nu
 the order in which the loop unpacks them.
 """
 
-from __future__ import annotations
-
 from math import sqrt
 from typing import Any
 
