@@ -27,7 +27,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class PerDtype(NamedTuple):
     double: Any
 
 
-real = PerDtype(np.float32, np.float64)  # in a loop: the type of its floats
+real: Any = PerDtype(np.float32, np.float64)  # in a loop: the type of its floats
 _made: list[Compilation] = []
 _lock = threading.RLock()
 
@@ -165,6 +165,10 @@ class Loop:
             return dispatcher  # type: ignore[no-any-return]
 
 
+@overload
+def compiled(function: Callable[..., None], /) -> Loop: ...
+@overload
+def compiled(*, sums: bool) -> Callable[[Callable[..., None]], Loop]: ...
 def compiled(function: Callable[..., None] | None = None, *, sums: bool = False) -> Any:
     """Declare a loop. sums: the terms of its sums may be added in another order than they are written.
 
