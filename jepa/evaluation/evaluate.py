@@ -1,4 +1,4 @@
-"""Evaluating a finished run: the frozen encoder against raw input, the same encoder untrained, and chance."""
+"""Evaluating a run: the frozen encoder against raw input, the same encoder untrained, and chance."""
 
 import hashlib
 import json
@@ -25,6 +25,7 @@ from jepa.text import listed
 CALIBRATION = 2048  # training examples at most, from which an untrained encoder has its batch-norm statistics
 HEALTH_IMAGES = 4096  # held-out examples at most, that the figures without labels look at
 TOKEN_IMAGES = 4000  # examples of each split at most, of which probes of tokens keep every token
+ONLINE = (0.01, 0.1)  # strengths C of the linear probe during training: a look at every few epochs, not the last word
 
 ALONE = "No untrained encoder beside it: a part of the model is of a class without Settings, and cannot be made again."
 
@@ -190,3 +191,29 @@ def _token_table(run: Run, twin: JEPA | None, parts: Parts) -> dict[str, Any]:
     rows["pixels"] = _made(few, lambda x: cut(x, starts(x.shape[2:], grid)), "tokens")
     labels = few["train"].labels, few["val"].labels
     return probe_table(rows, labels[0], labels[1], Protocol(seed=run.config.seed), tokens=True)
+
+
+class OnlineProbe:
+    """Linear probe and kNN on a part of the labeled examples of a run, the same ones each time.
+
+    The examples are kept; the untrained twin's figures are computed once. It draws nothing from the generator that
+    training uses, so a run is the same with and without it.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run, count = run, run.config.evaluation.online_images
+        self.parts = [Part.of(run.source(split), count) for split in ("train", "val")]
+        self.examples = [part.rows(lambda x: x, "examples of the probes") for part in self.parts]
+        twin = run.random_twin(0, self.examples[0])
+        self.untrained = {} if twin is None else self._figures(twin)
+
+    def __call__(self, model: JEPA) -> dict[str, float]:
+        """Return the accuracies of a model and of its untrained twin: probe/linear, probe/linear_random, ..."""
+        twin = {f"probe/{name}_random": value for name, value in self.untrained.items()}
+        return {**{f"probe/{name}": value for name, value in self._figures(model).items()}, **twin}
+
+    def _figures(self, model: JEPA) -> dict[str, float]:
+        train, test = (self.run.features(x, model) for x in self.examples)
+        protocol = Protocol(self.run.config.evaluation.k, ONLINE)
+        table = probe_table({"row": (train, test)}, self.parts[0].labels, self.parts[1].labels, protocol)
+        return {name: row["row"] for name, row in table.items() if name in PROBES}

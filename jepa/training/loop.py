@@ -1,9 +1,11 @@
 """The training loop. It knows no kind of anything: batch, loss, backward, clip, step, target, schedule, log."""
 
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,8 @@ from jepa.runs import checkpoint
 from jepa.runs.run import Run
 from jepa.training.epochs import Earlier, fingerprint, fresh_epochs
 from jepa.training.log import RunLog
-from jepa.training.signals import signals
 
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 HELD_OUT = 512  # examples of the validation part that the loss is taken of after each epoch
 
 
@@ -68,7 +70,7 @@ class Trainer:
         self.stopping, self.waited = False, 0.0  # waited: seconds for batches, since the last line of metrics
         self.probe: Any = None  # of the features, from time to time
         if config.evaluation.every and self.train.labels is not None and self.held_out.labels is not None:
-            from jepa.evaluation.online import OnlineProbe
+            from jepa.evaluation.evaluate import OnlineProbe
 
             self.probe = OnlineProbe(Run(folder, config, parts, device))
 
@@ -276,3 +278,29 @@ def _norm(parameters: list[mt.Tensor]) -> float:
     """Return the norm of the gradients of some parameters together."""
     squares = [(p.grad.data * p.grad.data).sum() for p in parameters if p.grad is not None]
     return math.sqrt(float(sum(squares)))  # one wait for a GPU, not one for each parameter
+
+
+@contextmanager
+def signals(trainer: Trainer) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the step and a checkpoint; a second one does not wait."""
+
+    def ask(number: int, frame: Any) -> None:
+        if trainer.stopping and number == getattr(signal, "SIGHUP", None):
+            return  # the shell and the system may both tell of one lost terminal
+        if trainer.stopping:
+            raise KeyboardInterrupt
+        trainer.stopping = True
+        with suppress(OSError):  # past the log, which may be in the middle of a line
+            os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
+
+    before: dict[int, Any] = {}
+    try:
+        for number in STOPPING:
+            if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # as under nohup
+            with suppress(ValueError):  # not in the main thread: signals are somebody else's
+                before[number] = signal.signal(number, ask)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,11 +9,10 @@ from jepa.assembly import Assembly
 from jepa.config import load
 from jepa.evaluation.attentive import attentive_probe
 from jepa.evaluation.decoder import ridge
-from jepa.evaluation.dimension import correlation_dimension
+from jepa.evaluation.evaluate import OnlineProbe
 from jepa.evaluation.neighbors import nearest
-from jepa.evaluation.online import OnlineProbe
 from jepa.evaluation.patches import cut, paste, spread, starts
-from jepa.evaluation.probes import probe_table
+from jepa.evaluation.probes import correlation_dimension, probe_table
 from jepa.pictures.places import rollout
 from jepa.runs.run import Run
 
