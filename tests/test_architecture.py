@@ -83,7 +83,7 @@ PLAN: dict[str, dict[str, str]] = {
         "learner": "errors text contracts health parts projectors objectives targets",
         "assembly": "errors text contracts parts tasks encoders learner",
         "frozen": "errors",
-        "sources": "errors text progress files parts config",
+        "sources": "errors text contracts progress files parts config",
         "pretrained": "errors text files parts encoders learner assembly",
         "names": "errors contracts parts masks encoders projectors targets tasks predictors learner",
         "runs": "errors text files contracts parts config encoders tasks learner assembly frozen sources",

@@ -1,16 +1,17 @@
 """Arrays as a source: in memory, or an .npy or .npz file."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jepa.config.settings import PATH, setting
+from jepa.contracts import Index
 from jepa.errors import DataError
 from jepa.files.atomic import replacing
 from jepa.sources.base import Scale, Source, SourceSettings, as_floats, held_out, scaled, spread
@@ -18,6 +19,7 @@ from jepa.sources.examples import LABELS, Held, checked, chunks, measured
 from jepa.text import shown
 
 STORED = "source.npz"
+T = TypeVar("T")
 
 
 class Rows(NamedTuple):
@@ -106,7 +108,7 @@ class Arrays(Source):
         arrays = self.held.arrays
         return f(arrays[""]) if "" in arrays else {name: f(x) for name, x in arrays.items()}
 
-    def read(self, indices: Any) -> Any:
+    def read(self, indices: Sequence[int] | Index) -> Any:
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
         return self._each(lambda x: as_floats(x, rows))
 
@@ -220,7 +222,7 @@ def _is_file(labels: str) -> bool:
 def _opened(path: Path) -> BinaryIO:
     if not path.is_file():
         raise DataError(f"there is no file {shown(path)}" if not path.exists() else f"{shown(path)} is no regular file")
-    return _tried(path, lambda: path.open("rb"))  # type: ignore[no-any-return]
+    return _tried(path, lambda: path.open("rb"))
 
 
 def _mapped(path: Path) -> Any:
@@ -241,7 +243,7 @@ def _of(found: Any, path: Path, name: str) -> Any:
     return _tried(path, lambda: found[name])
 
 
-def _tried(path: Path, read: Callable[[], Any]) -> Any:
+def _tried(path: Path, read: Callable[[], T]) -> T:
     try:
         return read()
     except MemoryError:

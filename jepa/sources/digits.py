@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 
 from jepa.config.settings import between, setting
 from jepa.errors import DataError
-from jepa.sources.generated import Generated, GeneratedSettings, Sample
+from jepa.sources.generated import Facts, Generated, GeneratedSettings, Sample
 
 SCANS = 1797
 OVERSAMPLING = 4  # strokes are drawn and scans are turned this many times larger, then reduced
@@ -56,7 +56,7 @@ class Digits(Generated):
         """Return how many of the images are `val`, of which there is a share of the scans."""
         return round(count * share)
 
-    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, dict[str, Any]]:
+    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, Facts]:
         """Return the image of a scan, and the facts about it."""
         return Image.fromarray(scan).resize((size, size), Image.Resampling.BICUBIC), {}
 
@@ -71,7 +71,7 @@ class ClutteredDigits(Digits):
     def held_out(self, count: int, share: float) -> int:
         return count // 5
 
-    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, dict[str, Any]]:
+    def drawn(self, scan: Scans, others: Scans, seed: list[int], size: int) -> tuple[Image.Image, Facts]:
         return draw(scan, others, np.random.default_rng(seed), size=size)
 
 
@@ -101,9 +101,7 @@ def split_sources(labels: NDArray[np.int64], seed: int) -> dict[str, NDArray[np.
     return {split: generator.permutation(np.concatenate(part)) for split, part in parts.items()}
 
 
-def draw(
-    scan: Scans, others: Scans, generator: np.random.Generator, *, size: int = 32
-) -> tuple[Image.Image, dict[str, Any]]:
+def draw(scan: Scans, others: Scans, generator: np.random.Generator, *, size: int = 32) -> tuple[Image.Image, Facts]:
     """Draw a scan (8, 8) on a cluttered ground; return the image and the facts about it.
 
     The digit's 8x8 square is 0.45 to 0.75 of the image's side, turned by at most 30 degrees and wholly inside the

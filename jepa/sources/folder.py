@@ -1,7 +1,7 @@
 """A folder of images as a source: decoded once, brought to one size, with labels and parts."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.config.settings import PATH, between, each, setting
+from jepa.contracts import Index
 from jepa.errors import DataError
 from jepa.sources.base import PARTS, Scale, Source, SourceSettings, as_floats, held_out, spread
 from jepa.sources.images.decode import UnreadableImage
@@ -186,7 +187,7 @@ class ImageFolder(Source):
         mean, std = (np.atleast_1d(np.asarray(v, np.float64)) for v in numbers)
         return tuple(v[:1] if (v == v[0]).all() else v for v in (mean, std))  # type: ignore[return-value]
 
-    def read(self, indices: Any) -> NDArray[np.float32]:
+    def read(self, indices: Sequence[int] | Index) -> NDArray[np.float32]:
         return as_floats(self.content.pixels, np.asarray(indices, dtype=np.int64))
 
     def fingerprint(self) -> str:

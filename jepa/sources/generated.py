@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from PIL import Image
 
@@ -29,6 +29,7 @@ from jepa.sources.images.listing import Listing
 from jepa.text import shown
 
 VERSION = 1  # of what is drawn
+Facts = dict[str, str | float]
 MARK = "unfinished.json"  # in a folder that is being written
 OURS = re.compile(r"(train|val)/[^/]+/\d{5,}\.png|labels\.csv|meta\.json|unfinished\.json")
 
@@ -106,10 +107,10 @@ class Sample(NamedTuple):
     split: str  # train or val
     label: str  # the class: the name of the image's folder
     image: Image.Image
-    facts: dict[str, Any]  # further columns of labels.csv; the same keys for each sample
+    facts: Facts  # further columns of labels.csv; the same keys for each sample
 
 
-def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[str, Any]) -> Path:
+def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: Facts) -> Path:
     """Write samples as `out/<split>/<label>/00001.png`, with `out/labels.csv` and `out/meta.json`; return `out`.
 
     `settings` says how the samples are made (generator, version, seed, ...) and is kept in `meta.json`. A finished
@@ -136,7 +137,7 @@ def write_folder(out: str | Path, samples: Iterable[Sample], *, settings: dict[s
     return out
 
 
-def _is_whole(out: Path, settings: dict[str, Any]) -> bool:
+def _is_whole(out: Path, settings: Facts) -> bool:
     """Whether the data set is there; raise DataError if a part of it is, or something else."""
     if is_finished(out, settings):
         listed = len((out / "labels.csv").read_text(encoding="utf-8").splitlines()) - 1
@@ -153,10 +154,10 @@ def _is_whole(out: Path, settings: dict[str, Any]) -> bool:
     return False
 
 
-def _write(folder: Path, samples: Iterable[Sample], settings: dict[str, Any]) -> None:
+def _write(folder: Path, samples: Iterable[Sample], settings: Facts) -> None:
     numbers: Counter[tuple[str, str]] = Counter()
-    rows: list[dict[str, Any]] = []
-    for sample in shown_progress(samples, settings.get("count", 0), "drawing"):
+    rows: list[Facts] = []
+    for sample in shown_progress(samples, int(settings.get("count", 0)), "drawing"):
         key = sample.split, sample.label
         numbers[key] += 1
         place = f"{sample.split}/{sample.label}/{numbers[key]:05d}.png"
@@ -214,7 +215,7 @@ def _remove(folder: Path) -> None:
         folder.rmdir()
 
 
-def is_finished(out: str | Path, settings: dict[str, Any]) -> bool:
+def is_finished(out: str | Path, settings: Facts) -> bool:
     """Whether `out` holds a finished data set made with these settings."""
     try:
         meta = json.loads((Path(out) / "meta.json").read_text(encoding="utf-8"))

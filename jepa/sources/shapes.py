@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from jepa.config.settings import between, setting
 from jepa.errors import DataError
-from jepa.sources.generated import Generated, GeneratedSettings, Sample
+from jepa.sources.generated import Facts, Generated, GeneratedSettings, Sample
 
 Points = list[tuple[float, float]]
 
@@ -108,7 +107,7 @@ OUTLINES: dict[str, tuple[Points, Points]] = {
 """For each class its outline within the unit circle, and the outline of what is cut out of it."""
 
 
-def draw(label: str, generator: np.random.Generator, *, size: int = 32) -> tuple[Image.Image, dict[str, Any]]:
+def draw(label: str, generator: np.random.Generator, *, size: int = 32) -> tuple[Image.Image, Facts]:
     """Draw one image of a shape; return it and the facts about it: color, place, size, angle, ground, noise.
 
     Lengths are shares of the image's side, angles are degrees counter-clockwise, colors are in [0, 1]. The shape
