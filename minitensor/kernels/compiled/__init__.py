@@ -3,7 +3,7 @@
 Numba is imported, and a loop compiled, when a loop first runs. How one is written: see `compiler`.
 """
 
-from minitensor.kernels.compiled import gelu
+from minitensor.kernels.compiled import activation, gelu, layer_norm, piecewise, softmax
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
-__all__ = ["Compilation", "compilations", "gelu"]
+__all__ = ["Compilation", "activation", "compilations", "gelu", "layer_norm", "piecewise", "softmax"]

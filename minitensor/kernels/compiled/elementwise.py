@@ -55,11 +55,18 @@ def mapped(value: Inlined, gradient: Inlined, keeps: str = "x") -> Callable[...,
     return run
 
 
-def attach(declared: Declaration, value: Inlined, gradient: Inlined, keeps: str = "x") -> None:
-    """Attach `mapped(...)` to a function of one array, whose settings are numbers, passed in its order."""
+def attach(
+    declared: Declaration,
+    value: Inlined,
+    gradient: Inlined,
+    keeps: str = "x",
+    takes: Callable[..., bool] = lambda *numbers: True,
+) -> None:
+    """Attach `mapped(...)` to a function of one array, whose settings are numbers, in its order, that it `takes`."""
     run = mapped(value, gradient, keeps)
     defaults = declared.defaults
 
     @declared.fused("compiled")
     def kernel(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
-        return run(x, needs, *(float(settings.get(name, default)) for name, default in defaults.items()))
+        numbers = [float(settings.get(name, default)) for name, default in defaults.items()]
+        return run(x, needs, *numbers) if takes(*numbers) else NotImplemented

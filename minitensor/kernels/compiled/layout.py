@@ -8,9 +8,10 @@ import numpy as np
 from minitensor.kernels.compiled.compiler import Loop
 from minitensor.threads import LEAST, get_num_threads, shared
 
-__all__ = ["flat", "flat_as", "packed", "share"]
+__all__ = ["BLOCK", "flat", "flat_as", "packed", "share"]
 
 Array = np.ndarray[Any, Any]
+BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of a few roundings, in vectors
 
 
 def packed(x: Array) -> Array:
