@@ -3,7 +3,19 @@
 Numba is imported, and a loop compiled, when a loop first runs. How one is written: see `compiler`.
 """
 
-from minitensor.kernels.compiled import activation, gelu, layer_norm, piecewise, softmax
+from minitensor.kernels.compiled import (
+    activation,
+    cross_entropy,
+    gelu,
+    layer_norm,
+    losses,
+    normalization,
+    piecewise,
+    softmax,
+)
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
-__all__ = ["Compilation", "activation", "compilations", "gelu", "layer_norm", "piecewise", "softmax"]
+__all__ = [
+    "Compilation", "activation", "compilations", "cross_entropy", "gelu", "layer_norm", "losses", "normalization",
+    "piecewise", "softmax",
+]  # fmt: skip
