@@ -43,6 +43,7 @@ ROLES: dict[str, dict[str, str]] = {
         "vit": "jepa.encoders.vit:ViT",
         "energy": "jepa.encoders.energy:EnergyTransformer",
         "resnet": "jepa.encoders.resnet:ResNet",
+        "resnet9": "jepa.encoders.resnet9:ResNet9",
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "mlp": "jepa.encoders.mlp:MLP",
     },
@@ -79,6 +80,7 @@ ROLES: dict[str, dict[str, str]] = {
         "adamw": "jepa.training.optimizer:AdamW",
         "adam": "jepa.training.optimizer:Adam",
         "sgd": "jepa.training.optimizer:SGD",
+        "lars": "jepa.training.optimizer:LARS",
     },
 }
 """role -> kind -> where its class is"""

@@ -4,7 +4,7 @@ As in I-JEPA's code the schedules count a step before they are asked: the first 
 and so the last step has the values that the settings call those of the last step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,6 +105,36 @@ class SGD(Optimizer):
 
     momentum: float = setting(0.9, SHARE)
     """share of the last change that is made again"""
+    nesterov: bool = setting(False)
+    """look ahead along that change (Sutskever et al. 2013)"""
+
+    def problems(self) -> Iterator[str]:
+        if self.nesterov and not self.momentum:
+            yield "nesterov=true with momentum=0: there is no change to look ahead along; set momentum=0.9"
 
     def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
-        return mt.optim.SGD(groups, lr=self.lr, momentum=self.momentum)
+        return mt.optim.SGD(groups, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov)
+
+
+@dataclass(frozen=True)
+class LARS(SGD):
+    """SGD whose steps are as long as the weights are large, layer by layer (You et al. 2017); vectors are left alone.
+
+    Of VICReg and Barlow Twins for CIFAR-10 in solo-learn: lr 0.3 · batch / 256, trust 0.02 and weight_decay 1e-4. Of
+    EMP-SSL: lr 0.3, trust 0.005, nesterov, the same decay. Both cut the rate at lr, and neither clips gradients.
+    """
+
+    lr: float = setting(0.3, RATE)
+    """learning rate after the warm-up"""
+    weight_decay: float = setting(1e-4, DECAY)
+    """of the weights; biases and normalization have none"""
+    clip: float | None = setting(None, CLIP)
+    """largest norm of the gradient of all weights together; null: no clipping"""
+    trust: float = setting(0.02, RATE)
+    """length of a step of rate 1, as a share of the length of the weights"""
+    cut: bool = setting(True)
+    """lr is the longest rate of a layer, not a factor of all"""
+
+    def build(self, groups: Sequence[dict[str, Any]]) -> mt.optim.Optimizer:
+        how: dict[str, Any] = {"trust_coefficient": self.trust, "clip": self.cut, "nesterov": self.nesterov}
+        return mt.optim.LARS(groups, lr=self.lr, momentum=self.momentum, **how)

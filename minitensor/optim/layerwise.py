@@ -58,12 +58,13 @@ class LARS(Optimizer):
     """SGD with momentum, each parameter's gradient brought to the parameter's length (You et al. 2017, algorithm 1).
 
         g ← g + weight_decay p
-        g ← trust_coefficient ‖p‖ / ‖g‖ g        for parameters of two axes or more; 1 where a norm is 0
+        r = trust_coefficient ‖p‖ / ‖g‖          for parameters of two axes or more; 1 where a norm is 0
+        g ← r g                                  (clip: min(r / lr, 1) g, so that lr is the longest rate)
         b ← momentum b + g
-        p ← p - lr b
+        p ← p - lr b                             (nesterov: p - lr (g + momentum b))
 
     Biases and the scales of norms (one axis) keep their gradient, as in the published code of BYOL and VICReg; give
-    them no weight decay by `decay_groups`.
+    them no weight decay by `decay_groups`. Those with `clip` divide by ‖g‖ + weight_decay ‖p‖, before the decay.
 
     >>> from minitensor.nn import Linear
     >>> LARS(Linear(3, 4).parameters(), lr=0.3).param_groups[0]["trust_coefficient"]
@@ -79,9 +80,12 @@ class LARS(Optimizer):
         momentum: float = 0.9,
         weight_decay: float = 0.0,
         trust_coefficient: float = 1e-3,
+        clip: bool = False,
+        nesterov: bool = False,
     ) -> None:
         settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(params, settings | {"trust_coefficient": trust_coefficient})
+        settings |= {"trust_coefficient": trust_coefficient, "clip": clip, "nesterov": nesterov}
+        super().__init__(params, settings)
 
     def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Return the momentum's buffer."""
@@ -92,15 +96,18 @@ class LARS(Optimizer):
         self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
+        xp, lr, momentum = namespace(p), float(group["lr"]), float(group["momentum"])
         g = g + float(group["weight_decay"]) * p
         if p.ndim > 1:
-            scaled = _ratio(p, g)
-            zero = (namespace(p).sum(p * p) == 0) | (namespace(p).sum(g * g) == 0)
-            g = g * namespace(p).where(zero, 1, scaled * float(group["trust_coefficient"])).astype(p.dtype)
+            r = _ratio(p, g) * float(group["trust_coefficient"])
+            if group["clip"]:
+                r = xp.minimum(r / lr if lr else 1, 1)
+            zero = (xp.sum(p * p) == 0) | (xp.sum(g * g) == 0)
+            g = g * xp.where(zero, 1, r).astype(p.dtype)
         (b,) = moments
-        b *= float(group["momentum"])
+        b *= momentum
         b += g
-        p -= float(group["lr"]) * b
+        p -= lr * (g + momentum * b if group["nesterov"] else b)
 
 
 class LAMB(Optimizer):

@@ -40,6 +40,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "vit"): {"patch": 2, **PLACES},
     ("encoder", "energy"): {"patch": 2, **PLACES},
+    ("encoder", "resnet9"): {"width": 4},
     ("encoder", "resnet"): {"layers": (1, 1), "width": 8},
     ("encoder", "convnext"): {"depths": (1, 1), "dims": (8, 16), "patch": 1},
     ("encoder", "mlp"): {"width": 32, "depth": 1},

@@ -10,7 +10,7 @@ import pytest
 
 import minitensor as mt
 from jepa.contracts import Keep
-from jepa.encoders import CNN, MLP, ConvNeXt, ResNet, convnext, resnet18
+from jepa.encoders import CNN, MLP, ConvNeXt, ResNet, ResNet9, convnext, resnet18
 from jepa.encoders.base import ImageEncoder
 from jepa.encoders.convnext import ConvNeXtBlock
 from jepa.errors import ConfigError
@@ -22,6 +22,7 @@ ENCODERS: dict[str, tuple[Callable[..., ImageEncoder], tuple[int, int], int]] = 
     "cnn": (lambda shape=SHAPE: CNN(shape, widths=(4, 6, 8)), (4, 6), 8),
     "cnn without norm": (lambda shape=SHAPE: CNN(shape, widths=(4, 6, 8), norm="none"), (4, 6), 8),
     "resnet": (lambda shape=SHAPE: ResNet(shape, layers=(1, 1, 1), width=4), (4, 6), 16),
+    "resnet9": (lambda shape=SHAPE: ResNet9(shape, width=2), (2, 3), 16),
     "resnet imagenet": (lambda shape=SHAPE: ResNet(shape, layers=(1, 1), width=4, stem="imagenet"), (2, 3), 8),
     "convnext": (lambda shape=SHAPE: ConvNeXt(shape, depths=(1, 1), dims=(4, 8), patch=4), (2, 3), 8),
     "convnext layer scale": (lambda s=SHAPE: ConvNeXt(s, depths=(1, 2), dims=(4, 8), scale="layer"), (4, 6), 8),
@@ -77,6 +78,18 @@ def test_what_is_not_kept_is_never_seen_and_padding_is_not_kept(name: str) -> No
         assert np.allclose(found[e::2], blank[:, index[0, e]], atol=1e-5)
         other = encoder.tokens(mt.Tensor(np.where(seen, noise, IMAGES)), keep).numpy()
         assert not np.allclose(other[e::2], found[e::2])
+
+
+def test_resnet9_has_the_multiply_adds_that_it_says() -> None:
+    for width in (4, 28):
+        encoder, side, total = ResNet9((3, 32, 32), width=width), 32, 0
+        for part in encoder.layers():
+            if isinstance(part, mt.nn.MaxPool2d):
+                side //= 2
+            if isinstance(part, mt.nn.Conv2d):
+                total += part.weight.size * side * side
+        assert total == 50_688 * width**2 + 27_648 * width
+    assert total == 40_513_536 and encoder.dim == 224 and encoder.grid == (4, 4)
 
 
 def test_resnet18_has_torchvisions_names_and_counts() -> None:

@@ -49,6 +49,21 @@ def test_lars_by_hand():
     np.testing.assert_array_equal(zero, -1)  # no length to be brought to
 
 
+@pytest.mark.parametrize("lr", [0.01, 0.5, 0.0])
+def test_lars_as_emp_ssl_and_vicreg_have_it(lr):
+    """Clipped, lr is the longest rate: of lr 0.01 both layers' own rate is longer, of 0.5 shorter."""
+    p, g1, g2 = (rng.standard_normal((3, 2)) for _ in range(3))
+    q, b = p.copy(), np.zeros((3, 2))
+    for g in (g1, g2):
+        rate = 0.05 * np.linalg.norm(q) / np.linalg.norm(g)
+        assert (rate < lr) == (lr == 0.5)
+        u = g * (min(rate, lr) / lr if lr else 1)
+        b = 0.9 * b + u
+        q = q - lr * (u + 0.9 * b)
+    make = lambda w: optim.LARS(w, lr=lr, trust_coefficient=0.05, clip=True, nesterov=True)  # noqa: E731
+    np.testing.assert_allclose(stepped(make, p, (g1, g2)), q, rtol=1e-10)
+
+
 def test_lamb_by_hand():
     p, g1, g2 = (rng.standard_normal((3, 2)) for _ in range(3))
     q, m, v = p.copy(), 0.0, 0.0
