@@ -29,6 +29,10 @@ RUNS = {
     "random": ["task=masked", "task.masks=random", "encoder=energy", "encoder.dim=8", "encoder.heads=2",
                "encoder.depth=1", "optimizer=adam", "predictor=cross", "predictor.dim=8", "predictor.heads=2"],
     "levels": ["task=levels", "predictor.levels=2", "encoder=convnext", "encoder.depths=1,1", "encoder.dims=4,8"],
+    "many": ["task=multiview", "task.small=2", "objective=sigreg", "encoder=resnet9", "encoder.width=2",
+             "optimizer=lars", "projector.width=8"],
+    "mean": ["task=multiview", "task.question=mean", "objective=tcr", "projector.width=8"],
+    "twins": ["task=multiview", "objective=barlow", "projector.width=8"],
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
 }  # fmt: skip
@@ -134,6 +138,8 @@ TINY = {
     ("predictor", "cross"): ["task=masked", "predictor=cross", "predictor.dim=8", "predictor.heads=2"],
     ("task", "masked"): ["task=masked"],
     ("task", "levels"): ["task=levels", "predictor.levels=2"],
+    ("task", "multiview"): ["task=multiview", "task.small=1", "objective=vicreg", "projector.width=8"],
+    ("encoder", "resnet9"): ["encoder=resnet9", "encoder.width=2"],
     ("task", "views"): ["task=views", "projector=mlp", "projector.width=8", "predictor=mlp", "predictor.width=8"],
 }
 
