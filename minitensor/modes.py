@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import isgeneratorfunction
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
 from minitensor.graph import state
 
 __all__ = ["enable_grad", "is_recording", "modes", "no_grad", "switch", "unfused"]
+
+F = TypeVar("F", bound=Callable[..., Any])  # a function keeps its signature under a decorator
 
 
 class switch:  # noqa: N801
@@ -27,7 +29,7 @@ class switch:  # noqa: N801
     def __exit__(self, *_: object) -> None:
         _set(vars(state), self._before.pop())
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """Return the function, run in these modes."""
         if isgeneratorfunction(function):
             raise TypeError(f"{function.__name__} is a generator: its body runs later, so use the context inside it")
@@ -37,7 +39,7 @@ class switch:  # noqa: N801
             with switch(**self._modes):
                 return function(*args, **settings)
 
-        return within
+        return cast(F, within)
 
 
 def _set(now: dict[str, Any], modes: dict[str, Any]) -> None:
@@ -50,11 +52,15 @@ def modes() -> dict[str, Any]:
     return {name: getattr(state, name) for name in ("recording", "fused", "autocast", "replaying")}
 
 
-def _applied(context: switch, function: Callable[..., Any] | None) -> Any:
+def _applied(context: switch, function: F | None) -> switch | F:
     return context if function is None else context(function)
 
 
-def no_grad(function: Callable[..., Any] | None = None) -> Any:
+@overload
+def no_grad(function: None = None) -> switch: ...
+@overload
+def no_grad(function: F) -> F: ...
+def no_grad(function: F | None = None) -> switch | F:
     """Context or decorator: calls leave no graph behind (this thread only).
 
     Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
@@ -68,7 +74,11 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
     return _applied(switch(recording=False), function)
 
 
-def enable_grad(function: Callable[..., Any] | None = None) -> Any:
+@overload
+def enable_grad(function: None = None) -> switch: ...
+@overload
+def enable_grad(function: F) -> F: ...
+def enable_grad(function: F | None = None) -> switch | F:
     """Context or decorator: record again, inside `no_grad`.
 
     Raises TypeError for a generator function. Differs from PyTorch: there those are taken.
@@ -82,7 +92,11 @@ def enable_grad(function: Callable[..., Any] | None = None) -> Any:
     return _applied(switch(recording=True), function)
 
 
-def unfused(function: Callable[..., Any] | None = None) -> Any:
+@overload
+def unfused(function: None = None) -> switch: ...
+@overload
+def unfused(function: F) -> F: ...
+def unfused(function: F | None = None) -> switch | F:
     """Context or decorator: composites run as the plain Python that defines them, for study and for tests.
 
     >>> import minitensor as mt

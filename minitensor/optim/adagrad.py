@@ -7,6 +7,7 @@ from typing import Any
 
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["Adagrad"]
 
@@ -43,12 +44,12 @@ class Adagrad(Optimizer):
         settings = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"initial_accumulator_value": initial_accumulator_value})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the sum of squares."""
         return ("sum",)
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch

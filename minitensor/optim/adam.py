@@ -12,6 +12,7 @@ from minitensor.backend import namespace
 from minitensor.kernels.compiled import optimizers
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["Adam", "AdamW"]
 
@@ -64,13 +65,13 @@ class Adam(Optimizer):
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"amsgrad": amsgrad})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if group["amsgrad"] else ()))
 
     @in_one_pass(_loop)
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from minitensor.nn.base.layer import Layer
-from minitensor.optim.settings import check
+from minitensor.optim.settings import Group, check
 from minitensor.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["checked", "completed", "decay_groups"]
 
 
-def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> list[dict[str, Any]]:
+def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> list[Group]:
     """Return two groups for an optimizer: matrices and kernels decay; biases and the scales of norms (one axis) do not.
 
     A parameter that is frozen is left out; a group without parameters too.
@@ -32,7 +32,7 @@ def decay_groups(parameters: Layer | Iterable[Tensor], weight_decay: float) -> l
     return [{"params": params, "weight_decay": decay} for params, decay in split if params]
 
 
-def checked(optimizer: Optimizer, group: Any) -> dict[str, Any]:
+def checked(optimizer: Optimizer, group: Any) -> Group:
     """Return a new group with defaults filled in, each parameter once."""
     if not isinstance(group, dict) or "params" not in group:
         what = (", ".join(group) or "nothing") if isinstance(group, dict) else f"a {type(group).__name__}"
@@ -44,7 +44,7 @@ def checked(optimizer: Optimizer, group: Any) -> dict[str, Any]:
     return optimizer._completed(group)
 
 
-def completed(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, Any]:
+def completed(optimizer: Optimizer, group: Group) -> Group:
     """Return a group with a list of parameters that can be trained, and settings that make sense."""
     if isinstance(group["params"], Iterator):
         group["params"] = list(group["params"])  # in the caller's dict: it can be used again

@@ -12,6 +12,7 @@ from minitensor.backend import namespace
 from minitensor.kernels.compiled import optimizers
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["LAMB", "LARS"]
 
@@ -87,13 +88,13 @@ class LARS(Optimizer):
         settings |= {"trust_coefficient": trust_coefficient, "clip": clip, "nesterov": nesterov}
         super().__init__(params, settings)
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the momentum's buffer."""
         return ("momentum_buffer",)
 
     @in_one_pass(_lars)
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, lr, momentum = namespace(p), float(group["lr"]), float(group["momentum"])
@@ -135,13 +136,13 @@ class LAMB(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq")
 
     @in_one_pass(_lamb)
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         (m, v), (beta1, beta2) = moments, group["betas"]

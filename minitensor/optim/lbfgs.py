@@ -13,6 +13,7 @@ from minitensor.modes import enable_grad
 from minitensor.nn.base.checks import whole
 from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 from minitensor.optim.wolfe import Point, strong_wolfe
 
 __all__ = ["LBFGS"]
@@ -69,7 +70,7 @@ class LBFGS(Optimizer):
             raise ValueError(f"LBFGS takes one group of parameters; got {len(self.param_groups)}")
         self._memory: dict[str, Any] = dict(FRESH, s=[], y=[])
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return none: what is remembered belongs to all parameters together."""
         return ()
 

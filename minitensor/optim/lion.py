@@ -11,6 +11,7 @@ from minitensor.backend import namespace
 from minitensor.kernels.compiled import optimizers
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["Lion"]
 
@@ -50,13 +51,13 @@ class Lion(Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the momentum."""
         return ("exp_avg",)
 
     @in_one_pass(_loop)
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (m,), (s, t), (beta1, beta2) = namespace(p), moments, scratch, group["betas"]

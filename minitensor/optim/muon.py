@@ -8,6 +8,7 @@ from typing import Any
 
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["Muon", "orthogonalize"]
 
@@ -69,18 +70,18 @@ class Muon(Optimizer):
         more = {"ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps}
         super().__init__(params, settings | more)
 
-    def _completed(self, group: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, group: Group) -> Group:
         group = super()._completed(group)
         for p in group["params"]:
             if p.ndim != 2:
                 raise ValueError(f"Muon takes matrices; got a parameter of shape {p.shape}: give it to AdamW")
         return group
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the momentum's buffer."""
         return ("momentum_buffer",)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Group:
         """Return the state, with the setting that PyTorch's Muon asks a state for."""
         state = super().state_dict()
         for group in state["param_groups"]:
@@ -92,7 +93,7 @@ class Muon(Optimizer):
         return super().loaded_clock({"step": 1, **entry})
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         (b,), momentum, lr = moments, float(group["momentum"]), float(group["lr"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["NAdam", "RAdam"]
 
@@ -17,12 +18,12 @@ Array = Any
 class _Corrected(Optimizer):
     """What the two share: settings, decay of either kind, and Adam's two means."""
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the means of the gradient and of its square."""
         return ("exp_avg", "exp_avg_sq")
 
     @staticmethod
-    def means(p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], scratch: Sequence[Array]) -> Array:
+    def means(p: Array, g: Array, moments: Sequence[Array], group: Group, scratch: Sequence[Array]) -> Array:
         """Decay p or g, move both means, and return the gradient; the first scratch array is free afterwards."""
         xp, (s, decayed), (m, v), (beta1, beta2) = namespace(p), scratch, moments, group["betas"]
         if group["weight_decay"] and group["decoupled_weight_decay"]:
@@ -71,7 +72,7 @@ class NAdam(_Corrected):
         more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
         super().__init__(params, settings | more)
 
-    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+    def tick(self, clock: Any, group: Group) -> Any:
         """Return (steps, Πμ): a product over the settings that each step had."""
         t, product = clock
         return t + 1, product * _mu(group, t + 1)
@@ -88,7 +89,7 @@ class NAdam(_Corrected):
         return super().loaded_clock(entry), product
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: Any, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: Any, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (m, v), (step, product) = namespace(p), moments, step
@@ -107,7 +108,7 @@ class NAdam(_Corrected):
         p -= s
 
 
-def _mu(group: dict[str, Any], t: int) -> float:
+def _mu(group: Group, t: int) -> float:
     return float(group["betas"][0] * (1 - 0.5 * 0.96 ** (t * float(group["momentum_decay"]))))
 
 
@@ -138,7 +139,7 @@ class RAdam(_Corrected):
         super().__init__(params, settings | {"decoupled_weight_decay": decoupled_weight_decay})
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (m, v), (beta1, beta2), s = namespace(p), moments, group["betas"], scratch[0]

@@ -17,7 +17,7 @@ from minitensor.modes import enable_grad
 from minitensor.nn.base.parameter import forget
 from minitensor.optim import groups, saved
 from minitensor.optim.section import Memory, Section
-from minitensor.optim.settings import check
+from minitensor.optim.settings import Group, check
 from minitensor.tensor import Tensor
 
 __all__ = ["Optimizer"]
@@ -72,7 +72,7 @@ class Optimizer:
         if not given:
             raise ValueError(f"{type(self).__name__} was given no parameters: the list, or the iterator, is empty")
         self.defaults = defaults
-        self.param_groups: list[dict[str, Any]] = []
+        self.param_groups: list[Group] = []
         self._sections: list[Section] = []
         self._apart: dict[int, Memory] = {}  # of parameters that were taken out of the groups
         for group in given if isinstance(given[0], dict) else [{"params": given}]:
@@ -95,10 +95,10 @@ class Optimizer:
         )
         return f"{type(self).__name__}({'; '.join(groups)})"
 
-    def _completed(self, group: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, group: Group) -> Group:
         return groups.completed(self, group)
 
-    def add_param_group(self, group: dict[str, Any]) -> None:
+    def add_param_group(self, group: Group) -> None:
         """Add a group: {"params": [...], setting: value, ...}."""
         self.param_groups.append(groups.checked(self, group))
         self._gather()
@@ -152,12 +152,12 @@ class Optimizer:
 
     # -- the step ----------------------------------------------------------------------------------------------------
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the names of the arrays that are kept for each parameter of a group."""
         raise NotImplementedError
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: Any, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: Any, scratch: Sequence[Array]
     ) -> None:
         """Change entries `p` along the gradient `g`, and their moments, in place; `g` stays as it is.
 
@@ -168,7 +168,7 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+    def tick(self, clock: Any, group: Group) -> Any:
         """Return a parameter's clock after one step more: the number of its steps."""
         return clock + 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from minitensor.backend import namespace
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["RMSprop"]
 
@@ -45,7 +46,7 @@ class RMSprop(Optimizer):
         settings = {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"momentum": momentum, "centered": centered})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the mean square, and what momentum and centering need."""
         return (
             "square_avg",
@@ -54,7 +55,7 @@ class RMSprop(Optimizer):
         )
 
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch

@@ -9,6 +9,7 @@ import numpy as np
 
 from minitensor.backend import is_half, move, namespace
 from minitensor.optim.flat import Flat, block_length, blocks, join
+from minitensor.optim.settings import Group
 from minitensor.tensor import Tensor
 from minitensor.threads import shared
 
@@ -29,9 +30,7 @@ class Memory(NamedTuple):
 class Section:
     """Parameters of one group, dtype and device: their flat buffers, moments and clocks."""
 
-    def __init__(
-        self, parameters: Sequence[Tensor], group: dict[str, Any], state: Mapping[int, Memory], start: Any
-    ) -> None:
+    def __init__(self, parameters: Sequence[Tensor], group: Group, state: Mapping[int, Memory], start: Any) -> None:
         self.parameters, self.group = parameters, group
         self.flat = Flat(parameters)
         data = self.flat.data

@@ -8,7 +8,9 @@ from typing import Any
 
 from minitensor.nn.base.checks import number, share, whole
 
-__all__ = ["check"]
+__all__ = ["Group", "check"]
+
+Group = dict[str, Any]  # "params", a list of Tensors, and the settings that hold for them
 
 
 def _betas(owner: str, betas: Any) -> None:

@@ -11,6 +11,7 @@ from minitensor.backend import namespace
 from minitensor.kernels.compiled import optimizers
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import Group
 
 __all__ = ["SGD"]
 
@@ -57,11 +58,11 @@ class SGD(Optimizer):
         settings = {"lr": lr, "momentum": momentum, "dampening": dampening}
         super().__init__(params, settings | {"weight_decay": weight_decay, "nesterov": nesterov})
 
-    def moments(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def moments(self, group: Group) -> tuple[str, ...]:
         """Return the momentum's buffer, if there is momentum."""
         return ("momentum_buffer",) if group["momentum"] else ()
 
-    def tick(self, clock: Any, group: dict[str, Any]) -> Any:
+    def tick(self, clock: Any, group: Group) -> Any:
         """Return the number of steps with momentum: without it nothing is remembered, as in PyTorch."""
         return clock + 1 if group["momentum"] else clock
 
@@ -71,7 +72,7 @@ class SGD(Optimizer):
 
     @in_one_pass(_loop)
     def update(
-        self, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int, scratch: Sequence[Array]
+        self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
         xp, (s, decayed) = namespace(p), scratch
