@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("minitensor", "jepa", "examples", "benchmarks", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("README.md"))])
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.M))
-RECIPES = re.compile(r"^## \w+ recipes$", re.M)  # what follows names what diffs add; tests of the rooms run it
+RECIPES = re.compile(r"^## \w+ recipes$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+"""The part of a page whose code needs its diffs: tests of their own apply them and run it."""
 LONGEST = 1200  # words of the front page
 
 
@@ -29,6 +30,8 @@ class Block(NamedTuple):
     text: str
     after: str
     """the text behind it"""
+    recipe: bool
+    """whether it needs a diff"""
 
     @property
     def id(self) -> str:
@@ -43,7 +46,8 @@ def blocks(page: Path) -> list[Block]:
     """Return the blocks of a page in their order."""
     text = page.read_text("utf-8")
     found = re.finditer(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [Block(page, m[1], m[2], text[m.end() :]) for m in found]
+    recipes = [range(*part.span()) for part in RECIPES.finditer(text)]
+    return [Block(page, m[1], m[2], text[m.end() :], any(m.start() in part for part in recipes)) for m in found]
 
 
 def prose(page: Path) -> str:
@@ -57,15 +61,10 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def of_a_recipe(page: Path, text: str) -> bool:
-    """Whether a text first stands below the heading of recipes."""
-    return RECIPES.search(page.read_text("utf-8").partition(text)[0]) is not None
-
-
 ALL = [block for page in PAGES for block in blocks(page)]
-PYTHON = [block for block in ALL if block.kind == "python" and not of_a_recipe(block.page, block.text)]
+PYTHON = [block for block in ALL if block.kind == "python" and not block.recipe]
 SHELL = [
-    pytest.param(block.page, line, id=f"{name(block.page)}: {line[:50]}")
+    pytest.param(block, line, id=f"{name(block.page)}: {line[:50]}")
     for block in ALL
     if block.kind == "sh"
     for line in block.text.splitlines()
@@ -95,14 +94,14 @@ def test_python_runs_and_prints_what_the_page_says(
         assert said.getvalue().strip() == (told[1] or told[2]).strip()
 
 
-@pytest.mark.parametrize(("page", "line"), SHELL)
-def test_a_command_is_one(page: Path, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("block", "line"), SHELL)
+def test_a_command_is_one(block: Block, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = shlex.split(line, comments=True)
     match words:
         case ["make", target, *_]:
             assert target in TARGETS
         case ["python", "-m", "jepa", *rest]:
-            check_jepa(rest, tmp_path, monkeypatch, settings=not of_a_recipe(page, line))
+            check_jepa(rest, tmp_path, monkeypatch, settings=not block.recipe)
         case ["python", "-m", module, *_]:
             assert importlib.util.find_spec(module)
         case ["python", script, *_]:
