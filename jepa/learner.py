@@ -211,7 +211,7 @@ def mean_token(x: mt.Tensor, valid: Flags | None) -> mt.Tensor:
     if valid is None:
         return x.mean(axis=1)
     weight = mt.Tensor((valid / valid.sum(axis=1, keepdims=True)).astype(np.float32), device=x.device)  # (n, K)
-    return (x * weight[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
+    return (x * weight[:, :, None]).sum(axis=1)
 
 
 def _kept(x: mt.Tensor, valid: Flags) -> mt.Tensor:

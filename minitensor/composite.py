@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy import ndarray
 
 from minitensor.backend import is_array, is_half, namespace, plain
-from minitensor.declaration import Cast, Declaration, refuse_tensor
+from minitensor.declaration import Cast, Declaration, P, refuse_tensor
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
@@ -18,6 +18,9 @@ from minitensor.precision import cast
 from minitensor.promotion import refuse_complex, settle
 from minitensor.pullback import Pullback, observed
 
+if TYPE_CHECKING:  # what a call returns, as an editor sees it; here it is a Variable
+    from minitensor.tensor import Tensor
+
 __all__ = ["Composite", "composite", "identity"]
 
 Array = Any
@@ -25,40 +28,43 @@ Trait = Literal["moves", "complex"]
 UNUSUAL = frozenset("eEFD")  # how NumPy abbreviates half precision and complex dtypes
 
 
-class Composite(Declaration):
+class Composite(Declaration[P]):
     """Plain Python over ops, to which hand-written kernels may be attached; see `composite`."""
 
     known = frozenset(get_args(Trait))
 
-    def __init__(
-        self, function: Callable[..., Any], traits: Sequence[Trait] = (), autocast: Cast | None = None
-    ) -> None:
+    def __init__(self, function: Callable[P, Any], traits: Sequence[Trait] = (), autocast: Cast | None = None) -> None:
         super().__init__(function, traits, autocast)
         self.moves = "moves" in traits
         notes = function.__annotations__
         self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *operands: P.args, **given: P.kwargs) -> Tensor:
         """Run an attached kernel, if there is one that takes the operands; else the plain Python."""
+        args: tuple[Any, ...] = operands
+        settings: dict[str, Any] = given
         if settings:
             settings = self._checked(settings, args)
         if not state.ordinary:
             if state.observer is not None:
-                result = state.observer.composite(self, as_plain(args), settings)  # takes it as a whole, or leaves it
+                result: Any = state.observer.composite(
+                    self, as_plain(args), settings
+                )  # takes it as a whole, or leaves it
                 if result is not NotImplemented:
-                    return result
+                    return result  # type: ignore[no-any-return]
             if state.autocast is not None:
                 args = cast(self.autocast, args)
-        if self.kernels and state.fused and len(args) != self.count:
+        if len(args) > self.count or (self.kernels and state.fused and len(args) < self.count):
             args, settings = self.bind(args, settings)
         call = alike(args) if self.kernels else None
         if call is None:
             args = as_plain(args)
             result = NotImplemented if self.moves else self._unusual(args, settings)
             if result is not NotImplemented:
-                return result
+                return result  # type: ignore[no-any-return]
         result = self._by_kernel(call, args, settings) if self.kernels and state.fused else NotImplemented
-        return self.forward(*args, **settings) if result is NotImplemented else result
+        y: Tensor = self.forward(*args, **settings) if result is NotImplemented else result
+        return y
 
     def _checked(self, settings: dict[str, Any], args: Sequence[Any]) -> dict[str, Any]:
         """Refuse what is not taken by name, and return Tensors and arrays among the settings as plain values."""
@@ -165,9 +171,9 @@ class Composite(Declaration):
 
 
 @overload
-def composite(function: Callable[..., Any], /) -> Composite: ...
+def composite(function: Callable[P, Any], /) -> Composite[P]: ...
 @overload
-def composite(*traits: Trait, autocast: Cast | None = None) -> Callable[[Callable[..., Any]], Composite]: ...
+def composite(*traits: Trait, autocast: Cast | None = None) -> Callable[[Callable[P, Any]], Composite[P]]: ...
 def composite(*traits: Any, autocast: Cast | None = None) -> Any:
     """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal, ParamSpec
 
 from numpy import ndarray
 
@@ -14,13 +14,12 @@ from minitensor.backend import device_of, is_array
 from minitensor.graph import Variable, describe, state
 from minitensor.operands import Call
 
-__all__ = ["Declaration", "Kernel", "refuse_tensor", "registry"]
-
+P = ParamSpec("P")
 Array = Any
 Cast = Literal["half", "float32"]  # what `autocast` does to the operands
 Kernel = Callable[..., Any]  # (*arrays, needs, **settings) -> (value, pullback), or NotImplemented
 
-registry: dict[str, Declaration] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
+registry: dict[str, Declaration[...]] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
 
 def refuse_tensor(function: str, name: str, value: Variable) -> None:
@@ -31,29 +30,40 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
     )
 
 
-class Declaration:
-    """What ops and composites share: a Python function with array arguments and keyword-only settings."""
+def _is_array_parameter(p: inspect.Parameter) -> bool:
+    """Whether a parameter takes an array, not a setting: by its annotation, and none is needed for arrays."""
+    if p.kind is p.KEYWORD_ONLY or p.kind is p.VAR_POSITIONAL or p.annotation is p.empty:
+        return p.kind is not p.KEYWORD_ONLY
+    text = str(p.annotation)
+    return "rray" in text or "Tensor" in text or (text in ("Any", "typing.Any") and p.default is p.empty)
+
+
+class Declaration(Generic[P]):
+    """What ops and composites share: a Python function of arrays and settings.
+
+    Arrays are the parameters annotated as such, or not at all; all others are settings, and so is what follows a *.
+    """
 
     broadcasts = False  # see `op`
 
     known: ClassVar[frozenset[str]]  # traits
 
-    def __init__(self, function: Callable[..., Any], traits: Sequence[str], autocast: Cast | None) -> None:
+    def __init__(self, function: Callable[P, Any], traits: Sequence[str], autocast: Cast | None) -> None:
         if unknown := sorted(set(traits) - self.known):
             raise TypeError(f"{function.__name__}: there is no trait {unknown[0]!r}; there are {sorted(self.known)}")
         if autocast not in (None, "half", "float32"):
             raise TypeError(f'{function.__name__}: autocast is "half" or "float32"; got {autocast!r}')
         self.traits, self.autocast = frozenset(traits), autocast
         parameters = inspect.signature(function).parameters.values()
-        self.forward = function
+        arrays = [p for p in parameters if _is_array_parameter(p)]
+        self.forward: Callable[..., Any] = function
         self.name = function.__name__
-        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.arguments = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
-        self.count = -1 if self.variadic else len(self.arguments)  # of operands by position, when none is left to bind
-        self.optional = {
-            p.name: p.default for p in parameters if p.kind is not p.KEYWORD_ONLY and p.default is not p.empty
-        }
-        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arrays)
+        self.arguments = tuple(p.name for p in arrays)
+        self.count = -1 if self.variadic else len(arrays)  # of operands by position, when none is left to bind
+        self.optional = {p.name: p.default for p in arrays if p.default is not p.empty}
+        self.defaults = {p.name: p.default for p in parameters if p not in arrays}
+        self.by_position = tuple(p.name for p in parameters if p not in arrays and p.kind is not p.KEYWORD_ONLY)
         for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
@@ -102,21 +112,29 @@ class Declaration:
         raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
 
     def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Move arrays that were passed by name to their positions, and fill in optional ones."""
-        if not self.variadic:
-            given, missing = len(args), self.arguments[len(args) :]
-            args += tuple(settings[n] if n in settings else self.optional.get(n, inspect._empty) for n in missing)
+        """Move arrays that were passed by name to their positions, and settings by position to their names."""
+        if self.variadic:
+            return args, settings
+        if extra := args[self.count :]:
+            args, settings = args[: self.count], self._named(extra, settings)
+        given, missing = len(args), self.arguments[len(args) :]
+        if missing:
+            args += tuple([settings[n] if n in settings else self.optional.get(n, inspect._empty) for n in missing])
             settings = {k: v for k, v in settings.items() if k not in missing}
-            if (
-                len(args) != len(self.arguments)
-                or inspect._empty in map(type, args)
-                or any(a is inspect._empty for a in args)
-            ):
-                given += sum(a is not inspect._empty for a in args[given:])
-                raise TypeError(
-                    f"{self.name}({', '.join(self.arguments)}) takes {len(self.arguments)} arrays; got {given}"
-                )
+        if any([a is inspect._empty for a in args]):
+            given += sum(a is not inspect._empty for a in args[given:])
+            raise TypeError(f"{self.name}({', '.join(self.arguments)}) takes {self.count} arrays; got {given}")
         return args, settings
+
+    def _named(self, extra: tuple[Any, ...], settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings with those that were passed by position."""
+        if len(extra) > len(self.by_position):
+            most = self.count + len(self.by_position)
+            raise TypeError(f"{self.name} takes at most {most} arguments; got {self.count + len(extra)}")
+        for name in self.by_position[: len(extra)]:
+            if name in settings:
+                raise TypeError(f"{self.name} got two values for {name!r}")
+        return settings | dict(zip(self.by_position, extra, strict=False))
 
     def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any]) -> None:
         """Add to an error which call it came from, and each operand's dtype, shape and device."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from numpy import ndarray
 
 from minitensor.backend import backends, is_array, plain
-from minitensor.declaration import Cast, refuse_tensor
+from minitensor.declaration import Cast, P, refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, parents, results, state
 from minitensor.notices import same
@@ -17,20 +17,23 @@ from minitensor.precision import cast
 from minitensor.promotion import settle
 from minitensor.rules import Differentiable
 
+if TYPE_CHECKING:  # what a call returns, as an editor sees it; here it is a Variable
+    from minitensor.tensor import Tensor
+
 __all__ = ["Op", "op"]
 
 Array = Any
 Trait = Literal["broadcasts", "floating", "numbers", "verbatim", "view", "complex"]
 
 
-class Op(Differentiable):
+class Op(Differentiable[P]):
     """A function on arrays with one gradient rule per argument; see `op`."""
 
     known = frozenset(get_args(Trait))
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, Any],
         traits: Sequence[Trait] = (),
         constant: tuple[str, ...] = (),
         autocast: Cast | None = None,
@@ -41,8 +44,10 @@ class Op(Differentiable):
         self.constant = constant
         self.promoted = [n not in constant for n in self.arguments]
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *operands: P.args, **given: P.kwargs) -> Tensor:
         """Compute on arrays; record on Tensors."""
+        args: tuple[Any, ...] = operands
+        settings: dict[str, Any] = given
         if len(args) != self.count:
             args, settings = self.bind(args, settings)
         if settings:
@@ -50,7 +55,8 @@ class Op(Differentiable):
         ordinary = state.ordinary
         call = alike(args) if ordinary and self.complete and self.count > 0 else None
         if call is None and not holds_tensor(args):
-            return self.forward(*args, **settings)
+            raw: Tensor = self.forward(*args, **settings)  # an array, as the operands are
+            return raw
         try:
             call = call or self._settled(args)
             if ordinary and not self.kernels:
@@ -66,7 +72,8 @@ class Op(Differentiable):
             result = results(y if narrow is None else same(y, narrow(y)), None)
         else:
             result = self._record(call, settings, y, pullback)
-        return self._viewing(result, call, y) if self.view else result
+        shown: Tensor = self._viewing(result, call, y) if self.view else result
+        return shown
 
     def _refuse_bools(self, args: Sequence[Any]) -> None:
         for x in args:
@@ -154,13 +161,13 @@ def _is_view(y: Array, x: Array) -> bool:
 
 
 @overload
-def op(function: Callable[..., Any], /) -> Any: ...
+def op(function: Callable[P, Any], /) -> Op[P]: ...
 @overload
 def op(
     *traits: Trait, constant: tuple[str, ...] = (), autocast: Cast | None = None
-) -> Callable[[Callable[..., Any]], Any]: ...
+) -> Callable[[Callable[P, Any]], Op[P]]: ...
 def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = None) -> Any:
-    """Declare an op: arrays are positional parameters, settings keyword-only.
+    """Declare an op. Parameters annotated as arrays, or not at all, are operands; all others are settings.
 
     What holds for an op is said in words before it: `@op("broadcasts", "complex")`.
     broadcasts: the operands broadcast; the engine sums each gradient back to its argument's shape.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from minitensor.backend import is_array
-from minitensor.declaration import Cast, Declaration
+from minitensor.declaration import Cast, Declaration, P
 from minitensor.graph import Node, Variable, results, watch, wrap
 from minitensor.operands import Call
 from minitensor.promotion import widen
@@ -66,10 +66,10 @@ def plan(rules: Sequence[Rule], mask: int, arguments: tuple[str, ...], defaults:
     )
 
 
-class Differentiable(Declaration):
+class Differentiable(Declaration[P]):
     """A declared function with gradient rules: it keeps of a call what they need, and runs them."""
 
-    def __init__(self, function: Callable[..., Any], traits: Sequence[str], autocast: Cast | None) -> None:
+    def __init__(self, function: Callable[P, Any], traits: Sequence[str], autocast: Cast | None) -> None:
         super().__init__(function, traits, autocast)
         self._rules: list[Rule] = []
         self._plans: dict[int, Plan] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -29,6 +29,14 @@ __all__ = ["Tensor"]
 
 Array = Any
 Axis = int | tuple[int, ...] | None
+
+
+def _operator(f: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    return f
+
+
+def _asks(f: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, object], Any]:
+    return f  # any object may be asked whether it is equal
 
 
 class Tensor(Variable):
@@ -288,43 +296,43 @@ class Tensor(Variable):
 
     def astype(self, dtype: Any) -> Tensor:
         """Return it in another dtype; gradients come back in this one."""
-        return el.astype(self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+        return el.astype(self, dtype=np.dtype(dtype))
 
     # -- operators ---------------------------------------------------------------------------------------------------
 
-    __add__ = lambda self, other: el.add(self, other)  # noqa: E731
-    __radd__ = lambda self, other: el.add(other, self)  # noqa: E731
-    __sub__ = lambda self, other: el.subtract(self, other)  # noqa: E731
-    __rsub__ = lambda self, other: el.subtract(other, self)  # noqa: E731
-    __mul__ = lambda self, other: el.multiply(self, other)  # noqa: E731
-    __rmul__ = lambda self, other: el.multiply(other, self)  # noqa: E731
-    __truediv__ = lambda self, other: el.divide(self, other)  # noqa: E731
-    __rtruediv__ = lambda self, other: el.divide(other, self)  # noqa: E731
-    __pow__ = lambda self, other: el.power(self, other)  # noqa: E731
-    __rpow__ = lambda self, other: el.power(other, self)  # noqa: E731
-    __matmul__ = lambda self, other: linalg.matmul(self, other)  # noqa: E731
-    __rmatmul__ = lambda self, other: linalg.matmul(other, self)  # noqa: E731
+    __add__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.add(self, other))
+    __radd__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.add(other, self))
+    __sub__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.subtract(self, other))
+    __rsub__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.subtract(other, self))
+    __mul__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.multiply(self, other))
+    __rmul__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.multiply(other, self))
+    __truediv__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.divide(self, other))
+    __rtruediv__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.divide(other, self))
+    __pow__ = _operator(lambda self, other: el.power(self, other))
+    __rpow__ = _operator(lambda self, other: el.power(other, self))
+    __matmul__ = _operator(lambda self, other: linalg.matmul(self, other))
+    __rmatmul__ = _operator(lambda self, other: linalg.matmul(other, self))
     __neg__ = lambda self: el.negative(self)  # noqa: E731
     __abs__ = lambda self: el.abs(self)  # noqa: E731
-    __eq__ = lambda self, other: el.equal(self, other)  # noqa: E731
-    __ne__ = lambda self, other: el.not_equal(self, other)  # noqa: E731
-    __lt__ = lambda self, other: el.less(self, other)  # noqa: E731
-    __le__ = lambda self, other: el.less_equal(self, other)  # noqa: E731
-    __gt__ = lambda self, other: el.greater(self, other)  # noqa: E731
-    __ge__ = lambda self, other: el.greater_equal(self, other)  # noqa: E731
-    __floordiv__ = lambda self, other: el.floor_divide(self, other)  # noqa: E731
-    __rfloordiv__ = lambda self, other: el.floor_divide(other, self)  # noqa: E731
-    __mod__ = lambda self, other: el.remainder(self, other)  # noqa: E731
-    __rmod__ = lambda self, other: el.remainder(other, self)  # noqa: E731
-    __and__ = __rand__ = lambda self, other: el.bitwise_and(self, other)  # noqa: E731
-    __or__ = __ror__ = lambda self, other: el.bitwise_or(self, other)  # noqa: E731
-    __xor__ = __rxor__ = lambda self, other: el.bitwise_xor(self, other)  # noqa: E731
-    __lshift__ = lambda self, other: el.bitwise_left_shift(self, other)  # noqa: E731
-    __rshift__ = lambda self, other: el.bitwise_right_shift(self, other)  # noqa: E731
+    __eq__ = _asks(lambda self, other: el.equal(self, other))
+    __ne__ = _asks(lambda self, other: el.not_equal(self, other))
+    __lt__ = _operator(lambda self, other: el.less(self, other))
+    __le__ = _operator(lambda self, other: el.less_equal(self, other))
+    __gt__ = _operator(lambda self, other: el.greater(self, other))
+    __ge__ = _operator(lambda self, other: el.greater_equal(self, other))
+    __floordiv__ = _operator(lambda self, other: el.floor_divide(self, other))
+    __rfloordiv__ = _operator(lambda self, other: el.floor_divide(other, self))
+    __mod__ = _operator(lambda self, other: el.remainder(self, other))
+    __rmod__ = _operator(lambda self, other: el.remainder(other, self))
+    __and__ = __rand__ = _operator(lambda self, other: el.bitwise_and(self, other))
+    __or__ = __ror__ = _operator(lambda self, other: el.bitwise_or(self, other))
+    __xor__ = __rxor__ = _operator(lambda self, other: el.bitwise_xor(self, other))
+    __lshift__ = _operator(lambda self, other: el.bitwise_left_shift(self, other))
+    __rshift__ = _operator(lambda self, other: el.bitwise_right_shift(self, other))
     __invert__ = lambda self: el.bitwise_not(self)  # noqa: E731
 
     def __getitem__(self, index: Any) -> Tensor:
-        return ix.getitem(self, index=ix.plain_index(index, self))  # type: ignore[no-any-return]
+        return ix.getitem(self, index=ix.plain_index(index, self))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         """Change entries in place: only where no recorded call would notice."""
@@ -347,162 +355,162 @@ class Tensor(Variable):
 
     def exp(self) -> Tensor:
         """eˣ"""
-        return el.exp(self)  # type: ignore[no-any-return]
+        return el.exp(self)
 
     def log(self) -> Tensor:
         """Natural logarithm"""
-        return el.log(self)  # type: ignore[no-any-return]
+        return el.log(self)
 
     def sqrt(self) -> Tensor:
         """√x"""
-        return el.sqrt(self)  # type: ignore[no-any-return]
+        return el.sqrt(self)
 
     def tanh(self) -> Tensor:
         """Hyperbolic tangent"""
-        return el.tanh(self)  # type: ignore[no-any-return]
+        return el.tanh(self)
 
     def sigmoid(self) -> Tensor:
         """1 / (1 + e⁻ˣ)"""
-        return el.sigmoid(self)  # type: ignore[no-any-return]
+        return el.sigmoid(self)
 
     def relu(self) -> Tensor:
         """max(x, 0)"""
-        return el.relu(self)  # type: ignore[no-any-return]
+        return el.relu(self)
 
     def abs(self) -> Tensor:
         """|x|"""
-        return el.abs(self)  # type: ignore[no-any-return]
+        return el.abs(self)
 
     @property
     def real(self) -> Tensor:
         """The real part"""
-        return el.real(self)  # type: ignore[no-any-return]
+        return el.real(self)
 
     @property
     def imag(self) -> Tensor:
         """The imaginary part"""
-        return el.imag(self)  # type: ignore[no-any-return]
+        return el.imag(self)
 
     def conj(self) -> Tensor:
         """a - ib for a + ib"""
-        return el.conj(self)  # type: ignore[no-any-return]
+        return el.conj(self)
 
     def angle(self) -> Tensor:
         """The angle of a complex number"""
-        return el.angle(self)  # type: ignore[no-any-return]
+        return el.angle(self)
 
     def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
         """x brought into [min, max]"""
-        return el.clip(self, min=min, max=max)  # type: ignore[no-any-return]
+        return el.clip(self, min=min, max=max)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Sum over axes"""
-        return reduce.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.sum(self, axis=axis, keepdims=keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Mean over axes"""
-        return reduce.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.mean(self, axis=axis, keepdims=keepdims)
 
     def var(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
         """Variance over axes"""
-        return statistics.var(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+        return statistics.var(self, axis=axis, correction=correction, keepdims=keepdims)
 
     def std(self, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Tensor:
         """Standard deviation over axes"""
-        return statistics.std(self, axis=axis, correction=correction, keepdims=keepdims)  # type: ignore[no-any-return]
+        return statistics.std(self, axis=axis, correction=correction, keepdims=keepdims)
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Largest entry over axes"""
-        return reduce.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.max(self, axis=axis, keepdims=keepdims)
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest entry over axes"""
-        return reduce.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.min(self, axis=axis, keepdims=keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Position of the largest entry"""
-        return reduce.argmax(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.argmax(self, axis=axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Position of the smallest entry"""
-        return reduce.argmin(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.argmin(self, axis=axis, keepdims=keepdims)
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether some entry is true"""
-        return reduce.any(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.any(self, axis=axis, keepdims=keepdims)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether every entry is true"""
-        return reduce.all(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.all(self, axis=axis, keepdims=keepdims)
 
     def cumsum(self, axis: int | None = None) -> Tensor:
         """Running sum along an axis"""
-        return scan.cumsum(self, axis=axis)  # type: ignore[no-any-return]
+        return scan.cumsum(self, axis=axis)
 
     def reshape(self, *shape: Any) -> Tensor:
         """The same entries in another shape: x.reshape(2, -1) or x.reshape((2, -1))"""
-        return sh.reshape(self, shape=shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+        return sh.reshape(self, shape=shape[0] if len(shape) == 1 else shape)
 
     def transpose(self, *axes: Any) -> Tensor:
         """Axes in another order: x.transpose(1, 0), x.transpose((1, 0)); reversed if none are named"""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return sh.transpose(self, axes=None if order is None else tuple(order))  # type: ignore[no-any-return]
+        return sh.transpose(self, axes=None if order is None else tuple(order))
 
     permute = transpose
 
     @property
     def T(self) -> Tensor:  # noqa: N802
         """The transpose of a matrix"""
-        return sh.transpose(self, axes=None)  # type: ignore[no-any-return]
+        return sh.transpose(self, axes=None)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
         """The last two axes exchanged"""
-        return sh.swapaxes(self, axis1=-1, axis2=-2)  # type: ignore[no-any-return]
+        return sh.swapaxes(self, axis1=-1, axis2=-2)
 
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """Two axes exchanged"""
-        return sh.swapaxes(self, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+        return sh.swapaxes(self, axis1=axis1, axis2=axis2)
 
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Without axes of length 1"""
-        return sh.squeeze(self, axis=axis)  # type: ignore[no-any-return]
+        return sh.squeeze(self, axis=axis)
 
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Product over axes"""
-        return reduce.prod(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return reduce.prod(self, axis=axis, keepdims=keepdims)
 
     def cumprod(self, axis: int | None = None) -> Tensor:
         """Running product along an axis"""
-        return scan.cumprod(self, axis=axis)  # type: ignore[no-any-return]
+        return scan.cumprod(self, axis=axis)
 
     def logsumexp(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """ln Σ eˣ over axes"""
-        return softmax.logsumexp(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return softmax.logsumexp(self, axis=axis, keepdims=keepdims)
 
     def softmax(self, axis: int = -1) -> Tensor:
         """e^x / Σ e^x along an axis"""
-        return softmax.softmax(self, axis=axis)  # type: ignore[no-any-return]
+        return softmax.softmax(self, axis=axis)
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """x - ln Σ e^x along an axis"""
-        return softmax.log_softmax(self, axis=axis)  # type: ignore[no-any-return]
+        return softmax.log_softmax(self, axis=axis)
 
     def median(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Median over axes"""
-        return statistics.median(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return statistics.median(self, axis=axis, keepdims=keepdims)
 
     def norm(self, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Norm over axes"""
-        return norm.norm(self, ord=ord, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return norm.norm(self, ord=ord, axis=axis, keepdims=keepdims)
 
     def sort(self, axis: int | None = -1, descending: bool = False) -> Tensor:
         """The entries in order along an axis"""
-        return sorting.sort(self, axis=axis, descending=descending)  # type: ignore[no-any-return]
+        return sorting.sort(self, axis=axis, descending=descending)
 
     def argsort(self, axis: int | None = -1, descending: bool = False) -> Tensor:
         """The places of the entries in order"""
-        return sorting.argsort(self, axis=axis, descending=descending)  # type: ignore[no-any-return]
+        return sorting.argsort(self, axis=axis, descending=descending)
 
     def topk(self, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> Any:
         """The k largest entries and their places"""
@@ -510,39 +518,39 @@ class Tensor(Variable):
 
     def ravel(self) -> Tensor:
         """All entries in one axis"""
-        return sh.ravel(self)  # type: ignore[no-any-return]
+        return sh.ravel(self)
 
-    def moveaxis(self, source: Axis, destination: Axis) -> Tensor:
+    def moveaxis(self, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
         """Axes moved to other places"""
-        return sh.moveaxis(self, source=source, destination=destination)  # type: ignore[no-any-return]
+        return sh.moveaxis(self, source=source, destination=destination)
 
-    def expand_dims(self, axis: Axis) -> Tensor:
+    def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
         """With an axis of length 1 put in"""
-        return sh.expand_dims(self, axis=axis)  # type: ignore[no-any-return]
+        return sh.expand_dims(self, axis=axis)
 
     def broadcast_to(self, shape: Any) -> Tensor:
         """Repeated along axes of length 1 to a shape"""
-        return sh.broadcast_to(self, shape=shape)  # type: ignore[no-any-return]
+        return sh.broadcast_to(self, shape=shape)
 
     def flip(self, axis: Axis = None) -> Tensor:
         """The order along axes reversed"""
-        return order.flip(self, axis=axis)  # type: ignore[no-any-return]
+        return order.flip(self, axis=axis)
 
     def roll(self, shift: Any, axis: Any = None) -> Tensor:
         """Moved along axes, what falls out coming in again"""
-        return order.roll(self, shift=shift, axis=axis)  # type: ignore[no-any-return]
+        return order.roll(self, shift=shift, axis=axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
         """Each entry repeated"""
-        return tiling.repeat(self, repeats=repeats, axis=axis)  # type: ignore[no-any-return]
+        return tiling.repeat(self, repeats=repeats, axis=axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The diagonal"""
-        return diagonal.diagonal(self, offset=offset, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+        return diagonal.diagonal(self, offset=offset, axis1=axis1, axis2=axis2)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
         """The sum of the diagonal"""
-        return diagonal.trace(self, offset=offset, axis1=axis1, axis2=axis2)  # type: ignore[no-any-return]
+        return diagonal.trace(self, offset=offset, axis1=axis1, axis2=axis2)
 
     def split(self, indices_or_sections: Any, axis: int = 0) -> Any:
         """Consecutive pieces"""
@@ -554,31 +562,31 @@ class Tensor(Variable):
 
     def take(self, indices: Any, axis: int | None = None) -> Tensor:
         """The slices at indices"""
-        return ix.take(self, indices, axis=axis)  # type: ignore[no-any-return]
+        return ix.take(self, indices, axis=axis)
 
     def gather(self, dim: int, index: Any) -> Tensor:
         """The entries that an index names, PyTorch's"""
-        return gather.gather(self, index, dim=dim)  # type: ignore[no-any-return]
+        return gather.gather(self, index, dim=dim)
 
     def scatter(self, dim: int, index: Any, src: Any) -> Tensor:
         """Entries put where an index says, PyTorch's"""
-        return scatter.scatter(self, index, src, dim=dim)  # type: ignore[no-any-return]
+        return scatter.scatter(self, index, src, dim=dim)
 
     def scatter_add(self, dim: int, index: Any, src: Any) -> Tensor:
         """Entries added where an index says, PyTorch's"""
-        return scatter.scatter_add(self, index, src, dim=dim)  # type: ignore[no-any-return]
+        return scatter.scatter_add(self, index, src, dim=dim)
 
     def index_select(self, dim: int, index: Any) -> Tensor:
         """The slices at an index, PyTorch's"""
-        return gather.index_select(self, index, dim=dim)  # type: ignore[no-any-return]
+        return gather.index_select(self, index, dim=dim)
 
     def masked_fill(self, mask: Any, value: Any) -> Tensor:
         """A value where the mask is true"""
-        return scatter.masked_fill(self, mask, value)  # type: ignore[no-any-return]
+        return scatter.masked_fill(self, mask, value)
 
     def flatten(self) -> Tensor:
         """All entries in one axis"""
-        return sh.reshape(self, shape=-1)  # type: ignore[no-any-return]
+        return sh.reshape(self, shape=-1)
 
 
 def _unpickle(cls: type[Tensor], data: Array, requires_grad: bool) -> Tensor:

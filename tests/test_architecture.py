@@ -17,6 +17,8 @@ PARAMETERS = 6  # of a function of jepa, at most
 LINES = 40  # of its body
 SIGNATURES = {"create_hjepa", "SequenceEncoder"}  # as the documents that they come from have them
 
+RESULT = "from minitensor.tensor import Tensor"  # the one import for types alone: what a call of an op returns
+
 # A room is a file or folder directly below its package; each may import itself and the rooms on its right.
 PLAN: dict[str, dict[str, str]] = {
     "minitensor": {
@@ -40,11 +42,11 @@ PLAN: dict[str, dict[str, str]] = {
         "op": "errors backend graph notices operands declaration precision promotion rules",
         "composite": "errors backend graph operands declaration precision promotion engine pullback op",
         "threads": "errors",
-        "ops": "errors backend sums graph notices promotion engine op composite threads",
+        "ops": "errors backend sums graph declaration notices promotion engine op composite threads",
         "doors": "errors backend graph modes notices promotion engine op composite ops",
         "viz": "errors backend graph modes hooks promotion engine",
         "tensor": "errors backend graph modes notices hooks promotion engine op composite ops doors viz",
-        "functions": "errors backend graph declaration generators promotion engine op composite ops tensor",
+        "functions": "errors backend graph operands declaration generators promotion engine op composite ops tensor",
         "kernels": "errors backend sums graph declaration promotion engine op composite threads ops",
         "parallel": "errors backend graph generators trees modes promotion engine threads",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
@@ -110,7 +112,10 @@ def room(path: Path) -> str:
 
 def imports(source: str) -> Iterator[tuple[int, str]]:
     """Yield (line, full dotted name) of each import, those inside functions too."""
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for block in [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]:
+        block.body = [n for n in block.body if ast.unparse(n) != RESULT]  # runs nowhere
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):

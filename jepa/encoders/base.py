@@ -50,7 +50,7 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | None = None) -> mt.Te
         place = entries * places // length if side is None else np.minimum(entries // side, places - 1)
         mask = mask.take(place, axis=axis)
     shown = mt.broadcast_to(x[:, None], (n, contexts, *x.shape[1:])).reshape(n * contexts, *x.shape[1:])
-    return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)  # type: ignore[no-any-return]
+    return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)
 
 
 class Encoder(mt.nn.Layer):

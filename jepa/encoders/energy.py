@@ -31,7 +31,7 @@ class EnergyNorm(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the normalized tokens."""
-        return mt.nn.functional.layer_norm(x, (x.shape[-1],), eps=EPS) * self.weight + self.bias  # type: ignore[no-any-return]
+        return mt.nn.functional.layer_norm(x, (x.shape[-1],), eps=EPS) * self.weight + self.bias
 
 
 class EnergyAttention(mt.nn.Layer):
@@ -62,12 +62,12 @@ class EnergyAttention(mt.nn.Layer):
 
     def _heads(self, g: mt.Tensor, weight: mt.Tensor) -> mt.Tensor:
         n, tokens, dim = g.shape
-        return (g @ weight.T).reshape(n, tokens, self.heads, dim // self.heads).transpose(0, 2, 1, 3)  # type: ignore[no-any-return]
+        return (g @ weight.T).reshape(n, tokens, self.heads, dim // self.heads).transpose(0, 2, 1, 3)
 
     def _similarity(self, q: mt.Tensor, k: mt.Tensor, valid: mt.Tensor | None) -> mt.Tensor:
         """Return β ⟨Q, K⟩, (n, heads, tokens, tokens)."""
         s = (q * self.beta[:, None, None]) @ k.swapaxes(-1, -2)
-        return s if valid is None else mt.where(valid[:, None, None, :], s, NOWHERE)  # type: ignore[no-any-return]
+        return s if valid is None else mt.where(valid[:, None, None, :], s, NOWHERE)
 
     def weights(self, g: mt.Tensor) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
@@ -78,7 +78,7 @@ class EnergyAttention(mt.nn.Layer):
         """Return the energy of each sample: (n, tokens, dim) -> (n,)."""
         s = self._similarity(self._heads(g, self.query), self._heads(g, self.key), valid)
         each = mt.logsumexp(s, -1) / self.beta[:, None]  # (n, heads, tokens)
-        return -(each if valid is None else mt.where(valid[:, None, :], each, 0.0)).sum(axis=(1, 2))  # type: ignore[no-any-return]
+        return -(each if valid is None else mt.where(valid[:, None, :], each, 0.0)).sum(axis=(1, 2))
 
     def forward(self, g: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return -∂E/∂g."""
@@ -88,7 +88,7 @@ class EnergyAttention(mt.nn.Layer):
             a = mt.where(valid[:, None, :, None], a, 0.0)
         looks, seen = a @ k, a.swapaxes(-1, -2) @ q  # (n, heads, tokens, dim / heads) each
         looks, seen = (x.transpose(0, 2, 1, 3).reshape(*g.shape) for x in (looks, seen))
-        return looks @ self.query + seen @ self.key  # type: ignore[no-any-return]
+        return looks @ self.query + seen @ self.key
 
 
 class Hopfield(mt.nn.Layer):
@@ -116,13 +116,13 @@ class Hopfield(mt.nn.Layer):
             each = 0.5 * (mt.relu(h) ** 2).sum(axis=-1)  # (n, tokens)
         else:
             each = mt.logsumexp(self.beta * h, -1) / self.beta
-        return -(each if valid is None else mt.where(valid, each, 0.0)).sum(axis=1)  # type: ignore[no-any-return]
+        return -(each if valid is None else mt.where(valid, each, 0.0)).sum(axis=1)
 
     def forward(self, g: mt.Tensor) -> mt.Tensor:
         """Return -∂E/∂g. Each token's is its own, so padding concerns no other."""
         h = g @ self.memories
         drive = mt.relu(h) if self.beta is None else mt.nn.functional.softmax(self.beta * h, -1)
-        return drive @ self.memories.T  # type: ignore[no-any-return]
+        return drive @ self.memories.T
 
 
 class EnergyBlock(mt.nn.Layer):
@@ -145,7 +145,7 @@ class EnergyBlock(mt.nn.Layer):
     def energy(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the energy of each sample: (n, tokens, dim) -> (n,)."""
         g = self.norm(x)
-        return self.attn.energy(g, valid) + self.hopfield.energy(g, valid)  # type: ignore[no-any-return]
+        return self.attn.energy(g, valid) + self.hopfield.energy(g, valid)
 
     def weights(self, x: mt.Tensor) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""

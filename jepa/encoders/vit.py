@@ -201,7 +201,7 @@ class ViT(Encoder):
         if pool == "attentive":
             weights = self.attention_maps(x)[-1].mean(axis=(1, 2))[:, first:]  # (n, N): attention received
             weights = weights / weights.sum(axis=1, keepdims=True)
-            return (self.tokens(x) * weights[:, :, None]).sum(axis=1)  # type: ignore[no-any-return]
+            return (self.tokens(x) * weights[:, :, None]).sum(axis=1)
         return super().pooled(x)
 
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:

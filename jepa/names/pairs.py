@@ -210,4 +210,4 @@ class SequenceEncoder(mt.nn.Layer):
         if valid is None:
             return tokens.mean(axis=1)
         weight = valid.astype(tokens.dtype)[:, :, None]
-        return (tokens * weight).sum(axis=1) / weight.sum(axis=1)  # type: ignore[no-any-return]
+        return (tokens * weight).sum(axis=1) / weight.sum(axis=1)

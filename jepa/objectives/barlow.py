@@ -19,7 +19,7 @@ def correlation(p: Tensor, s: Tensor) -> Tensor:
            [-1.,  1.]], dtype=float32)
     """
     p, s = ((x - x.mean(axis=0)) / mt.sqrt(x.var(axis=0) + EPS) for x in (p, s))
-    return p.T @ s / len(p)  # type: ignore[no-any-return]
+    return p.T @ s / len(p)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def mean_of(f: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
     """Return the mean of f over views: a statistic of each view by itself, over the examples."""
     found = [f(z) for z in views]
     total: Tensor = sum(found[1:], found[0])
-    return total / len(found)  # type: ignore[no-any-return]
+    return total / len(found)
 
 
 def _learned(t: Tensor, z: Embeddings) -> list[Tensor]:

@@ -68,7 +68,7 @@ class Levels(Predictor):
         if self.settings.positions == "sincos":
             centers = sincos(self.groups[level].centers, width)[None].astype(self.pos_embed.dtype)
             return mt.Tensor(centers, device=device)
-        return mt.Tensor(self.groups[level].pool(), device=device) @ self.pos_embed  # type: ignore[no-any-return]
+        return mt.Tensor(self.groups[level].pool(), device=device) @ self.pos_embed
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
         n, context, _ = tokens.shape
@@ -95,7 +95,7 @@ class Levels(Predictor):
         """Return tokens (n, K, width) at the places of their groups, 0 elsewhere: (n, G, width)."""
         places = index[:, None, :] == np.arange(len(self.groups[level].members))[:, None]  # (n, G, K)
         places = places & true[:, None, :]
-        return mt.Tensor(places.astype(y.dtype), device=y.device) @ y  # type: ignore[no-any-return]
+        return mt.Tensor(places.astype(y.dtype), device=y.device) @ y
 
 
 def _parents(grid: Grid) -> Index:

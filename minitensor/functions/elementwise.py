@@ -139,7 +139,7 @@ def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan
 
 
 def polygamma(n: int, x: Any) -> Tensor:  # noqa: D103
-    return gamma.polygamma(tensor(x), n=n)  # type: ignore[no-any-return]
+    return gamma.polygamma(tensor(x), n=n)
 
 
 polygamma.__doc__, polygamma.__module__ = gamma.polygamma.__doc__, "minitensor"

@@ -22,64 +22,62 @@ one_hot = public(ix.one_hot)
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:  # noqa: D103
-    return ix.take(tensor(x), indices, axis=axis)  # type: ignore[no-any-return]
+    return ix.take(tensor(x), indices, axis=axis)
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:  # noqa: D103
-    return ix.take_along_axis(tensor(x), indices, axis=axis)  # type: ignore[no-any-return]
+    return ix.take_along_axis(tensor(x), indices, axis=axis)
 
 
 def put(x: Any, indices: Any, values: Any) -> Tensor:  # noqa: D103
-    return sc.put(tensor(x), indices, values)  # type: ignore[no-any-return]
+    return sc.put(tensor(x), indices, values)
 
 
 def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None) -> Tensor:  # noqa: D103
-    return sc.put_along_axis(tensor(x), indices, values, axis=axis)  # type: ignore[no-any-return]
+    return sc.put_along_axis(tensor(x), indices, values, axis=axis)
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:  # noqa: D103
-    return sc.masked_fill(tensor(x), mask, value)  # type: ignore[no-any-return]
+    return sc.masked_fill(tensor(x), mask, value)
 
 
 def masked_select(x: Any, mask: Any) -> Tensor:  # noqa: D103
-    return ix.masked_select(tensor(x), mask)  # type: ignore[no-any-return]
+    return ix.masked_select(tensor(x), mask)
 
 
 def gather(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
-    return gt.gather(tensor(x), index, dim=dim)  # type: ignore[no-any-return]
+    return gt.gather(tensor(x), index, dim=dim)
 
 
 def index_select(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
-    return gt.index_select(tensor(x), index, dim=dim)  # type: ignore[no-any-return]
+    return gt.index_select(tensor(x), index, dim=dim)
 
 
 def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Tensor:  # noqa: D103
     if reduce is None:
-        return sc.scatter(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+        return sc.scatter(tensor(x), index, src, dim=dim)
     if reduce not in ("add", "multiply"):
         raise ValueError(f"scatter: reduce is None, 'add' or 'multiply'; got {reduce!r}: see scatter_reduce")
     word = "sum" if reduce == "add" else "prod"
-    return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=word)  # type: ignore[no-any-return]
+    return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=word)
 
 
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
-    return sc.scatter_add(tensor(x), index, src, dim=dim)  # type: ignore[no-any-return]
+    return sc.scatter_add(tensor(x), index, src, dim=dim)
 
 
 def scatter_reduce(  # noqa: D103
     x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True
 ) -> Tensor:
-    return sr.scatter_reduce(  # type: ignore[no-any-return]
-        tensor(x), index, src, dim=dim, reduce=reduce, include_self=include_self
-    )
+    return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=reduce, include_self=include_self)
 
 
 def index_add(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Tensor:  # noqa: D103
-    return sc.index_add(tensor(x), index, source, dim=dim, alpha=alpha)  # type: ignore[no-any-return]
+    return sc.index_add(tensor(x), index, source, dim=dim, alpha=alpha)
 
 
 def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:  # noqa: D103
-    return sc.index_put(tensor(x), values, indices=indices, accumulate=accumulate)  # type: ignore[no-any-return]
+    return sc.index_put(tensor(x), values, indices=indices, accumulate=accumulate)
 
 
 for _declared, _functions in (

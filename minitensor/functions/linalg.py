@@ -99,7 +99,7 @@ def multi_dot(arrays: Sequence[Any]) -> Tensor:  # noqa: D103
 
 
 def qr(a: Any, mode: str = "reduced") -> Any:  # noqa: D103
-    result = orthogonal.qr(tensor(a), mode=mode)
+    result: Any = orthogonal.qr(tensor(a), mode=mode)
     return QRResult(*result) if type(result) is tuple else result
 
 

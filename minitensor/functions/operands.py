@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from minitensor.declaration import refuse_tensor
+from minitensor.declaration import Declaration, P, refuse_tensor
 from minitensor.graph import Variable, state
+from minitensor.operands import holds_tensor
 from minitensor.tensor import Tensor
 
-__all__ = ["plain_settings", "public", "tensor"]
+__all__ = ["plain_settings", "public", "several", "tensor"]
 
 
 def tensor(x: Any) -> Tensor:
@@ -33,41 +34,25 @@ def plain_settings(function: str, **settings: Any) -> None:
                 refuse_tensor(function, name, v)
 
 
-def public(function: Any) -> Callable[..., Tensor]:
+def public(function: Declaration[P]) -> Callable[P, Tensor]:
     """Return an op or composite as users call it: `public(reduce.sum)([[1, 2]], 0, keepdims=True)`.
 
     At least one operand becomes a Tensor, so that the result is one. Parameters keep the op's names and order, and may
     be passed by position or by name.
     """
-    count = len(function.arguments)
-    settings_in_order = tuple(function.defaults)
+    run = cast(Callable[..., Any], function)
 
     def call(*args: Any, **settings: Any) -> Any:
-        if len(args) != count:
-            extra = args[count:]
-            names = settings_in_order[: len(extra)]
-            if len(names) < len(extra):
-                raise TypeError(
-                    f"{function.name} takes at most {count + len(settings_in_order)} arguments; got {len(args)}"
-                )
-            for name, value in zip(names, extra, strict=True):
-                if name in settings:
-                    raise TypeError(f"{function.name} got two values for {name!r}")
-                settings[name] = value
-            args, settings = function.bind(args[:count], settings)
-        for a in args:
-            if isinstance(a, Variable):
-                return function(*args, **settings)
-        return function(tensor(args[0]), *args[1:], **settings)
+        if len(args) != function.count:
+            args, settings = function.bind(args, settings)
+        return run(*args, **settings) if holds_tensor(args) else run(tensor(args[0]), *args[1:], **settings)
 
-    kinds = inspect.Parameter
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            kinds(n, kinds.POSITIONAL_OR_KEYWORD, default=function.optional.get(n, kinds.empty))
-            for n in function.arguments
-        ]
-        + [kinds(n, kinds.POSITIONAL_OR_KEYWORD, default=d) for n, d in function.defaults.items()]
-    )
+    vars(call)["__signature__"] = inspect.signature(function.forward)
     call.__name__ = call.__qualname__ = function.name
     call.__module__, call.__doc__ = "minitensor", function.__doc__
     return call
+
+
+def several(function: Declaration[P]) -> Callable[P, tuple[Tensor, ...]]:
+    """Return an op or composite with several results as users call it; see `public`."""
+    return cast(Callable[P, tuple[Tensor, ...]], public(function))

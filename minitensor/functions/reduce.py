@@ -1,8 +1,6 @@
 """Reductions and scans, under NumPy's names. What each does stands at its op."""
 
-from typing import Any
-
-from minitensor.functions.operands import public
+from minitensor.functions.operands import public, several
 from minitensor.ops.linalg import norm as norms
 from minitensor.ops.nn import softmax as soft
 from minitensor.ops.reductions import reduce as red
@@ -19,8 +17,8 @@ any = public(red.any)
 argmax = public(red.argmax)
 argmin = public(red.argmin)
 count_nonzero = public(red.count_nonzero)
-cummax: Any = public(scan.cummax)
-cummin: Any = public(scan.cummin)
+cummax = several(scan.cummax)
+cummin = several(scan.cummin)
 cumprod = public(scan.cumprod)
 cumsum = public(scan.cumsum)
 log_softmax = public(soft.log_softmax)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from minitensor.composite import Composite
-from minitensor.functions.operands import public, tensor
-from minitensor.op import Op
+from minitensor.declaration import Declaration
+from minitensor.functions.operands import public, several, tensor
 from minitensor.ops.linalg import outer as products
 from minitensor.ops.shaping import diagonal as dg
 from minitensor.ops.shaping import join, order, padding, tiling
@@ -20,9 +20,9 @@ __all__ = [
     "unstack", "vstack",
 ]  # fmt: skip
 
-array_split: Any = public(join.array_split)
+array_split = several(join.array_split)
 broadcast_to = public(sh.broadcast_to)
-chunk: Any = public(join.chunk)
+chunk = several(join.chunk)
 diag = public(dg.diag)
 diagonal = public(dg.diagonal)
 expand_dims = public(sh.expand_dims)
@@ -36,7 +36,7 @@ repeat = public(tiling.repeat)
 reshape = public(sh.reshape)
 roll = public(order.roll)
 rot90 = public(order.rot90)
-split: Any = public(join.split)
+split = several(join.split)
 squeeze = public(sh.squeeze)
 swapaxes = public(sh.swapaxes)
 tile = public(tiling.tile)
@@ -44,14 +44,14 @@ trace = public(dg.trace)
 transpose = public(sh.transpose)
 tril = public(dg.tril)
 triu = public(dg.triu)
-unstack: Any = public(join.unstack)
+unstack = several(join.unstack)
 permute = permute_dims = transpose
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def _says(declared: Op | Composite) -> Callable[[_F], _F]:
+def _says(declared: Declaration[...]) -> Callable[[_F], _F]:
     """Give a function the docstring of its op."""
 
     def given(function: _F) -> _F:
@@ -68,7 +68,7 @@ def _several(xs: Any) -> list[Tensor]:
 
 @_says(join.concatenate)
 def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:  # noqa: D103
-    return join.concatenate(*_several(xs), axis=axis)  # type: ignore[no-any-return]
+    return join.concatenate(*_several(xs), axis=axis)
 
 
 concat = concatenate
@@ -76,22 +76,22 @@ concat = concatenate
 
 @_says(join.stack)
 def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:  # noqa: D103
-    return join.stack(*_several(xs), axis=axis)  # type: ignore[no-any-return]
+    return join.stack(*_several(xs), axis=axis)
 
 
 @_says(join.hstack)
 def hstack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
-    return join.hstack(*_several(xs))  # type: ignore[no-any-return]
+    return join.hstack(*_several(xs))
 
 
 @_says(join.vstack)
 def vstack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
-    return join.vstack(*_several(xs))  # type: ignore[no-any-return]
+    return join.vstack(*_several(xs))
 
 
 @_says(join.column_stack)
 def column_stack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
-    return join.column_stack(*_several(xs))  # type: ignore[no-any-return]
+    return join.column_stack(*_several(xs))
 
 
 @_says(join.unstack)
@@ -109,7 +109,7 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> Any:  # noqa: D103
     return tiling.meshgrid(*_several(xs), indexing=indexing)
 
 
-def _each(declared: Composite, xs: tuple[Any, ...]) -> Any:
+def _each(declared: Composite[...], xs: tuple[Any, ...]) -> Any:
     results = tuple([declared(x) for x in _several(xs)])
     return results[0] if len(xs) == 1 else results
 
@@ -131,14 +131,14 @@ def atleast_3d(*xs: Any) -> Any:  # noqa: D103
 
 @_says(products.diff)
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:  # noqa: D103
-    return products.diff(tensor(x), prepend, append, n=n, axis=axis)  # type: ignore[no-any-return]
+    return products.diff(tensor(x), prepend, append, n=n, axis=axis)
 
 
 @_says(products.outer)
 def outer(a: Any, b: Any) -> Tensor:  # noqa: D103
-    return products.outer(tensor(a), tensor(b))  # type: ignore[no-any-return]
+    return products.outer(tensor(a), tensor(b))
 
 
 @_says(products.kron)
 def kron(a: Any, b: Any) -> Tensor:  # noqa: D103
-    return products.kron(tensor(a), tensor(b))  # type: ignore[no-any-return]
+    return products.kron(tensor(a), tensor(b))

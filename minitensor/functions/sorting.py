@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from minitensor.functions.operands import public, tensor
+from minitensor.functions.operands import public, several, tensor
 from minitensor.ops.indexing import sorting as order
 from minitensor.ops.reductions import counting
 from minitensor.tensor import Tensor
@@ -12,22 +12,22 @@ __all__ = [
 ]  # fmt: skip
 
 argsort = public(order.argsort)
-histogram: Any = public(counting.histogram)
-kthvalue: Any = public(order.kthvalue)
-nonzero: Any = public(counting.nonzero)
+histogram = several(counting.histogram)
+kthvalue = several(order.kthvalue)
+nonzero = several(counting.nonzero)
 sort = public(order.sort)
-topk: Any = public(order.topk)
+topk = several(order.topk)
 unique: Any = public(counting.unique)
 
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """Count labels."""  # its op says it in full, below
-    return counting.bincount(tensor(x), weights, minlength=minlength)  # type: ignore[no-any-return]
+    return counting.bincount(tensor(x), weights, minlength=minlength)
 
 
 def searchsorted(x: Any, v: Any, side: str = "left") -> Tensor:
     """Find places."""
-    return order.searchsorted(tensor(x), v, side=side)  # type: ignore[no-any-return]
+    return order.searchsorted(tensor(x), v, side=side)
 
 
 bincount.__doc__, searchsorted.__doc__ = counting.bincount.__doc__, order.searchsorted.__doc__

@@ -29,7 +29,7 @@ def unfold(x: Any, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
     x = tensor(x)
     size = _axes("unfold", x, "size", size, 1)
     stride, dilation = each("unfold", "stride", stride, len(size)), each("unfold", "dilation", dilation, len(size))
-    return sliding.unfold(x, size=size, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+    return sliding.unfold(x, size=size, stride=stride, dilation=dilation)
 
 
 def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
@@ -37,7 +37,7 @@ def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:
     x = tensor(x)
     lengths = _axes("fold", x, "lengths", lengths, 2)
     stride, dilation = each("fold", "stride", stride, len(lengths)), each("fold", "dilation", dilation, len(lengths))
-    return sliding.fold(x, lengths=lengths, stride=stride, dilation=dilation)  # type: ignore[no-any-return]
+    return sliding.fold(x, lengths=lengths, stride=stride, dilation=dilation)
 
 
 unfold.__doc__, fold.__doc__ = sliding.unfold.__doc__, sliding.fold.__doc__

@@ -34,13 +34,13 @@ class _WeightNorm(Layer):
 
     def _norm(self, v: Tensor) -> Tensor:
         if self.dim == -1:
-            return sqrt((v * v).sum())  # type: ignore[no-any-return]
+            return sqrt((v * v).sum())
         axes = tuple(i for i in range(v.ndim) if i != self.dim)
-        return sqrt((v * v).sum(axis=axes, keepdims=True))  # type: ignore[no-any-return]
+        return sqrt((v * v).sum(axis=axes, keepdims=True))
 
     def forward(self, g: Tensor, v: Tensor) -> Tensor:
         """Return g v / ‖v‖."""
-        return v * (g / self._norm(v))  # type: ignore[no-any-return]
+        return v * (g / self._norm(v))
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Return (‖W‖, W)."""

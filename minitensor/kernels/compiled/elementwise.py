@@ -56,7 +56,7 @@ def mapped(value: Inlined, gradient: Inlined, keeps: str = "x") -> Callable[...,
 
 
 def attach(
-    declared: Declaration,
+    declared: Declaration[Any],
     value: Inlined,
     gradient: Inlined,
     keeps: str = "x",

@@ -158,7 +158,7 @@ huber_sum = summed(huber, huber_gradient)
 divergence_sum = summed(divergence, divergence_gradient, divergence_other)
 
 
-def attach(declared: Declaration, run: Callable[..., Any]) -> None:
+def attach(declared: Declaration[Any], run: Callable[..., Any]) -> None:
     """Attach a loss of x and t whose only settings are `reduction` and weights, which it does not take."""
 
     @declared.fused("compiled")

@@ -14,7 +14,6 @@ the whole batch's.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -98,7 +97,7 @@ class Images:
         self.c, self.dtype = shape[-1], dtype
         self.s = shape[0] if groups else 1  # for batch norm they are one sample, each of whose channels is a group
         self.groups = groups or self.c
-        self.whole: Callable[[Array], Array] = (lambda v: v) if groups else all_sum  # adds up a team's sums
+        self.whole: Any = (lambda v: v) if groups else all_sum  # adds up a team's sums
         places = math.prod(shape[:-1]) // self.s
         self.count = places * self.c // self.groups
         self.unit = places if self.s > 1 else UNIT

@@ -128,7 +128,7 @@ def softmax_compiled(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> An
     return along_rows(x, needs, softmax_forward, softmax_backward, False) if last(x, axis) else NotImplemented
 
 
-@masked_softmax.fused("compiled")  # type: ignore[untyped-decorator]
+@masked_softmax.fused("compiled")
 def masked_softmax_compiled(x: Array, *, needs: tuple[bool, ...]) -> Any:
     """Run masked_softmax."""
     return along_rows(x, needs, softmax_forward, softmax_backward, True)

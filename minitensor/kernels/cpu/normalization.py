@@ -162,7 +162,8 @@ def run(
     def outside(v: Array) -> Array:
         return np.moveaxis(v.reshape(last), -1, 1)
 
-    y, mean, var, back = normalize(inside(x), weight, bias, needs, groups, eps, all_sum if batch else lambda v: v)
+    gathered: Any = all_sum if batch else lambda v: v
+    y, mean, var, back = normalize(inside(x), weight, bias, needs, groups, eps, gathered)
     inner, dtype = y.shape, y.dtype  # the pullback would keep y itself alive
 
     def pullback(gradients: tuple[Array | None, ...]) -> tuple[Array | None, ...]:

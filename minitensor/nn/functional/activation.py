@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import P
 from minitensor.functions.operands import plain_settings, public, tensor
 from minitensor.generators import generator_of
 from minitensor.graph import describe
@@ -35,12 +36,12 @@ def _check_floats(name: str, x: Any) -> None:
         raise TypeError(f"{name} takes floats; got {describe(x)}: use .astype('float32')")
 
 
-def _of_floats(call: Any) -> Callable[..., Tensor]:
+def _of_floats(call: Callable[P, Tensor]) -> Callable[P, Tensor]:
     """Return the function, which takes floats only."""
 
     @functools.wraps(call)
-    def checked(*args: Any, **settings: Any) -> Any:
-        operand = args[0] if args else settings.get("input")
+    def checked(*args: P.args, **settings: P.kwargs) -> Tensor:
+        operand: Any = args[0] if args else settings.get("input")
         if operand is not None:
             _check_floats(call.__name__, operand)
         return call(*args, **settings)
@@ -58,7 +59,7 @@ def _or_in_place(function: Any) -> Callable[..., Tensor]:
 
     signature = inspect.signature(call)
     last = inspect.Parameter("inplace", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
-    either.__signature__ = signature.replace(parameters=[*signature.parameters.values(), last])  # type: ignore[attr-defined]
+    vars(either)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), last])
     either.__name__ = either.__qualname__ = function.name
     either.__module__, either.__doc__ = "minitensor", function.__doc__
     return either
@@ -96,7 +97,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> relu(Tensor([-1.0, 0.0, 2.0]))
     Tensor float32 (3,): [0. 0. 2.]
     """
-    return elementwise.relu(tensor(input))  # type: ignore[no-any-return]
+    return elementwise.relu(tensor(input))
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> sigmoid(Tensor([-1000.0, 0.0, 1.0]))
     Tensor float32 (3,): [0. 0.5 0.7311]
     """
-    return elementwise.sigmoid(tensor(input))  # type: ignore[no-any-return]
+    return elementwise.sigmoid(tensor(input))
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -118,7 +119,7 @@ def tanh(input: Tensor) -> Tensor:
     >>> tanh(Tensor([-1.0, 0.0, 1.0]))
     Tensor float32 (3,): [-0.7616 0. 0.7616]
     """
-    return elementwise.tanh(tensor(input))  # type: ignore[no-any-return]
+    return elementwise.tanh(tensor(input))
 
 
 def _axis(name: str, dim: int | None, x: Tensor) -> int:
@@ -141,7 +142,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     _check_floats("softmax", x)
     if not x.shape:  # one number is a lane of its own
         return softmax(x.reshape(1), dim).reshape(())
-    return soft.softmax(x, axis=_axis("softmax", dim, x))  # type: ignore[no-any-return]
+    return soft.softmax(x, axis=_axis("softmax", dim, x))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -158,7 +159,7 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     _check_floats("log_softmax", x)
     if not x.shape:
         return log_softmax(x.reshape(1), dim).reshape(())
-    return soft.log_softmax(x, axis=_axis("log_softmax", dim, x))  # type: ignore[no-any-return]
+    return soft.log_softmax(x, axis=_axis("log_softmax", dim, x))
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -200,4 +201,4 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2)
     slopes = generator_of(generator).uniform(lower, upper, input.shape).astype(input.dtype)
-    return elementwise.where(input > 0, input, input * Tensor(slopes, device=input.device))  # type: ignore[no-any-return]
+    return elementwise.where(input > 0, input, input * Tensor(slopes, device=input.device))

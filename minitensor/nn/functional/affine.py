@@ -31,7 +31,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise ValueError(f"linear: bias has the shape {weight.shape[:-1]}; got {bias.shape}")
     if len(weight.shape) == 1:
         y = linalg.linear(input, weight.reshape(1, -1)).reshape(input.shape[:-1])
-        return y if bias is None else y + bias  # type: ignore[no-any-return]
+        return y if bias is None else y + bias
     if bias is not None and bias.shape != weight.shape[:-1]:  # one number for all outputs
-        return linalg.linear(input, weight) + bias  # type: ignore[no-any-return]
-    return linalg.linear(input, weight, bias)  # type: ignore[no-any-return]
+        return linalg.linear(input, weight) + bias
+    return linalg.linear(input, weight, bias)

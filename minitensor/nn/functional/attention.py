@@ -55,7 +55,7 @@ def _heads(x: Tensor, count: int, what: str) -> Tensor:
     y = broadcast_to(
         x.reshape(*lead, heads, 1, length, features), shape=(*lead, heads, count // heads, length, features)
     )
-    return y.reshape(*lead, count, length, features)  # type: ignore[no-any-return]
+    return y.reshape(*lead, count, length, features)
 
 
 def scaled_dot_product_attention(
@@ -89,6 +89,6 @@ def scaled_dot_product_attention(
     if is_causal:
         attn_mask = Tensor(np.tri(query.shape[-2], key.shape[-2], dtype=bool), device=query.device)
     if dropout_p == 0:
-        return attention.scaled_dot_product_attention(query, key, value, attn_mask, scale=scale)  # type: ignore[no-any-return]
+        return attention.scaled_dot_product_attention(query, key, value, attn_mask, scale=scale)
     weights = attention.attention_weights(query, key, attn_mask, scale=scale)  # (..., n, m)
-    return dropout(weights, dropout_p) @ value  # type: ignore[no-any-return]
+    return dropout(weights, dropout_p) @ value

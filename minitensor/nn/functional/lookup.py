@@ -35,12 +35,12 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if not tensor.size:
         if num_classes == -1:
             raise ValueError("one_hot cannot count the classes of an empty Tensor: pass num_classes")
-        return index.one_hot(tensor, classes=num_classes, dtype="int64")  # type: ignore[no-any-return]
+        return index.one_hot(tensor, classes=num_classes, dtype="int64")
     low, high = int(tensor.min()), int(tensor.max())
     classes = high + 1 if num_classes == -1 else num_classes
     if low < 0 or high >= classes:
         raise IndexError(f"one_hot: a class is 0 to {classes - 1}; got {low if low < 0 else high}")
-    return index.one_hot(tensor, classes=classes, dtype="int64")  # type: ignore[no-any-return]
+    return index.one_hot(tensor, classes=classes, dtype="int64")
 
 
 def _row(name: str, padding_idx: int | None, rows: int) -> int | None:
@@ -124,7 +124,7 @@ def embedding(
     if row is None:
         return y
     padding = elementwise.equal(input, row).reshape(*input.shape, 1)
-    return elementwise.where(padding, y.detach(), y)  # type: ignore[no-any-return]
+    return elementwise.where(padding, y.detach(), y)
 
 
 def embedding_bag(
@@ -163,7 +163,7 @@ def embedding_bag(
     flat = input.reshape(-1)
     if not flat.size:
         zeros = Tensor(np.zeros((places.shape[0], 1), weight.dtype), device=weight.device)
-        return weight.sum(axis=0) * zeros  # type: ignore[no-any-return]
+        return weight.sum(axis=0) * zeros
     rows = index.take(flat, places, axis=0)
     if row is not None:
         kept = elementwise.logical_and(kept, elementwise.not_equal(rows, row))
@@ -175,15 +175,15 @@ def embedding_bag(
     count = kept.astype(weight.dtype).sum(axis=1, keepdims=True)  # (bags, 1)
     if mode == "max":
         best = index.take_along_axis(y, _first_best(y, mask), axis=1)[:, 0]
-        return elementwise.where(count > 0, best, 0.0)  # type: ignore[no-any-return]
+        return elementwise.where(count > 0, best, 0.0)
     total = reduce.sum(elementwise.where(mask, y, 0.0), axis=1)
-    return total if mode == "sum" else total / elementwise.where(count > 0, count, 1.0)  # type: ignore[no-any-return]
+    return total if mode == "sum" else total / elementwise.where(count > 0, count, 1.0)
 
 
 def _first_best(y: Tensor, mask: Tensor) -> Tensor:
     """Return where in each bag the largest entry stands, the first of several: (bags, 1, d)."""
     lowest = Tensor(np.asarray(-np.inf, y.dtype), device=y.device)
-    return elementwise.where(mask, y.detach(), lowest).argmax(axis=1, keepdims=True)  # type: ignore[no-any-return]
+    return elementwise.where(mask, y.detach(), lowest).argmax(axis=1, keepdims=True)
 
 
 def _bags(input: Tensor, offsets: Any, include_last: bool) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,7 @@ def _nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tenso
     """Return what an empty input becomes, through which the gradients are zeros."""
     shape = (-1, *(1,) * (len(input.shape) - 2))
     y = input * 1 if weight is None else input * weight.reshape(shape)
-    return y if bias is None else y + bias.reshape(shape)  # type: ignore[no-any-return]
+    return y if bias is None else y + bias.reshape(shape)
 
 
 def _check_channels(name: str, input: Tensor, channels: int, **vectors: Tensor | None) -> None:
@@ -100,7 +100,7 @@ def batch_norm(
         y, mean, var = normalization.batch_norm(input, weight, bias, eps=eps)
         _move(running_mean, mean, momentum)
         _move(running_var, var, momentum, count / (count - 1))
-        return y  # type: ignore[no-any-return]
+        return y
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm outside training needs running_mean and running_var")
     # two vectors (c,) first, so that the images are read once: y = x a + b
@@ -108,7 +108,7 @@ def batch_norm(
     a = a if weight is None else weight * a
     b = -running_mean * a if bias is None else bias - running_mean * a
     shape = (-1, *(1,) * (len(input.shape) - 2))
-    return input * a.reshape(shape) + b.reshape(shape)  # type: ignore[no-any-return]
+    return input * a.reshape(shape) + b.reshape(shape)
 
 
 def instance_norm(
@@ -172,7 +172,7 @@ def group_norm(
         raise ValueError(f"group_norm needs more than one value per group; got {describe(input)}")
     if 0 in input.shape:
         return _nothing(input, weight, bias)
-    return normalization.group_norm(input, weight, bias, groups=num_groups, eps=eps)[0]  # type: ignore[no-any-return]
+    return normalization.group_norm(input, weight, bias, groups=num_groups, eps=eps)[0]
 
 
 def _check_last(name: str, input: Tensor, shape: tuple[int, ...], **arrays: Tensor | None) -> None:
@@ -203,7 +203,7 @@ def layer_norm(
     """
     shape = tuple(normalized_shape)
     _check_last("layer_norm", input, shape, weight=weight, bias=bias)
-    return normalization.layer_norm(input, weight, bias, axes=len(shape), eps=eps)  # type: ignore[no-any-return]
+    return normalization.layer_norm(input, weight, bias, axes=len(shape), eps=eps)
 
 
 def rms_norm(
@@ -219,4 +219,4 @@ def rms_norm(
     """
     shape = tuple(normalized_shape)
     _check_last("rms_norm", input, shape, weight=weight)
-    return normalization.rms_norm(input, weight, axes=len(shape), eps=eps)  # type: ignore[no-any-return]
+    return normalization.rms_norm(input, weight, axes=len(shape), eps=eps)

@@ -44,10 +44,10 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     around = [(max(a, 0), max(b, 0)) for a, b in width]
     if mode in ("constant", "circular"):
         x = x[cut] if any(b < 0 for pair in width for b in pair) else x
-        return padding.pad(x, pad_width=around, mode=mode, constant_values=value or 0)  # type: ignore[no-any-return]
+        return padding.pad(x, pad_width=around, mode=mode, constant_values=value or 0)
     y = padding.pad(x, pad_width=around, mode=mode)  # first, since an entry that is cut off may be mirrored
     kept = (slice(max(-a, 0), n + min(b, 0)) for n, (a, b) in zip(y.shape, width, strict=True))
-    return y[tuple(kept)] if any(b < 0 for pair in width for b in pair) else y  # type: ignore[no-any-return]
+    return y[tuple(kept)] if any(b < 0 for pair in width for b in pair) else y
 
 
 def _check(shape: tuple[int, ...], width: list[tuple[int, int]], mode: str, axes: int) -> None:

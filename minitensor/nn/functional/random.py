@@ -37,7 +37,7 @@ def _kept(shape: tuple[int, ...], p: float, generator: Generator) -> np.ndarray[
 def _masked(x: Tensor, shape: tuple[int, ...], p: float, generator: Generator) -> Tensor:
     """Return x m / (1 - p), m drawn in a shape that broadcasts against x."""
     mask = _kept(shape, p, generator).astype(np.float32) * np.float32(1 / (1 - p) if p < 1 else 0)
-    return x * Tensor(mask.astype(x.dtype), device=x.device)  # type: ignore[no-any-return]
+    return x * Tensor(mask.astype(x.dtype), device=x.device)
 
 
 def dropout(
@@ -125,12 +125,12 @@ def drop_path(input: Tensor, p: float = 0.5, training: bool = True, *, generator
 def _alpha(x: Tensor, shape: tuple[int, ...], p: float, generator: Generator) -> Tensor:
     """Set what is dropped to selu's floor, then scale and shift so that mean 0 and variance 1 stay."""
     if p == 1:
-        return x * 0  # type: ignore[no-any-return]
+        return x * 0
     a = 1 / math.sqrt((SELU_FLOOR**2 * p + 1) * (1 - p))
     kept = _kept(shape, p, generator)
     scale = np.where(kept, a, 0).astype(x.dtype)
     shift = np.where(kept, 0, a * SELU_FLOOR).astype(x.dtype) - np.asarray(a * p * SELU_FLOOR, x.dtype)
-    return x * Tensor(scale, device=x.device) + Tensor(shift, device=x.device)  # type: ignore[no-any-return]
+    return x * Tensor(scale, device=x.device) + Tensor(shift, device=x.device)
 
 
 def alpha_dropout(

@@ -38,7 +38,7 @@ def _joined(attn_mask: Tensor | None, padding: Tensor | None, dtype: object) -> 
     if not masks:
         return None
     if all(m.dtype.kind == "b" for m in masks):
-        return ~(masks[0] if len(masks) == 1 else masks[0] | masks[1])  # type: ignore[no-any-return]
+        return ~(masks[0] if len(masks) == 1 else masks[0] | masks[1])
     added = [_added(m, dtype) for m in masks]
     return added[0] if len(added) == 1 else added[0] + added[1]
 
@@ -230,4 +230,4 @@ def _widened(mask: Tensor | None, count: int) -> Tensor | None:
     if mask is None:
         return None
     more = Tensor(np.zeros((*mask.shape[:-1], count)), dtype=mask.dtype, device=mask.device)
-    return concatenate(mask, more, axis=-1)  # type: ignore[no-any-return]
+    return concatenate(mask, more, axis=-1)

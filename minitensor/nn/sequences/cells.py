@@ -86,7 +86,7 @@ class RNNCell(_Cell):
         """Return the next state."""
         x, h = self._checked(input, hx)
         y = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
-        return NONLINEARITIES[self.nonlinearity](y)  # type: ignore[no-any-return]
+        return NONLINEARITIES[self.nonlinearity](y)
 
 
 class LSTMCell(_Cell):
@@ -115,7 +115,8 @@ class LSTMCell(_Cell):
             raise ValueError(f"LSTMCell: hx is (h, c); got {describe(hx)}")
         x, h, c = self._checked(input, *states)
         gates = F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh)
-        return lstm_step(gates, c)  # type: ignore[no-any-return]
+        h, c = lstm_step(gates, c)
+        return h, c
 
 
 class GRUCell(_Cell):
@@ -140,6 +141,4 @@ class GRUCell(_Cell):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """Return the next state."""
         x, h = self._checked(input, hx)
-        return gru_step(  # type: ignore[no-any-return]
-            F.linear(x, self.weight_ih, self.bias_ih), F.linear(h, self.weight_hh, self.bias_hh), h
-        )
+        return gru_step(F.linear(x, self.weight_ih, self.bias_ih), F.linear(h, self.weight_hh, self.bias_hh), h)

@@ -69,7 +69,7 @@ def reordered(x: Tensor, order: Tensor | None, axis: int) -> Tensor:
     """Return the slices of x along an axis in another order; as they are for None."""
     if order is None:
         return x
-    return take(x, Tensor(order.numpy(), device=x.device), axis=axis)  # type: ignore[no-any-return]
+    return take(x, Tensor(order.numpy(), device=x.device), axis=axis)
 
 
 def unpacked(sequence: PackedSequence, padding_value: float = 0.0) -> tuple[Tensor, Integers]:
@@ -148,7 +148,7 @@ def _lengthened(x: Tensor, length: int, value: float, left: bool = False) -> Ten
     if x.shape[0] == length:
         return x
     more = Tensor(np.full((length - x.shape[0], *x.shape[1:]), value), dtype=x.dtype, device=x.device)
-    return concatenate(*((more, x) if left else (x, more)), axis=0)  # type: ignore[no-any-return]
+    return concatenate(*((more, x) if left else (x, more)), axis=0)
 
 
 def pad_sequence(
@@ -173,7 +173,7 @@ def pad_sequence(
         )
     longest = max(x.shape[0] for x in sequences)
     padded = [_lengthened(x, longest, padding_value, padding_side == "left") for x in sequences]
-    return stack(*padded, axis=0 if batch_first else 1)  # type: ignore[no-any-return]
+    return stack(*padded, axis=0 if batch_first else 1)
 
 
 def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:

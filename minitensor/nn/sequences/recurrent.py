@@ -52,7 +52,8 @@ class RNN(Recurrence):
     def _whole(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
     ) -> tuple[Tensor, *State]:
-        return rnn_walk(x, weight, *state, nonlinearity=self.nonlinearity, reverse=reverse)  # type: ignore[no-any-return]
+        y, h = rnn_walk(x, weight, *state, nonlinearity=self.nonlinearity, reverse=reverse)
+        return y, h
 
 
 class LSTM(Recurrence):
@@ -91,12 +92,14 @@ class LSTM(Recurrence):
         )
 
     def _step(self, x: Tensor, hidden: Tensor, state: State) -> State:
-        return lstm_step(x + hidden, state[1])  # type: ignore[no-any-return]
+        h, c = lstm_step(x + hidden, state[1])
+        return h, c
 
     def _whole(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
     ) -> tuple[Tensor, *State]:
-        return lstm_walk(x, weight, *state, reverse=reverse)  # type: ignore[no-any-return]
+        y, h, c = lstm_walk(x, weight, *state, reverse=reverse)
+        return y, h, c
 
 
 class GRU(Recurrence):
@@ -135,4 +138,5 @@ class GRU(Recurrence):
     def _whole(
         self, x: Tensor, weight: Tensor, bias: Tensor | None, state: State, reverse: bool
     ) -> tuple[Tensor, *State]:
-        return gru_walk(x, weight, *state, bias, reverse=reverse)  # type: ignore[no-any-return]
+        y, h = gru_walk(x, weight, state[0], bias, reverse=reverse)
+        return y, h

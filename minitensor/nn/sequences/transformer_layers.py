@@ -85,7 +85,7 @@ class TransformerEncoderLayer(Layer):
 
         if self.norm_first:
             x = src + attend(self.norm1(src))
-            return x + self._mlp(self.norm2(x))  # type: ignore[no-any-return]
+            return x + self._mlp(self.norm2(x))
         x = self.norm1(src + attend(src))
         return self.norm2(x + self._mlp(x))  # type: ignore[no-any-return]
 
@@ -164,7 +164,7 @@ class TransformerDecoderLayer(Layer):
         if self.norm_first:
             x = tgt + attend(self.norm1(tgt))
             x = x + look(self.norm2(x))
-            return x + self._mlp(self.norm3(x))  # type: ignore[no-any-return]
+            return x + self._mlp(self.norm3(x))
         x = self.norm1(tgt + attend(tgt))
         x = self.norm2(x + look(x))
         return self.norm3(x + self._mlp(x))  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from minitensor.nn import functional as F
@@ -236,7 +236,7 @@ class MaxUnpool1d(_Pool):
         self.stride = self.kernel_size if stride is None else each(name, "stride", stride, n)
         self.padding = each(name, "padding", padding, n, least=0)
 
-    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, indices: Tensor, output_size: tuple[int, ...] | None = None) -> Tensor:
         """Return x's entries at their places in zeros."""
         return self.function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minitensor.backend import is_array, namespace
 from minitensor.graph import describe
-from minitensor.op import op
+from minitensor.op import Op, op
 
 __all__ = [
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
@@ -23,7 +23,7 @@ def _whole(name: str, kinds: str, *operands: Array) -> None:
             raise TypeError(f"{name} takes {what}; got {describe(x)}: convert it with .astype('int64')")
 
 
-def _bits(name: str, meaning: str, call: str, result: str) -> Any:
+def _bits(name: str, meaning: str, call: str, result: str) -> Op[[Array, Array]]:
     """Declare an op on the bits of two integers, or on two bools."""
 
     def function(a: Array, b: Array) -> Array:
@@ -43,9 +43,9 @@ def _bits(name: str, meaning: str, call: str, result: str) -> Any:
     return op(function)
 
 
-bitwise_and: Any = _bits("bitwise_and", "a & b", "bitwise_and([6, 5], 3)", "[2 1]")
-bitwise_or: Any = _bits("bitwise_or", "a | b", "bitwise_or([6, 5], 3)", "[7 7]")
-bitwise_xor: Any = _bits("bitwise_xor", "a ^ b", "bitwise_xor([6, 5], 3)", "[5 6]")
+bitwise_and = _bits("bitwise_and", "a & b", "bitwise_and([6, 5], 3)", "[2 1]")
+bitwise_or = _bits("bitwise_or", "a | b", "bitwise_or([6, 5], 3)", "[7 7]")
+bitwise_xor = _bits("bitwise_xor", "a ^ b", "bitwise_xor([6, 5], 3)", "[5 6]")
 
 
 @op
@@ -63,7 +63,7 @@ def bitwise_not(x: Array) -> Array:
     return ~x
 
 
-def _shift(name: str, function_name: str, meaning: str, result: str) -> Any:
+def _shift(name: str, function_name: str, meaning: str, result: str) -> Op[[Array, Array]]:
     """Declare a shift of the bits."""
 
     def function(a: Array, b: Array) -> Array:
@@ -85,5 +85,5 @@ def _shift(name: str, function_name: str, meaning: str, result: str) -> Any:
     return op(function)
 
 
-bitwise_left_shift: Any = _shift("bitwise_left_shift", "left_shift", "a << b = a 2ᵇ", "[ 12 -16]")
-bitwise_right_shift: Any = _shift("bitwise_right_shift", "right_shift", "a >> b = ⌊a / 2ᵇ⌋", "[ 3 -4]")
+bitwise_left_shift = _shift("bitwise_left_shift", "left_shift", "a << b = a 2ᵇ", "[ 12 -16]")
+bitwise_right_shift = _shift("bitwise_right_shift", "right_shift", "a >> b = ⌊a / 2ᵇ⌋", "[ 3 -4]")

@@ -190,7 +190,7 @@ relu.vjp(x=lambda g, y: where(less_equal(y, 0), 0.0, g))
 
 
 @op("verbatim")
-def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
+def nan_to_num(x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """y = x with numbers in place of NaN, inf and -inf; None stands for the largest and the lowest of the dtype
 
     Any shape and dtype; bools and integers come back as they are. The gradient is 0 at what was replaced.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitensor.backend import namespace
-from minitensor.op import Trait, op
+from minitensor.op import Op, Trait, op
 
 __all__ = [
     "equal", "greater", "greater_equal", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "less",
@@ -15,7 +15,7 @@ __all__ = [
 Array = Any
 
 
-def _compare(name: str, sign: str, example: str, *traits: Trait) -> Any:
+def _compare(name: str, sign: str, example: str, *traits: Trait) -> Op[[Array, Array]]:
     """Declare one of the six comparisons: what is said of one holds for all."""
 
     def function(a: Array, b: Array) -> Array:
@@ -35,15 +35,15 @@ def _compare(name: str, sign: str, example: str, *traits: Trait) -> Any:
     return op(*traits)(function)
 
 
-equal: Any = _compare("equal", "==", "[False True False]", "complex")
-not_equal: Any = _compare("not_equal", "!=", "[ True False True]", "complex")
-less: Any = _compare("less", "<", "[ True False False]")
-less_equal: Any = _compare("less_equal", "<=", "[ True True False]")
-greater: Any = _compare("greater", ">", "[False False True]")
-greater_equal: Any = _compare("greater_equal", ">=", "[False True True]")
+equal = _compare("equal", "==", "[False True False]", "complex")
+not_equal = _compare("not_equal", "!=", "[ True False True]", "complex")
+less = _compare("less", "<", "[ True False False]")
+less_equal = _compare("less_equal", "<=", "[ True True False]")
+greater = _compare("greater", ">", "[False False True]")
+greater_equal = _compare("greater_equal", ">=", "[False True True]")
 
 
-def _connect(name: str, meaning: str, example: str) -> Any:
+def _connect(name: str, meaning: str, example: str) -> Op[[Array, Array]]:
     """Declare one of the connectives of two operands."""
 
     def function(a: Array, b: Array) -> Array:
@@ -62,12 +62,12 @@ def _connect(name: str, meaning: str, example: str) -> Any:
     return op("complex")(function)
 
 
-logical_and: Any = _connect("logical_and", "a and b", "[ True False False]")
-logical_or: Any = _connect("logical_or", "a or b", "[ True True False]")
-logical_xor: Any = _connect("logical_xor", "either a or b", "[False True False]")
+logical_and = _connect("logical_and", "a and b", "[ True False False]")
+logical_or = _connect("logical_or", "a or b", "[ True True False]")
+logical_xor = _connect("logical_xor", "either a or b", "[False True False]")
 
 
-def _ask(name: str, meaning: str, example: str, edges: str = "") -> Any:
+def _ask(name: str, meaning: str, example: str, edges: str = "") -> Op[[Array]]:
     """Declare a question about one operand."""
 
     def function(x: Array) -> Array:
@@ -85,13 +85,13 @@ def _ask(name: str, meaning: str, example: str, edges: str = "") -> Any:
     return op("complex")(function)
 
 
-logical_not: Any = _ask("logical_not", "x is 0 or False", "[ True False False]", " NaN is not 0.")
-isfinite: Any = _ask("isfinite", "x is neither infinite nor NaN", "[ True False False]", " Integers and bools are.")
-isinf: Any = _ask("isinf", "x is inf or -inf", "[False False True]", " Integers and bools are not.")
-isnan: Any = _ask("isnan", "x is NaN", "[False True False]", " Integers and bools are not.")
+logical_not = _ask("logical_not", "x is 0 or False", "[ True False False]", " NaN is not 0.")
+isfinite = _ask("isfinite", "x is neither infinite nor NaN", "[ True False False]", " Integers and bools are.")
+isinf = _ask("isinf", "x is inf or -inf", "[False False True]", " Integers and bools are not.")
+isnan = _ask("isnan", "x is NaN", "[False True False]", " Integers and bools are not.")
 
 
-def _ask_sign(name: str, meaning: str, example: str, test: Any) -> Any:
+def _ask_sign(name: str, meaning: str, example: str, test: Any) -> Op[[Array]]:
     """Declare a question about infinities or signs, which NumPy does not ask of integers, or CuPy not at all."""
 
     def function(x: Array) -> Array:
@@ -110,9 +110,9 @@ def _ask_sign(name: str, meaning: str, example: str, test: Any) -> Any:
     return op(function)
 
 
-isposinf: Any = _ask_sign("isposinf", "x is inf", "[False True False False]", lambda xp, x: xp.isinf(x) & (x > 0))
-isneginf: Any = _ask_sign("isneginf", "x is -inf", "[False False True False]", lambda xp, x: xp.isinf(x) & (x < 0))
-signbit: Any = _ask_sign(
+isposinf = _ask_sign("isposinf", "x is inf", "[False True False False]", lambda xp, x: xp.isinf(x) & (x > 0))
+isneginf = _ask_sign("isneginf", "x is -inf", "[False False True False]", lambda xp, x: xp.isinf(x) & (x < 0))
+signbit = _ask_sign(
     "signbit",
     "x is below 0, -0 included",
     "[False False True True]",
@@ -121,7 +121,7 @@ signbit: Any = _ask_sign(
 
 
 @op("complex")
-def isclose(a: Array, b: Array, *, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
+def isclose(a: Array, b: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """y = |a - b| <= atol + rtol |b|, entry by entry: bools, without a gradient
 
     Shapes broadcast, dtypes meet as in arithmetic. Equal infinities are close, inf is close to nothing else, NaN to

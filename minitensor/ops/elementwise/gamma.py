@@ -87,7 +87,7 @@ def _cotangent(n: int) -> list[float]:
 
 
 @op("floating")
-def polygamma(x: Array, *, n: int) -> Array:
+def polygamma(x: Array, n: int) -> Array:
     """y = ψ⁽ⁿ⁾(x), the n-th derivative of digamma; the gradient is `polygamma(n + 1, x)`
 
     Called polygamma(n, x). Any shape; integers and bools give the default float. ±inf at 0, -1, -2, ..., 0 at inf, NaN

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import is_array, namespace
-from minitensor.op import op
+from minitensor.op import Op, op
 
 __all__ = ["ceil", "floor", "floor_divide", "fmod", "nothing", "remainder", "round", "sign", "trunc", "trunc_divide"]
 
@@ -39,7 +39,7 @@ def sign(x: Array) -> Array:
     return x.copy() if x.dtype.kind == "b" else namespace(x).sign(x)
 
 
-def _step(name: str, meaning: str, example: str) -> Any:
+def _step(name: str, meaning: str, example: str) -> Op[[Array]]:
     """Declare a rounding that takes no settings."""
 
     def function(x: Array) -> Array:
@@ -59,13 +59,13 @@ def _step(name: str, meaning: str, example: str) -> Any:
     return op(function)
 
 
-floor: Any = _step("floor", "the largest whole number that is at most x", "[-2. -1. 0. 1.]")
-ceil: Any = _step("ceil", "the smallest whole number that is at least x", "[-1. -0. 1. 2.]")
-trunc: Any = _step("trunc", "x without what follows the decimal point", "[-1. -0. 0. 1.]")
+floor = _step("floor", "the largest whole number that is at most x", "[-2. -1. 0. 1.]")
+ceil = _step("ceil", "the smallest whole number that is at least x", "[-1. -0. 1. 2.]")
+trunc = _step("trunc", "x without what follows the decimal point", "[-1. -0. 0. 1.]")
 
 
 @op
-def round(x: Array, *, decimals: int = 0) -> Array:
+def round(x: Array, decimals: int = 0) -> Array:
     """y = x rounded to a number of decimals, a half to the even neighbor: 0.5 to 0, 1.5 to 2
 
     Any shape, the same dtype out; negative decimals round to tens, hundreds, ... With decimals it is

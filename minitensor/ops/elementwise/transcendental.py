@@ -225,7 +225,7 @@ xlogy.vjp(a=_xlogy_first, b=lambda g, a, b: g * (a / b))
 
 
 @op("floating")
-def logit(x: Array, *, eps: float | None = None) -> Array:
+def logit(x: Array, eps: float | None = None) -> Array:
     """y = ln(x / (1 - x)), the inverse of sigmoid; `eps` first brings x into [eps, 1 - eps]
 
     Any shape; integers and bools give the default float. -inf at 0, inf at 1, NaN beyond, and so is the gradient; with

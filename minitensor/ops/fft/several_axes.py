@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from minitensor.composite import composite
+from minitensor.composite import Composite, Trait, composite
+from minitensor.declaration import P
 from minitensor.ops.elementwise.complex_numbers import complex
 from minitensor.ops.fft.transform import fft, ifft, irfft, rfft
 from minitensor.ops.shaping.order import roll
@@ -48,7 +49,7 @@ def _full(name: str, transform: Any, x: Any, s: Axes, axes: Axes, norm: str | No
 
 
 @composite("complex")
-def fftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
+def fftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `fft` along several axes, all of them unless named
 
     `s` are the points of each, -1 the axis' own; without `axes` it names the last ones. Dtypes and norms as in `fft`.
@@ -63,7 +64,7 @@ def fftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "bac
 
 
 @composite("complex")
-def ifftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
+def ifftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along several axes, all of them unless named: the inverse of `fftn`
 
     Settings, dtypes and errors as in `fftn`.
@@ -77,7 +78,7 @@ def ifftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "ba
 
 
 @composite
-def rfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
+def rfftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `rfft` along the last of several axes, `fft` along the others
 
     Settings and errors as in `fftn`; TypeError for complex numbers, ValueError for no axis.
@@ -92,7 +93,7 @@ def rfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "ba
 
 
 @composite("complex")
-def irfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
+def irfftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along all but the last of several axes, `irfft` along that: the inverse of `rfftn`
 
     Without `s` the last axis becomes 2 (m - 1) long. Settings and errors as in `fftn`; ValueError for no axis.
@@ -106,11 +107,11 @@ def irfftn(x: Array, *, s: Axes = None, axes: Axes = None, norm: str | None = "b
     return irfft(_each(ifft, x, others, norm), n=n, axis=axis, norm=norm)
 
 
-def _of_two(name: str, several: Any, meaning: str) -> Any:
+def _of_two(name: str, several: Composite[P], meaning: str, *traits: Trait) -> Composite[P]:
     """Declare the transform along two axes, the last ones unless named."""
 
-    def function(x: Array, *, s: Axes = None, axes: Axes = (-2, -1), norm: str | None = "backward") -> Array:
-        return several(x, s=s, axes=axes, norm=norm)
+    def function(x: Array, s: Axes = None, axes: Axes = (-2, -1), norm: str | None = "backward") -> Array:
+        return several.forward(x, s=s, axes=axes, norm=norm)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""y = {meaning} along two axes, the last ones unless named; see `{several.name}`
@@ -121,13 +122,13 @@ def _of_two(name: str, several: Any, meaning: str) -> Any:
     >>> mt.fft.{name}(mt.ones((2, 3, 4))).shape
     {(2, 3, 3) if name == "rfft2" else (2, 3, 6) if name == "irfft2" else (2, 3, 4)}
     """
-    return composite(*several.traits)(function)
+    return cast(Composite[P], composite(*traits)(function))
 
 
-fft2: Any = _of_two("fft2", fftn, "`fft`")
-ifft2: Any = _of_two("ifft2", ifftn, "`ifft`")
-rfft2: Any = _of_two("rfft2", rfftn, "`rfft` along the last and `fft` along the other")
-irfft2: Any = _of_two("irfft2", irfftn, "`ifft` along the first and `irfft` along the other")
+fft2 = _of_two("fft2", fftn, "`fft`", "complex")
+ifft2 = _of_two("ifft2", ifftn, "`ifft`", "complex")
+rfft2 = _of_two("rfft2", rfftn, "`rfft` along the last and `fft` along the other")
+irfft2 = _of_two("irfft2", irfftn, "`ifft` along the first and `irfft` along the other", "complex")
 
 
 # -- the order of bins -----------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ def _shifted(name: str, x: Any, axes: Axes, sign: int) -> Any:
 
 
 @composite("moves")
-def fftshift(x: Array, *, axes: Axes = None) -> Array:
+def fftshift(x: Array, axes: Axes = None) -> Array:
     """y = x with bin 0 moved to the middle of the axes, all of them unless named
 
     Any shape and dtype, the same out; of n bins, bin 0 comes to n // 2. Raises IndexError for an axis not there.
@@ -154,7 +155,7 @@ def fftshift(x: Array, *, axes: Axes = None) -> Array:
 
 
 @composite("moves")
-def ifftshift(x: Array, *, axes: Axes = None) -> Array:
+def ifftshift(x: Array, axes: Axes = None) -> Array:
     """y = x with the middle of the axes moved to bin 0: the inverse of `fftshift`
 
     Any shape and dtype, the same out. Raises IndexError for an axis that is not there.

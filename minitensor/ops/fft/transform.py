@@ -73,7 +73,7 @@ def _weighted(y: Any, n: int, axis: int, inner: float) -> Any:
 
 
 @op("floating", "complex")
-def fft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
+def fft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_k = Σ_j x_j e^(-2πi jk / n) along one axis, for k = 0 to n - 1
 
     (..., m, ...) -> (..., n, ...): x is cut off, or filled up with zeros, to n points (m unless given). float32 gives
@@ -89,7 +89,7 @@ def fft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "b
 
 
 @op("floating", "complex")
-def ifft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
+def ifft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_j = Σ_k x_k e^(+2πi jk / n) / n along one axis: the inverse of `fft`
 
     Shapes, dtypes, norms and errors as in `fft`.
@@ -103,7 +103,7 @@ def ifft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "
 
 
 @op("floating")
-def rfft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
+def rfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_k = Σ_j x_j e^(-2πi jk / n) of real x along one axis, for k = 0 to n/2: the others are conjugates of these
 
     (..., m, ...) -> (..., n // 2 + 1, ...). Dtypes, norms and errors as in `fft`; TypeError for complex numbers.
@@ -117,7 +117,7 @@ def rfft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "
 
 
 @op("floating", "complex")
-def irfft(x: Array, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
+def irfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y = the n real numbers whose `rfft` is x along one axis
 
     (..., m, ...) -> (..., n, ...), n = 2 (m - 1) unless given: pass n where it is odd. complex64 gives float32. The

@@ -76,7 +76,7 @@ def add_into(y: Array, index: Any, x: Array) -> Array:
 
 
 @op("complex")
-def read_rows(x: Array, index: Array, *, axis: int) -> Array:
+def read_rows(x: Array, index: Array, axis: int) -> Array:
     """y[..., k, ...] = x[..., index[k], ...] along one axis: slices at the places of a vector"""
     try:
         return x.take(index, axis=axis)
@@ -86,7 +86,7 @@ def read_rows(x: Array, index: Array, *, axis: int) -> Array:
 
 
 @op("complex")
-def add_rows(x: Array, index: Array, *, axis: int, length: int) -> Array:
+def add_rows(x: Array, index: Array, axis: int, length: int) -> Array:
     """y = zeros, `length` long on the axis, then y[..., index[k], ...] += x[..., k, ...]: the adjoint of read_rows"""
     xp = namespace(x)
     before = (slice(None),) * (axis % x.ndim)
@@ -124,7 +124,7 @@ add_rows.vjp(x=lambda g, index, axis: read_rows(g, index, axis=axis))
 
 
 @composite("moves")
-def index_select(x: Array, index: Array, *, dim: int) -> Array:
+def index_select(x: Array, index: Array, dim: int) -> Array:
     """y[..., k, ...] = x[..., index[k], ...] along an axis: the slices at the places of a vector
 
     `mt.index_select(x, dim, index)`: (..., n, ...) with index (k,) -> (..., k, ...). Repeated places are read again,
@@ -159,7 +159,7 @@ def lanes(xp: Any, indices: Array, axis: int) -> tuple[Array, ...]:
 
 
 @op("complex")
-def read_along(x: Array, index: Array, *, axis: int) -> Array:
+def read_along(x: Array, index: Array, axis: int) -> Array:
     """y[i, j, ...] = x[..., index[i, j, ...], ...]: an entry for each index, in its lane along the axis"""
     if not index.size:
         return namespace(x).zeros(index.shape, x.dtype)
@@ -168,7 +168,7 @@ def read_along(x: Array, index: Array, *, axis: int) -> Array:
 
 
 @op("complex")
-def add_along(x: Array, index: Array, *, axis: int, shape: tuple[int, ...]) -> Array:
+def add_along(x: Array, index: Array, axis: int, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[..., index[i, j, ...], ...] += x[i, j, ...]: the adjoint of read_along"""
     xp = namespace(x)
     y = xp.zeros(shape or (1,), x.dtype)
@@ -203,7 +203,7 @@ def lane_index(name: str, x: Any, index: Any, dim: int) -> tuple[Any, int]:
 
 
 @composite("moves")
-def gather(x: Array, index: Array, *, dim: int) -> Array:
+def gather(x: Array, index: Array, dim: int) -> Array:
     """y[i, j, ...] = x[..., index[i, j, ...], ...], the index standing in for axis `dim`
 
     `mt.gather(x, dim, index)`: the result has the index's shape, which may be shorter than x's on the other axes.

@@ -103,7 +103,7 @@ def _repeats(index: Any) -> bool:
 
 
 @op("view")
-def getitem(x: Array, *, index: Any) -> Array:
+def getitem(x: Array, index: Any) -> Array:
     """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy
 
     Everything that NumPy takes: negative steps, lists, tuples of lists, masks of fewer axes, several arrays that
@@ -124,7 +124,7 @@ def getitem(x: Array, *, index: Any) -> Array:
 
 
 @op("complex")
-def add_at(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
+def add_at(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[index] += x, where repeated places add up: the adjoint of `getitem`"""
     xp = namespace(x)
     y = xp.zeros(shape, x.dtype)
@@ -142,7 +142,7 @@ add_at.vjp(x=lambda g, index: getitem(g, index=index))
 
 
 @composite("moves")
-def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
+def take(x: Array, indices: Array, axis: int | None = None) -> Array:
     """y = the slices of x at integer places along an axis; None reads x as one row
 
     (..., n, ...) with indices (i, j, ...) -> (..., i, j, ..., ...). Negative places count from the end, repeated ones
@@ -163,7 +163,7 @@ def take(x: Array, indices: Array, *, axis: int | None = None) -> Array:
 
 
 @composite("moves")
-def take_along_axis(x: Array, indices: Array, *, axis: int | None = -1) -> Array:
+def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     """y[..., j, ...] = x[..., indices[..., j, ...], ...] along an axis: what `argmax` and `argsort` point at
 
     x (..., n, ...) and indices (..., k, ...) broadcast on the other axes -> (..., k, ...); None reads x as one row.
@@ -242,7 +242,7 @@ def argwhere(x: Array) -> Array:
 
 
 @op
-def one_hot(x: Array, *, classes: int, dtype: Any = "float32") -> Array:
+def one_hot(x: Array, classes: int, dtype: Any = "float32") -> Array:
     """y[..., k] = 1 where x = k, else 0, for integers x in [0, classes); without a gradient
 
     (...) -> (..., classes). Raises TypeError for a float x, IndexError for a number outside [0, classes) (on the CPU;

@@ -32,7 +32,7 @@ def _raw(x: Any) -> Any:
 
 
 @op
-def wins(at: Array, *, size: int) -> Array:
+def wins(at: Array, size: int) -> Array:
     """y[k] = whether no later entry of `at` is at[k]: whether what is written there stays; without a gradient"""
     xp = namespace(at)
     last = xp.full(size, -1, "int32")
@@ -42,7 +42,7 @@ def wins(at: Array, *, size: int) -> Array:
 
 
 @op("complex")
-def untouched(at: Array, *, shape: tuple[int, ...]) -> Array:
+def untouched(at: Array, shape: tuple[int, ...]) -> Array:
     """y = whether a place of the shape, counted row by row, is not in `at`; without a gradient"""
     y = namespace(at).ones(math.prod(shape), bool)
     y[at] = False
@@ -111,7 +111,7 @@ def _cut(name: str, src: Any, index: Any) -> Any:
 
 
 @composite("moves")
-def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
+def scatter(x: Array, index: Array, src: Array, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] = src[i, j, ...], the index standing in for axis `dim`
 
     `mt.scatter(x, dim, index, src, reduce=None)`: src is a number, or an array at least as long as the index, which
@@ -131,7 +131,7 @@ def scatter(x: Array, index: Array, src: Array, *, dim: int) -> Array:
 
 
 @composite("complex")
-def scatter_add(x: Array, index: Array, src: Array, *, dim: int) -> Array:
+def scatter_add(x: Array, index: Array, src: Array, dim: int) -> Array:
     """y = x, then y[..., index[i, j, ...], ...] += src[i, j, ...], the index standing in for axis `dim`
 
     `mt.scatter_add(x, dim, index, src)`: places named twice add up. Shapes and errors as for `scatter`; src is an
@@ -148,7 +148,7 @@ def scatter_add(x: Array, index: Array, src: Array, *, dim: int) -> Array:
 
 
 @composite("complex")
-def index_add(x: Array, index: Array, source: Array, *, dim: int, alpha: float = 1) -> Array:
+def index_add(x: Array, index: Array, source: Array, dim: int, alpha: float = 1) -> Array:
     """y = x, then y[..., index[k], ...] += alpha · source[..., k, ...]: slices added at the places of a vector
 
     `mt.index_add(x, dim, index, source)`: index (k,), source as x with k entries on the axis. Raises TypeError unless
@@ -202,7 +202,7 @@ def put(x: Array, indices: Array, values: Array) -> Array:
 
 
 @composite("moves")
-def put_along_axis(x: Array, indices: Array, values: Array, *, axis: int | None) -> Array:
+def put_along_axis(x: Array, indices: Array, values: Array, axis: int | None) -> Array:
     """y = x, then y[..., indices[..., j, ...], ...] = values[..., j, ...] along an axis: undoes `take_along_axis`
 
     indices broadcast with x on the other axes, values with the indices; None counts places row by row. Raises
@@ -226,7 +226,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, *, axis: int | None)
 
 
 @composite("complex")
-def index_put(x: Array, values: Array, *, indices: Any, accumulate: bool = False) -> Array:
+def index_put(x: Array, values: Array, indices: Any, accumulate: bool = False) -> Array:
     """y = x, then y[indices] = values, or += with `accumulate`: what x[...] = v does, without changing x
 
     `mt.index_put(x, indices, values)`: any index that x[...] takes; values broadcast to what it names. Raises

@@ -40,7 +40,7 @@ def _neutral(reduce: str, dtype: Any) -> Any:
 
 
 @composite
-def scatter_reduce(x: Array, index: Array, src: Array, *, dim: int, reduce: str, include_self: bool = True) -> Array:
+def scatter_reduce(x: Array, index: Array, src: Array, dim: int, reduce: str, include_self: bool = True) -> Array:
     """y = x, and where src entries are sent: their "sum", "prod", "mean", "amax" or "amin", and x's entry with them
 
     `mt.scatter_reduce(x, dim, index, src, reduce)`: src[i, j, ...] goes to y[..., index[i, j, ...], ...], the index

@@ -21,7 +21,7 @@ Array = Any
 
 
 @op
-def argsort(x: Array, *, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
+def argsort(x: Array, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
     """y = the order of places in which the entries along one axis ascend, or descend; None lays them out in a row.
 
     int64, without a gradient. Equal entries keep their order, in both directions, whatever `stable` says. A NaN counts
@@ -42,7 +42,7 @@ def argsort(x: Array, *, axis: int | None = -1, descending: bool = False, stable
 
 
 @composite("moves")
-def sort(x: Array, *, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
+def sort(x: Array, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
     """y = the entries in ascending or descending order along one axis; None lays them out in a row first.
 
     A NaN counts as the largest, so it is last, or first if descending. The gradient goes to where each entry stood.
@@ -98,7 +98,7 @@ def _rank(name: str, k: int, n: int, least: int) -> int:
 
 
 @composite("moves")
-def topk(x: Array, *, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
+def topk(x: Array, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
     """(y, index): the k largest (or smallest) entries along one axis, the most extreme first, and where they stand.
 
     (..., n, ...) -> twice (..., k, ...). A NaN counts as the largest. Of equal entries the first are taken. The
@@ -115,7 +115,7 @@ def topk(x: Array, *, k: int, axis: int = -1, largest: bool = True, sorted: bool
 
 
 @composite("moves")
-def kthvalue(x: Array, *, k: int, axis: int = -1, keepdims: bool = False) -> tuple[Array, Array]:
+def kthvalue(x: Array, k: int, axis: int = -1, keepdims: bool = False) -> tuple[Array, Array]:
     """(y, index): the k-th smallest entry along one axis, counted from 1, and where it stands.
 
     (..., n, ...) -> twice (..., ...), or (..., 1, ...). A NaN counts as the largest; equal entries keep their order.
@@ -134,7 +134,7 @@ def kthvalue(x: Array, *, k: int, axis: int = -1, keepdims: bool = False) -> tup
 
 
 @op
-def searchsorted(x: Array, v: Array, *, side: str = "left") -> Array:
+def searchsorted(x: Array, v: Array, side: str = "left") -> Array:
     """y = where each v would go among the ascending x: x[y - 1] < v <= x[y], or with side "right" x[y - 1] <= v < x[y].
 
     (n,), (...) -> (...), int64, without a gradient. A NaN in v goes to the end. x that has not one axis: ValueError.

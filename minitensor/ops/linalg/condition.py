@@ -20,7 +20,7 @@ Array = Any
 
 
 @composite
-def cond(x: Array, *, p: float | str | None = None) -> Array:
+def cond(x: Array, p: float | str | None = None) -> Array:
     """y = ‖x‖ ‖x⁻¹‖, by how much the relative error of b may grow in the solution of x y = b
 
     (..., n, m) -> (...) for p None or 2, the largest over the smallest singular value, and -2, the inverse of that;

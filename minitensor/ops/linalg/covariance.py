@@ -51,7 +51,6 @@ def cov(
     more: Array | None = None,
     fweights: Array | None = None,
     aweights: Array | None = None,
-    *,
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
@@ -97,7 +96,7 @@ def cov(
 
 
 @composite
-def corrcoef(x: Array, more: Array | None = None, *, rowvar: bool = True) -> Array:
+def corrcoef(x: Array, more: Array | None = None, rowvar: bool = True) -> Array:
     """R[i, j] = C[i, j] / √(C[i, i] C[j, j]), the covariances C of variables of standard deviation 1, in [-1, 1]
 
     Shapes and dtypes as in `cov`. A constant variable gives NaN. Raises ValueError for more than two axes.

@@ -22,7 +22,7 @@ Array = Any
 
 
 @op("floating")
-def raised(x: Array, *, least: float) -> Array:
+def raised(x: Array, least: float) -> Array:
     """y = max(x, least), with the gradient of y = x: a floor that a denominator stands on, not a choice"""
     return namespace(x).maximum(x, least)
 
@@ -54,7 +54,7 @@ def vector_norm(x: Array, p: float, dim: int | tuple[int, ...] | None, keepdim: 
 
 
 @composite
-def normalize(input: Array, *, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Array:
+def normalize(input: Array, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12) -> Array:
     """y = x / max(‖x‖_p, eps) along `dim`: vectors of length 1.
 
     Any shape, the same out. A vector of zeros stays 0, with the gradient g / eps. p >= 0 or inf.
@@ -69,7 +69,7 @@ def normalize(input: Array, *, p: float = 2.0, dim: int | tuple[int, ...] = 1, e
 
 
 @composite(autocast="float32")
-def cosine_similarity(x1: Array, x2: Array, *, dim: int = 1, eps: float = 1e-8) -> Array:
+def cosine_similarity(x1: Array, x2: Array, dim: int = 1, eps: float = 1e-8) -> Array:
     """y = x1 · x2 / (max(‖x1‖, eps) max(‖x2‖, eps)) along `dim`.
 
     x1 and x2 broadcast to one shape, which loses the axis `dim`. A vector of zeros gives 0; the floor eps counts as
@@ -87,7 +87,7 @@ def cosine_similarity(x1: Array, x2: Array, *, dim: int = 1, eps: float = 1e-8) 
 
 
 @composite
-def pairwise_distance(x1: Array, x2: Array, *, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
+def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Array:
     """y = ‖x1 - x2 + eps‖_p along the last axis; eps keeps the gradient of equal vectors finite.
 
     x1 and x2 broadcast to (..., d) -> (...), or (..., 1) with keepdim. p >= 0 or inf.
@@ -101,7 +101,7 @@ def pairwise_distance(x1: Array, x2: Array, *, p: float = 2.0, eps: float = 1e-6
 
 
 @composite
-def cdist(x1: Array, x2: Array, *, p: float = 2.0) -> Array:
+def cdist(x1: Array, x2: Array, p: float = 2.0) -> Array:
     """y[..., i, j] = ‖x1[..., i, :] - x2[..., j, :]‖_p: the distance of each point to each other one
 
     (..., n, d), (..., m, d) -> (..., n, m); leading axes broadcast. p >= 0 or inf; p = 0 counts the coordinates that

@@ -30,7 +30,7 @@ def _part(x: Any, rtol: float | None) -> float:
 
 
 @op("floating")
-def pseudo_inverse(x: Array, *, rtol: float | None = None) -> Array:
+def pseudo_inverse(x: Array, rtol: float | None = None) -> Array:
     """y = V diag(1 / S) Uᵀ, without the singular values up to rtol times the largest"""
     xp = namespace(x)
     if not x.size:
@@ -55,7 +55,7 @@ pseudo_inverse.vjp(x=_pseudo_inverse_rule)
 
 
 @composite
-def pinv(a: Array, *, rcond: float | None = None, hermitian: bool = False, rtol: float | None = None) -> Array:
+def pinv(a: Array, rcond: float | None = None, hermitian: bool = False, rtol: float | None = None) -> Array:
     """y = a⁺, the pseudo-inverse: a⁻¹ if there is one, else what gives the shortest y b of least |a y b - b|
 
     (..., n, m) -> (..., m, n). Singular values up to rcond (or rtol, another name) times the largest count as 0; unless
@@ -81,7 +81,6 @@ def pinv(a: Array, *, rcond: float | None = None, hermitian: bool = False, rtol:
 @composite
 def matrix_rank(
     A: Array,  # noqa: N803
-    *,
     tol: float | None = None,
     hermitian: bool = False,
     rtol: float | None = None,
@@ -111,7 +110,7 @@ def matrix_rank(
 
 
 @composite
-def lstsq(a: Array, b: Array, *, rcond: float | None = None) -> tuple[Array, Array, Array, Array]:
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Array, Array, Array, Array]:
     """x of the least |a x - b|², and of those the shortest: x = a⁺ b
 
     (..., n, m) with (..., n, k) -> (x (..., m, k), residuals, rank (...), singular_values (...)), leading axes

@@ -84,7 +84,7 @@ def _matrix(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
 
 
 @composite("complex")
-def norm(x: Array, *, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Array:
+def norm(x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = (Σ |x|ᵖ)^(1/p) for a vector and p = ord, √(Σ x²) if it is None.
 
     inf is the largest |x|, -inf the smallest, 0 how many are not 0. Of a matrix (two axes), "fro" is √(Σ x²), 1 the
@@ -110,7 +110,7 @@ def norm(x: Array, *, ord: float | str | None = None, axis: Axis = None, keepdim
 
 
 @composite("complex")
-def vector_norm(x: Array, *, axis: Axis = None, keepdims: bool = False, ord: float | None = 2) -> Array:
+def vector_norm(x: Array, axis: Axis = None, keepdims: bool = False, ord: float | None = 2) -> Array:
     """y = (Σ |x|ᵖ)^(1/p), p = ord, of the vectors along an axis, or of all entries along several
 
     axis None is all axes. Orders, edges and errors as in `norm`.
@@ -125,7 +125,7 @@ def vector_norm(x: Array, *, axis: Axis = None, keepdims: bool = False, ord: flo
 
 
 @composite("complex")
-def matrix_norm(x: Array, *, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
+def matrix_norm(x: Array, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
     """y = the norm of the matrices in the last two axes: "fro", "nuc", 1, -1, 2, -2, inf or -inf
 
     (..., n, m) -> (...), or (..., 1, 1) with keepdims. Orders, edges and errors as in `norm`.

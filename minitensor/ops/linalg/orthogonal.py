@@ -19,7 +19,7 @@ Array = Any
 
 
 @op("floating")
-def qr_tall(x: Array, *, complete: bool = False) -> tuple[Array, Array]:
+def qr_tall(x: Array, complete: bool = False) -> tuple[Array, Array]:
     """x = q r for matrices with no more columns than rows: q (..., n, m) or, if `complete`, (..., n, n)"""
     n, m = x.shape[-2:]
     if not x.size:
@@ -51,7 +51,7 @@ qr_tall.vjp(x=_qr_rule)
 
 
 @composite
-def qr(a: Array, *, mode: str = "reduced") -> Any:
+def qr(a: Array, mode: str = "reduced") -> Any:
     """a = Q R with orthogonal columns in Q and R upper triangular
 
     (..., n, m) -> (Q (..., n, k), R (..., k, m)), k = min(n, m), a named tuple; k = n for mode "complete"; R alone for

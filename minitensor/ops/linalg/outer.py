@@ -50,7 +50,7 @@ def kron(a: Array, b: Array) -> Array:
 
 
 @composite("complex")
-def diff(x: Array, prepend: Array | None = None, append: Array | None = None, *, n: int = 1, axis: int = -1) -> Array:
+def diff(x: Array, prepend: Array | None = None, append: Array | None = None, n: int = 1, axis: int = -1) -> Array:
     """y[..., i, ...] = x[..., i + 1, ...] - x[..., i, ...] along an axis, n times over; for bools, whether they differ
 
     (..., k, ...) -> (..., max(k - n, 0), ...), after `prepend` and `append`, numbers or arrays, were joined on. Raises

@@ -50,7 +50,7 @@ def _tensordot(name: str, a: Any, b: Any, axes: Axes) -> Any:
 
 
 @composite("complex")
-def tensordot(a: Array, b: Array, *, axes: Axes = 2) -> Array:
+def tensordot(a: Array, b: Array, axes: Axes = 2) -> Array:
     """y = Σ a b over pairs of axes: the last n of a with the first n of b, or (axes of a, axes of b)
 
     The axes that stay follow one another, a's first. Raises ValueError if the lengths differ or an axis is named twice,
@@ -110,7 +110,7 @@ def vdot(a: Array, b: Array) -> Array:
 
 
 @composite("complex")
-def vecdot(a: Array, b: Array, *, axis: int = -1) -> Array:
+def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """y = Σₖ ā[..., k] b[..., k] along an axis of both, those of a conjugated if they are complex
 
     (..., k), (..., k) -> (...); the other axes broadcast. Raises ValueError if the axes differ in length.
@@ -135,7 +135,7 @@ def _lanes(name: str, a: Any, b: Any, axis: int) -> tuple[Any, Any]:
 
 
 @composite
-def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
+def cross(a: Array, b: Array, axis: int = -1) -> Array:
     """y = a × b = (a₂ b₃ - a₃ b₂, a₃ b₁ - a₁ b₃, a₁ b₂ - a₂ b₁) along an axis of length 3 of both
 
     (..., 3), (..., 3) -> (..., 3); the other axes broadcast. Raises ValueError for another length.

@@ -18,7 +18,7 @@ Array = Any
 
 
 @op("floating")
-def svd(a: Array, *, full_matrices: bool = True) -> tuple[Array, Array, Array]:
+def svd(a: Array, full_matrices: bool = True) -> tuple[Array, Array, Array]:
     """a = U diag(S) Vh: singular values S >= 0, descending, with orthogonal columns in U and rows in Vh
 
     (..., n, m) -> (U (..., n, n), S (..., k), Vh (..., m, m)), k = min(n, m), a named tuple; with full_matrices=False U

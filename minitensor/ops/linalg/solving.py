@@ -20,7 +20,7 @@ Array = Any
 
 
 @op("floating", "complex")
-def inverse(x: Array, *, instead: float | None = None) -> Array:
+def inverse(x: Array, instead: float | None = None) -> Array:
     """y = x⁻¹; for a singular matrix all entries are `instead`, or it raises LinAlgError if that is None"""
     n, xp = square("inv", x), namespace(x)
     if not x.size:
@@ -112,9 +112,7 @@ def _solve(name: str, a: Any, b: Any) -> Any:
 
 
 @composite("complex")
-def solve_triangular(
-    a: Array, b: Array, *, upper: bool = False, left: bool = True, unitriangular: bool = False
-) -> Array:
+def solve_triangular(a: Array, b: Array, upper: bool = False, left: bool = True, unitriangular: bool = False) -> Array:
     """y with t y = b, or y t = b unless `left`, where t is the lower (or upper) triangle of a
 
     (..., n, n) with (..., n, k) -> (..., n, k), or (..., k, n) unless `left`; leading axes broadcast. The other
@@ -135,7 +133,7 @@ def solve_triangular(
 
 
 @composite("complex")
-def matrix_power(a: Array, *, n: int) -> Array:
+def matrix_power(a: Array, n: int) -> Array:
     """y = a a ... a, n factors, by repeated squaring; the unit matrix for n = 0, of the inverse for n < 0
 
     (..., k, k) -> (..., k, k). Integers stay integers for n >= 0. Raises LinAlgError, a ValueError, for matrices that

@@ -24,7 +24,7 @@ Array = Any
 
 
 @op("floating")
-def mirrored(x: Array, *, upper: bool = False) -> Array:
+def mirrored(x: Array, upper: bool = False) -> Array:
     """y = the symmetric matrix with the lower (or upper) triangle of x; its gradient is that of symmetric matrices"""
     xp = namespace(x)
     low = xp.tril(x.mT if upper else x)
@@ -62,7 +62,7 @@ cholesky_factor.vjp(x=_cholesky_rule)
 
 
 @composite
-def cholesky(a: Array, *, upper: bool = False) -> Array:
+def cholesky(a: Array, upper: bool = False) -> Array:
     """L, lower triangular with a positive diagonal, such that L Lᵀ = a; or its transpose, if `upper`
 
     (..., n, n) -> (..., n, n). Only the lower (or upper) triangle of a is read, as one half of a symmetric matrix. With
@@ -126,7 +126,7 @@ def _triangle(name: str, a: Any, UPLO: str) -> Any:  # noqa: N803
 
 
 @composite
-def eigh(a: Array, *, UPLO: str = "L") -> tuple[Array, Array]:  # noqa: N803
+def eigh(a: Array, UPLO: str = "L") -> tuple[Array, Array]:  # noqa: N803
     """Eigenvalues w, ascending, and eigenvectors, the columns of v, of a symmetric a = v diag(w) vᵀ
 
     (..., n, n) -> (eigenvalues (..., n), eigenvectors (..., n, n)), a named tuple. Only the lower triangle of a is
@@ -144,11 +144,12 @@ def eigh(a: Array, *, UPLO: str = "L") -> tuple[Array, Array]:  # noqa: N803
     Tensor float32 (2,): [1. 2.]
     """
     (a,) = operands(a)
-    return eigen(_triangle("eigh", a, UPLO))  # type: ignore[no-any-return]
+    values, vectors = eigen(_triangle("eigh", a, UPLO))
+    return values, vectors
 
 
 @composite
-def eigvalsh(a: Array, *, UPLO: str = "L") -> Array:  # noqa: N803
+def eigvalsh(a: Array, UPLO: str = "L") -> Array:  # noqa: N803
     """Eigenvalues, ascending, of a symmetric matrix
 
     (..., n, n) -> (..., n). As in `eigh`; the gradient v diag(g) vᵀ exists for equal eigenvalues too, if g is equal for

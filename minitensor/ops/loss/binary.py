@@ -56,7 +56,7 @@ likelihood_slope.vjp(
 
 
 @composite
-def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, *, reduction: str = "mean") -> Array:
+def binary_cross_entropy(input: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
     """L = -w (t ln x + (1 - t) ln(1 - x)) for probabilities x, with both logarithms at least -100.
 
     Two equal shapes -> () or, with "none", that shape; weight broadcasts. So L is finite at x = 0 and 1, and its
@@ -103,7 +103,7 @@ def binary_cross_entropy_with_logits(
 
 
 @composite
-def soft_margin_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
+def soft_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """L = ln(1 + e^(-t x)) for a target t of -1 or 1.
 
     Two equal shapes -> () or, with "none", that shape. Raises ValueError for shapes that differ.
@@ -119,7 +119,7 @@ def soft_margin_loss(input: Array, target: Array, *, reduction: str = "mean") ->
 
 @composite
 def multilabel_soft_margin_loss(
-    input: Array, target: Array, weight: Array | None = None, *, reduction: str = "mean"
+    input: Array, target: Array, weight: Array | None = None, reduction: str = "mean"
 ) -> Array:
     """L = -Σ_c w_c (t_c ln σ(x_c) + (1 - t_c) ln(1 - σ(x_c))) / classes, for as many yes or no as there are classes.
 
@@ -137,7 +137,7 @@ def multilabel_soft_margin_loss(
 
 
 @composite
-def hinge_embedding_loss(input: Array, target: Array, *, margin: float = 1.0, reduction: str = "mean") -> Array:
+def hinge_embedding_loss(input: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
     """L = x where the target is 1, max(0, margin - x) where it is -1: x is a distance that should be small, or large.
 
     Two equal shapes -> () or, with "none", that shape; the gradient at the margin is the hinge's, -1. Raises ValueError

@@ -49,7 +49,7 @@ def _weights(target: Array, index: Array, kept: Array, weight: Array | None, dty
 
 @composite
 def nll_loss(
-    input: Array, target: Array, weight: Array | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+    input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Array:
     """L = -w_t x_t for log probabilities x and the target's class t; the mean is Σ L / Σ w_t.
 
@@ -80,7 +80,6 @@ def cross_entropy(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    *,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
@@ -173,7 +172,7 @@ def multi_margin_loss(
 
 
 @composite
-def multilabel_margin_loss(input: Array, target: Array, *, reduction: str = "mean") -> Array:
+def multilabel_margin_loss(input: Array, target: Array, reduction: str = "mean") -> Array:
     """L = Σ_{t in target} Σ_{i not in target} max(0, 1 - x_t + x_i) / classes for several classes t of each sample.
 
     input (n, classes) or (classes,), target integers of the same shape: the classes, and -1 behind the last one

@@ -57,7 +57,6 @@ def ctc_loss(
     targets: Array,
     input_lengths: Array,
     target_lengths: Array,
-    *,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,

@@ -18,7 +18,7 @@ Array = Any
 
 
 @composite
-def kl_div(input: Array, target: Array, *, reduction: str = "mean", log_target: bool = False) -> Array:
+def kl_div(input: Array, target: Array, reduction: str = "mean", log_target: bool = False) -> Array:
     """L = t (ln t - x) at each entry, for log probabilities x and probabilities t: Kullback-Leibler, KL(t ‖ eˣ).
 
     Shapes broadcast -> (), or that shape with "none"; with log_target the target is ln t. "mean" is over all entries,
@@ -44,7 +44,6 @@ def kl_div(input: Array, target: Array, *, reduction: str = "mean", log_target: 
 def poisson_nll_loss(
     input: Array,
     target: Array,
-    *,
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
@@ -67,7 +66,7 @@ def poisson_nll_loss(
 
 @composite
 def gaussian_nll_loss(
-    input: Array, target: Array, var: Array, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: Array, target: Array, var: Array, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Array:
     """L = (ln v + (x - t)² / v) / 2 for targets t of a normal distribution with mean x and variance v = max(var, eps).
 

@@ -17,7 +17,7 @@ Array = Any
 
 @composite
 def margin_ranking_loss(
-    input1: Array, input2: Array, target: Array, *, margin: float = 0.0, reduction: str = "mean"
+    input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
 ) -> Array:
     """L = max(0, -t (x1 - x2) + margin): x1 should be the larger where the target t is 1, the smaller where it is -1.
 
@@ -39,7 +39,7 @@ def margin_ranking_loss(
 
 @composite
 def cosine_embedding_loss(
-    input1: Array, input2: Array, target: Array, *, margin: float = 0.0, reduction: str = "mean"
+    input1: Array, input2: Array, target: Array, margin: float = 0.0, reduction: str = "mean"
 ) -> Array:
     """L = 1 - cos(x1, x2) where the target is 1, max(0, cos(x1, x2) - margin) where it is -1.
 
@@ -68,7 +68,6 @@ def triplet_margin_loss(
     anchor: Array,
     positive: Array,
     negative: Array,
-    *,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,

@@ -65,7 +65,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean", weight: Ar
 
 
 @composite(autocast="float32")
-def smooth_l1_loss(input: Array, target: Array, *, reduction: str = "mean", beta: float = 1.0) -> Array:
+def smooth_l1_loss(input: Array, target: Array, reduction: str = "mean", beta: float = 1.0) -> Array:
     """L = d² / (2 beta) where |d| < beta, else |d| - beta / 2, for d = input - target, averaged over all entries.
 
     Two equal shapes -> () or, with "none", that shape; beta = 0 is `l1_loss`. Raises ValueError for shapes that differ

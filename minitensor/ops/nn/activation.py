@@ -21,7 +21,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 
 @composite
-def gelu(input: Array, *, approximate: str = "none") -> Array:
+def gelu(input: Array, approximate: str = "none") -> Array:
     """y = x Φ(x), Φ the distribution function of N(0, 1); approximate="tanh" is a closed form near it.
 
     Φ(x) = (1 + erf(x/√2))/2; the closed form is x (1 + tanh(√(2/π) (x + 0.044715 x³)))/2. Any shape, the same out.
@@ -52,7 +52,7 @@ def silu(input: Array) -> Array:
 
 
 @op("floating")
-def softplus(input: Array, *, beta: float = 1.0, threshold: float = 20.0) -> Array:
+def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """y = ln(1 + e^(βx)) / β, a smooth max(x, 0); y = x where βx > threshold.
 
     Any shape, the same out; nothing overflows. Beyond the threshold the gradient is 1; from it on the second one is 0.
@@ -105,7 +105,7 @@ def mish(input: Array) -> Array:
 
 
 @op("floating")
-def exponential_linear(input: Array, *, alpha: float = 1.0, rate: float = 1.0, slope: float = 1.0) -> Array:
+def exponential_linear(input: Array, alpha: float = 1.0, rate: float = 1.0, slope: float = 1.0) -> Array:
     """y = slope x for x > 0, alpha (e^(rate x) - 1) for x <= 0: ELU, CELU and SELU are settings of it.
 
     The gradient at 0 is the left one, alpha · rate, and the second gradient there is 0.
@@ -122,7 +122,7 @@ exponential_linear.vjp(
 
 
 @composite
-def elu(input: Array, *, alpha: float = 1.0) -> Array:
+def elu(input: Array, alpha: float = 1.0) -> Array:
     """y = x for x > 0, alpha (eˣ - 1) for x <= 0.
 
     Any shape, the same out; the gradient at 0 is alpha, the left one. Reference: Clevert et al. 2016.
@@ -135,7 +135,7 @@ def elu(input: Array, *, alpha: float = 1.0) -> Array:
 
 
 @composite
-def celu(input: Array, *, alpha: float = 1.0) -> Array:
+def celu(input: Array, alpha: float = 1.0) -> Array:
     """y = max(x, 0) + min(0, alpha (e^(x/alpha) - 1)): an ELU whose slope at 0 is 1 for every alpha.
 
     Any shape, the same out. Raises ValueError for alpha = 0. Reference: Barron 2017.

@@ -42,7 +42,7 @@ masked_softmax.vjp(x=lambda g, y: y * (g - sum(g * y, axis=-1, keepdims=True)))
 
 
 @composite
-def attention_weights(query: Array, key: Array, attn_mask: Array | None = None, *, scale: float | None = None) -> Array:
+def attention_weights(query: Array, key: Array, attn_mask: Array | None = None, scale: float | None = None) -> Array:
     """softmax(q kᵀ · scale + mask) over the keys, scale 1/√d: (..., n, d), (..., m, d) -> (..., n, m)
 
     A bool mask (..., n, m) says where to look, a float one is added (-inf hides); a row that may look nowhere is 0.
@@ -61,7 +61,7 @@ def attention_weights(query: Array, key: Array, attn_mask: Array | None = None, 
 
 @composite
 def scaled_dot_product_attention(
-    query: Array, key: Array, value: Array, attn_mask: Array | None = None, *, scale: float | None = None
+    query: Array, key: Array, value: Array, attn_mask: Array | None = None, scale: float | None = None
 ) -> Array:
     """softmax(q kᵀ · scale + mask) v, scale 1/√d: (..., n, d), (..., m, d), (..., m, e) -> (..., n, e)
 

@@ -14,7 +14,7 @@ Array = Any
 
 
 @op
-def all_sum(x: Array, *, what: str = "a sum") -> Array:
+def all_sum(x: Array, what: str = "a sum") -> Array:
     """y = Σ x over the members of the team that works on a batch (see `data_parallel`); x itself outside of one.
 
     Each member gets y, and a loss that depends on all of them passes its gradient to each: the rule is the same sum.

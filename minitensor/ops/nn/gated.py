@@ -28,7 +28,7 @@ def _halves(name: str, x: Array, dim: int) -> tuple[Array, Array]:
 
 
 @composite
-def glu(input: Array, *, dim: int = -1) -> Array:
+def glu(input: Array, dim: int = -1) -> Array:
     """y = a σ(b) for the halves a, b of the input along `dim`: the gated linear unit.
 
     (..., 2n, ...) -> (..., n, ...). Raises ValueError for an odd length. Reference: Dauphin et al. 2017.
@@ -42,7 +42,7 @@ def glu(input: Array, *, dim: int = -1) -> Array:
 
 
 @composite
-def swiglu(input: Array, *, dim: int = -1) -> Array:
+def swiglu(input: Array, dim: int = -1) -> Array:
     """y = silu(a) b for the halves a, b of the input along `dim`: the first half is the gate, silu(a) = a σ(a).
 
     (..., 2n, ...) -> (..., n, ...). Raises ValueError for an odd length. Reference: Shazeer 2020.

@@ -29,7 +29,7 @@ def _affine(y: Array, weight: Array | None, bias: Array | None) -> Array:
 
 @composite(autocast="float32")
 def layer_norm(
-    x: Array, weight: Array | None = None, bias: Array | None = None, *, axes: int = 1, eps: float = 1e-5
+    x: Array, weight: Array | None = None, bias: Array | None = None, axes: int = 1, eps: float = 1e-5
 ) -> Array:
     """y = (x - mean) / √(var + eps) · w + b over the last `axes` axes, with the biased variance (Ba et al. 2016)"""
     over = tuple(range(-axes, 0))
@@ -40,7 +40,7 @@ def layer_norm(
 
 
 @composite
-def rms_norm(x: Array, weight: Array | None = None, *, axes: int = 1, eps: float | None = None) -> Array:
+def rms_norm(x: Array, weight: Array | None = None, axes: int = 1, eps: float | None = None) -> Array:
     """y = x / √(mean(x²) + eps) · w over the last `axes` axes; eps None is the dtype's own (Zhang & Sennrich 2019)"""
     if eps is None:
         eps = float(np.finfo(x.dtype if x.dtype.itemsize > 2 else np.float32).eps)
@@ -58,7 +58,7 @@ def _batch_mean(x: Array) -> Array:
 
 @composite(autocast="float32")
 def batch_norm(
-    x: Array, weight: Array | None = None, bias: Array | None = None, *, eps: float = 1e-5
+    x: Array, weight: Array | None = None, bias: Array | None = None, eps: float = 1e-5
 ) -> tuple[Array, Array, Array]:
     """y = (x - mean) / √(var + eps) · w + b per channel, over the batch and all places (Ioffe & Szegedy 2015)
 
@@ -91,7 +91,7 @@ def group_norm(
 
 
 @composite
-def local_response_norm(input: Array, *, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
+def local_response_norm(input: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
     """y = x / (k + alpha/size Σ x²)^beta, the sum over `size` neighboring channels, zeros beyond the ends.
 
     input (n, c, ...), the same out; channel i is in the middle, of an even size just right of it. Raises ValueError for
@@ -113,7 +113,7 @@ def local_response_norm(input: Array, *, size: int, alpha: float = 1e-4, beta: f
 
 
 @composite
-def global_response_norm(x: Array, weight: Array, bias: Array, *, eps: float = 1e-6) -> Array:
+def global_response_norm(x: Array, weight: Array, bias: Array, eps: float = 1e-6) -> Array:
     """y = w (x · r) + b + x, r = ‖x‖ / (mean of ‖x‖ over the channels + eps), ‖x‖ over all places (Woo et al. 2023)
 
     x (n, c, h, w), weight and bias (c,). At a channel of zeros the norm has the gradient 0.

@@ -18,7 +18,7 @@ Array = Any
 
 
 @composite
-def leaky_relu(input: Array, *, negative_slope: float = 0.01) -> Array:
+def leaky_relu(input: Array, negative_slope: float = 0.01) -> Array:
     """y = x for x > 0, negative_slope · x for x <= 0; the gradient at 0 is negative_slope.
 
     Any shape, the same out. Reference: Maas et al. 2013.
@@ -52,7 +52,7 @@ def prelu(input: Array, weight: Array) -> Array:
 
 
 @composite
-def threshold(input: Array, *, threshold: float, value: float) -> Array:
+def threshold(input: Array, threshold: float, value: float) -> Array:
     """y = x where x > threshold, else value; the gradient at the threshold is 0.
 
     Any shape, the same out.
@@ -65,7 +65,7 @@ def threshold(input: Array, *, threshold: float, value: float) -> Array:
 
 
 @op
-def hardtanh(input: Array, *, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+def hardtanh(input: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     """y = x brought into [min_val, max_val]; the gradient is 0 beyond and, unlike clip's, at the bounds.
 
     Any shape, the same out. Raises ValueError if min_val > max_val, TypeError for bools, and for unsigned integers with
@@ -138,7 +138,7 @@ hardswish.vjp(
 
 
 @op("floating")
-def softshrink(input: Array, *, lambd: float = 0.5) -> Array:
+def softshrink(input: Array, lambd: float = 0.5) -> Array:
     """y = x - λ sign(x) where |x| > λ, else 0; the gradient is 0 at ±λ.
 
     Any shape, the same out; NaN stays NaN. Raises ValueError for a negative λ.
@@ -157,7 +157,7 @@ softshrink.vjp(input=lambda g, input, lambd: where(abs(input) <= lambd, 0.0, g))
 
 
 @composite
-def hardshrink(input: Array, *, lambd: float = 0.5) -> Array:
+def hardshrink(input: Array, lambd: float = 0.5) -> Array:
     """y = x where |x| > λ, else 0; the gradient is 0 at ±λ.
 
     Any shape, the same out; NaN stays NaN.

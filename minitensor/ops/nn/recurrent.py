@@ -25,7 +25,7 @@ def _zeros_like(x: Any) -> Array:
 
 
 @op
-def separate(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
+def separate(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """y = the slices of x at 0, 1, 2, ... along an axis, each an array of its own: the inverse of `stack`
 
     (..., n, ...) -> n arrays (..., ...). Differs from NumPy's unstack and PyTorch's unbind: the results are copies, and
@@ -116,7 +116,7 @@ def _gru_rule(g: Any, x: Any, hidden: Any, state: Any) -> tuple[Any, Any, Any]:
 gru_step.vjp(("x", "hidden", "state"), _gru_rule)
 
 
-def _walk(x: Array, step: Callable[..., tuple[Array, ...]], *state: Array, reverse: bool) -> tuple[Array, ...]:
+def _walk(x: Array, step: Callable[..., Any], *state: Array, reverse: bool) -> Any:
     """Carry the state through the steps of x; return the first part of it after each step, and all of the last."""
     xs = separate(x)
     hs: list[Any] = [None] * len(xs)
@@ -141,7 +141,8 @@ def rnn_walk(
     [1.0, 2.0, 3.0]
     """
     f, w = NONLINEARITIES[nonlinearity], weight.mT
-    return _walk(x, lambda xt, h: (f(xt + bmm(h, w)),), h, reverse=reverse)
+    y, last = _walk(x, lambda xt, h: (f(xt + bmm(h, w)),), h, reverse=reverse)
+    return y, last
 
 
 @composite
@@ -159,7 +160,8 @@ def lstm_walk(x: Array, weight: Array, h: Array, c: Array, *, reverse: bool = Fa
     ([[[0.2311]], [[0.1225]]], [[0.25]])
     """
     w = weight.mT
-    return _walk(x, lambda xt, h, c: lstm_step(xt + bmm(h, w), c), h, c, reverse=reverse)
+    y, h_last, c_last = _walk(x, lambda xt, h, c: lstm_step(xt + bmm(h, w), c), h, c, reverse=reverse)
+    return y, h_last, c_last
 
 
 @composite
@@ -182,4 +184,5 @@ def gru_walk(
         product = bmm(h, w)
         return (gru_step(xt, product if bias is None else product + bias, h),)
 
-    return _walk(x, step, h, reverse=reverse)
+    y, last = _walk(x, step, h, reverse=reverse)
+    return y, last

@@ -20,7 +20,7 @@ Array = Any
 
 
 @op("floating", autocast="float32")
-def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = ln Σ eˣ over the axes.
 
     Integers give the default float; half precision is summed in float32. Of no entries, or of -inf alone, it is -inf;
@@ -63,7 +63,7 @@ def _shifted(name: str, x: Array, axis: Axis) -> tuple[Array, tuple[int, ...]]:
 
 
 @op("floating")
-def normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
+def normalized_exp(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes: the op of `softmax`, which says more.
 
     Differs from PyTorch: it has no public one; `softmax` is the same, and may run a kernel in its place.
@@ -81,7 +81,7 @@ normalized_exp.vjp(x=lambda g, y, axis: y * (g - sum(g * y, axis=axis, keepdims=
 
 
 @op("floating")
-def log_normalized_exp(x: Array, *, axis: Axis = -1) -> Array:
+def log_normalized_exp(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes: the op of `log_softmax`, which says more.
 
     Differs from PyTorch: it has no public one; `log_softmax` is the same, and may run a kernel in its place.
@@ -99,7 +99,7 @@ log_normalized_exp.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepd
 
 
 @composite(autocast="float32")
-def softmax(x: Array, *, axis: Axis = -1) -> Array:
+def softmax(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes.
 
     Any shape, the same out; integers give the default float. -inf gets 0; where all are -inf, or one is inf or NaN, all
@@ -114,7 +114,7 @@ def softmax(x: Array, *, axis: Axis = -1) -> Array:
 
 
 @composite(autocast="float32")
-def log_softmax(x: Array, *, axis: Axis = -1) -> Array:
+def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes.
 
     Any shape, the same out; integers give the default float. Where all are -inf, or one is inf or NaN, all are NaN.
@@ -129,7 +129,7 @@ def log_softmax(x: Array, *, axis: Axis = -1) -> Array:
 
 
 @composite
-def softmin(x: Array, *, axis: Axis = -1) -> Array:
+def softmin(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = e^(-xᵢ) / Σⱼ e^(-xⱼ) over the axes: the softmax of -x, in which the smallest entry gets the most.
 
     Shapes, dtypes and edges as in `softmax`. NumPy has no such function. Differs from PyTorch: as `softmax` does.

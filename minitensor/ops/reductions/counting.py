@@ -38,7 +38,7 @@ def nonzero(x: Array) -> tuple[Array, ...]:
 
 @op
 def unique(
-    x: Array, *, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False
+    x: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False
 ) -> Array | tuple[Array, ...]:
     """y = the distinct entries in ascending order; on request, where each is first, which one each entry is, how often.
 
@@ -62,7 +62,7 @@ def unique(
 
 
 @op
-def bincount(x: Array, weights: Array = None, *, minlength: int = 0) -> Array:
+def bincount(x: Array, weights: Array = None, minlength: int = 0) -> Array:
     """yₖ = how many entries of x are k, or the sum of their weights.
 
     (n,), (n,) -> (max(x + 1, minlength),). x are integers from 0 up. Counts are int64; sums have the dtype of the
@@ -94,7 +94,6 @@ bincount.vjp(weights=lambda g, x: take_along_axis(g, x, axis=0))
 @op
 def histogram(
     x: Array,
-    *,
     bins: int | Sequence[float] | str = 10,
     range: tuple[float, float] | None = None,
     density: bool = False,

@@ -32,7 +32,7 @@ def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
 
 
 @op("complex", autocast="float32")
-def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes.
 
     Axis () adds up nothing; of no entries it is 0. Bools and integers give int64; half precision is summed in float32.
@@ -51,7 +51,7 @@ sum.vjp(x=_spread)
 
 
 @op("floating", "complex", autocast="float32")
-def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes.
 
     Of no entries it is NaN, without a warning. Bools and integers give the default float; half precision is summed and
@@ -72,7 +72,7 @@ mean.vjp(x=lambda g, x_shape, axis: _spread(g, x_shape, axis) / length("mean", a
 
 
 @op("complex")
-def prod(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Π x over the axes.
 
     Of no entries it is 1. Bools and integers give int64. The gradient is the product of the other entries, computed
@@ -123,7 +123,7 @@ def _share_extreme(g: Any, x: Any, y: Any, axis: Axis) -> Any:
 
 
 @op
-def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the largest entry along the axes; `amax` is the same function.
 
     A NaN among them gives NaN. Ties share the gradient equally, and so do several NaN. Of no entries: ValueError.
@@ -141,7 +141,7 @@ max.vjp(x=_share_extreme)
 
 
 @op
-def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the smallest entry along the axes; `amin` is the same function.
 
     A NaN among them gives NaN. Ties share the gradient equally, and so do several NaN. Of no entries: ValueError.
@@ -164,7 +164,7 @@ def _place(name: str, x: Array, axis: int | None, keepdims: bool) -> Array:
 
 
 @op
-def argmax(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmax(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """y = where the largest entry stands along one axis; axis None counts through all entries in a row.
 
     int64, without a gradient. Of equal entries the first; a NaN counts as the largest. Of no entries: ValueError.
@@ -178,7 +178,7 @@ def argmax(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Arra
 
 
 @op
-def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """y = where the smallest entry stands along one axis; axis None counts through all entries in a row.
 
     int64, without a gradient. Of equal entries the first; a NaN counts as the smallest. Of no entries: ValueError.
@@ -195,7 +195,7 @@ def argmin(x: Array, *, axis: int | None = None, keepdims: bool = False) -> Arra
 
 
 @op("complex")
-def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def any(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether some entry is not 0, over the axes.
 
     bool, without a gradient. Of no entries it is False; a NaN is not 0.
@@ -209,7 +209,7 @@ def any(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @op("complex")
-def all(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def all(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether no entry is 0, over the axes.
 
     bool, without a gradient. Of no entries it is True; a NaN is not 0.
@@ -223,7 +223,7 @@ def all(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @op("complex")
-def count_nonzero(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def count_nonzero(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = how many entries are not 0, over the axes.
 
     int64, without a gradient; a NaN is not 0.

@@ -50,7 +50,7 @@ def _recurrence(a: Any, u: Any, axis: int) -> Any:
 
 
 @op("complex", autocast="float32")
-def cumsum(x: Array, *, axis: int | None = None) -> Array:
+def cumsum(x: Array, axis: int | None = None) -> Array:
     """yᵢ = Σ_{j ≤ i} xⱼ along one axis.
 
     Any shape, the same out; axis None runs through all entries in a row and gives shape (size,). Bools and integers
@@ -77,7 +77,7 @@ cumsum.vjp(x=_cumsum_rule)
 
 
 @op("complex")
-def cumprod(x: Array, *, axis: int | None = None) -> Array:
+def cumprod(x: Array, axis: int | None = None) -> Array:
     """yᵢ = Π_{j ≤ i} xⱼ along one axis.
 
     Any shape, the same out; axis None runs through all entries in a row and gives shape (size,). Bools and integers
@@ -107,7 +107,7 @@ cumprod.vjp(x=_cumprod_rule)
 
 
 @op("floating")
-def logcumsumexp(x: Array, *, axis: int | None = None) -> Array:
+def logcumsumexp(x: Array, axis: int | None = None) -> Array:
     """yᵢ = ln Σ_{j ≤ i} e^(xⱼ) along one axis, without overflow.
 
     Any shape, the same out; axis None runs through all entries in a row and gives shape (size,). Integers give the
@@ -146,7 +146,7 @@ logcumsumexp.vjp(x=_logcumsumexp_rule)
 
 
 @op
-def _leader(x: Array, *, axis: int, smallest: bool) -> Array:
+def _leader(x: Array, axis: int, smallest: bool) -> Array:
     """y = where the largest (smallest) entry so far stands: the latest of equal ones; a NaN leads from where it is"""
     xp = namespace(x)
     best = x
@@ -170,7 +170,7 @@ def _leading(name: str, x: Any, axis: int | None, smallest: bool) -> tuple[Any, 
 
 
 @composite("moves")
-def cummax(x: Array, *, axis: int | None = None) -> tuple[Array, Array]:
+def cummax(x: Array, axis: int | None = None) -> tuple[Array, Array]:
     """(y, index): yᵢ = max_{j ≤ i} xⱼ along one axis, and where that entry stands.
 
     Any shape, both the same; axis None runs through all entries in a row. Of equal entries the latest counts and gets
@@ -185,7 +185,7 @@ def cummax(x: Array, *, axis: int | None = None) -> tuple[Array, Array]:
 
 
 @composite("moves")
-def cummin(x: Array, *, axis: int | None = None) -> tuple[Array, Array]:
+def cummin(x: Array, axis: int | None = None) -> tuple[Array, Array]:
     """(y, index): yᵢ = min_{j ≤ i} xⱼ along one axis, and where that entry stands.
 
     Any shape, both the same; axis None runs through all entries in a row. Of equal entries the latest counts and gets

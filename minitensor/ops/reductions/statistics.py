@@ -40,7 +40,7 @@ def _variance(x: Array, axes: tuple[int, ...], correction: float, keepdims: bool
 
 
 @op("floating", autocast="float32")
-def var(x: Array, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+def var(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = Σ (x - mean)² / (n - correction) over the axes; correction 1 makes it unbiased.
 
     Bools and integers give the default float; half precision is computed in float32. Where correction >= n it is inf,
@@ -71,7 +71,7 @@ var.vjp(x=_var_rule)
 
 
 @op("floating", autocast="float32")
-def std(x: Array, *, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
+def std(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = √(Σ (x - mean)² / (n - correction)) over the axes; correction 1 is the usual estimate from a sample.
 
     Edges and dtypes as in `var`. The gradient is 0 where all entries are equal.
@@ -95,7 +95,7 @@ std.vjp(x=_std_rule)
 
 
 @composite
-def ptp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = max x - min x over the axes ("peak to peak").
 
     NaN, ties and no entries as in `max`. PyTorch has no such function.
@@ -111,7 +111,7 @@ def ptp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 @op
-def nansum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes, of the entries that are not NaN.
 
     Of none it is 0. Dtypes as in `sum`. The gradient of a NaN is 0.
@@ -128,7 +128,7 @@ nansum.vjp(x=lambda g, x, axis: reshape(g, shape=kept("nansum", axis, x.shape)) 
 
 
 @composite
-def nanmean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes, of the n entries that are not NaN.
 
     Of none it is NaN, without a warning. Bools and integers give the default float. The gradient of a NaN is 0, but NaN
@@ -187,7 +187,7 @@ def _floats(x: Any) -> Any:
 
 
 @composite
-def median(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+def median(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the middle entry over the axes in sorted order; of an even number, the mean of the two in the middle.
 
     A NaN among them gives NaN, and no entries give NaN, without a warning. Bools and integers give the default float.
@@ -207,7 +207,7 @@ def median(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @composite
 def quantile(
-    x: Array, *, q: float | Sequence[float], axis: Axis = None, method: str = "linear", keepdims: bool = False
+    x: Array, q: float | Sequence[float], axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Array:
     """y = the entry at the share q of the way through the sorted entries over the axes, q in [0, 1].
 

@@ -25,7 +25,7 @@ def _plane(name: str, x: Array, axis1: int, axis2: int) -> tuple[int, int]:
 
 
 @op("view")
-def diagonal(x: Array, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """y[..., i] = x[..., i, ..., i + offset, ...] through two axes, which leave; the diagonal is the last axis
 
     A read-only view. offset > 0 lies above, < 0 below; outside the matrix the diagonal is empty. Raises ValueError for
@@ -41,7 +41,7 @@ def diagonal(x: Array, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Ar
 
 
 @op("complex")
-def put_diagonal(x: Array, *, shape: tuple[int, ...], offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def put_diagonal(x: Array, shape: tuple[int, ...], offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """y = zeros of the shape with x on that diagonal: the adjoint of `diagonal`"""
     xp = namespace(x)
     y = xp.zeros(shape, x.dtype)
@@ -57,7 +57,7 @@ put_diagonal.vjp(x=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, ax
 
 
 @composite("moves")
-def diag(x: Array, *, k: int = 0) -> Array:
+def diag(x: Array, k: int = 0) -> Array:
     """y = the k-th diagonal of a matrix; or the matrix of zeros with a vector on its k-th diagonal
 
     (n, m) -> (length of the diagonal,), a view; (n,) -> (n + |k|, n + |k|). Raises ValueError for other shapes.
@@ -75,7 +75,7 @@ def diag(x: Array, *, k: int = 0) -> Array:
 
 
 @composite("complex")
-def trace(x: Array, *, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """y = Σᵢ x[..., i, ..., i + offset, ...]: the sum along a diagonal through two axes, which leave
 
     (..., n, m) -> (...). Whole numbers and bools add up in int64. Raises ValueError for fewer than two axes or twice
@@ -97,7 +97,7 @@ def _matrices(name: str, x: Array) -> Any:
 
 
 @op("complex")
-def tril(x: Array, *, k: int = 0) -> Array:
+def tril(x: Array, k: int = 0) -> Array:
     """y[..., i, j] = x[..., i, j] where j <= i + k, else 0: the lower triangle
 
     (..., n, m) -> the same. Raises ValueError for fewer than two axes.
@@ -111,7 +111,7 @@ def tril(x: Array, *, k: int = 0) -> Array:
 
 
 @op("complex")
-def triu(x: Array, *, k: int = 0) -> Array:
+def triu(x: Array, k: int = 0) -> Array:
     """y[..., i, j] = x[..., i, j] where j >= i + k, else 0: the upper triangle
 
     (..., n, m) -> the same. Raises ValueError for fewer than two axes.

@@ -136,7 +136,7 @@ def _sizes(name: str, n: int, count: int) -> list[int]:
 
 
 @composite("moves")
-def split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
+def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis: so many equal ones, or cut before the given positions
 
     Views, in a tuple. Positions mean what they mean in a slice: beyond the end the pieces are empty. Raises ValueError
@@ -151,11 +151,11 @@ def split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) 
         (count,), n = whole(indices_or_sections), x.shape[axes_of("split", axis, len(x.shape))[0]]
         if count > 0 and n % count:
             raise ValueError(f"split: an axis of length {n} cannot be cut into {count} equal parts; array_split can")
-    return array_split(x, indices_or_sections=indices_or_sections, axis=axis)  # type: ignore[no-any-return]
+    return tuple(array_split(x, indices_or_sections=indices_or_sections, axis=axis))
 
 
 @composite("moves")
-def array_split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
+def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis, like `split`; a rest makes the first pieces one longer
 
     Views, in a tuple. Raises ValueError for fewer than one piece, IndexError for an axis that is not there.
@@ -172,7 +172,7 @@ def array_split(x: Array, *, indices_or_sections: int | Sequence[int], axis: int
 
 
 @composite("moves")
-def chunk(x: Array, *, chunks: int, dim: int = 0) -> tuple[Array, ...]:
+def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     """y_k = at most `chunks` pieces along an axis, each of length ⌈n / chunks⌉ but a shorter last one
 
     Views, in a tuple; there are fewer pieces if these lengths use up the axis. Raises ValueError for fewer than one
@@ -192,7 +192,7 @@ def chunk(x: Array, *, chunks: int, dim: int = 0) -> tuple[Array, ...]:
 
 
 @composite("moves")
-def unstack(x: Array, *, axis: int = 0) -> tuple[Array, ...]:
+def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """y_k = x[..., k, ...]: the slices along an axis, which `stack` joins again
 
     (..., k, ...) -> k times (...), views in a tuple. `mt.unbind(x, dim)` is the same. Raises IndexError for an axis

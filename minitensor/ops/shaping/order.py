@@ -17,7 +17,7 @@ Array = Any
 
 
 @op("view")
-def flip(x: Array, *, axis: int | Sequence[int] | None = None) -> Array:
+def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """y[..., i, ...] = x[..., n - 1 - i, ...] along the axes, along all of them for None
 
     A view; a number has one lane. Raises ValueError if an axis is named twice, IndexError if it is not there.
@@ -69,7 +69,7 @@ def flipud(x: Array) -> Array:
 
 
 @composite("moves")
-def rot90(x: Array, *, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
+def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     """y = x turned k times by 90 degrees, from the first of two axes towards the second
 
     A view. Raises ValueError unless two different axes are named, IndexError for one that is not there.
@@ -91,7 +91,7 @@ def rot90(x: Array, *, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
 
 
 @op("complex")
-def roll(x: Array, *, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
+def roll(x: Array, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
     """y[..., (i + shift) mod n, ...] = x[..., i, ...]: entries that leave at one end come in at the other
 
     Any shape, the same out. With `axis` None the entries are shifted as one row. Tuples shift several axes; an axis

@@ -38,7 +38,7 @@ def pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
 
 
 @op("complex")
-def frame(x: Array, *, width: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+def frame(x: Array, width: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
     """y = x with `value` around it: width is (before, after) for each axis"""
     y = namespace(x).full([a + n + b for (a, b), n in zip(width, x.shape, strict=True)], value, dtype=x.dtype)
     y[_middle(x.shape, width)] = x
@@ -54,7 +54,7 @@ frame.vjp(x=lambda g, x_shape, width: g[_middle(x_shape, width)])
 
 @composite("moves")
 def pad(
-    x: Array, *, pad_width: Any, mode: str = "constant", constant_values: Any = 0, value: float | None = None
+    x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0, value: float | None = None
 ) -> Array:
     """y = x with entries around it, `pad_width` of them: a number, a pair (before, after), or a pair for each axis
 

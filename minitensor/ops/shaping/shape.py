@@ -50,7 +50,7 @@ def axes_of(name: str, axis: int | Sequence[int], ndim: int) -> tuple[int, ...]:
 
 
 @op("view")
-def reshape(x: Array, *, shape: int | Sequence[int]) -> Array:
+def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     """y = the same entries, row by row, in another shape; one length may be -1, which the others decide
 
     A view where the layout allows it, else a copy. Raises ValueError if the number of entries differs.
@@ -95,7 +95,7 @@ def _order(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 
 @op("view")
-def transpose(x: Array, *, axes: Sequence[int] | None = None) -> Array:
+def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """y[j₀, j₁, ...] = x with axis k of y being axis axes[k] of x; None reverses them
 
     A view. `mt.permute` and `mt.permute_dims` are other names for it. Raises ValueError if `axes` is not an order of
@@ -118,7 +118,7 @@ transpose.vjp(x=_untranspose)
 
 
 @composite("moves")
-def swapaxes(x: Array, *, axis1: int, axis2: int) -> Array:
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """y = x with two axes exchanged
 
     A view. Raises IndexError for an axis that is not there.
@@ -136,7 +136,7 @@ def swapaxes(x: Array, *, axis1: int, axis2: int) -> Array:
 
 
 @composite("moves")
-def moveaxis(x: Array, *, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
+def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """y = x with some axes moved to other places; the rest keep their order
 
     A view. Raises ValueError if an axis is named twice or the two lists differ in length, IndexError for an axis that
@@ -158,7 +158,7 @@ def moveaxis(x: Array, *, source: int | Sequence[int], destination: int | Sequen
 
 
 @composite("moves")
-def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
+def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
     """y = x with axes of length 1 put in, so that they stand at `axis` in the result
 
     A view. Raises ValueError if an axis is named twice, IndexError for one that the result does not have.
@@ -174,7 +174,7 @@ def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
 
 
 @composite("moves")
-def squeeze(x: Array, *, axis: int | Sequence[int] | None = None) -> Array:
+def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """y = x without axes of length 1: all of them, or those named
 
     A view; a number stays one. Raises ValueError if a named axis is longer or named twice, IndexError if it is missing.
@@ -191,7 +191,7 @@ def squeeze(x: Array, *, axis: int | Sequence[int] | None = None) -> Array:
 
 
 @op("view")
-def broadcast_to(x: Array, *, shape: int | Sequence[int]) -> Array:
+def broadcast_to(x: Array, shape: int | Sequence[int]) -> Array:
     """y = x repeated along axes of length 1, and along new leading axes, to the shape
 
     A view, without memory of its own: it cannot be written to. The gradient is the sum over the repetitions.

@@ -21,7 +21,7 @@ Array = Any
 
 
 @op("complex")
-def repeat_each(x: Array, *, count: int, axis: int) -> Array:
+def repeat_each(x: Array, count: int, axis: int) -> Array:
     """y[..., count · i + j, ...] = x[..., i, ...] for j < count: each slice several times, side by side"""
     return namespace(x).repeat(x, count, axis=axis)
 
@@ -34,7 +34,7 @@ repeat_each.vjp(x=_summed)
 
 
 @composite("moves")
-def repeat(x: Array, *, repeats: int | Sequence[int], axis: int | None = None) -> Array:
+def repeat(x: Array, repeats: int | Sequence[int], axis: int | None = None) -> Array:
     """y = each slice along an axis several times, side by side; None reads x as one row
 
     (..., n, ...) -> (..., Σ repeats, ...): one number for all slices, or one for each. Raises ValueError for a negative
@@ -69,7 +69,7 @@ def _aligned(shape: Sequence[int], reps: Sequence[int]) -> tuple[tuple[int, ...]
 
 
 @op("complex")
-def tile(x: Array, *, reps: int | Sequence[int]) -> Array:
+def tile(x: Array, reps: int | Sequence[int]) -> Array:
     """y = x laid out `reps` times along each axis, like tiles
 
     The shorter of shape and reps is filled with leading ones. The gradient is the sum over the tiles. Raises

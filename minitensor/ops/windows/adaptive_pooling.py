@@ -64,7 +64,7 @@ def _max(name: str, n: int, x: Array, output_size: Any, return_indices: bool) ->
 
 
 @composite
-def adaptive_avg_pool1d(input: Array, *, output_size: Size) -> Array:
+def adaptive_avg_pool1d(input: Array, output_size: Size) -> Array:
     """y[..., i] = mean of x[..., ⌊i l/l'⌋ : ⌈(i+1) l/l'⌉]; conventions and errors are those of `adaptive_avg_pool2d`
 
     (n, c, l) -> (n, c, l'), or without n.
@@ -77,7 +77,7 @@ def adaptive_avg_pool1d(input: Array, *, output_size: Size) -> Array:
 
 
 @composite
-def adaptive_avg_pool2d(input: Array, *, output_size: Size) -> Array:
+def adaptive_avg_pool2d(input: Array, output_size: Size) -> Array:
     """y[..., i, j] = the mean over rows ⌊i h/h'⌋ to ⌈(i+1) h/h'⌉ and the like columns
 
     (n, c, h, w) -> (n, c, h', w'), or without n; `output_size` is one number or (h', w'), None keeps a length. The mean
@@ -91,7 +91,7 @@ def adaptive_avg_pool2d(input: Array, *, output_size: Size) -> Array:
 
 
 @composite
-def adaptive_avg_pool3d(input: Array, *, output_size: Size) -> Array:
+def adaptive_avg_pool3d(input: Array, output_size: Size) -> Array:
     """y[..., i] = the mean over places ⌊i m/m'⌋ to ⌈(i+1) m/m'⌉ of each axis
 
     (n, c, d, h, w) -> (n, c, d', h', w'), or without n; conventions and errors are those of `adaptive_avg_pool2d`.
@@ -104,7 +104,7 @@ def adaptive_avg_pool3d(input: Array, *, output_size: Size) -> Array:
 
 
 @composite
-def adaptive_max_pool1d(input: Array, *, output_size: Size, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(input: Array, output_size: Size, return_indices: bool = False) -> Any:
     """y[..., i] = max of x[..., ⌊i l/l'⌋ : ⌈(i+1) l/l'⌉]; conventions and errors are those of `adaptive_max_pool2d`
 
     (n, c, l) -> (n, c, l'), or without n.
@@ -117,7 +117,7 @@ def adaptive_max_pool1d(input: Array, *, output_size: Size, return_indices: bool
 
 
 @composite
-def adaptive_max_pool2d(input: Array, *, output_size: Size, return_indices: bool = False) -> Any:
+def adaptive_max_pool2d(input: Array, output_size: Size, return_indices: bool = False) -> Any:
     """y[..., i, j] = the largest entry in rows ⌊i h/h'⌋ to ⌈(i+1) h/h'⌉ and the like columns
 
     (n, c, h, w) -> (n, c, h', w'), or without n; `output_size` is one number or (h', w'), None keeps a length. A tie
@@ -132,7 +132,7 @@ def adaptive_max_pool2d(input: Array, *, output_size: Size, return_indices: bool
 
 
 @composite
-def adaptive_max_pool3d(input: Array, *, output_size: Size, return_indices: bool = False) -> Any:
+def adaptive_max_pool3d(input: Array, output_size: Size, return_indices: bool = False) -> Any:
     """y[..., i] = the largest entry in places ⌊i m/m'⌋ to ⌈(i+1) m/m'⌉ of each axis
 
     (n, c, d, h, w) -> (n, c, d', h', w'), or without n; conventions and errors are those of `adaptive_max_pool2d`.

@@ -59,7 +59,6 @@ def _avg_pool(
 @composite
 def avg_pool1d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -80,7 +79,6 @@ def avg_pool1d(
 @composite
 def avg_pool2d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -107,7 +105,6 @@ def avg_pool2d(
 @composite
 def avg_pool3d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -143,7 +140,6 @@ def _lp_pool(n: int, input: Array, norm_type: float, kernel_size: Any, stride: A
 @composite
 def lp_pool1d(
     input: Array,
-    *,
     norm_type: float,
     kernel_size: Setting,
     stride: Setting | None = None,
@@ -163,7 +159,6 @@ def lp_pool1d(
 @composite
 def lp_pool2d(
     input: Array,
-    *,
     norm_type: float,
     kernel_size: Setting,
     stride: Setting | None = None,
@@ -185,7 +180,6 @@ def lp_pool2d(
 @composite
 def lp_pool3d(
     input: Array,
-    *,
     norm_type: float,
     kernel_size: Setting,
     stride: Setting | None = None,

@@ -92,7 +92,6 @@ def conv1d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: Setting = 1,
     padding: Setting | str = 0,
     dilation: Setting = 1,
@@ -122,7 +121,6 @@ def conv2d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: Setting = 1,
     padding: Setting | str = 0,
     dilation: Setting = 1,
@@ -148,7 +146,7 @@ def conv2d(
         even = all(a == b for a, b in widths)
         x = input if even else border(input, widths)
         return conv2d(
-            x, weight, bias, stride=s, padding=[a for a, _ in widths] if even else 0, dilation=d, groups=groups
+            x, weight, bias, stride=s, padding=tuple([a for a, _ in widths]) if even else 0, dilation=d, groups=groups
         )
     return with_bias("conv2d", _convolve(input, weight, s, widths, d, groups), bias)
 
@@ -158,7 +156,6 @@ def conv3d(
     input: Array,
     weight: Array,
     bias: Array | None = None,
-    *,
     stride: Setting = 1,
     padding: Setting | str = 0,
     dilation: Setting = 1,

@@ -22,7 +22,7 @@ Array = Any
 
 
 @op
-def lattice(x: Array, *, nearest: bool) -> Array:
+def lattice(x: Array, nearest: bool) -> Array:
     """y = ⌊x⌋, or the nearest whole number (the even one of two), as a float; without a gradient"""
     xp = namespace(x)
     return xp.rint(x) if nearest else xp.floor(x)
@@ -99,7 +99,6 @@ def _check(input: Array, grid: Array, mode: str, padding_mode: str) -> None:
 def grid_sample(
     input: Array,
     grid: Array,
-    *,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
@@ -149,7 +148,7 @@ def grid_sample(
 
 
 @composite
-def affine_grid(theta: Array, *, size: Sequence[int], align_corners: bool | None = None) -> Array:
+def affine_grid(theta: Array, size: Sequence[int], align_corners: bool | None = None) -> Array:
     """y[n, i, j] = θ_n (x_j, y_i, 1): where `grid_sample` reads an image of `size` for an affine map
 
     θ (n, 2, 3) with size (n, c, h, w) -> (n, h, w, 2); θ (n, 3, 4) with size (n, c, d, h, w) -> (n, d, h, w, 3). x and

@@ -19,7 +19,7 @@ Setting = int | tuple[int, ...]
 
 @composite("moves")
 def unfold(
-    input: Array, *, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1
+    input: Array, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1
 ) -> Array:
     """y[n, (c, p, q), (i, j)] = x[n, c, i·stride + p·dilation - padding, j·stride + q·dilation - padding]
 
@@ -46,7 +46,6 @@ def unfold(
 @composite("complex")
 def fold(
     input: Array,
-    *,
     output_size: Setting,
     kernel_size: Setting,
     dilation: Setting = 1,

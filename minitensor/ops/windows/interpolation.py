@@ -117,7 +117,6 @@ def _check(x: Array, mode: str, align_corners: bool | None, antialias: bool) -> 
 @composite
 def interpolate(
     input: Array,
-    *,
     size: Any = None,
     scale_factor: Any = None,
     mode: str = "nearest",

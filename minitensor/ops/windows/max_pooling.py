@@ -57,7 +57,7 @@ def geometry(
 
 
 @op
-def window_argmax(x: Array, *, places: tuple[Places, ...]) -> Array:
+def window_argmax(x: Array, places: tuple[Places, ...]) -> Array:
     """y[..., i] = where the largest entry of window i stands, counted row by row over the windowed axes; no gradient
 
     Of equal ones the first, of several NaN the last. One axis is reduced after the other, from the last one on.
@@ -125,7 +125,6 @@ def _max_pool(
 @composite
 def max_pool1d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -148,7 +147,6 @@ def max_pool1d(
 @composite
 def max_pool2d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -174,7 +172,6 @@ def max_pool2d(
 @composite
 def max_pool3d(
     input: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,

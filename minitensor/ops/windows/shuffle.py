@@ -14,7 +14,7 @@ Array = Any
 
 
 @composite("moves")
-def pixel_shuffle(input: Array, *, upscale_factor: int) -> Array:
+def pixel_shuffle(input: Array, upscale_factor: int) -> Array:
     """y[..., c, h·r + i, w·r + j] = x[..., c·r² + i·r + j, h, w]: channels become pixels, r the upscale_factor
 
     (..., c r², h, w) -> (..., c, h r, w r). Raises ValueError unless r² divides the channels. Reference: Shi et al.
@@ -34,7 +34,7 @@ def pixel_shuffle(input: Array, *, upscale_factor: int) -> Array:
 
 
 @composite("moves")
-def pixel_unshuffle(input: Array, *, downscale_factor: int) -> Array:
+def pixel_unshuffle(input: Array, downscale_factor: int) -> Array:
     """y[..., c·r² + i·r + j, h, w] = x[..., c, h·r + i, w·r + j]: pixels become channels, r the downscale_factor
 
     (..., c, h r, w r) -> (..., c r², h, w), what `pixel_shuffle` undoes. Raises ValueError unless r divides both
@@ -54,7 +54,7 @@ def pixel_unshuffle(input: Array, *, downscale_factor: int) -> Array:
 
 
 @composite("moves")
-def channel_shuffle(input: Array, *, groups: int) -> Array:
+def channel_shuffle(input: Array, groups: int) -> Array:
     """y[n, k·g + i] = x[n, i·c/g + k]: the channels of g groups dealt out in turn
 
     (n, c, ...), the same out. Raises ValueError unless there are 3 axes or more, and the groups divide the channels.

@@ -73,7 +73,7 @@ def _places(
 
 
 @op("complex")
-def unfold(x: Array, *, size: Ints, stride: Ints, dilation: Ints) -> Array:
+def unfold(x: Array, size: Ints, stride: Ints, dilation: Ints) -> Array:
     """y[..., k, i] = x[..., i · stride + k · dilation]: the windows over the last axes
 
     (..., *lengths) -> (..., *size, *counts): `k` runs over the entries of a window, `i` over the windows, each with one
@@ -95,7 +95,7 @@ def unfold(x: Array, *, size: Ints, stride: Ints, dilation: Ints) -> Array:
 
 
 @op("complex")
-def fold(x: Array, *, lengths: Ints, stride: Ints, dilation: Ints) -> Array:
+def fold(x: Array, lengths: Ints, stride: Ints, dilation: Ints) -> Array:
     """y[..., j] = Σ x[..., k, i] over i · stride + k · dilation = j: windows added back, the adjoint of `unfold`
 
     (..., *size, *counts) -> (..., *lengths); an entry that is in no window is 0. Strides and dilations are 1 if not

@@ -18,7 +18,7 @@ Array = Any
 
 
 @op
-def put_along(x: Array, index: Array, *, length: int) -> Array:
+def put_along(x: Array, index: Array, length: int) -> Array:
     """y[r, index[r, i]] = x[r, i] and 0 elsewhere: (rows, k) -> (rows, length); of several for one place one counts"""
     xp = namespace(x)
     y = xp.zeros((x.shape[0], length), x.dtype)
@@ -57,7 +57,6 @@ def _unpool(
 def max_unpool1d(
     input: Array,
     indices: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -78,7 +77,6 @@ def max_unpool1d(
 def max_unpool2d(
     input: Array,
     indices: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
@@ -101,7 +99,6 @@ def max_unpool2d(
 def max_unpool3d(
     input: Array,
     indices: Array,
-    *,
     kernel_size: Setting,
     stride: Setting | None = None,
     padding: Setting = 0,
