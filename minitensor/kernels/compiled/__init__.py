@@ -5,6 +5,7 @@ Numba is imported, and a loop compiled, when a loop first runs. How one is writt
 
 from minitensor.kernels.compiled import (
     activation,
+    convolution,
     cross_entropy,
     gelu,
     layer_norm,
@@ -16,6 +17,6 @@ from minitensor.kernels.compiled import (
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
-    "Compilation", "activation", "compilations", "cross_entropy", "gelu", "layer_norm", "losses", "normalization",
-    "piecewise", "softmax",
+    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "gelu", "layer_norm", "losses",
+    "normalization", "piecewise", "softmax",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import each, window_count
 
-__all__ = ["Windows", "set_conv_algorithm"]
+__all__ = ["Way", "Windows", "by_winograd", "conv2d_by", "set_conv_algorithm"]
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -178,7 +178,7 @@ def image_gradient(g: Array, weight: Array, shape: tuple[int, ...], stride: Pair
     return dx
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """One way to convolve images x (n, h, w, c): forward, and both gradients of g (n, h', w', o)."""
 
     forward: Callable[[], Array]
@@ -186,7 +186,14 @@ class _Way(NamedTuple):
     weight_gradient: Callable[[Array], Array]
 
 
-def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> _Way | None:
+def by_winograd(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair) -> bool:
+    """Whether Winograd's way is for a convolution without groups, and chosen."""
+    o, c, *size = weight.shape
+    small = (tuple(size), stride, dilation, x.dtype) == ((3, 3), (1, 1), (1, 1), np.float32) and max(padding) <= 2
+    return small and (_algorithm == "winograd" or (_algorithm == "auto" and min(c, o) >= winograd.CHANNELS))
+
+
+def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
     """Return the way for such a convolution; None: the composite's."""
     o, c, *size = weight.shape
     sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
@@ -197,46 +204,44 @@ def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, g
         if c > 1 or o != groups or stride != (1, 1):
             return None
         filters: Any = weight[:, 0]
-        return _Way(
+        return Way(
             lambda: depthwise.correlate(x, filters, padding, counts, dilation),
             lambda g: depthwise.image_gradient(filters, g, x.shape, padding, dilation),
             lambda g: depthwise.weight_gradient(x, g, filters.shape[1:], padding, dilation)[:, None],
         )
-    small = (tuple(size), stride, dilation, x.dtype) == ((3, 3), (1, 1), (1, 1), np.float32) and max(padding) <= 2
-    if small and (_algorithm == "winograd" or (_algorithm == "auto" and min(c, o) >= winograd.CHANNELS)):
-        return _Way(
+    if by_winograd(x, weight, stride, padding, dilation):
+        return Way(
             lambda: winograd.correlate(x, weight, padding),
             lambda g: winograd.image_gradient(weight, g, padding),
             lambda g: winograd.weight_gradient(x, g, padding),
         )
     windows = Windows((size[0], size[1]), stride, dilation, (-padding[0], -padding[1]), counts)
-    return _Way(
+    return Way(
         lambda: windows.correlate(x, weight.transpose(2, 3, 1, 0).reshape(-1, o)),
         lambda g: image_gradient(g, weight, x.shape, stride, padding, dilation),
         lambda g: windows.weight_gradient(x, g).reshape(*size, c, o).transpose(3, 2, 0, 1),
     )
 
 
-@conv2d.fused("cpu")
-def conv2d_cpu(
+def conv2d_by(
+    ways: Callable[..., Way | None],
     x: Array,
     weight: Array,
     bias: Array | None,
-    *,
     needs: tuple[bool, ...],
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """Run conv2d; keeps x (channels-last) and the weight. Takes groups of one channel, with stride 1."""
+    """Run conv2d by `ways(x channels-last, weight, stride, padding, dilation, groups)`; keeps x and the weight."""
     if x.ndim != 4 or weight.ndim != 4 or 0 in (*x.shape, *weight.shape) or isinstance(padding, str):
         return NotImplemented
     if type(groups) is not int or groups < 1 or (bias is not None and bias.shape != weight.shape[:1]):
         return NotImplemented
     stride, dilation = each("conv2d", "stride", stride, 2), each("conv2d", "dilation", dilation, 2)
     padding = each("conv2d", "padding", padding, 2, least=0)
-    way = _way(to_last(x), weight, stride, padding, dilation, groups)
+    way = ways(to_last(x), weight, stride, padding, dilation, groups)
     if way is None:
         return NotImplemented
     y = way.forward()
@@ -252,3 +257,9 @@ def conv2d_cpu(
         )
 
     return to_first(y), pullback
+
+
+@conv2d.fused("cpu")
+def conv2d_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
+    """Run conv2d. Takes groups of one channel, with stride 1."""
+    return conv2d_by(_way, x, weight, bias, needs, **settings)

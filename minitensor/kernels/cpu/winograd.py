@@ -68,7 +68,7 @@ def _weights(weight: Array, turned: bool = False) -> Array:
     return (matrix @ weight.reshape(o * c, TAPS * TAPS).T).reshape(TILE * TILE, o, c)
 
 
-class _Tiling:
+class Tiling:
     """How images (n, h, w, c) with a padding fall into tiles whose results lie side by side."""
 
     def __init__(self, x: Array, padding: Pair, outputs: int) -> None:
@@ -119,21 +119,28 @@ class _Tiling:
         return y.reshape(len(y), rows, OUT, columns, OUT, -1).transpose(2, 4, 0, 1, 3, 5)
 
 
+def input_weights(weight: Array, tiling: Tiling, turned: bool) -> Iterable[tuple[slice, Array]]:
+    """Return (outputs, the part of the transformed weight that makes them, (36, c, o)) for all outputs.
+
+    Where images are worked on in chunks the weight is read for each of them: it is a list. Else each part is made when
+    it is asked for.
+    """
+
+    def transformed(outputs: slice) -> Array:
+        return _weights(weight[:, outputs], True) if turned else _weights(weight[outputs]).swapaxes(1, 2)
+
+    o, chunked = weight.shape[turned], tiling.images < len(tiling.x)
+    some = o if chunked else max(1, PAIRS // tiling.x.shape[3])
+    slices = (slice(i, i + some) for i in range(0, o, some))
+    blocks = ((outputs, transformed(outputs)) for outputs in slices)
+    return [(outputs, np.ascontiguousarray(u)) for outputs, u in blocks] if chunked else blocks
+
+
 def _correlate(x: Array, weight: Array, padding: Pair, turned: bool = False) -> Array:
     """(n, h, w, c) with the weight (o, c, 3, 3), turned (c, o, 3, 3) -> (n, h', w', o)"""
     o = weight.shape[turned]
-    tiling = _Tiling(x, padding, o)
-
-    def transformed(outputs: slice) -> Array:
-        """Return the part of the weight that makes these outputs, (36, c, o)."""
-        return _weights(weight[:, outputs], True) if turned else _weights(weight[outputs]).swapaxes(1, 2)
-
-    chunked = tiling.images < len(x)  # then the weight is read for each chunk
-    some = o if chunked else max(1, PAIRS // x.shape[3])
-    slices = (slice(i, i + some) for i in range(0, o, some))
-    blocks: Iterable[tuple[slice, Array]] = ((outputs, transformed(outputs)) for outputs in slices)
-    if chunked:
-        blocks = [(outputs, np.ascontiguousarray(u)) for outputs, u in blocks]
+    tiling = Tiling(x, padding, o)
+    blocks = input_weights(weight, tiling, turned)
     matrix = transforms(x.dtype)[0]
     rows, columns = (OUT * count for count in tiling.tiles)
     y = np.empty((len(x), *tiling.counts, o), x.dtype)
@@ -162,7 +169,7 @@ def image_gradient(weight: Array, g: Array, padding: Pair) -> Array:
 def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
     """Return the gradient of the weight (o, c, 3, 3), of images (n, h, w, c) and g (n, h', w', o)."""
     c, o = x.shape[3], g.shape[3]
-    tiling = _Tiling(x, padding, o)
+    tiling = Tiling(x, padding, o)
     out, _, taps = transforms(x.dtype)
     du = None
     rows, columns = (OUT * count for count in tiling.tiles)

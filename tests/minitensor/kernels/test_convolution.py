@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor.kernels.compiled import winograd as lanes
 from minitensor.kernels.cpu import convolution, depthwise, winograd
 
 rng = np.random.default_rng(0)
@@ -12,8 +13,10 @@ F = mt.nn.functional
 
 @pytest.fixture(autouse=True)
 def algorithm():
+    before = mt.get_kernels()
     yield
     convolution.set_conv_algorithm("auto")
+    mt.set_kernels(before)
 
 
 def gradients(x, w, b, **settings):
@@ -80,6 +83,47 @@ def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries, pairs):
     for a, e in zip(found, expected, strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * np.abs(e).max())  # rounding of float32 in the transforms
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2, (0, 2)])
+@pytest.mark.parametrize("shape", [(5, 8, 8), (2, 3, 5), (1, 17, 6), (3, 4, 4)])
+@pytest.mark.parametrize("entries", [1, 300_000])
+@pytest.mark.parametrize("pairs", [20, 1 << 14])
+def test_winograd_in_lanes_is_a_convolution(monkeypatch, padding, shape, entries, pairs):
+    pytest.importorskip("numba")
+    for name, value in (("ENTRIES", entries), ("PAIRS", pairs), ("ROWS", 1)):
+        monkeypatch.setattr(winograd, name, value)
+    n, h, w = shape
+    x = rng.standard_normal((n, 16, h, w)).astype(np.float32)
+    arrays = x, rng.standard_normal((24, 16, 3, 3)).astype(np.float32), np.ones(24, np.float32)
+    convolution.set_conv_algorithm("im2col")
+    expected = gradients(*(a.astype(np.float64) for a in arrays), padding=padding)
+    convolution.set_conv_algorithm("winograd")
+    mt.set_kernels("numpy")
+    by_numpy = gradients(*arrays, padding=padding)
+    mt.set_kernels("compiled")
+    for a, b, e in zip(gradients(*arrays, padding=padding)[:3], by_numpy, expected, strict=False):
+        assert a.dtype == np.float32 and not np.array_equal(a, b)  # it went the other way
+        np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * np.abs(e).max())
+
+
+def test_winograd_in_lanes_is_exact_but_for_rounding():
+    pytest.importorskip("numba")
+    x, w = rng.standard_normal((2, 9, 6, 8)), rng.standard_normal((16, 8, 3, 3))
+    g = rng.standard_normal((2, 9, 6, 16))
+    for name, arrays in (("correlate", (x, w)), ("image_gradient", (w, g)), ("weight_gradient", (x, g))):
+        expected = getattr(winograd, name)(*arrays, (1, 1))
+        np.testing.assert_allclose(getattr(lanes, name)(*arrays, (1, 1)), expected, atol=1e-11)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_winograd_in_lanes_passes_nan_and_infinity_on(value):
+    """A tile with one of them has no number left, and no other tile does."""
+    pytest.importorskip("numba")
+    x, w = rng.standard_normal((1, 12, 12, 8)).astype("float32"), np.ones((8, 8, 3, 3), "float32")
+    x[0, 5, 5, 3] = value
+    y = lanes.correlate(x, w, (1, 1))
+    assert not np.isfinite(y[0, 4:7, 4:7]).any() and np.isfinite(y[0, 8:]).all()
 
 
 def test_winograd_is_exact_but_for_rounding():
