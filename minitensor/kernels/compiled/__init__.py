@@ -12,11 +12,12 @@ from minitensor.kernels.compiled import (
     losses,
     normalization,
     piecewise,
+    pooling,
     softmax,
 )
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
     "Compilation", "activation", "compilations", "convolution", "cross_entropy", "gelu", "layer_norm", "losses",
-    "normalization", "piecewise", "softmax",
+    "normalization", "piecewise", "pooling", "softmax",
 ]  # fmt: skip

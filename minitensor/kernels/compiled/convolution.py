@@ -1,10 +1,14 @@
-"""Convolution where loops beat NumPy: Winograd's, of whole lanes of channels. All else is left to NumPy's kernel."""
+"""Convolution where loops beat NumPy: Winograd's and the depthwise one, both of whole lanes of channels.
+
+All else is left to NumPy's kernel, whose work is in products.
+"""
 
 from typing import Any
 
 import numpy as np
 
-from minitensor.kernels.compiled import winograd
+from minitensor.kernels.compiled import depthwise, winograd
+from minitensor.kernels.compiled.lanes import WIDTH
 from minitensor.kernels.cpu.convolution import Way, by_winograd, conv2d_by
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import window_count
@@ -18,15 +22,28 @@ Pair = tuple[int, int]
 def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
     """Return the way by loops for such a convolution; None: NumPy's kernel's."""
     o, c, *size = weight.shape
-    counts = [window_count(n + 2 * p, k, 1, 1) for n, k, p in zip(x.shape[1:3], size, padding, strict=True)]
-    if groups > 1 or min(counts) < 1 or x.shape[3] != c or not by_winograd(x, weight, stride, padding, dilation):
+    sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
+    counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in sides)
+    if min(counts) < 1 or x.shape[3] != c * groups or x.shape[3] % WIDTH or o % WIDTH:
         return None
-    if not winograd.fits(c, o):
+    if groups > 1 and c == 1 and o == groups:
+        return _depthwise(x, weight, counts, stride, padding, dilation)
+    if groups > 1 or not by_winograd(x, weight, stride, padding, dilation):
         return None
     return Way(
         lambda: winograd.correlate(x, weight, padding),
         lambda g: winograd.image_gradient(weight, g, padding),
         lambda g: winograd.weight_gradient(x, g, padding),
+    )
+
+
+def _depthwise(x: Array, weight: Array, counts: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Way:
+    """Return the way for a filter for each channel."""
+    taps, size = weight[:, 0].transpose(1, 2, 0), (weight.shape[2], weight.shape[3])
+    return Way(
+        lambda: depthwise.correlate(x, taps, (-padding[0], -padding[1]), counts, stride, dilation),
+        lambda g: depthwise.image_gradient(taps, g, x.shape, stride, padding, dilation),
+        lambda g: depthwise.weight_gradient(x, g, size, stride, padding, dilation).transpose(2, 0, 1)[:, None],
     )
 
 

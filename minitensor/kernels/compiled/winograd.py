@@ -14,7 +14,7 @@ from minitensor.kernels.compiled.compiler import Loop, compiled
 from minitensor.kernels.compiled.lanes import WIDTH, line
 from minitensor.kernels.cpu.winograd import OUT, TAPS, TILE, Tiling, input_weights, transforms
 
-__all__ = ["correlate", "fits", "image_gradient", "weight_gradient"]
+__all__ = ["correlate", "image_gradient", "weight_gradient"]
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -73,11 +73,6 @@ def transformed(x: Array, y: Array, scratch: Array, counts: Any, places: Any, ap
 to_tiles = transformed.of_parts(transform=line(spread, TILE))
 to_images = transformed.of_parts(transform=line(gathered, TILE))
 to_gradients = transformed.of_parts(transform=line(evaluated, OUT))
-
-
-def fits(c: int, o: int) -> bool:
-    """Whether the channels of images and of results are whole lanes."""
-    return c % WIDTH == o % WIDTH == 0
 
 
 def _run(loop: Loop, x: Array, y: Array, tiling: Tiling, n: int, c: int, taken: int) -> None:
@@ -160,4 +155,4 @@ def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
         du = product if du is None else np.add(du, product, out=du)
     assert du is not None
     taps = transforms(x.dtype)[2]
-    return (du.reshape(PLACES, o * c).T @ taps).reshape(o, c, TAPS, TAPS)  # type: ignore[no-any-return]
+    return (du.reshape(PLACES, o * c).T @ taps).reshape(o, c, TAPS, TAPS)

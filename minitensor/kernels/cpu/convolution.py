@@ -24,7 +24,7 @@ from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import each, window_count
 
-__all__ = ["Way", "Windows", "by_winograd", "conv2d_by", "set_conv_algorithm"]
+__all__ = ["Way", "Windows", "by_winograd", "classes", "conv2d_by", "set_conv_algorithm"]
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
@@ -150,7 +150,7 @@ class _Taps(NamedTuple):
     dilation: int
 
 
-def _classes(length: int, k: int, stride: int, padding: int, dilation: int) -> Iterator[_Taps]:
+def classes(length: int, k: int, stride: int, padding: int, dilation: int) -> Iterator[_Taps]:
     """Yield the pixels of an axis by their remainder modulo the stride; those that no tap reaches are left out."""
     for first in range(min(stride, length)):
         taps = [t for t in range(k) if (first + padding - t * dilation) % stride == 0]
@@ -165,7 +165,7 @@ def image_gradient(g: Array, weight: Array, shape: tuple[int, ...], stride: Pair
     """Return the gradient of images (n, h, w, c): a convolution of g with the turned taps for each remainder."""
     dx = np.zeros(shape, g.dtype) if max(stride) > 1 else None
     turned = weight.transpose(2, 3, 0, 1)  # (kh, kw, o, c)
-    sides = [list(_classes(*a)) for a in zip(shape[1:3], weight.shape[2:], stride, padding, dilation, strict=True)]
+    sides = [list(classes(*a)) for a in zip(shape[1:3], weight.shape[2:], stride, padding, dilation, strict=True)]
     for a in sides[0]:
         for b in sides[1]:
             matrix = turned[a.taps, b.taps]

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor.kernels.compiled import convolution as compiled_convolution
+from minitensor.kernels.compiled import depthwise as compiled_depthwise
 from minitensor.kernels.compiled import winograd as lanes
 from minitensor.kernels.cpu import convolution, depthwise, winograd
 
@@ -83,6 +85,40 @@ def test_winograd_is_a_convolution(monkeypatch, padding, shape, entries, pairs):
     for a, e in zip(found, expected, strict=True):
         assert a.dtype == np.float32
         np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * np.abs(e).max())  # rounding of float32 in the transforms
+
+
+@pytest.mark.parametrize("settings", GEOMETRIES, ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (2, 5), (7, 7)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("entries", [1, 1024])
+def test_depthwise_in_lanes_is_the_composite(monkeypatch, settings, size, dtype, entries):
+    """Of x first and last in memory; with sums in pieces and whole."""
+    pytest.importorskip("numba")
+    monkeypatch.setattr(compiled_depthwise, "ENTRIES", entries)
+    mt.set_kernels("compiled")
+    settings = settings | {"groups": 16}
+    arrays = rng.standard_normal((2, 16, 15, 18)), rng.standard_normal((16, 1, *size)), np.ones(16)
+    x, w, b = (a.astype(dtype) for a in arrays)
+    taken = compiled_convolution.conv2d_compiled(x, w, b, needs=(True,) * 3, **settings)
+    assert taken is not NotImplemented
+    with mt.unfused():
+        expected = gradients(*arrays, **settings)
+    tolerance = 1e-12 if dtype == "float64" else 3e-6
+    for given in (x, x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)):
+        for a, e in zip(gradients(given, w, b, **settings), expected, strict=True):
+            assert a.dtype == dtype
+            np.testing.assert_allclose(a, e, rtol=0, atol=tolerance * np.abs(e).max())
+
+
+def test_depthwise_in_lanes_passes_nan_and_infinity_on():
+    pytest.importorskip("numba")
+    mt.set_kernels("compiled")
+    x, w, b = rng.standard_normal((1, 8, 9, 9)), rng.standard_normal((8, 1, 3, 3)), np.zeros(8)
+    x[0, 2, 4, 4], x[0, 5, 0, 0], w[3, 0, 1, 1] = np.nan, np.inf, np.nan
+    with mt.unfused():
+        expected = gradients(x, w, b, padding=1, groups=8)
+    for a, e in zip(gradients(x, w, b, padding=1, groups=8), expected, strict=True):
+        np.testing.assert_allclose(a, e, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2, (0, 2)])
