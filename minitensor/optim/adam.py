@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import namespace
-from minitensor.kernels.compiled import optimizers
+from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
@@ -27,7 +27,7 @@ def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: dict[
     root = math.sqrt(1 - beta2**step)
     size = float(group["lr"]) * root / (1 - beta1**step)
     numbers = np.array((kept, joined, 1 - beta1, 1 - beta2, float(group["eps"]) * root, size), p.dtype)
-    return optimizers.adam(*lines(p, g, *moments), numbers)
+    return loops.adam(*lines(p, g, *moments), numbers)
 
 
 class Adam(Optimizer):

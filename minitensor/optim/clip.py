@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import device_of, is_half, namespace
-from minitensor.kernels.compiled import optimizers
 from minitensor.nn.base.checks import number
+from minitensor.optim import loops
 from minitensor.optim.flat import blocks, gradients
 from minitensor.optim.one_pass import by_loops
 from minitensor.tensor import Tensor
@@ -38,7 +38,7 @@ def _square(g: Any) -> Any:
 
     def work(pieces: Sequence[int]) -> None:
         for i in pieces:
-            optimizers.squares(g[cut[i]], totals[i])
+            loops.squares(g[cut[i]], totals[i])
 
     shared(work, range(len(cut)), len(g))
     return totals.sum()

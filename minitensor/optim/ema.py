@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from minitensor.backend import namespace, writable
-from minitensor.kernels.compiled import optimizers
 from minitensor.nn.base.layer import Layer
 from minitensor.nn.base.parameter import Parameter
 from minitensor.optim.flat import blocks, join
@@ -122,7 +121,7 @@ def _lerp(target: Array, source: Array, momentum: float) -> None:
     def work(pieces: Sequence[slice]) -> None:
         for b in pieces:
             if loops:
-                optimizers.lerp(target[b], source[b], float(momentum), 1 - float(momentum))
+                loops.lerp(target[b], source[b], float(momentum), 1 - float(momentum))
                 continue
             step = xp.multiply(source[b], 1 - momentum)
             target[b] *= momentum

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import namespace
-from minitensor.kernels.compiled import optimizers
+from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
@@ -30,7 +30,7 @@ def _ratio(p: Array, u: Array) -> Array:
 def _quotient(p: Array, g: Array, joined: float = 0.0) -> float | None:
     """Return ‖p‖ / ‖g + joined p‖, 1 where either is NaN, None where either is 0."""
     totals = np.empty(2)
-    optimizers.lengths(p, g, joined, totals)
+    loops.lengths(p, g, joined, totals)
     if not totals.all():
         return None
     return math.sqrt(totals[0]) / math.sqrt(totals[1]) if (totals > 0).all() else 1.0
@@ -41,7 +41,7 @@ def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: dict[
     decay, flat = float(group["weight_decay"]), lines(p, g, *moments)
     quotient = _quotient(flat[0], flat[1], decay) if p.ndim > 1 else None
     share = 1.0 if quotient is None else quotient * float(group["trust_coefficient"])
-    optimizers.momentum(*flat, np.array((decay, group["momentum"], share, False, group["lr"]), p.dtype))
+    loops.momentum(*flat, np.array((decay, group["momentum"], share, False, group["lr"]), p.dtype))
 
 
 def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:
@@ -50,9 +50,9 @@ def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: dict[
     root = math.sqrt(1 - beta2**step)
     rates = float(group["weight_decay"]), 1 - beta1, 1 - beta2, float(group["eps"]) * root, root / (1 - beta1**step)
     r = np.empty_like(flat[0])
-    optimizers.lamb(r, *flat, np.array(rates, p.dtype))
+    loops.lamb(r, *flat, np.array(rates, p.dtype))
     quotient = _quotient(flat[0], r)
-    optimizers.lerp(flat[0], r, 1.0, -float(group["lr"]) * (1.0 if quotient is None else quotient))
+    loops.lerp(flat[0], r, 1.0, -float(group["lr"]) * (1.0 if quotient is None else quotient))
 
 
 class LARS(Optimizer):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import namespace
-from minitensor.kernels.compiled import optimizers
+from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
@@ -22,7 +22,7 @@ def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: dict[
     """Change p in one pass."""
     lr, (beta1, beta2) = float(group["lr"]), group["betas"]
     numbers = (1 - lr * float(group["weight_decay"]), 1 - beta1, 1 - beta2, lr)
-    return optimizers.lion(*lines(p, g, *moments), np.array(numbers, p.dtype))
+    return loops.lion(*lines(p, g, *moments), np.array(numbers, p.dtype))
 
 
 class Lion(Optimizer):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import namespace
-from minitensor.kernels.compiled import optimizers
+from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
@@ -24,7 +24,7 @@ def _loop(self: SGD, p: Array, g: Array, moments: Sequence[Array], group: dict[s
         return NotImplemented
     share = 1 - float(group["dampening"]) if step > 1 else 1.0
     numbers = (group["weight_decay"], group["momentum"], share, group["nesterov"], group["lr"])
-    return optimizers.momentum(*lines(p, g, *moments), np.array(numbers, p.dtype))
+    return loops.momentum(*lines(p, g, *moments), np.array(numbers, p.dtype))
 
 
 class SGD(Optimizer):

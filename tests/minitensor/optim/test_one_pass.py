@@ -5,7 +5,7 @@ import pytest
 
 import minitensor as mt
 from minitensor import kernel_sets, nn, optim
-from minitensor.kernels.compiled import optimizers
+from minitensor.optim import loops
 from minitensor.threads import get_num_threads
 
 pytest.importorskip("numba")
@@ -81,7 +81,7 @@ def test_same_bits_for_any_number_of_threads(name, monkeypatch):
 def test_loops_run(monkeypatch):
     """An update that a subclass writes itself, amsgrad and the kernels of NumPy go without them."""
     ran = []
-    monkeypatch.setattr(optimizers, "adam", lambda *_: ran.append("adam"))
+    monkeypatch.setattr(loops, "adam", lambda *_: ran.append("adam"))
 
     class Mine(optim.AdamW):
         def update(self, p, g, moments, group, step, scratch):
