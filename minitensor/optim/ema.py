@@ -9,6 +9,7 @@ from typing import Any
 from minitensor.backend import namespace, writable
 from minitensor.nn.base.layer import Layer
 from minitensor.nn.base.parameter import Parameter
+from minitensor.optim import loops
 from minitensor.optim.flat import blocks, join
 from minitensor.optim.one_pass import by_loops
 from minitensor.tensor import Tensor
@@ -116,11 +117,11 @@ def _lerp(target: Array, source: Array, momentum: float) -> None:
         target += xp.multiply(source, 1 - momentum).astype(target.dtype, copy=False)
         return
     target, source = target.reshape(-1), source.reshape(-1)
-    loops = by_loops(target) and by_loops(source) and target.dtype == source.dtype
+    looped = by_loops(target) and by_loops(source) and target.dtype == source.dtype
 
     def work(pieces: Sequence[slice]) -> None:
         for b in pieces:
-            if loops:
+            if looped:
                 loops.lerp(target[b], source[b], float(momentum), 1 - float(momentum))
                 continue
             step = xp.multiply(source[b], 1 - momentum)
