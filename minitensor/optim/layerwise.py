@@ -36,12 +36,16 @@ def _quotient(p: Array, g: Array, joined: float = 0.0) -> float | None:
     return math.sqrt(totals[0]) / math.sqrt(totals[1]) if (totals > 0).all() else 1.0
 
 
-def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:
-    """Change p in two passes, the first for the norms."""
-    decay, flat = float(group["weight_decay"]), lines(p, g, *moments)
-    quotient = _quotient(flat[0], flat[1], decay) if p.ndim > 1 else None
-    share = 1.0 if quotient is None else quotient * float(group["trust_coefficient"])
-    loops.momentum(*flat, np.array((decay, group["momentum"], share, False, group["lr"]), p.dtype))
+def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> Any:
+    """Change p in two passes, the first for the norms; the loop of momentum has no nesterov with a scaled gradient."""
+    if group["nesterov"]:
+        return NotImplemented
+    decay, lr, flat = float(group["weight_decay"]), float(group["lr"]), lines(p, g, *moments)
+    share, quotient = 1.0, _quotient(flat[0], flat[1], decay) if p.ndim > 1 else None
+    if quotient is not None:
+        share = quotient * float(group["trust_coefficient"])
+        share = min(share / lr if lr else 1.0, 1.0) if group["clip"] else share
+    return loops.momentum(*flat, np.array((decay, group["momentum"], share, False, lr), p.dtype))
 
 
 def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:

@@ -249,7 +249,7 @@ def test_settings_that_make_no_sense_are_refused(name):
     """As defaults, in a group, and in a group that is added."""
     make = getattr(optim, name)
     settings = make([nn.Parameter(np.ones((2, 2)))]).defaults
-    assert set(settings) - {"nesterov", "amsgrad", "centered", "decoupled_weight_decay"} == set(WRONG[name])
+    assert set(settings) - {"nesterov", "amsgrad", "centered", "clip", "decoupled_weight_decay"} == set(WRONG[name])
     for setting, values in WRONG[name].items():
         for value in values:
             if setting == "max_eval" and value is None:
