@@ -43,6 +43,7 @@ for note_, x_shape, w_shape, settings_ in (
     ("dilation", (1, 1, 5, 5), (1, 1, 2, 2), {"dilation": (2, 3)}),
     ("groups", (1, 4, 3, 3), (4, 2, 2, 2), {"groups": 2, "padding": (1, 0)}),
     ("depthwise", (1, 2, 3, 3), (2, 1, 2, 2), {"groups": 2}),
+    ("depthwise, lanes", (1, 8, 3, 2), (8, 1, 2, 2), {"groups": 8, "padding": (1, 0), "stride": (2, 1)}),
     ("same", (1, 1, 3, 4), (2, 1, 3, 2), {"padding": "same"}),
     ("same, odd", (1, 1, 3, 3), (1, 1, 3, 3), {"padding": "same"}),
     ("valid", (1, 1, 3, 3), (1, 1, 2, 2), {"padding": "valid"}),
