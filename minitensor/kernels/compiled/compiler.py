@@ -66,6 +66,14 @@ def numba() -> Any:
     return import_module("numba")
 
 
+def _type(value: Any) -> Any:
+    """Return Numba's type of an argument; an array is taken as contiguous, so that no other one is let in."""
+    types = numba().types
+    if isinstance(value, np.ndarray):
+        return types.Array(numba().from_dtype(value.dtype), value.ndim, "C")
+    return numba().typeof(value)
+
+
 def compilations() -> tuple[Compilation, ...]:
     """Return what this process has compiled, or found compiled on disk, in order.
 
@@ -157,7 +165,7 @@ class Loop:
                 return self.made[char]
             start = time.perf_counter()
             dispatcher = self._declared(char)
-            dispatcher.compile(tuple(numba().typeof(a) for a in args))
+            dispatcher.compile(tuple(_type(a) for a in args))
             dispatcher.disable_compile()
             seconds = time.perf_counter() - start
             _made.append(Compilation(self.name, np.dtype(char).name, seconds, bool(dispatcher.stats.cache_hits)))

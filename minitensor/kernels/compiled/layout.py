@@ -25,7 +25,12 @@ def flat(x: Array) -> Array:
     >>> flat(np.arange(6).reshape(2, 3).T).tolist()
     [0, 1, 2, 3, 4, 5]
     """
-    return packed(x.ravel(order="K"))
+    y = x.ravel(order="K")
+    if not y.flags.owndata:
+        return packed(y)
+    copy = np.empty_like(x)  # there are gaps: NumPy would copy in an order of its own
+    copy[...] = x
+    return copy.ravel(order="K")
 
 
 def flat_as(g: Array, x: Array) -> Array:

@@ -115,7 +115,7 @@ def distance(x: Any, t: Any) -> Any:
 def distance_gradient(x: Any, t: Any) -> Any:
     """The sign of x - t, 0 where they are equal"""
     d = x - t
-    return select(d > 0.0, 1.0, select(d < 0.0, -1.0, d))
+    return select(d > 0.0, 1.0, select(d < 0.0, -1.0, 0.0))
 
 
 @inlined

@@ -113,7 +113,7 @@ class Images:
 
     def repeated(self, values: Array) -> Array:
         """Return (s, c) for each unit, in the images' dtype."""
-        return np.array(np.broadcast_to(values, (self.units, self.c)), self.dtype)
+        return np.array(np.broadcast_to(values, (self.units, self.c)), self.dtype, order="C")
 
     def sums(self, loop: Loop, arrays: tuple[Array, ...], pivot: Array) -> Array:
         """Return the two sums of a loop, (2, s, c)."""

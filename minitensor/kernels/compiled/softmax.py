@@ -46,7 +46,7 @@ def softmax_forward(x: Array, y: Array, hides: bool) -> None:
                 y[i, j] = e
                 part += e
             z += part
-        scale = real(1.0 / z) if z > 0.0 or not hides else 0.0
+        scale = 0.0 if hides and z == 0.0 else real(1.0 / z)
         for j in range(n):
             y[i, j] *= scale
 

@@ -94,8 +94,12 @@ def test_each_dtype_is_compiled_once_and_counted(folder):
 def test_another_signature_is_refused():
     loop = fresh(scale)
     loop(np.ones(3), np.empty(3), 1.0)
+    for y in (np.empty((3, 1)), np.empty(6)[::2], np.empty(3, np.float32)):
+        with pytest.raises(TypeError, match="No matching definition"):
+            loop(np.ones(3), y, 1.0)
+    fresh_one = fresh(scale)
     with pytest.raises(TypeError, match="No matching definition"):
-        loop(np.ones(3), np.empty((3, 1)), 1.0)
+        fresh_one(np.ones(6)[::2], np.empty(3), 1.0)
 
 
 def test_an_inlined_function_is_for_loops():

@@ -1,0 +1,188 @@
+"""Every compiled kernel beside its composite: odd sizes, none and one, memory layouts, NaN and infinity, long sums."""
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor.ops.nn import activation, attention, normalization, piecewise, softmax
+
+F = mt.nn.functional
+el = mt.ops.elementwise
+MAPS = {
+    "gelu": F.gelu,
+    "gelu, tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+    "softplus": lambda x: F.softplus(x, beta=2.0, threshold=3.0),
+    "logsigmoid": F.logsigmoid,
+    "mish": F.mish,
+    "elu": lambda x: F.elu(x, 0.7),
+    "celu": lambda x: F.celu(x, 0.7),
+    "selu": F.selu,
+    "sigmoid": mt.sigmoid,
+    "tanh": mt.tanh,
+    "relu": mt.relu,
+    "leaky_relu": lambda x: F.leaky_relu(x, 0.2),
+    "hardtanh": lambda x: F.hardtanh(x, -1.5, 2.5),
+    "relu6": F.relu6,
+    "hardsigmoid": F.hardsigmoid,
+    "hardswish": F.hardswish,
+}
+ROWS = {
+    "softmax": lambda x: mt.softmax(x, axis=-1),
+    "log_softmax": lambda x: mt.log_softmax(x, axis=-1),
+    "masked_softmax": attention.masked_softmax,
+    "layer_norm": lambda x: normalization.layer_norm(x),
+    "layer_norm, affine": lambda x: normalization.layer_norm(x, x[0] * 0.5, x[0]),
+    "rms_norm": lambda x: normalization.rms_norm(x),
+    "rms_norm, affine": lambda x: normalization.rms_norm(x, x[0] * 0.5),
+    "batch_norm": lambda x: normalization.batch_norm(x)[0],
+    "group_norm": lambda x: normalization.group_norm(x, groups=1)[0],
+    "cross_entropy": lambda x: F.cross_entropy(x, np.arange(len(x)) % x.shape[1], label_smoothing=0.1),
+}
+PAIRS = {
+    "mse_loss": F.mse_loss,
+    "l1_loss": F.l1_loss,
+    "smooth_l1_loss": lambda x, t: F.smooth_l1_loss(x, t, beta=0.3),
+    "huber_loss": lambda x, t: F.huber_loss(x, t, reduction="sum", delta=0.7),
+    "bce": lambda x, t: F.binary_cross_entropy_with_logits(x, t),
+    "kl_div": lambda x, t: F.kl_div(x, t, reduction="batchmean"),
+}
+TOLERANCE = {np.float32: 2e-6, np.float64: 2e-14}
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, 3e38, -3e38, 89.0, -104.0, 20.0, 5.0]
+
+
+@pytest.fixture(autouse=True)
+def kernels():
+    before, threads = mt.get_kernels(), mt.get_num_threads()
+    mt.set_kernels("compiled")
+    yield
+    mt.set_kernels(before)
+    mt.set_num_threads(threads)
+
+
+def evaluated(f, *arrays, upstream=None):
+    """Return the value and the gradients."""
+    tensors = [mt.Tensor(a, requires_grad=True) for a in arrays]
+    y = f(*tensors)
+    g = np.random.default_rng(1).standard_normal(y.shape).astype(y.dtype) if upstream is None else upstream(y)
+    return [y.numpy(), *(d.numpy() for d in mt.grad(y, tensors, mt.Tensor(g)))]
+
+
+def compare(f, *arrays, upstream=None, tolerance=None):
+    with mt.unfused(), np.errstate(all="ignore"):
+        expected = evaluated(f, *arrays, upstream=upstream)
+    found = evaluated(f, *arrays, upstream=upstream)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        finite = np.isfinite(b)
+        scale = np.abs(b).max(initial=1e-3, where=finite)
+        np.testing.assert_allclose(a, b, rtol=0, atol=(tolerance or TOLERANCE[arrays[0].dtype.type]) * scale)
+
+
+def normal(shape, dtype):
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+@dtypes
+@pytest.mark.parametrize("name", MAPS)
+def test_maps(name, dtype):
+    for shape in ((), (0,), (1,), (7,), (3, 0, 2), (5, 33), (1025,)):
+        compare(MAPS[name], normal(shape, dtype) * 3)
+
+
+@dtypes
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_of_any_layout(name, dtype):
+    x = normal((4, 6, 8, 5), dtype)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    for v in (x[:, ::2], x[::-1, :, 1:4], x.transpose(0, 3, 1, 2), x.T[1:], np.broadcast_to(x[:1], x.shape), read_only):
+        compare(MAPS[name], v)
+        compare(MAPS[name], v, upstream=lambda y: normal(y.shape[::-1], y.dtype).T)
+    y = MAPS[name](mt.Tensor(x.transpose(0, 3, 1, 2))).numpy()
+    assert y.transpose(0, 2, 3, 1).flags.c_contiguous  # channels-last stays channels-last
+
+
+@dtypes
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_of_special_numbers(name, dtype):
+    x = np.array(SPECIAL * 3, dtype)
+    compare(MAPS[name], x, upstream=lambda y: np.ones(y.shape, y.dtype))
+    if name in ("relu", "leaky_relu", "hardtanh", "relu6"):  # a gradient that is not finite goes through, or nowhere
+        compare(MAPS[name], x, upstream=lambda y: np.full(y.shape, np.inf, y.dtype))
+
+
+@dtypes
+@pytest.mark.parametrize("name", ROWS)
+def test_rows(name, dtype):
+    for shape in ((1, 3), (7, 1), (5, 33), (130, 17), (3, 1500)):
+        if not (shape[1] == 1 and "norm" in name) and not (shape[0] == 1 and name == "batch_norm"):  # of variance 0
+            compare(ROWS[name], normal(shape, dtype) * 3, tolerance=TOLERANCE[dtype] * 10)
+    x = normal((6, 40), dtype)
+    for v in (x[:, ::2], x[::-1, 1:], x.T):
+        compare(ROWS[name], v, tolerance=TOLERANCE[dtype] * 10)
+
+
+@dtypes
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_rows_of_special_numbers(name, dtype, value):
+    x = normal((9, 37), dtype)
+    x[2, 5] = x[4, 0] = x[5, -1] = value
+    x[7] = value
+    compare(ROWS[name], x, tolerance=TOLERANCE[dtype] * 10)
+
+
+@dtypes
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "masked_softmax", "layer_norm", "rms_norm"])
+def test_no_rows(name, dtype):
+    compare(ROWS[name], normal((0, 3), dtype))
+
+
+@dtypes
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs(name, dtype):
+    for shape in ((1,), (5, 33), (3, 1025)):
+        x, t = normal((2, *shape), dtype)
+        compare(PAIRS[name], x, np.abs(t) / 4, tolerance=TOLERANCE[dtype] * 10)
+        compare(PAIRS[name], x.T, np.abs(t.T) / 4, tolerance=TOLERANCE[dtype] * 10)
+    x, t = normal((2, 4, 9), dtype)
+    x[1, 2], x[2, 3], t[3, 3] = np.nan, np.inf, 0
+    compare(PAIRS[name], x, np.abs(t), upstream=lambda y: np.ones(y.shape, y.dtype))
+
+
+def test_long_rows_add_up():
+    """Rows of a million in float32, beside float64: a sum that is added one by one would be off by a percent."""
+    x = np.random.default_rng(0).random((2, 1_000_000), np.float32)
+    for name in ("softmax", "log_softmax", "layer_norm", "rms_norm", "cross_entropy"):
+        for a, b in zip(evaluated(ROWS[name], x), evaluated(ROWS[name], x.astype(np.float64)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=3e-6 * np.abs(b).max())
+    long = x.reshape(-1, 2)
+    for name in ("batch_norm", "layer_norm, affine"):
+        for a, b in zip(evaluated(ROWS[name], long), evaluated(ROWS[name], long.astype(np.float64)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
+    for name in PAIRS:
+        ours, wide = PAIRS[name](*mt.Tensor(x)), PAIRS[name](*mt.Tensor(x.astype(np.float64)))
+        np.testing.assert_allclose(ours.item(), wide.item(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*ROWS, "gelu", "relu", "smooth_l1_loss"])
+def test_threads_change_no_bit(name):
+    x = normal((2501, 257), np.float32)
+    f = ROWS.get(name) or MAPS.get(name) or (lambda v: PAIRS[name](v, mt.Tensor(x[::-1])))
+    results = []
+    for threads in (1, 2, 3):
+        mt.set_num_threads(threads)
+        results.append(evaluated(f, x))
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_every_kernel_is_compared():
+    """What has a compiled kernel stands in one of the tables above, under its own name or a composite's."""
+    known = {name.split(",")[0] for name in (*MAPS, *ROWS, *PAIRS)} | {"exponential_linear"}
+    renamed = {"binary_cross_entropy_with_logits": "bce"}
+    modules = (activation, piecewise, softmax, normalization, attention, el)
+    ours = {d.name for m in modules for d in vars(m).values() if "compiled" in getattr(d, "kernels", ())}
+    assert ours and {renamed.get(n, n) for n in ours} <= known
