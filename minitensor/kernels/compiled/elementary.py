@@ -31,7 +31,7 @@ EXP = PerDtype(  # of (eʳ - 1 - r)/r², |r| <= ln(2)/2
 
 @inlined
 def exp(x: Any) -> Any:
-    """y = eˣ, to 1.0 units in the last place"""
+    """y = eˣ, to 1 unit in the last place"""
     x = select(x > HIGHEST, HIGHEST, x)
     x = select(x < LOWEST, LOWEST, x)
     n = (x * LOG2_E + MAGIC) - MAGIC
@@ -69,7 +69,7 @@ LOG = PerDtype(  # of (ln((1+s)/(1-s)) - 2s)/s³ in s²
 
 @inlined
 def log(x: Any) -> Any:
-    """y = ln x, to 1.0 units in the last place; -inf at 0, NaN below"""
+    """y = ln x, to 1 unit in the last place; -inf at 0, NaN below"""
     v = select(x < TINY, x * LIFT, x)
     e = exponent(v) - select(x < TINY, LIFTED, 0.0)
     f = mantissa(v) - 1.0
@@ -82,7 +82,7 @@ def log(x: Any) -> Any:
 
 @inlined
 def log1p(x: Any) -> Any:
-    """y = ln(1 + x), to 2 units in the last place; what rounding 1 + x loses is added again"""
+    """y = ln(1 + x), to 1.7 units in the last place; what rounding 1 + x loses is added again"""
     u = 1.0 + x
     y = log(u)
     lost = select((u > 0.0) & (u < inf), (x - (u - 1.0)) / u, 0.0)
@@ -91,14 +91,14 @@ def log1p(x: Any) -> Any:
 
 @inlined
 def tanh(x: Any) -> Any:
-    """y = tanh x, to 2 units in the last place: t/(2 - t) for t = 1 - e^(-2|x|)"""
+    """y = tanh x, to 2.7 units in the last place: t/(2 - t) for t = 1 - e^(-2|x|)"""
     t = -expm1(-2.0 * abs(x))
     return with_sign(t / (2.0 - t), x)
 
 
 @inlined
 def sigmoid(x: Any) -> Any:
-    """y = 1 / (1 + e⁻ˣ), to 2 units in the last place: of e^(-|x|), so that small results keep all their digits"""
+    """y = 1 / (1 + e⁻ˣ), to 2.7 units in the last place: of e^(-|x|), so that small results keep all their digits"""
     t = exp(-abs(x))
     return select(x >= 0.0, 1.0, t) / (1.0 + t)
 
