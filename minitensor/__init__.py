@@ -43,6 +43,7 @@ from minitensor.generators import default_generator, manual_seed
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.interop.dlpack import from_dlpack
 from minitensor.kernel_sets import get_kernels, set_kernels
+from minitensor.kernels.compiled.compiler import compilations, compiled
 from minitensor.kernels.cpu import set_conv_algorithm
 from minitensor.memory import keep_freed_memory
 from minitensor.modes import enable_grad, is_recording, no_grad, unfused
@@ -64,6 +65,8 @@ __all__ = [
     "hvp",
     "hessian",
     "checkpoint",
+    "compilations",
+    "compiled",
     "Function",
     "Tensor",
     "autocast",

@@ -9,7 +9,7 @@ import numpy as np
 from jepa.config.settings import PROBABILITY, Settings, between, setting
 from jepa.errors import ConfigError
 from jepa.transforms.base import Compose, Examples, Random, Transform
-from jepa.transforms.image import ColorJitter, RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomVerticalFlip
+from jepa.transforms.image import ColorJitter, Colors, Flips
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,10 @@ class ImageChanges(Augment):
             )
 
     def whole(self) -> Transform:
-        return Compose([RandomHorizontalFlip(self.flip), RandomVerticalFlip(self.vertical_flip)])
+        return Flips(self.flip, self.vertical_flip)
 
     def part(self) -> Transform:
-        colors = ColorJitter(*self.jitter, p=self.jitter_p)
-        return Compose([colors, RandomGrayscale(self.grayscale), RandomInvert(self.invert)])
+        return Colors(ColorJitter(*self.jitter, p=self.jitter_p), self.grayscale, self.invert)
 
 
 @dataclass(frozen=True)

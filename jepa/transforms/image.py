@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa.errors import DataError
-from jepa.transforms.base import Examples, Random, Sometimes, Transform
+from jepa.transforms import loops
+from jepa.transforms.base import Compose, Examples, Random, Sometimes, Transform
 
-LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601 weights of red, green, blue, as in Pillow and torchvision
+LUMA = np.array(loops.LUMA)
 _YIQ = np.array([LUMA, [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 _GRAY = np.outer(np.ones(3), LUMA)  # (3, 3): g(c) of a color c
 _TURN = np.linalg.inv(_YIQ) @ np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ _YIQ  # a quarter turn of (I, Q), luma to 0
@@ -129,3 +130,44 @@ class RandomVerticalFlip(Sometimes):
 
     def change(self, x: Examples) -> Examples:
         return x[:, :, ::-1]
+
+
+class Flips(Compose):
+    """RandomHorizontalFlip, then RandomVerticalFlip: compiled, in one pass.
+
+    >>> Flips(0, 1)(np.float32([[[1, 2], [3, 4]]]), np.random.default_rng(0)).tolist()
+    [[[3.0, 4.0], [1.0, 2.0]]]
+    """
+
+    def __init__(self, horizontal: float, vertical: float) -> None:
+        super().__init__([RandomHorizontalFlip(horizontal), RandomVerticalFlip(vertical)])
+
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        if not loops.chosen():
+            return super().apply(x, draws)
+        sides, ends = np.array(draws, bool).T
+        return loops.run(loops.flip, np.empty(x.shape, np.float32), x, sides, ends)
+
+
+class Colors(Compose):
+    """ColorJitter, then RandomGrayscale, then RandomInvert: compiled, in one pass.
+
+    >>> Colors(ColorJitter(), grayscale=1, invert=1)(np.ones((3, 1, 1), np.float32), np.random.default_rng(0)).ravel()
+    array([0., 0., 0.], dtype=float32)
+    """
+
+    def __init__(self, jitter: ColorJitter, grayscale: float, invert: float) -> None:
+        super().__init__([jitter, RandomGrayscale(grayscale), RandomInvert(invert)])
+        self.jitter = jitter
+
+    def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
+        if not loops.chosen():
+            return super().apply(x, draws)
+        n, c, h, w = x.shape
+        pixels = x.reshape(n, c, h * w)
+        jitter, gray, negative = map(np.array, zip(*draws, strict=True))
+        means = loops.run(loops.means, np.empty((n, c), np.float32), pixels)
+        a, b = self.jitter.affine(jitter, means @ _luma(c))
+        a = a if c == 3 else a.sum(axis=2)[:, :1, None]
+        y = np.empty(pixels.shape, np.float32)
+        return loops.run(loops.color, y, pixels, a, b, gray, negative).reshape(x.shape)

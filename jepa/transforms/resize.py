@@ -9,6 +9,7 @@ import numpy as np
 
 from jepa.errors import DataError
 from jepa.text import by_x
+from jepa.transforms import loops
 from jepa.transforms.base import Examples
 
 Size = int | Sequence[int]
@@ -43,6 +44,8 @@ def crop_resize(x: Examples, boxes: Sequence[Sequence[int]], size: Size) -> Exam
         k = int(outside.any(axis=1).argmax())
         place = ", ".join(map(str, starts[k]))
         raise DataError(f"the box of {by_x(sides[k])} at {place} does not lie in an example of {by_x(lengths)}")
+    if axes == 2 and loops.chosen():
+        return loops.resize(y, x, where)
     for k, (start, end) in enumerate(zip(starts.tolist(), (starts + sides).tolist(), strict=True)):
         part: Any = (k, slice(None), *map(slice, start, end))
         _resize(x[part], new, y[k])

@@ -178,10 +178,23 @@ def compiled(function: Callable[..., None], /) -> Loop: ...
 @overload
 def compiled(*, sums: bool) -> Callable[[Callable[..., None]], Loop]: ...
 def compiled(function: Callable[..., None] | None = None, *, sums: bool = False) -> Any:
-    """Declare a loop. sums: the terms of its sums may be added in another order than they are written.
+    """Declare a loop over arrays, which Numba compiles at its first call for float32 or float64, and keeps on disk.
 
-    Arrays are contiguous and can be written to (`layout.packed`), and have one float dtype, but for indices (int64),
-    masks (bool) and sums in float64. An array that is left out is an empty one: None would be another signature.
+    The loop's arrays are contiguous and can be written to, as `np.require(x, requirements="CAW")` makes them. The dtype
+    of the first one counts; numbers written with a point have it too. Other arrays have the same dtype, or, each time,
+    the same other one: int64, bool, uint8, or float64. An array that is left out is an empty one. What is computed is
+    written into arrays: a loop returns nothing. sums: the terms of its sums may be added in another order than they
+    are written. Whether to call it at all is asked of `get_kernels`. Raises TypeError where the types of arguments
+    are others than at the first call, ImportError without Numba.
+    Differs from PyTorch: it has none; Numba's `njit` compiles when it is imported, or for each new type.
+
+    >>> @compiled
+    ... def double(y, x):
+    ...     for i in range(x.size):
+    ...         y[i] = 2.0 * x[i]
+    >>> y = np.empty(3, np.float32)
+    >>> double(y, np.ones(3, np.float32)); y.tolist()
+    [2.0, 2.0, 2.0]
     """
     return Loop(function, sums) if function else lambda f: Loop(f, sums)
 
