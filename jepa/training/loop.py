@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -45,6 +46,7 @@ class Trainer:
         parts: Assembly | None = None,
         earlier: Earlier | None = None,
     ) -> None:
+        self.compiled = len(mt.compilations())  # before this training
         parts = assemble(config.choices, config.seed) if parts is None else parts
         self.config, self.folder, self.device, t = config, folder, device, config.train
         self.parts, self.model = parts, parts.model
@@ -143,6 +145,7 @@ class Trainer:
                 clock, since = time.monotonic(), self.step
                 while self.step < end:
                     entry = self._train_step(batches)
+                    self._say_compiled(log)
                     log.bar.update()
                     if self.step % t.log_every == 0 or self.step == end:
                         now = time.monotonic()
@@ -156,6 +159,13 @@ class Trainer:
                 self._end_epoch(log, epoch)  # which saves
                 if self.step < self.steps and (self.stopping or self.step == stop_after):
                     raise KeyboardInterrupt
+
+    def _say_compiled(self, log: RunLog) -> None:
+        """Say, after the first step, how many loops were compiled for it, and how long that took."""
+        made = [c.seconds for c in mt.compilations()[self.compiled :] if not c.cached]
+        self.compiled = sys.maxsize
+        if made:
+            log.say(f"compiled {len(made)} loop{'s' * (len(made) > 1)} in {sum(made):.1f} s, once: they are kept")
 
     def _batches(self) -> Iterator[Batch]:
         """Return the rest of this epoch's batches; the task's curriculum follows the step."""

@@ -2,16 +2,19 @@
 
 import json
 import math
+import re
 import warnings
 
 import numpy as np
 import pytest
 
+import minitensor as mt
 from jepa.errors import ConfigError, RunError
 from jepa.targets import EMA
 from jepa.training.loop import Trainer
 from jepa.training.optimizer import AdamW
 from jepa.training.run import train
+from jepa.transforms import loops
 from tests.jepa.tiny import config
 
 LOGGED = set(
@@ -44,6 +47,23 @@ def test_logs_everything(tmp_path, shapes_folder):
     parts = 25 * step["loss/invariance"] + 25 * step["loss/variance"] + step["loss/covariance"]
     assert step["loss"] == pytest.approx(parts, rel=1e-4)
     assert "epoch 1/1" in (tmp_path / "run" / "train.log").read_text()
+
+
+def test_says_once_what_it_compiled(tmp_path, shapes_folder, monkeypatch):
+    pytest.importorskip("numba")
+    c, before, said = config(shapes_folder, "train.epochs=1"), mt.get_kernels(), {}
+    mt.set_kernels("compiled")
+    try:
+        train(c, out=tmp_path / "warm")  # whatever else is needed
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+        for run in ("compiles", "finds it on disk"):
+            monkeypatch.setattr(loops, "color", mt.compiled(loops.color.function))
+            train(c, out=tmp_path / run)
+            said[run] = re.findall(r"compiled .*", (tmp_path / run / "train.log").read_text())
+    finally:
+        mt.set_kernels(before)
+    assert len(said["compiles"]) == 1 and re.match(r"compiled 1 loop in \d+\.\d s", said["compiles"][0])
+    assert said["finds it on disk"] == []
 
 
 COLLAPSING = ("target=shared", "optimizer.lr=0.02", "train.epochs=25")
