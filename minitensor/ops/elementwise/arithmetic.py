@@ -195,7 +195,7 @@ lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight, w
 
 
 @op("verbatim")
-def astype(x: Array, dtype: Any) -> Array:
+def astype(x: Array, *, dtype: Any) -> Array:
     """y = x in another dtype; the gradient comes back in x's, and a cast to integers has none"""
     if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":
         raise TypeError(f"astype: {np.dtype(dtype)} would drop the imaginary parts of {x.dtype}: take .real or .abs()")

@@ -103,7 +103,7 @@ def _repeats(index: Any) -> bool:
 
 
 @op("view")
-def getitem(x: Array, index: Any) -> Array:
+def getitem(x: Array, *, index: Any) -> Array:
     """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy
 
     Everything that NumPy takes: negative steps, lists, tuples of lists, masks of fewer axes, several arrays that
@@ -124,7 +124,7 @@ def getitem(x: Array, index: Any) -> Array:
 
 
 @op("complex")
-def add_at(x: Array, index: Any, shape: tuple[int, ...]) -> Array:
+def add_at(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[index] += x, where repeated places add up: the adjoint of `getitem`"""
     xp = namespace(x)
     y = xp.zeros(shape, x.dtype)

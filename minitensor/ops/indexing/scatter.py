@@ -226,7 +226,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, axis: int | None) ->
 
 
 @composite("complex")
-def index_put(x: Array, values: Array, indices: Any, accumulate: bool = False) -> Array:
+def index_put(x: Array, values: Array, *, indices: Any, accumulate: bool = False) -> Array:
     """y = x, then y[indices] = values, or += with `accumulate`: what x[...] = v does, without changing x
 
     `mt.index_put(x, indices, values)`: any index that x[...] takes; values broadcast to what it names. Raises
