@@ -5,6 +5,7 @@
     steps     whole training steps beside PyTorch's, with its defaults and tuned
     memory    the peak memory of the two training steps
     hops      how many Python functions a forward of a layer calls
+    images    a batch of images prepared for training, in images per second
     scaling   the step's cost against batch size, image size, depth and width, as a plot
     peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
     gpu       everything on an NVIDIA GPU, in eight minutes (see `make gpu`)
@@ -39,7 +40,7 @@ def main() -> None:
         "what",
         nargs="?",
         default="",
-        choices=["", *PARTS, "functions", "hops", "scaling", "peers", "gpu", "results", "page"],
+        choices=["", *PARTS, "functions", "hops", "images", "scaling", "peers", "gpu", "results", "page"],
     )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--isa", default="native", choices=["native", "avx2"], help="hold both sides to AVX2")

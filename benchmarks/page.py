@@ -166,6 +166,10 @@ class Page:
         """Return how many times as long another engine takes."""
         return f"{self.read('peers-1-thread')['rows'][name]['times']:.1f}"
 
+    def images(self, size: str, side: str) -> str:
+        """Return how many images a second are prepared: ours, numpy or torch."""
+        return f"{self.read('images-1-thread')['rows'][size]['per_second'][side]:,}"
+
     def memory(self, step: str, side: str) -> str:
         """Return the peak memory of a step as a ratio to PyTorch's."""
         found = self.read("memory-1-thread")["rows"][step]

@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 import minitensor as mt
-from benchmarks import calls, functions, hops, kernels, memory, peers, scaling, steps
+from benchmarks import calls, functions, hops, images, kernels, memory, peers, scaling, steps
 from benchmarks.timing import Timing
 
 HERE = Path(__file__).parent / "results"
@@ -76,6 +76,7 @@ RUNS: dict[str, Callable[[int, str], dict[str, Any]]] = {
     "kernels": run_kernels,
     "functions": functions.run,
     "hops": hops.run,
+    "images": images.run,
     "steps": run_steps,
     "memory": memory.run,
     "peers": peers.run,
