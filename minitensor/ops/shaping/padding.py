@@ -54,7 +54,11 @@ frame.vjp(x=lambda g, x_shape, width: g[_middle(x_shape, width)])
 
 @composite("moves")
 def pad(
-    x: Array, *, pad_width: Any, mode: str = "constant", constant_values: Any = 0, value: float | None = None
+    x: Array,
+    pad_width: int | Sequence[Any],
+    mode: str = "constant",
+    constant_values: Any = 0,
+    value: float | None = None,
 ) -> Array:
     """y = x with entries around it, `pad_width` of them: a number, a pair (before, after), or a pair for each axis
 
