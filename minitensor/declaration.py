@@ -35,7 +35,7 @@ def _is_array_parameter(p: inspect.Parameter) -> bool:
     if p.kind is p.KEYWORD_ONLY or p.kind is p.VAR_POSITIONAL or p.annotation is p.empty:
         return p.kind is not p.KEYWORD_ONLY
     text = str(p.annotation)
-    return "rray" in text or "Tensor" in text or (text in ("Any", "typing.Any") and p.default is p.empty)
+    return "rray" in text or "Tensor" in text or (p.annotation is Any and p.default is p.empty)  # of Array = Any
 
 
 class Declaration(Generic[P]):

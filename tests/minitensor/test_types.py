@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 import minitensor as mt
+from minitensor.ops.elementwise import astype
+from minitensor.ops.indexing.index import getitem
+from minitensor.ops.indexing.scatter import index_put
 
 CALLS = Path(__file__).with_name("calls_of_a_user.txt")  # no .py: it may not be imported
 ROOT = CALLS.parents[2]
@@ -45,6 +48,7 @@ def test_an_editor_reads_which_parameters_are_arrays():
     def annotated(x: "mt.Tensor", w: "np.ndarray | None" = None, times: float = 1.0):  # noqa: F821
         return times * x
 
+    assert (getitem.arguments, astype.arguments, index_put.arguments) == (("x",), ("x",), ("x", "values"))
     assert (scaled.arguments, scaled.defaults) == (("x", "w"), {"times": 1.0})
     assert (annotated.arguments, annotated.optional, annotated.defaults) == (("x", "w"), {"w": None}, {"times": 1.0})
     assert annotated(mt.ones(1), None, 2.0).item() == annotated(mt.ones(1), times=2.0).item() == 2.0
