@@ -23,7 +23,7 @@ __all__ = ["OPSET", "export"]
 OPSET = 18
 SIZES = (2, 3, 17, 5)  # of the batch: what follows it in steps (half of it) is no straight line through three of them
 LARGE = 2**31 - 2**24  # bytes: what Protocol Buffers hold in one file, less some room for the nodes
-assert writers.__all__  # the tables are filled by importing them
+assert writers.__all__  # the table is filled by importing them
 
 
 class _Run(NamedTuple):

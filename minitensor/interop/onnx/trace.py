@@ -19,9 +19,12 @@ import numpy as np
 from minitensor import notices, tensor
 from minitensor.backend import is_array, is_half, to_numpy
 from minitensor.graph import Observer, Variable
-from minitensor.interop.onnx.writing import COMPOSITES, OPS, Write
+from minitensor.interop.onnx.writing import WRITERS, Write
 from minitensor.modes import no_grad, switch, unfused
 from minitensor.nn.base.layer import Layer
+from minitensor.ops.indexing.index import argwhere
+from minitensor.ops.indexing.scatter import index_put
+from minitensor.ops.reductions.counting import nonzero, unique
 
 __all__ = ["Constant", "Step", "Trace"]
 
@@ -210,8 +213,8 @@ class Trace(Observer):
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
         if any(d.kind == "c" or is_half(d) for d in dtypes):
             return NotImplemented  # half precision is widened first, complex numbers are refused
-        write = COMPOSITES.get(op.name) if _ours(op) else None
-        plain = op.name == "index_put" or not self.traced([settings[k] for k in settings if k in op.defaults])
+        write = WRITERS.get(op)
+        plain = op is index_put or not self.traced([settings[k] for k in settings if k in op.defaults])
         if write is not None and plain:
             y = self._write_composite(write, op, args, settings)
             if y is not NotImplemented:
@@ -255,7 +258,7 @@ class Trace(Observer):
             self.refuse("computes with complex numbers, which have no counterpart in ONNX here")
         if _empty(op, y, settings):
             return y
-        write = OPS.get(op.name) if _ours(op) else None
+        write = WRITERS.get(op)
         if write is None:
             self.refuse()
         for a, x in zip(args, arrays, strict=True):  # brought to another dtype on the way in
@@ -285,14 +288,10 @@ class Trace(Observer):
         self.decided.append(f"{how} in {self.place()}, {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
 
 
-def _ours(op: Any) -> bool:
-    return bool(op.forward.__module__.startswith("minitensor."))
-
-
 def _empty(op: Any, y: Any, settings: dict[str, Any]) -> bool:
     """Whether a result has no entries, whatever the values of the operands: it depends on none of them."""
     index = settings.get("index")
-    asks = op.name in ("nonzero", "argwhere", "unique") or any(
+    asks = op in (nonzero, argwhere, unique) or any(
         is_array(i) and i.dtype == bool for i in (index if isinstance(index, tuple) else (index,))
     )
     return not asks and not any(v.size for v in (y if type(y) is tuple else (y,)))

@@ -21,12 +21,12 @@ Array = Any
 
 
 @op
-def _present(x: Array) -> Array:
+def present(x: Array) -> Array:
     """y = 1 where x is not 0, else 0; the gradient is 0 everywhere."""
     return (x != 0).astype(x.dtype)
 
 
-_present.vjp(x=lambda g: g * 0.0)
+present.vjp(x=lambda g: g * 0.0)
 
 
 def _root(s: Any, root: Any) -> Any:
@@ -56,7 +56,7 @@ def _vector(x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
     if order == 1:
         return sum(abs(x), axis=axis, keepdims=keepdims)
     if order == 0:
-        return sum(_present(x), axis=axis, keepdims=keepdims)
+        return sum(present(x), axis=axis, keepdims=keepdims)
     return _power(x, order, axis, keepdims)
 
 

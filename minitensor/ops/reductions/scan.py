@@ -146,7 +146,7 @@ logcumsumexp.vjp(x=_logcumsumexp_rule)
 
 
 @op
-def _leader(x: Array, axis: int, smallest: bool) -> Array:
+def leader(x: Array, axis: int, smallest: bool) -> Array:
     """y = where the largest (smallest) entry so far stands: the latest of equal ones; a NaN leads from where it is"""
     xp = namespace(x)
     best = x
@@ -165,7 +165,7 @@ def _leader(x: Array, axis: int, smallest: bool) -> Array:
 def _leading(name: str, x: Any, axis: int | None, smallest: bool) -> tuple[Any, Any]:
     shape, at, out = along(name, axis, x.shape)
     lanes = reshape(x, shape=shape)
-    index = _leader(lanes, axis=at, smallest=smallest)
+    index = leader(lanes, axis=at, smallest=smallest)
     return reshape(take_along_axis(lanes, index, axis=at), shape=out), reshape(index, shape=out)
 
 

@@ -139,4 +139,4 @@ for ord_ in (None, "fro", 1, -1, np.inf, -np.inf):
     case(norms.norm, normal(2, 3), ord=ord_, ref=lambda x, o=ord_: np.linalg.norm(x, o), note=f"one matrix {ord_}")
 case(norms.norm, distinct(2, 2, 2), ref=np.linalg.norm, note="all entries")
 case(norms.norm, np.array(-0.6), ref=np.linalg.norm, note="0-d")
-case(norms._present, distinct(3), ref=np.ones_like)
+case(norms.present, distinct(3), ref=np.ones_like)

@@ -53,4 +53,4 @@ case(scan.cummin, _ties, axis=1, ref=lambda x: smallest(x, 1), smooth=False, not
 _nan = np.array([[1.0, np.nan, 5.0, np.nan, 7.0]])
 case(scan.cummax, _nan, axis=1, ref=lambda x: largest(x, 1), smooth=False, note="nan")
 case(scan.cummin, _nan, axis=1, ref=lambda x: smallest(x, 1), smooth=False, note="nan")
-case(scan._leader, distinct(2, 3), axis=0, smallest=True, ref=lambda x: smallest(x, 0)[1], smooth=False)
+case(scan.leader, distinct(2, 3), axis=0, smallest=True, ref=lambda x: smallest(x, 0)[1], smooth=False)

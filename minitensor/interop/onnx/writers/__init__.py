@@ -1,4 +1,4 @@
-"""How each op is written in ONNX, by subject; importing them fills the tables in `writing.py`."""
+"""How each op is written in ONNX, by subject; importing them fills the table in `writing.py`."""
 
 from minitensor.interop.onnx.writers import (
     activations,

@@ -8,12 +8,17 @@ from typing import Any
 
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.functions import log1p
-from minitensor.interop.onnx.writing import Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops import elementwise as el
+from minitensor.ops.nn.activation import exponential_linear, logsigmoid, softplus
+from minitensor.ops.nn.attention import masked_softmax
+from minitensor.ops.nn.piecewise import hardsigmoid, hardswish, hardtanh, softshrink
+from minitensor.ops.nn.softmax import log_normalized_exp, normalized_exp
 
 __all__: list[str] = []
 
 
-@op("relu")
+@writes(el.relu)
 def _relu(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     if y.dtype.kind == "f":
         t.emit("Relu", [t.name(xs[0])], y)
@@ -21,7 +26,7 @@ def _relu(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         t.emit("Max", [t.name(xs[0]), t.name(0, y.dtype)], y)
 
 
-@op("hardtanh")
+@writes(hardtanh)
 def _hardtanh(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     low, high = (t.name(s[k] if y.dtype.kind == "f" else int(s[k]), y.dtype) for k in ("min_val", "max_val"))
     t.emit("Min", [t.step("Max", [t.name(xs[0]), low]), high], y)
@@ -33,18 +38,18 @@ def _sixth(t: Any, x: str, dtype: Any) -> str:
     return str(t.step("Min", [t.step("Max", [moved, t.name(0, dtype)]), t.name(6, dtype)]))
 
 
-@op("hardsigmoid")
+@writes(hardsigmoid)
 def _hardsigmoid(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Div", [_sixth(t, t.name(xs[0]), y.dtype), t.name(6, y.dtype)], y)
 
 
-@op("hardswish")
+@writes(hardswish)
 def _hardswish(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x = t.name(xs[0])
     t.emit("Div", [t.step("Mul", [x, _sixth(t, x, y.dtype)]), t.name(6, y.dtype)], y)
 
 
-@op("softshrink")
+@writes(softshrink)
 def _softshrink(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, width = t.name(xs[0]), t.name(s["lambd"], y.dtype)
     near = t.step("LessOrEqual", [t.step("Abs", [x]), width])
@@ -57,7 +62,7 @@ def _log_exp(t: Any, x: str, dtype: Any) -> str:
     return log1p(t, t.step("Exp", [t.step("Neg", [t.step("Abs", [x])])]), dtype)
 
 
-@op("softplus")
+@writes(softplus)
 def _softplus(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, beta = t.name(xs[0]), t.name(s["beta"], y.dtype)
     z = t.step("Mul", [x, beta])
@@ -66,13 +71,13 @@ def _softplus(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, far, x, t.step("Div", [smooth, beta]), y)
 
 
-@op("logsigmoid")
+@writes(logsigmoid)
 def _logsigmoid(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x = t.name(xs[0])
     t.emit("Sub", [t.step("Min", [x, t.name(0, y.dtype)]), _log_exp(t, x, y.dtype)], y)
 
 
-@op("exponential_linear")
+@writes(exponential_linear)
 def _exponential_linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, zero, one = t.name(xs[0]), t.name(0, y.dtype), t.name(1, y.dtype)
     below = t.step("Mul", [t.step("Min", [x, zero]), t.name(s["rate"], y.dtype)])
@@ -81,9 +86,9 @@ def _exponential_linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) 
     where(t, t.step("Greater", [x, zero]), line, curve, y)
 
 
-@op("normalized_exp", "log_normalized_exp")
+@writes(normalized_exp, log_normalized_exp)
 def _softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    axis, log = s["axis"], t.op.name.startswith("log")
+    axis, log = s["axis"], t.op is log_normalized_exp
     axes = tuple(range(y.ndim)) if axis is None else axis
     if isinstance(axes, tuple) and len(axes) == 1:
         axes = axes[0]
@@ -99,7 +104,7 @@ def _softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Sub" if log else "Div", [d, t.step("Log", [total])] if log else [e, total], y)
 
 
-@op("masked_softmax")
+@writes(masked_softmax)
 def _masked_softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """A row without a place to look at is 0."""
     x = t.name(xs[0])

@@ -7,7 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writing import OPS, Array, Write, op
+from minitensor.composite import identity
+from minitensor.interop.onnx.writing import Array, Write, writes
+from minitensor.ops import elementwise as el
+from minitensor.ops.elementwise.rounding import nothing, trunc_divide
+from minitensor.ops.linalg.distance import raised
+from minitensor.ops.nn.collective import all_sum
+from minitensor.ops.windows.grid_sample import lattice
 
 __all__ = ["plain", "where"]
 
@@ -29,13 +35,18 @@ def plain(kind: str, of_bools: str = "") -> Write:
     return write
 
 
-for _name, _kind, _bools in (
-    ("add", "Add", "Or"), ("subtract", "Sub", ""), ("multiply", "Mul", "And"), ("divide", "Div", ""),
-    ("power", "Pow", ""), ("negative", "Neg", ""), ("abs", "Abs", ""), ("maximum", "Max", "Or"),
-    ("minimum", "Min", "And"), ("identity", "Identity", "Identity"), ("all_sum", "Identity", "Identity"),
-    ("reciprocal", "Reciprocal", ""), ("sign", "Sign", "Identity"),
-):  # fmt: skip
-    OPS[_name] = plain(_kind, _bools)
+writes(el.add)(plain("Add", "Or"))
+writes(el.subtract)(plain("Sub"))
+writes(el.multiply)(plain("Mul", "And"))
+writes(el.divide)(plain("Div"))
+writes(el.power)(plain("Pow"))
+writes(el.negative)(plain("Neg"))
+writes(el.abs)(plain("Abs"))
+writes(el.maximum)(plain("Max", "Or"))
+writes(el.minimum)(plain("Min", "And"))
+writes(el.reciprocal)(plain("Reciprocal"))
+writes(el.sign)(plain("Sign", "Identity"))
+writes(identity, all_sum)(plain("Identity", "Identity"))
 
 
 def where(t: Any, condition: str, a: str, b: str, y: Array | None = None) -> str:
@@ -44,17 +55,17 @@ def where(t: Any, condition: str, a: str, b: str, y: Array | None = None) -> str
     return name
 
 
-@op("where")
+@writes(el.where)
 def _where(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     condition, a, b = t.names(xs, y)
     where(t, condition, a, b, y)
 
 
-@op("fmax", "fmin")
+@writes(el.fmax, el.fmin)
 def _fmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """A number wins over NaN."""
     a, b = t.names(xs, y)
-    both = t.step("Max" if t.op.name == "fmax" else "Min", [a, b])
+    both = t.step("Max" if t.op is el.fmax else "Min", [a, b])
     if y.dtype.kind != "f":
         t.emit("Identity", [both], y)
         return
@@ -62,7 +73,7 @@ def _fmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, t.step("IsNaN", [a]), b, inner, y)
 
 
-@op("clip")
+@writes(el.clip)
 def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, low, high = xs
     name = t.name(x, y.dtype)
@@ -72,25 +83,25 @@ def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [name], y)
 
 
-@op("raised")
+@writes(raised)
 def _raised(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Max", [t.name(xs[0]), t.name(s["least"], y.dtype)], y)
 
 
-@op("astype")
+@writes(el.astype)
 def _astype(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Cast", [t.name(xs[0])], y, to=y.dtype)
     if id(xs[0]) in t.origins:  # half precision is widened between two layers: it is still made of the same
         t.origins[id(y)] = t.origins[id(xs[0])]
 
 
-@op("square")
+@writes(el.square)
 def _square(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x = t.name(xs[0]) if xs[0].dtype == y.dtype else t.cast(t.name(xs[0]), y.dtype)
     t.emit("Mul", [x, x], y)
 
 
-@op("nothing")
+@writes(nothing)
 def _nothing(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """Zeros: they depend on no value, so that there is nothing to write."""
 
@@ -98,19 +109,19 @@ def _nothing(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 # -- rounding ----------------------------------------------------------------------------------------------------------
 
 
-@op("floor", "ceil", "trunc")
+@writes(el.floor, el.ceil, el.trunc)
 def _floor(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x = t.name(xs[0])
     if y.dtype.kind != "f":
         t.emit("Identity", [x], y)
-    elif t.op.name == "trunc":
+    elif t.op is el.trunc:
         low, high = t.step("Floor", [x]), t.step("Ceil", [x])
         where(t, t.step("Less", [x, t.name(0, y.dtype)]), high, low, y)
     else:
-        t.emit(t.op.name.capitalize(), [x], y)
+        t.emit("Floor" if t.op is el.floor else "Ceil", [x], y)
 
 
-@op("round")
+@writes(el.round)
 def _round(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, decimals = t.name(xs[0]), s["decimals"]
     if y.dtype.kind != "f":
@@ -125,7 +136,7 @@ def _round(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         t.emit("Round", [x], y)
 
 
-@op("lattice")
+@writes(lattice)
 def _lattice(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Round" if s["nearest"] else "Floor", [t.name(xs[0])], y)
 
@@ -149,18 +160,18 @@ def _remainder(t: Any, a: str, b: str, dtype: Any) -> str:
     return where(t, apart, t.step("Add", [rest, b]), rest)
 
 
-@op("remainder")
+@writes(el.remainder)
 def _mod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     a, b = _wide(t, xs, y)
     _finish(t, _remainder(t, a, b, y.dtype), y)
 
 
-@op("fmod")
+@writes(el.fmod)
 def _fmod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     _finish(t, t.step("Mod", _wide(t, xs, y), fmod=1), y)
 
 
-@op("floor_divide")
+@writes(el.floor_divide)
 def _floor_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     a, b = _wide(t, xs, y)
     exact = t.step("Div", [t.step("Sub", [a, _remainder(t, a, b, y.dtype)]), b])
@@ -171,7 +182,7 @@ def _floor_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
     where(t, endless, t.step("Div", [a, b]), t.step("Round", [exact]), y)
 
 
-@op("trunc_divide")
+@writes(trunc_divide)
 def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     names: list[str] = t.names(xs, y)
     dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
@@ -184,14 +195,13 @@ def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 # -- bits --------------------------------------------------------------------------------------------------------------
 
-for _name, _kind, _bools in (
-    ("bitwise_and", "BitwiseAnd", "And"), ("bitwise_or", "BitwiseOr", "Or"), ("bitwise_xor", "BitwiseXor", "Xor"),
-    ("bitwise_not", "BitwiseNot", "Not"),
-):  # fmt: skip
-    OPS[_name] = plain(_kind, _bools)
+writes(el.bitwise_and)(plain("BitwiseAnd", "And"))
+writes(el.bitwise_or)(plain("BitwiseOr", "Or"))
+writes(el.bitwise_xor)(plain("BitwiseXor", "Xor"))
+writes(el.bitwise_not)(plain("BitwiseNot", "Not"))
 
 
-@op("bitwise_left_shift", "bitwise_right_shift")
+@writes(el.bitwise_left_shift, el.bitwise_right_shift)
 def _shift(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """Multiply by a power of two, or divide; by the width or more, nothing is left."""
     if y.dtype.kind == "u" and y.dtype.itemsize == 8:
@@ -200,7 +210,7 @@ def _shift(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     zero, width = t.name(0, np.int64), 8 * y.dtype.itemsize
     power = t.step("Pow", [t.name(2, np.int64), t.step("Min", [b, t.name(min(width, 62), np.int64)])])
     beyond = t.step("GreaterOrEqual", [b, t.name(min(width, 63), np.int64)])
-    if t.op.name == "bitwise_left_shift":
+    if t.op is el.bitwise_left_shift:
         _finish(t, where(t, beyond, zero, t.step("Mul", [a, power])), y)
         return
     floor = t.step("Div", [t.step("Sub", [a, t.step("Mod", [a, power])]), power])

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from minitensor.interop.onnx.writers.arithmetic import plain
-from minitensor.interop.onnx.writing import OPS, Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops import elementwise as el
 
 __all__ = ["as_bool"]
 
-for _name, _kind in {
-    "equal": "Equal", "less": "Less", "less_equal": "LessOrEqual", "greater": "Greater",
-    "greater_equal": "GreaterOrEqual",
-}.items():  # fmt: skip
-    OPS[_name] = plain(_kind, "Equal" if _kind == "Equal" else "")
+writes(el.equal)(plain("Equal", "Equal"))
+writes(el.less)(plain("Less"))
+writes(el.less_equal)(plain("LessOrEqual"))
+writes(el.greater)(plain("Greater"))
+writes(el.greater_equal)(plain("GreaterOrEqual"))
 
 
-@op("not_equal")
+@writes(el.not_equal)
 def _not_equal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Not", [t.step("Equal", t.names(xs, y))], y)
 
@@ -32,44 +33,44 @@ def as_bool(t: Any, name: str, x: Any) -> str:
     return str(t.step("Not", [t.step("Equal", [name, t.name(0, dtype)])]))
 
 
-@op("logical_and", "logical_or", "logical_xor")
+@writes(el.logical_and, el.logical_or, el.logical_xor)
 def _connect(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    kind = t.op.name.removeprefix("logical_").capitalize()
+    kind = {el.logical_and: "And", el.logical_or: "Or", el.logical_xor: "Xor"}[t.op]
     t.emit(kind, [as_bool(t, t.name(x), x) for x in xs], y)
 
 
-@op("logical_not")
+@writes(el.logical_not)
 def _not(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Not", [as_bool(t, t.name(xs[0]), xs[0])], y)
 
 
-@op("isnan", "isinf", "isposinf", "isneginf", "isfinite")
+@writes(el.isnan, el.isinf, el.isposinf, el.isneginf, el.isfinite)
 def _ask(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    (x,), name = xs, t.op.name
+    (x,) = xs
     if x.dtype.kind != "f":
         return  # of integers the answer is known: a constant
     if x.dtype == np.float64:
-        _ask_double(t, x, name, y)
-    elif name == "isnan":
+        _ask_double(t, x, y)
+    elif t.op is el.isnan:
         t.emit("IsNaN", [t.name(x)], y)
-    elif name == "isfinite":
+    elif t.op is el.isfinite:
         t.emit("Not", [t.step("Or", [t.step("IsInf", [t.name(x)]), t.step("IsNaN", [t.name(x)])])], y)
     else:
-        sides = {"detect_positive": int(name != "isneginf"), "detect_negative": int(name != "isposinf")}
+        sides = {"detect_positive": int(t.op is not el.isneginf), "detect_negative": int(t.op is not el.isposinf)}
         t.emit("IsInf", [t.name(x)], y, **sides)
 
 
-def _ask_double(t: Any, x: Array, name: str, y: Array) -> None:
-    if name == "isnan":
+def _ask_double(t: Any, x: Array, y: Array) -> None:
+    if t.op is el.isnan:
         t.emit("IsNaN", [t.name(x)], y)
-    elif name == "isfinite":
+    elif t.op is el.isfinite:
         t.emit("Less", [t.step("Abs", [t.name(x)]), t.name(np.inf, x.dtype)], y)
     else:
-        end = t.name(-np.inf if name == "isneginf" else np.inf, x.dtype)
-        t.emit("Equal", [t.step("Abs", [t.name(x)]) if name == "isinf" else t.name(x), end], y)
+        end = t.name(-np.inf if t.op is el.isneginf else np.inf, x.dtype)
+        t.emit("Equal", [t.step("Abs", [t.name(x)]) if t.op is el.isinf else t.name(x), end], y)
 
 
-@op("signbit")
+@writes(el.signbit)
 def _signbit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x = xs[0]
     if x.dtype.kind == "f":
@@ -84,7 +85,7 @@ def negative(t: Any, name: str, dtype: Any) -> str:
     return str(t.step("Or", [t.step("Less", [name, zero]), t.step("Less", [t.step("Reciprocal", [name]), zero])]))
 
 
-@op("isclose")
+@writes(el.isclose)
 def _isclose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
     names = t.names(xs, y)

@@ -10,25 +10,39 @@ import numpy as np
 
 from minitensor.interop.onnx.writers.arithmetic import plain, where
 from minitensor.interop.onnx.writers.comparisons import negative
-from minitensor.interop.onnx.writing import OPS, Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops import elementwise as el
+from minitensor.ops.loss.binary import log_likelihood
 
 __all__ = ["log1p"]
 
-for _name in (
-    "exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh",
-    "tanh", "erf", "sigmoid",
-):  # fmt: skip
-    OPS[_name] = plain(_name.capitalize())
+writes(el.exp)(plain("Exp"))
+writes(el.log)(plain("Log"))
+writes(el.sqrt)(plain("Sqrt"))
+writes(el.sin)(plain("Sin"))
+writes(el.cos)(plain("Cos"))
+writes(el.tan)(plain("Tan"))
+writes(el.asin)(plain("Asin"))
+writes(el.acos)(plain("Acos"))
+writes(el.atan)(plain("Atan"))
+writes(el.sinh)(plain("Sinh"))
+writes(el.cosh)(plain("Cosh"))
+writes(el.tanh)(plain("Tanh"))
+writes(el.asinh)(plain("Asinh"))
+writes(el.acosh)(plain("Acosh"))
+writes(el.atanh)(plain("Atanh"))
+writes(el.erf)(plain("Erf"))
+writes(el.sigmoid)(plain("Sigmoid"))
 
 
-@op("exp2")
+@writes(el.exp2)
 def _exp2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Pow", [t.name(2, y.dtype), t.name(xs[0])], y)
 
 
-@op("log2", "log10")
+@writes(el.log2, el.log10)
 def _log_of_base(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    base = 2 if t.op.name == "log2" else 10
+    base = 2 if t.op is el.log2 else 10
     t.emit("Div", [t.step("Log", [t.name(xs[0])]), t.name(math.log(base), y.dtype)], y)
 
 
@@ -43,12 +57,12 @@ def log1p(t: Any, x: str, dtype: Any) -> str:
     return where(t, flat, x, found)
 
 
-@op("log1p")
+@writes(el.log1p)
 def _log1p(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [log1p(t, t.name(xs[0]), y.dtype)], y)
 
 
-@op("expm1")
+@writes(el.expm1)
 def _expm1(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """eˣ - 1 = tanh(x / 2) (eˣ + 1) near 0, where the difference would lose its digits."""
     x, one = t.name(xs[0]), t.name(1, y.dtype)
@@ -58,15 +72,15 @@ def _expm1(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, near, t.step("Mul", [half, t.step("Add", [e, one])]), t.step("Sub", [e, one]), y)
 
 
-@op("rsqrt")
+@writes(el.rsqrt)
 def _rsqrt(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Reciprocal", [t.step("Sqrt", [t.name(xs[0])])], y)
 
 
-@op("logaddexp", "logaddexp2")
+@writes(el.logaddexp, el.logaddexp2)
 def _logaddexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """max + ln(1 + e^-|a - b|); where a = b (both may be infinite) it is a + ln 2."""
-    unit = math.log(2) if t.op.name == "logaddexp2" else 1.0
+    unit = math.log(2) if t.op is el.logaddexp2 else 1.0
     a, b = (t.step("Mul", [n, t.name(unit, y.dtype)]) if unit != 1 else n for n in t.names(xs, y))
     apart = t.step("Neg", [t.step("Abs", [t.step("Sub", [a, b])])])
     apart = where(t, t.step("Equal", [a, b]), t.name(0, y.dtype), apart)
@@ -74,7 +88,7 @@ def _logaddexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Div", [found, t.name(unit, y.dtype)], y)
 
 
-@op("logit")
+@writes(el.logit)
 def _logit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, one = t.name(xs[0]), t.name(1, y.dtype)
     if s["eps"] is not None:
@@ -82,7 +96,7 @@ def _logit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Log", [t.step("Div", [x, t.step("Sub", [one, x])])], y)
 
 
-@op("xlogy")
+@writes(el.xlogy)
 def _xlogy(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """0 where a is 0, unless b is NaN."""
     a, b = t.names(xs, y)
@@ -91,7 +105,7 @@ def _xlogy(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, none, zero, t.step("Mul", [a, t.step("Log", [b])]), y)
 
 
-@op("hypot")
+@writes(el.hypot)
 def _hypot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """m √(1 + (n / m)²), m the larger: nothing overflows on the way."""
     a, b = (t.step("Abs", [n]) for n in t.names(xs, y))
@@ -103,14 +117,14 @@ def _hypot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, endless, large, t.step("Mul", [large, root]), y)
 
 
-@op("copysign")
+@writes(el.copysign)
 def _copysign(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     a, b = t.names(xs, y)
     size = t.step("Abs", [a])
     where(t, negative(t, b, y.dtype), t.step("Neg", [size]), size, y)
 
 
-@op("heaviside")
+@writes(el.heaviside)
 def _heaviside(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, values = t.names(xs, y)
     zero = t.name(0, y.dtype)
@@ -120,7 +134,7 @@ def _heaviside(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, t.step("Equal", [x, zero]), values, step, y)
 
 
-@op("lerp")
+@writes(el.lerp)
 def _lerp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     a, b, w = t.names(xs, y)
     d, one = t.step("Sub", [b, a]), t.name(1, y.dtype)
@@ -129,7 +143,7 @@ def _lerp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, t.step("Less", [t.step("Abs", [w]), t.name(0.5, y.dtype)]), near, far, y)
 
 
-@op("nan_to_num")
+@writes(el.nan_to_num)
 def _nan_to_num(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, dtype = t.name(xs[0]), y.dtype
     if dtype.kind != "f":
@@ -143,24 +157,24 @@ def _nan_to_num(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [found], y)
 
 
-@op("angle")
+@writes(el.angle)
 def _angle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, zero = t.name(xs[0]), t.name(0, y.dtype)
     found = where(t, t.step("Less", [x, zero]), t.name(math.pi, y.dtype), zero)
     where(t, t.step("IsNaN", [x]), x, found, y)
 
 
-@op("real")
+@writes(el.real)
 def _real(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [t.name(xs[0])], y)
 
 
-@op("imag")
+@writes(el.imag)
 def _imag(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """Zeros, a constant."""
 
 
-@op("atan2")
+@writes(el.atan2)
 def _atan2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """The angle of the point (b, a): atan(a / b) on the right, turned by ±π on the left."""
     a, b = t.names(xs, y)
@@ -175,7 +189,7 @@ def _atan2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     where(t, minus, t.step("Neg", [up]), up, y)
 
 
-@op("log_likelihood")
+@writes(log_likelihood)
 def _log_likelihood(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, target = t.names(xs, y)
     one, least = t.name(1, y.dtype), t.name(-100, y.dtype)

@@ -9,7 +9,10 @@ import numpy as np
 
 from minitensor.backend import is_array, to_numpy
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, composite, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.indexing.gather import read_along, read_rows
+from minitensor.ops.indexing.index import argwhere, getitem, masked_select, one_hot
+from minitensor.ops.reductions.counting import nonzero
 
 __all__ = ["read"]
 
@@ -124,7 +127,7 @@ def read(t: Any, name: str, ndim: int, index: Any) -> str:
     return _basic(t, name, items)
 
 
-@op("getitem")
+@writes(getitem)
 def _getitem(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,), index = xs, s["index"]
     if is_array(index) and index.dtype == bool and t.traced(index):
@@ -134,12 +137,12 @@ def _getitem(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [read(t, t.name(x), x.ndim, index)], y)
 
 
-@op("read_rows")
+@writes(read_rows)
 def _read_rows(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Gather", [t.name(xs[0]), _place(t, xs[1])], y, axis=s["axis"])
 
 
-@op("read_along")
+@writes(read_along)
 def _read_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """GatherElements, which wants indices as long as the operand beside the axis, or shorter ones."""
     x, index = xs
@@ -152,7 +155,7 @@ def _read_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("GatherElements", [t.name(x), _place(t, index)], y, axis=s["axis"])
 
 
-@composite("masked_select")
+@writes(masked_select)
 def _masked_select(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     x, mask = xs
     shape = np.broadcast_shapes(x.shape, mask.shape)
@@ -163,20 +166,20 @@ def _masked_select(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> An
     return None
 
 
-@op("nonzero", "argwhere")
+@writes(nonzero, argwhere)
 def _nonzero(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> None:
     (x,) = xs
     if not x.ndim:
         t.refuse("of a number has no counterpart in ONNX here")
     found = t.step("NonZero", [t.name(x)])
-    if t.op.name == "argwhere":
+    if t.op is argwhere:
         t.emit("Transpose", [found], y, perm=[1, 0])
         return
     for k, part in enumerate(y):
         t.emit("Gather", [found, t.name(np.asarray(k))], part, axis=0)
 
 
-@op("one_hot")
+@writes(one_hot)
 def _one_hot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     apart = t.step("Unsqueeze", [t.cast(t.name(x), np.int64), t.ints([x.ndim])])

@@ -8,20 +8,23 @@ from typing import Any
 import numpy as np
 
 from minitensor.interop.onnx.writers.arithmetic import plain
-from minitensor.interop.onnx.writing import OPS, Array, composite, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.linalg.determinant import det
+from minitensor.ops.linalg.matmul import bmm, einsum, linear
+from minitensor.ops.nn.normalization import layer_norm
 
 __all__: list[str] = []
 
-OPS["bmm"] = plain("MatMul")
-OPS["det"] = plain("Det")
+writes(bmm)(plain("MatMul"))
+writes(det)(plain("Det"))
 
 
-@op("einsum")
+@writes(einsum)
 def _einsum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Einsum", t.names(xs, y), y, equation=s["subscripts"])
 
 
-@composite("linear")
+@writes(linear)
 def _linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     x, weight, bias = xs
     if len({v.dtype for v in (x, weight, bias) if v is not None}) > 1 or x.ndim < 1:
@@ -32,7 +35,7 @@ def _linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     return None
 
 
-@composite("layer_norm")
+@writes(layer_norm)
 def _layer_norm(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     axes = s["axes"]
     if len({v.dtype for v in xs if v is not None}) > 1 or y.dtype != np.float32:

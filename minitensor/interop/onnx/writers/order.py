@@ -10,7 +10,10 @@ import numpy as np
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.functions import log1p
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.indexing.sorting import argsort, searchsorted
+from minitensor.ops.reductions.counting import unique
+from minitensor.ops.reductions.scan import cumprod, cumsum, leader, logcumsumexp
 
 __all__: list[str] = []
 
@@ -23,7 +26,7 @@ def _lanes(t: Any, x: Array, axis: int | None, dtype: Any = None) -> tuple[str, 
     return name, axis % x.ndim, x.shape[axis]
 
 
-@op("argsort")
+@writes(argsort)
 def _argsort(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """TopK of all entries: equal ones stay in their order."""
     (x,) = xs
@@ -33,7 +36,7 @@ def _argsort(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reshaped(t, found, y.shape, y) if not y.ndim else t.emit("Identity", [found], y)
 
 
-@op("searchsorted")
+@writes(searchsorted)
 def _searchsorted(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """How many entries are smaller (or, on the right, not larger); NaN is the largest."""
     row, v = t.names(xs, y)
@@ -48,7 +51,7 @@ def _searchsorted(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
     t.emit("ReduceSum", [t.cast(before, np.int64), t.ints([y.ndim])], y, keepdims=0)
 
 
-@op("cumsum")
+@writes(cumsum)
 def _cumsum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     name, axis, _ = _lanes(t, xs[0], s["axis"], y.dtype)
     found = t.step("CumSum", [name, t.name(np.asarray(axis))])
@@ -75,14 +78,14 @@ def _scan(t: Any, names: Pair, axis: int, n: int, join: Callable[[Pair, Pair], P
     return names
 
 
-@op("cumprod")
+@writes(cumprod)
 def _cumprod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     name, axis, n = _lanes(t, xs[0], s["axis"], y.dtype)
     (found,) = _scan(t, (name,), axis, n, lambda a, b: (t.step("Mul", [a[0], b[0]]),))
     reshaped(t, found, y.shape, y)
 
 
-@op("logcumsumexp")
+@writes(logcumsumexp)
 def _logcumsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     name, axis, n = _lanes(t, xs[0], s["axis"])
 
@@ -97,7 +100,7 @@ def _logcumsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
     reshaped(t, found, y.shape, y)
 
 
-@op("_leader")
+@writes(leader)
 def _leader(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """The value that leads and its place, the later of equal ones; a NaN leads from where it is."""
     (x,), axis = xs, s["axis"] % max(xs[0].ndim, 1)
@@ -117,7 +120,7 @@ def _leader(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Identity", [found[1]], y)
 
 
-@op("unique")
+@writes(unique)
 def _unique(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> None:
     (x,) = xs
     found = t.steps_of("Unique", [t.name(x)], 4, sorted=1)

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from minitensor.backend import to_numpy
-from minitensor.interop.onnx.writing import Array, composite, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.nn.recurrent import gru_step, gru_walk, lstm_step, lstm_walk, rnn_walk
 
 __all__: list[str] = []
 
 ORDER = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}  # ONNX's gates, by their number here
 
 
-@composite("lstm_walk", "gru_walk", "rnn_walk")
+@writes(lstm_walk, gru_walk, rnn_walk)
 def _walk(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> Any:
     """One node, if what goes in is a `linear` of the sequence, with weights that no input decides."""
-    kind = t.op.name.partition("_")[0].upper()
+    kind = {lstm_walk: "LSTM", gru_walk: "GRU", rnn_walk: "RNN"}[t.op]
     projected, recurrent, *state = xs
     bias = state.pop() if kind == "GRU" else None
     origin = t.origins.get(id(projected))
@@ -53,7 +54,7 @@ def _parts(t: Any, x: Array, count: int) -> list[str]:
     return [t.step("Slice", [name, t.ints([i * n]), t.ints([(i + 1) * n]), axis]) for i in range(count)]
 
 
-@op("gru_step")
+@writes(gru_step)
 def _gru_step(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (xr, xu, xn), (hr, hu, hn), h = _parts(t, xs[0], 3), _parts(t, xs[1], 3), t.name(xs[2])
     r, u = (t.step("Sigmoid", [t.step("Add", [a, b])]) for a, b in ((xr, hr), (xu, hu)))
@@ -61,7 +62,7 @@ def _gru_step(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Add", [new, t.step("Mul", [u, t.step("Sub", [h, new])])], y)
 
 
-@op("lstm_step")
+@writes(lstm_step)
 def _lstm_step(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
     i, f, z, o = _parts(t, xs[0], 4)
     i, f, o = (t.step("Sigmoid", [v]) for v in (i, f, o))

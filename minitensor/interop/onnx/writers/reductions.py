@@ -10,7 +10,11 @@ import numpy as np
 
 from minitensor.interop.onnx.writers.arithmetic import SMALL, where
 from minitensor.interop.onnx.writers.comparisons import as_bool
-from minitensor.interop.onnx.writing import Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.linalg.norm import present
+from minitensor.ops.nn.softmax import logsumexp
+from minitensor.ops.reductions import reduce as red
+from minitensor.ops.reductions.statistics import nansum, std, var
 
 __all__ = ["axes_of"]
 
@@ -32,15 +36,15 @@ def _cast(t: Any, x: Array, dtype: Any) -> str:
     return str(t.name(x) if x.dtype == dtype else t.cast(t.name(x), dtype))
 
 
-@op("sum", "prod", "mean")
+@writes(red.sum, red.prod, red.mean)
 def _total(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    kind = {"sum": "ReduceSum", "prod": "ReduceProd", "mean": "ReduceMean"}[t.op.name]
-    if t.op.name == "mean" and not xs[0].size:
+    kind = {red.sum: "ReduceSum", red.prod: "ReduceProd", red.mean: "ReduceMean"}[t.op]
+    if t.op is red.mean and not xs[0].size:
         t.refuse("is of no entries, which has no counterpart in ONNX here")
     _reduce(t, kind, _cast(t, xs[0], y.dtype), xs[0], s, y)
 
 
-@op("nansum")
+@writes(nansum)
 def _nansum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     name = t.name(x)
@@ -49,9 +53,9 @@ def _nansum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     _reduce(t, "ReduceSum", name if x.dtype == y.dtype else t.cast(name, y.dtype), x, s, y)
 
 
-@op("max", "min")
+@writes(red.max, red.min)
 def _extreme(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    (x,), kind = xs, f"Reduce{t.op.name.capitalize()}"
+    (x,), kind = xs, "ReduceMax" if t.op is red.max else "ReduceMin"
     if x.dtype.name in SMALL or x.dtype == bool:
         t.emit("Cast", [_reduce(t, kind, t.cast(t.name(x), np.int64), x, s)], y, to=y.dtype)
     elif x.dtype.kind == "f":
@@ -62,27 +66,27 @@ def _extreme(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         _reduce(t, kind, t.name(x), x, s, y)
 
 
-@op("any", "all")
+@writes(red.any, red.all)
 def _any(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     if not x.size:
         t.refuse("is of no entries, which has no counterpart in ONNX here")
     whole = t.cast(as_bool(t, t.name(x), x), np.int32)
-    t.emit("Cast", [_reduce(t, "ReduceMax" if t.op.name == "any" else "ReduceMin", whole, x, s)], y, to=np.dtype(bool))
+    t.emit("Cast", [_reduce(t, "ReduceMax" if t.op is red.any else "ReduceMin", whole, x, s)], y, to=np.dtype(bool))
 
 
-@op("count_nonzero")
+@writes(red.count_nonzero)
 def _count(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     _reduce(t, "ReduceSum", t.cast(as_bool(t, t.name(x), x), y.dtype), x, s, y)
 
 
-@op("_present")
+@writes(present)
 def _present(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Cast", [as_bool(t, t.name(xs[0]), xs[0])], y, to=y.dtype)
 
 
-@op("logsumexp")
+@writes(logsumexp)
 def _logsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """max + ln Σ e^(x - max); an infinite maximum is the result."""
     (x,) = xs
@@ -104,7 +108,7 @@ def _logsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         t.emit("Squeeze", [found, t.ints(axes)], y)
 
 
-@op("var", "std")
+@writes(var, std)
 def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     axes = axes_of(x, s["axis"])
@@ -115,12 +119,12 @@ def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     d = t.step("Sub", [t.name(x), center])
     total = _reduce(t, "ReduceSum", t.step("Mul", [d, d]), x, s)
     found = t.step("Div", [total, t.name(count - s["correction"], y.dtype)])
-    t.emit("Sqrt" if t.op.name == "std" else "Identity", [found], y)
+    t.emit("Sqrt" if t.op is std else "Identity", [found], y)
 
 
-@op("argmax", "argmin")
+@writes(red.argmax, red.argmin)
 def _argument(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-    (x,), axis, kind = xs, s["axis"], "ArgMax" if t.op.name == "argmax" else "ArgMin"
+    (x,), axis, kind = xs, s["axis"], "ArgMax" if t.op is red.argmax else "ArgMin"
     name = t.cast(t.name(x), np.int32) if x.dtype.name in (*SMALL, "bool") else t.name(x)
     whole = axis is None or not x.ndim
     name = t.step("Reshape", [name, t.ints([-1])]) if whole else name

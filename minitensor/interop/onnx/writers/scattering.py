@@ -10,8 +10,22 @@ import numpy as np
 from minitensor.backend import is_array
 from minitensor.interop.onnx.writers.indexing import read
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, composite, op
-from minitensor.ops.indexing.index import plain_index
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.indexing.gather import add_along, add_rows
+from minitensor.ops.indexing.index import add_at, plain_index
+from minitensor.ops.indexing.scatter import (
+    index_add,
+    index_put,
+    put,
+    put_along_axis,
+    scatter,
+    scatter_add,
+    untouched,
+    write_at,
+)
+from minitensor.ops.indexing.scatter_reduce import scatter_reduce
+from minitensor.ops.indexing.sorting import kthvalue, topk
+from minitensor.ops.windows.unpooling import put_along
 
 __all__: list[str] = []
 
@@ -43,16 +57,16 @@ def _lanes(t: Any, x: Any, index: Any, src: Any, axis: int, reduction: str, y: A
     reshaped(t, found, y.shape, y) if not y.ndim else t.emit("Identity", [found], y)
 
 
-@composite("scatter", "scatter_add")
+@writes(scatter, scatter_add)
 def _scatter(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
-    adds = t.op.name == "scatter_add"
+    adds = t.op is scatter_add
     if adds and y.dtype == bool:
         return NotImplemented
     x, index, src = xs
     _lanes(t, x, index, src, s["dim"], "add" if adds else "none", y)
 
 
-@composite("scatter_reduce")
+@writes(scatter_reduce)
 def _scatter_reduce(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     kind = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}[s["reduce"]]
     if y.dtype.name not in ("float32", "float64", "int64", "int32"):
@@ -83,7 +97,7 @@ def _scatter_reduce(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> A
     return None
 
 
-@composite("put_along_axis")
+@writes(put_along_axis)
 def _put_along_axis(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     x, index, values = xs
     axis = s["axis"]
@@ -100,7 +114,7 @@ def _put_along_axis(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> A
     t.emit("ScatterElements", [t.name(x), place, src], y, axis=axis)
 
 
-@composite("index_add")
+@writes(index_add)
 def _index_add(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     x, index, source = xs
     if not y.ndim or not index.ndim or not index.size or source.dtype != y.dtype:
@@ -119,25 +133,25 @@ def _rows(t: Any, x: str, index: str, values: str, shape: Sequence[int], axis: i
     t.emit("ScatterElements", [x, wide, values], y, axis=axis, reduction="add")
 
 
-@op("add_rows")
+@writes(add_rows)
 def _add_rows(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, index = xs
     if x.size:
         _rows(t, _zeros(t, y.shape, y.dtype), _int64(t, index), t.name(x), x.shape, s["axis"] % y.ndim, y)
 
 
-@op("add_along", "put_along")
+@writes(add_along, put_along)
 def _add_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, index = xs
     if not index.size:
         return
-    settings = {"axis": 1} if t.op.name == "put_along" else {"axis": s["axis"], "reduction": "add"}
+    settings = {"axis": 1} if t.op is put_along else {"axis": s["axis"], "reduction": "add"}
     names = [_zeros(t, y.shape or (1,), y.dtype), _int64(t, index), t.name(x)]
     names[1:] = [n if index.ndim else reshaped(t, n, [1]) for n in names[1:]]
     reshaped(t, t.step("ScatterElements", names, **settings), y.shape, y)
 
 
-@op("write_at")
+@writes(write_at)
 def _write_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, values, at = xs
     if not at.size:
@@ -147,14 +161,14 @@ def _write_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reshaped(t, found, y.shape, y)
 
 
-@op("untouched")
+@writes(untouched)
 def _untouched(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (at,) = xs
     ones, zeros = (t.name(np.full(n, v)) for n, v in ((y.size, True), (at.size, False)))
     reshaped(t, t.step("ScatterElements", [ones, _int64(t, at), zeros], axis=0), y.shape, y)
 
 
-@op("add_at")
+@writes(add_at)
 def _add_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     places = t.name(np.arange(y.size).reshape(y.shape))
@@ -170,7 +184,7 @@ def _put_at(t: Any, x: Array, at: str, values: str, adds: bool, y: Array) -> Non
     reshaped(t, found, y.shape, y)
 
 
-@composite("index_put")
+@writes(index_put)
 def _index_put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     """A table of all places is read as x would be: that says where the values go."""
     (x, values), index = xs, plain_index(s["indices"], xs[0])
@@ -197,7 +211,7 @@ def _masked_put(t: Any, x: Array, mask: Array, src: str, ndim: int, adds: bool, 
     t.emit("Where", [wide, value, t.name(x)], y)
 
 
-@composite("put")
+@writes(put)
 def _put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     x, index, values = xs
     index = np.asarray(index) if not hasattr(index, "dtype") else index
@@ -212,10 +226,10 @@ def _put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     return None
 
 
-@composite("kthvalue", "topk")
+@writes(kthvalue, topk)
 def _topk(t: Any, xs: Sequence[Any], s: dict[str, Any], y: tuple[Array, Array]) -> Any:
     """The k first in order; of the k-th alone the last of them."""
-    (x,), kth = xs, t.op.name == "kthvalue"
+    (x,), kth = xs, t.op is kthvalue
     if not x.ndim or not s["k"]:
         return NotImplemented
     axis, narrow = s["axis"] % x.ndim, x.dtype.name not in ("float32", "float64", "int64", "int32")

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writing import Array, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.nn.recurrent import separate
+from minitensor.ops.shaping.diagonal import diagonal, put_diagonal, tril, triu
+from minitensor.ops.shaping.join import concatenate
+from minitensor.ops.shaping.order import flip, roll
+from minitensor.ops.shaping.padding import frame
+from minitensor.ops.shaping.shape import broadcast_to, reshape, transpose
+from minitensor.ops.shaping.tiling import repeat_each, tile
 
 __all__ = ["END", "flat", "reshaped"]
 
@@ -26,14 +33,14 @@ def flat(t: Any, name: str) -> str:
     return reshaped(t, name, [-1])
 
 
-@op("reshape")
+@writes(reshape)
 def _reshape(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     given = s["shape"] if isinstance(s["shape"], (tuple, list)) else [s["shape"]]
     shape = [int(n) for n in given]
     reshaped(t, t.name(xs[0]), y.shape if 0 in y.shape or -1 not in shape else shape, y)
 
 
-@op("transpose")
+@writes(transpose)
 def _transpose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     axes = range(y.ndim)[::-1] if s["axes"] is None else [int(a) % y.ndim for a in s["axes"]]
     if not y.ndim:
@@ -42,12 +49,12 @@ def _transpose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Transpose", [t.name(xs[0])], y, perm=list(axes))
 
 
-@op("broadcast_to")
+@writes(broadcast_to)
 def _broadcast_to(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Expand", [t.name(xs[0]), t.ints(y.shape)], y)
 
 
-@op("concatenate")
+@writes(concatenate)
 def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     names, axis = t.names(xs, y), s["axis"]
     if axis is None:
@@ -55,14 +62,14 @@ def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None
     t.emit("Concat", names, y, axis=int(axis))
 
 
-@op("separate")
+@writes(separate)
 def _separate(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
     x = t.name(xs[0])
     for i, y in enumerate(ys):
         t.emit("Gather", [x, t.name(np.asarray(i))], y, axis=s["axis"])
 
 
-@op("frame")
+@writes(frame)
 def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     if not x.ndim:
@@ -73,7 +80,7 @@ def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Pad", [t.name(x), t.ints([*before, *after]), value], y)
 
 
-@op("flip")
+@writes(flip)
 def _flip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     axis = s["axis"]
     axes = list(range(y.ndim)) if axis is None else [axis] if hasattr(axis, "__index__") else list(axis)
@@ -84,7 +91,7 @@ def _flip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Slice", [t.name(xs[0]), t.ints([-1] * n), t.ints([-END] * n), t.ints(axes), t.ints([-1] * n)], y)
 
 
-@op("roll")
+@writes(roll)
 def _roll(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """What is cut off at one end is joined on at the other."""
     shift, axis = s["shift"], s["axis"]
@@ -107,7 +114,7 @@ def _roll(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reshaped(t, name, y.shape, y)
 
 
-@op("tile")
+@writes(tile)
 def _tile(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reps = [s["reps"]] if hasattr(s["reps"], "__index__") else list(s["reps"])
     shape = [1] * (y.ndim - xs[0].ndim) + list(xs[0].shape)
@@ -118,7 +125,7 @@ def _tile(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Tile", [name, t.ints([1] * (y.ndim - len(reps)) + reps)], y)
 
 
-@op("repeat_each")
+@writes(repeat_each)
 def _repeat_each(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,), axis = xs, s["axis"] % max(y.ndim, 1)
     apart = t.step("Unsqueeze", [t.name(x), t.ints([axis + 1])])
@@ -126,15 +133,15 @@ def _repeat_each(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None
     reshaped(t, t.step("Tile", [apart, t.ints(tiles)]), y.shape, y)
 
 
-@op("tril", "triu")
+@writes(tril, triu)
 def _triangle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     x, narrow = t.name(xs[0]), y.dtype.name not in ("float32", "float64", "int64", "bool")
     inputs = [t.cast(x, np.int64) if narrow else x, t.name(np.asarray(s["k"]))]
-    found = t.step("Trilu", inputs, upper=int(t.op.name == "triu"))
+    found = t.step("Trilu", inputs, upper=int(t.op is triu))
     t.emit("Cast", [found], y, to=y.dtype)
 
 
-@op("diagonal")
+@writes(diagonal)
 def _diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,) = xs
     a, b = s["axis1"] % x.ndim, s["axis2"] % x.ndim
@@ -146,7 +153,7 @@ def _diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Gather", [rows, t.ints(places)], y, axis=len(lead))
 
 
-@op("put_diagonal")
+@writes(put_diagonal)
 def _put_diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """Each diagonal beside a column of zeros, which all other places read."""
     (x,) = xs

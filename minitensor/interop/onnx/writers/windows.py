@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from minitensor.interop.onnx.writers.shapes import reshaped
-from minitensor.interop.onnx.writing import Array, composite, op
+from minitensor.interop.onnx.writing import Array, writes
+from minitensor.ops.windows.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
+from minitensor.ops.windows.convolution import conv1d, conv2d, conv3d
+from minitensor.ops.windows.max_pooling import max_pool1d, max_pool2d, max_pool3d, window_argmax
+from minitensor.ops.windows.sliding import fold, unfold
+from minitensor.ops.windows.transposed_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
 __all__: list[str] = []
 
@@ -24,7 +29,7 @@ def _nodes_take(xs: Sequence[Any], y: Array, n: int) -> bool:
     return all(x is None or x.dtype == np.float32 for x in xs) and y.ndim == xs[0].ndim == n + 2
 
 
-@composite("conv1d", "conv2d", "conv3d")
+@writes(conv1d, conv2d, conv3d)
 def _convolution(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     n = int(t.op.name[4])
     if isinstance(s["padding"], str) or not _nodes_take(xs, y, n):
@@ -37,7 +42,7 @@ def _convolution(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     return None
 
 
-@composite("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+@writes(conv_transpose1d, conv_transpose2d, conv_transpose3d)
 def _transposed(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     n = int(t.op.name[-2])
     more, stride = _each(s["output_padding"], n), _each(s["stride"], n)
@@ -51,7 +56,7 @@ def _transposed(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     return None
 
 
-@composite("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d")
+@writes(max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d)
 def _pool(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> Any:
     n, largest = int(t.op.name[-2]), t.op.name.startswith("max")
     if s.get("return_indices") or s["ceil_mode"] or s.get("divisor_override") or not _nodes_take(xs, y, n):
@@ -80,7 +85,7 @@ def _windows(lengths: Sequence[int], size: Sequence[int], stride: Sequence[int],
     return places
 
 
-@op("unfold")
+@writes(unfold)
 def _unfold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     (x,), n = xs, len(s["size"])
     at = x.ndim - n
@@ -89,7 +94,7 @@ def _unfold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     t.emit("Gather", [rows, t.name(places)], y, axis=at)
 
 
-@op("fold")
+@writes(fold)
 def _fold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """Add the windows up in a table that has a row for each place."""
     (x,), n = xs, len(s["lengths"])
@@ -103,7 +108,7 @@ def _fold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reshaped(t, t.step("Transpose", [table], perm=[1, 0]), y.shape, y)
 
 
-@op("window_argmax")
+@writes(window_argmax)
 def _window_argmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     """The entries of each window along an axis of their own: the first of the largest, and where it stands."""
     (x,), tables = xs, s["places"]
