@@ -56,8 +56,8 @@ PLAN: dict[str, dict[str, str]] = {
         "threads",
         "derivatives": "errors backend graph modes promotion engine op composite ops tensor",
         "function": "errors backend graph modes",
-        "interop": "errors backend graph modes notices hooks generators promotion engine op composite ops doors tensor "
-        "functions nn",
+        "interop": "errors backend graph declaration modes notices hooks generators promotion engine op composite ops "
+        "doors tensor functions nn",
         "anomaly": "errors backend graph modes",
         "memory": "",
         "profiler": "errors backend graph modes",
