@@ -62,9 +62,9 @@ def unbroadcast(g, shape):
 
 
 # %% [markdown]
-# Now the loop. `pending` holds what has come so far to each call whose turn is still to come. A result that was used
-# twice gets two gradients, which add up. The newest call that waits has all of its gradient: calls that used its
-# result are newer, so they had their turn before.
+# Now the loop. `waiting` is a heap of the calls that have a gradient and have not run their rules yet; `pending` holds
+# the gradient of each. A result that was used twice gets two gradients, which add up. The newest call in the heap has
+# all of its gradient: calls that used its result are newer, so their rules ran before.
 
 
 # %%

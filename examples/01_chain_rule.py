@@ -39,14 +39,15 @@ assert abs(W.grad.item() - dw) < 1e-6 and abs(V.grad.item() - dv) < 1e-6
 
 # %% [markdown]
 # What did `backward` do? `L` remembers the call that made it, that call remembers where its arguments came from, and so
-# on. Each op has one rule per argument; tanh's is `g * (1 - y * y)`: the incoming gradient times the slope.
+# on; the loop below follows the last one. Each op has one rule per argument; tanh's is `g * (1 - y * y)`: the incoming
+# gradient times the slope.
 
 # %%
 L = (V * mt.tanh(W * x) - t) ** 2
 place = L.source
 while hasattr(place, "op"):
     print(f"{place.op.name:>10}: {place.op.__doc__.splitlines()[0]}")
-    place = next((p for p in place.parents if p is not None), None)
+    place = next((p for p in reversed(place.parents) if p is not None), None)
 
 # %% [markdown]
 # (`backward` freed that graph as it went, so the walk looked at a fresh one.) Rules are ordinary code over ops, so a

@@ -17,7 +17,7 @@ def f(x):
 
 
 # %% [markdown]
-# With `values=True` every node shows its number and the gradient of the result with respect to it. Read it from the
+# With `values=True` every node shows its value and the gradient of the result with respect to it. Read it from the
 # bottom: the gradient of the sum is 1, each entry of the square gets 1, tanh gets 2 times its value, and so on up to
 # the leaves, where gradients end.
 
@@ -41,8 +41,8 @@ except mt.errors.GradientError as error:
     print("a second time:", error)
 
 # %% [markdown]
-# A small convolutional network. `conv2d` and `batch_norm` are composites: plain Python over ops, in whose place a
-# hand-written kernel ran, one node each. Without kernels the plain Python shows.
+# A small convolutional network. `conv2d`, `batch_norm` and `linear` are composites, plain Python over ops. Here a
+# hand-written kernel ran in place of each, and left one node. Without kernels the nodes of the plain Python show.
 
 # %%
 model = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 2))

@@ -4,7 +4,7 @@
 # about a small network on handwritten digits: how large may the learning rate be?
 #
 # Near a minimum the loss is L + ½ dᵀ H d. Gradient descent along an eigenvector of the Hessian H multiplies the error
-# by 1 - lr λ each step, so it diverges as soon as lr > 2 / λmax. H has 650² entries here, and for a real network far
+# by 1 - lr λ each step, so it diverges as soon as lr > 2 / λmax. H has 640² entries here, and for a real network far
 # too many; but H v costs no more than two gradients (Pearlmutter 1994), and the power iteration needs nothing else.
 
 # %%

@@ -37,7 +37,7 @@ class Composite(Declaration[P]):
         super().__init__(function, traits, autocast)
         self.moves = "moves" in traits
         notes = function.__annotations__
-        self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss, say
+        self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss
 
     def __call__(self, *operands: P.args, **given: P.kwargs) -> Tensor:
         """Run an attached kernel, if there is one that takes the operands; else the plain Python."""
@@ -47,9 +47,7 @@ class Composite(Declaration[P]):
             settings = self._checked(settings, args)
         if not state.ordinary:
             if state.observer is not None:
-                result: Any = state.observer.composite(
-                    self, as_plain(args), settings
-                )  # takes it as a whole, or leaves it
+                result: Any = state.observer.composite(self, as_plain(args), settings)
                 if result is not NotImplemented:
                     return result  # type: ignore[no-any-return]
             if state.autocast is not None:
@@ -89,7 +87,7 @@ class Composite(Declaration[P]):
         return value if several or value.shape else value.data.item()
 
     def _unusual(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        """Refuse complex numbers, or leave them to the ops; run half precision as it has to be."""
+        """Refuse complex numbers, or leave them to the ops; run half precision on the CPU in float32."""
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
         unusual = [d for d in dtypes if d.char in UNUSUAL]
         if not unusual:
@@ -177,7 +175,7 @@ def composite(*traits: Trait, autocast: Cast | None = None) -> Callable[[Callabl
 def composite(*traits: Any, autocast: Cast | None = None) -> Any:
     """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
 
-    What holds for it is said in words before it: `@composite("moves")`.
+    Its traits are given by name: `@composite("moves")`.
     moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end, and refuse
     complex numbers. complex: it is right with them.
     autocast: "half" or "float32", the precision that `autocast` computes it in; without one, that of its operands.

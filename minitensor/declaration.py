@@ -31,7 +31,7 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
 
 
 def _is_array_parameter(p: inspect.Parameter) -> bool:
-    """Whether a parameter takes an array, not a setting: by its annotation, and none is needed for arrays."""
+    """Whether a parameter takes an array, not a setting: its annotation says array, or there is none."""
     if p.kind is p.KEYWORD_ONLY or p.kind is p.VAR_POSITIONAL or p.annotation is p.empty:
         return p.kind is not p.KEYWORD_ONLY
     text = str(p.annotation)
@@ -60,14 +60,14 @@ class Declaration(Generic[P]):
         self.name = function.__name__
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in arrays)
         self.arguments = tuple(p.name for p in arrays)
-        self.count = -1 if self.variadic else len(arrays)  # of operands by position, when none is left to bind
+        self.count = -1 if self.variadic else len(arrays)  # of arrays; with as many by position nothing is to bind
         self.optional = {p.name: p.default for p in arrays if p.default is not p.empty}
         self.defaults = {p.name: p.default for p in parameters if p not in arrays}
         self.by_position = tuple(p.name for p in parameters if p not in arrays and p.kind is not p.KEYWORD_ONLY)
         for name in (*self.arguments, *self.defaults):
             if name in ("g", "y") or name.endswith("_shape"):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
-        self.real = "" if self.traits & {"complex", "moves"} else self.name  # who refuses complex numbers
+        self.real = "" if self.traits & {"complex", "moves"} else self.name  # for the error; "": complex is taken
         self.kernels: dict[str, Kernel] = {}  # by kind: "compiled", "cpu", "cuda"
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self
@@ -81,7 +81,8 @@ class Declaration(Generic[P]):
         kind: "cpu" for NumPy's arrays, "compiled" for loops compiled by Numba, asked first where `set_kernels`
         says so, "cuda" for CuPy's. `needs` says which gradients are wanted; `pullback(g)` returns one gradient or None
         per argument, any number of times. A kernel that returns NotImplemented leaves the call to the next: the
-        compiled one to NumPy's, that to the plain Python. Under `create_graph` the plain Python is differentiated.
+        compiled one to NumPy's, that to the plain Python. Under `create_graph` an op's rules run instead of the
+        pullback, and a composite's plain Python is differentiated.
         """
 
         def attach(kernel: Kernel) -> Kernel:

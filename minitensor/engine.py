@@ -1,6 +1,6 @@
 """The autograd engine: one loop that carries gradients back through the graph.
 
-`Sweep.run` walks the nodes, newest first; `backward` and `grad` are its two doors. What a Variable and a Node are
+`Sweep.run` walks the nodes, newest first; `backward` and `grad` call it. What a Variable and a Node are
 stands in `graph.py`; how a call becomes a Node, and what a gradient rule is, in `op.py`.
 
 The one idea to take along: **a rule is ordinary code over ops**. Called on arrays an op computes, called on Tensors
@@ -9,8 +9,8 @@ where the gradient becomes a graph that can be differentiated again, to any orde
 
 Complex numbers: what users see is PyTorch's convention, the gradient of a real L with respect to z = a + ib is
 dL/da + i dL/db. Its conjugate h, for which dL = Re(h dz), obeys the chain rule with plain derivatives, so that is what
-travels here: a rule says g * b whatever b is, `outward` conjugates at the doors, and a real argument of a complex
-result gets the real part.
+travels here: a rule says g * b whatever b is, `outward` conjugates where gradients enter and leave, and a real
+argument of a complex result gets the real part.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _accumulating = Lock()
 class Sweep:
     """One pass back through the graph, newest call first.
 
-    pending: what has come so far to each place that is still to be visited. When a node is the newest that waits, its
-    gradient is complete, because every call that used its result was made after it.
+    pending: the sum of the gradients that have arrived at each place not yet visited. When a node is the newest that
+    waits, its gradient is complete, because every call that used its result was made after it.
 
-    With `wanted` places the gradients that arrive there are returned, and nothing else is visited or changed; without,
-    gradients are added to the leaves' `.grad`. A `part` of a pass, which `checkpoint` and `data_parallel` run inside
+    With `wanted` places only the nodes that lead there are visited, and what arrives is returned; without, gradients
+    are added to the leaves' `.grad`. A `part` of a pass, which `checkpoint` and `data_parallel` run inside
     another one, ends at the wanted places: what arrives is not all of their gradient, so it goes no further and their
     hooks wait for the whole.
     """
@@ -57,7 +57,7 @@ class Sweep:
         self.retain_graph, self.create_graph, self.part = retain_graph, create_graph, part
         self.waiting: list[tuple[int, Node]] = []  # a heap: the newest comes first
         self.pending: dict[Place, Gradient] = {}
-        self.sums: set[Place] = set()  # places whose pending gradient was added up here
+        self.sums: set[Place] = set()  # places whose pending gradient is a sum made here, which nobody else holds
         self.observer = state.observer
         self.wanted = wanted
         self.route: set[Place] = set()  # the nodes that lead to the wanted places
@@ -83,7 +83,7 @@ class Sweep:
         return self.found
 
     def deliver(self, place: Place, g: Gradient) -> None:
-        """Add a gradient to what has come to a place so far; the first that comes to a node lets it wait its turn."""
+        """Add a gradient to what has come to a place so far; the first puts its node into the heap."""
         if place in self.pending:
             self.add(place, g)
         elif self.wanted is not None and place not in self.wanted and place.node not in self.route:
@@ -152,7 +152,7 @@ class Sweep:
 def _route(starts: Sequence[Place], wanted: Collection[Place]) -> set[Place]:
     """Return the nodes that a gradient must pass on its way to the wanted places.
 
-    A freed node no longer knows its parents: it counts as one of them, so that reaching it raises.
+    A freed node no longer knows its parents: it counts as leading there, so that reaching it raises.
     """
     nodes: dict[Node, None] = {}
     stack = [place.node for place in starts]
@@ -191,9 +191,9 @@ def _fitted(g: Gradient, place: Place, node: Node, i: int) -> Gradient:
 
 
 def _accumulate(leaf: Variable, g: Gradient, create_graph: bool) -> None:
-    """Add a gradient to a leaf's `.grad`, the first in the optimizer's flat buffer where it has a slot there.
+    """Add a gradient to a leaf's `.grad`. If there is none yet, it goes into the leaf's slot, if an optimizer made one.
 
-    A gradient that somebody keeps from before stays what it was: if it is the slot's memory, this one gets its own.
+    If somebody still keeps an earlier gradient in the slot's memory, the slot is left alone, and this one is a copy.
     """
     g = outward(g)
     with _accumulating:  # several threads may run backward into one leaf
@@ -214,7 +214,7 @@ def _accumulate(leaf: Variable, g: Gradient, create_graph: bool) -> None:
 
 
 def _incoming(gradient: Any, xp: Any) -> Any:
-    """Bring a gradient that the user passes to an array of numbers."""
+    """Return a gradient that the user passes as an array."""
     if isinstance(gradient, (list, tuple)):
         return xp.asarray(listed(gradient)[0])
     return xp.asarray(plain(gradient if is_array(gradient) else asarray(gradient)))

@@ -67,7 +67,7 @@ class Observer:
         """Hear that a new array holds the values of an old one: a copy, or another dtype."""
 
     def leaves(self, x: Variable, how: str) -> None:
-        """Hear that the values of a Tensor go where no call follows them."""
+        """Hear that a Tensor's values are read by NumPy or Python, which is no call; how: "item()", say."""
 
 
 class _State(threading.local):
@@ -78,7 +78,7 @@ class _State(threading.local):
         self.fused = True  # do attached kernels stand in for composites?
         self.autocast: Any = None  # the half precision in which matrix products are computed on a GPU
         self.replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
-        self.source: Any = None  # what stands between this thread and the random generators (`generators.py`)
+        self.source: Any = None  # where random draws come from inside checkpoint and data_parallel (`generators.py`)
         self.observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
         self.ordinary = True  # neither autocast nor an observer: a call may take the quick way
 
@@ -91,14 +91,14 @@ class Variable:
     """An array and where it came from. `minitensor.Tensor` adds the operators and methods.
 
     `source` says which call made it: None for a leaf, a Node, or an Output (one of a Node's several results).
-    A Node never points at its result, so the graph has no reference cycle, and an activation that no rule needs dies
-    with the last user of its Tensor.
+    A Node never points at its result, so the graph has no reference cycle, and an activation that no rule needs is
+    freed with its Tensor.
     """
 
     __slots__ = ("__weakref__", "_grad", "data", "hooks", "requires_grad", "source", "version")
     hooks: Hooks  # of a leaf; made by the first `register_hook`
     slot: Array | None = None  # where an optimizer wants this leaf's gradient written (a view of its flat buffer)
-    slot_free: int  # the slot's references when nobody keeps an earlier gradient that is this memory
+    slot_free: int  # the slot's reference count while nobody keeps an earlier gradient there
 
     def __init__(self, data: Array, source: Place | None = None) -> None:
         self.data = data
@@ -131,7 +131,7 @@ class Variable:
         """Say that the array was changed in place, so that a graph that saved it refuses to go on."""
         if self.version is None:
             self.version = [0]
-        self.version[0] += 1  # one thread at a time: they take turns at calls and jumps back, and here is neither
+        self.version[0] += 1  # needs no lock: threads switch at calls and ends of loops, and here is neither
 
 
 _tensor: type[Variable] = Variable  # the class that results are made of; tensor.py sets it
@@ -144,7 +144,7 @@ def set_tensor_class(cls: type[Variable]) -> None:
 
 
 def wrap(y: Array, source: Place | None = None) -> Variable:
-    """Make a Tensor of what a call returned, without asking what its constructor would."""
+    """Make a Tensor of what a call returned, without the checks of its constructor."""
     t = object.__new__(_tensor)
     t.data = asarray(y) if isinstance(y, generic) else y  # NumPy's reductions return scalars
     t.source = source
@@ -172,7 +172,7 @@ class Node:
     ) -> None:
         self.op = op
         self.parents = parents  # one for each argument, None where no gradient flows
-        self.plan = plan
+        self.plan = plan  # an op's `Plan`, see rules.py
         self.saved: tuple[Any, ...] | None = saved  # None once freed
         self.versions = versions
         self.serial = next(serial)
@@ -184,7 +184,7 @@ class Node:
 
     @property
     def node(self) -> Node:
-        """Itself: a Node with one result is the place of that."""
+        """Itself: a Node with one result is also that result's place."""
         return self
 
     @property
@@ -215,14 +215,14 @@ Place = Node | Output | Variable  # where a gradient goes: to a call's result, o
 
 
 def results(y: Array, node: Node | None) -> Any:
-    """Wrap what a call returned; integer and bool results get no edge."""
+    """Wrap what a call returned; integer and bool results get no source."""
     if type(y) is not tuple:
         return wrap(y, node)
     return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
 
 
 def outward(g: Any) -> Any:
-    """Return a gradient as users see it from what the engine carries, or back: complex ones are conjugated."""
+    """Turn a gradient of the engine into the user's, or back: a complex one is conjugated, see `engine.py`."""
     return g.conj() if g.dtype.kind == "c" else g
 
 

@@ -1,8 +1,8 @@
 """Hooks on Tensors: functions that see a gradient when it is complete, and may put another in its place.
 
-They sit on the place in the graph (a leaf, or a result of a node), so they die with it; they run once per backward,
-newest Tensor first, and get Tensors. A part of a backward, as `checkpoint` and `data_parallel` run it, leaves those of
-the places where it ends to the whole.
+They are kept by the place in the graph (a leaf, or a node, for each of its results), and freed with it. They run once
+per backward, newest node first, leaves last, and get Tensors. A partial backward (inside `checkpoint` or
+`data_parallel`) does not run the hooks of the places where it ends: the whole one does.
 """
 
 from __future__ import annotations

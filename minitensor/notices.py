@@ -1,4 +1,4 @@
-"""What an observer cannot see as a call, told to it: copies of an array, and values that leave for Python."""
+"""Tells an observer what is no call: copies of an array, and values that are read by NumPy or Python."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def copied(x: Array) -> Array:
     return same(x, x.copy())
 
 
-def leaves(x: Variable, door: str) -> None:
-    """Say that the values of a Tensor go where no call follows them."""
+def leaves(x: Variable, how: str) -> None:
+    """Say that the values of a Tensor are read by NumPy or Python."""
     if state.observer is not None:
-        state.observer.leaves(x, door)
+        state.observer.leaves(x, how)

@@ -88,7 +88,7 @@ class Op(Differentiable[P]):
                 refuse_tensor(self.name, name, value)
 
     def _settled(self, args: tuple[Any, ...]) -> Call:
-        """Bring the operands to one dtype, see that they are on one device, and who of them wants a gradient."""
+        """Bring the operands to one dtype, check that they are on one device, and find which want a gradient."""
         if state.autocast is not None:
             args = cast(self.autocast, args)
         if "numbers" in self.traits:
@@ -169,7 +169,7 @@ def op(
 def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = None) -> Any:
     """Declare an op. Parameters annotated as arrays, or not at all, are operands; all others are settings.
 
-    What holds for an op is said in words before it: `@op("broadcasts", "complex")`.
+    The traits of an op are given by name: `@op("broadcasts", "complex")`.
     broadcasts: the operands broadcast; the engine sums each gradient back to its argument's shape.
     floating: integer operands become the default float first. numbers: bools are refused, before they meet numbers.
     verbatim: the operands are taken as they are, without promotion. view: that, and the result may share their memory.

@@ -11,16 +11,16 @@ from minitensor.backend import is_array, is_plain, plain
 from minitensor.graph import Variable, state
 from minitensor.promotion import FLOAT32, FLOAT64
 
-# (operands, their arrays, where each gradient goes, mask, what narrows the result to half precision). The mask is the
-# sum of 2ⁿ⁻ⁱ over the operands i of n that want a gradient: 0 if none does, 2 for a tuple of operands.
+# (operands, their arrays, edges, mask, what narrows the result to half precision). Edges: where each gradient goes, the
+# parents of the Node. Mask: the sum of 2ⁿ⁻ⁱ over the operands i of n that want one, 0 if none does, 2 for a tuple.
 Call = tuple[Sequence[Any], list[Any], Any, int, Any]
 
 
 def alike(args: Sequence[Any]) -> Call | None:
     """Return a call whose operands are NumPy's arrays of one float dtype, numbers and None, as they are.
 
-    None for anything else: then they have to be brought together. An op of 8 numbers costs what this function costs, so
-    it has one loop.
+    None for anything else: then they have to be brought together. Most of the time of an op on few numbers is spent
+    here, so all is done in one loop.
     """
     arrays: list[Any] = []
     edges: list[Any] = []

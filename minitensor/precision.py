@@ -49,12 +49,12 @@ def cast(to: str | None, args: tuple[Any, ...]) -> tuple[Any, ...]:
     if to is None:
         return args
     wanted = state.autocast if to == "half" else np.dtype(np.float32)
-    chosen = [isinstance(a, Variable) and _is_cast(a, wanted) for a in args]
+    chosen = [isinstance(a, Variable) and _to_cast(a, wanted) for a in args]
     return tuple([a.astype(wanted) if c else a for a, c in zip(args, chosen, strict=True)])
 
 
-def _is_cast(a: Any, wanted: Any) -> bool:
-    """Whether an operand is of the other precision, float32 for a half and a half for float32, and not on the CPU."""
+def _to_cast(a: Any, wanted: Any) -> bool:
+    """Whether to cast an operand: float32 if a half is wanted, a half if float32 is, and never on the CPU."""
     global _told
     if not (a.dtype == np.float32 if is_half(wanted) else is_half(a.dtype)):
         return False

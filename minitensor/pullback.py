@@ -1,4 +1,4 @@
-"""What a call leaves behind that a kernel computed: the function which returns its gradients, and what that keeps."""
+"""What the Node of a kernel's call keeps: the function that returns the gradients, and how its arrays are watched."""
 
 from __future__ import annotations
 

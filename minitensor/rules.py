@@ -36,7 +36,7 @@ class Plan(NamedTuple):
     settings: tuple[str, ...]
     # (argument or arguments, rule, positions in (g, *saved): None for all of it)
     rules: tuple[tuple[Any, Any, tuple[int, ...] | None], ...]
-    kept: bool  # is there anything to keep?
+    kept: bool  # whether there is anything to keep
 
 
 def plan(rules: Sequence[Rule], mask: int, arguments: tuple[str, ...], defaults: Mapping[str, Any]) -> Plan:
@@ -74,7 +74,7 @@ class Differentiable(Declaration[P]):
         self._rules: list[Rule] = []
         self._plans: dict[int, Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
-        self.complete = False  # do all?
+        self.complete = False  # whether every argument has a rule
         self.promoted = [True] * len(self.arguments)  # which meet in one dtype: those with a rule, once there are any
 
     def vjp(
@@ -105,22 +105,22 @@ class Differentiable(Declaration[P]):
     def _record(self, call: Call, settings: dict[str, Any], y: Array, pullback: Any) -> Any:
         """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else."""
         args, arrays, edges, mask, narrow = call
-        kept = self._plans.get(mask)
-        if kept is None:
-            kept = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
+        planned = self._plans.get(mask)
+        if planned is None:
+            planned = self._plans[mask] = plan(self._rules, mask, self.arguments, self.defaults)
         shown = y if narrow is None else narrow(y)
-        if not kept.kept:
-            node = Node(self, edges, kept, (), (), shown)
+        if not planned.kept:
+            node = Node(self, edges, planned, (), (), shown)
             result = wrap(shown, node) if type(shown) is not tuple else results(shown, node)
         else:
             every = [arrays, y] if self.variadic else [*arrays, y]
-            saved = [every[i] for i in kept.slots]
-            watched = self._watched(kept, args, saved) if kept.inputs else ()
-            if kept.shapes or kept.settings:
-                saved += self._described(kept, arrays, settings)
-            node = Node(self, edges, kept, tuple(saved), watched, shown)
+            saved = [every[i] for i in planned.slots]
+            watched = self._watched(planned, args, saved) if planned.inputs else ()
+            if planned.shapes or planned.settings:
+                saved += self._described(planned, arrays, settings)
+            node = Node(self, edges, planned, tuple(saved), watched, shown)
             result = results(shown, node)
-            if len(kept.inputs) < len(kept.slots):  # y is kept too
+            if len(planned.inputs) < len(planned.slots):  # y is kept too
                 node.versions += watch(result if type(result) is tuple else (result,))
         if pullback is not None:
             made = result if type(result) is tuple else (result,)
@@ -128,13 +128,13 @@ class Differentiable(Declaration[P]):
             node.saved += (Pullback(pullback, observed([*args, *made])),)
         return result
 
-    def _watched(self, kept: Plan, args: Sequence[Any], saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
+    def _watched(self, plan: Plan, args: Sequence[Any], saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
         """Return the versions of the Tensors among the arguments that are kept; raw arrays are copied."""
         if self.variadic:
             return watch(args)
         watched = []
-        for k in kept.inputs:
-            x = args[kept.slots[k]]
+        for k in plan.inputs:
+            x = args[plan.slots[k]]
             if isinstance(x, Variable):
                 if x.version is None:
                     x.version = [0]
@@ -143,11 +143,11 @@ class Differentiable(Declaration[P]):
                 saved[k] = saved[k].copy()  # a raw array could change unseen
         return tuple(watched)
 
-    def _described(self, kept: Plan, arrays: Sequence[Any], settings: dict[str, Any]) -> list[Any]:
+    def _described(self, plan: Plan, arrays: Sequence[Any], settings: dict[str, Any]) -> list[Any]:
         """Return the shapes and the settings that the rules need."""
         shapes = [getattr(a, "shape", ()) for a in arrays]
         full = {**self.defaults, **settings}
-        return [tuple(shapes) if self.variadic else shapes[i] for i in kept.shapes] + [full[n] for n in kept.settings]
+        return [tuple(shapes) if self.variadic else shapes[i] for i in plan.shapes] + [full[n] for n in plan.settings]
 
     def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
         """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
@@ -178,7 +178,7 @@ class Differentiable(Declaration[P]):
         return grads
 
     def _placed(self, node: Node, saved: Sequence[Any]) -> list[Any]:
-        """Give the saved arrays their places in the graph back: the rules will run on Tensors."""
+        """Wrap the saved arrays as Tensors at their places in the graph, so that the rules are recorded."""
         saved = list(saved)
         for k, i in enumerate(node.plan.slots):
             if i == len(self.arguments):

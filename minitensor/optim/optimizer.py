@@ -1,7 +1,7 @@
 """What all optimizers share: groups, flat buffers, which parameters were reached, and state that can be saved.
 
-A subclass says how many arrays of memory a parameter has (`moments`) and how one stretch of entries is changed
-(`update`), as if there were a single parameter.
+A subclass names the arrays that it keeps for each parameter (`moments`), and changes a stretch of entries of the flat
+buffer (`update`), as if there were a single parameter.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class SGD(Optimizer):
         return clock + 1 if group["momentum"] else clock
 
     def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
-        """Return the clock of an entry: a buffer has begun, whether or not it says how long ago (PyTorch does not)."""
+        """Return the clock of an entry: 1 or more where there is a buffer; PyTorch's have no step count."""
         return super().loaded_clock({"step": 1, **entry}) if "momentum_buffer" in entry else self.start
 
     @in_one_pass(_loop)
