@@ -26,7 +26,8 @@ class Branch(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
-        return self.projector(self.encoder.tokens(x))  # type: ignore[no-any-return]
+        y: mt.Tensor = self.projector(self.encoder.tokens(x))
+        return y
 
     def context(self, seen: Any, keep: Keep | None, asked: Asked) -> tuple[mt.Tensor, Flags | None]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
@@ -38,7 +39,8 @@ class Branch(mt.nn.Layer):
     def views(self, seen: list[mt.Tensor], asked: Asked) -> mt.Tensor:
         """Return the embedding of each view: (n, v, *shape) of each shape -> (n, V, d)."""
         tokens = [asked.of(self._tokens(x))[0] for x in seen]
-        return self.projector(mt.concatenate(tokens, axis=1))  # type: ignore[no-any-return]
+        y: mt.Tensor = self.projector(mt.concatenate(tokens, axis=1))
+        return y
 
     def targets(self, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
@@ -47,7 +49,8 @@ class Branch(mt.nn.Layer):
     def _tokens(self, x: mt.Tensor) -> mt.Tensor:
         n, v = x.shape[:2]
         tokens = self.encoder.tokens(x.reshape(n * v, *x.shape[2:]))
-        return tokens.reshape(n, v, *tokens.shape[1:])  # type: ignore[no-any-return]
+        y: mt.Tensor = tokens.reshape(n, v, *tokens.shape[1:])
+        return y
 
 
 class JEPA(mt.nn.Layer):
@@ -146,7 +149,8 @@ class JEPA(mt.nn.Layer):
 
     def after_step(self, step: int, steps: float) -> dict[str, float]:
         """Move the target after optimizer step `step` of `steps`; return what the log should show."""
-        return self.target.update(self.context, step, steps)  # type: ignore[no-any-return]
+        found: dict[str, float] = self.target.update(self.context, step, steps)
+        return found
 
     def held_out(self, batches: Iterable[Batch], rng: np.random.Generator | None = None) -> dict[str, Any]:
         """Return what predictions and targets of held-out batches are apart, and the same for a wrong question.

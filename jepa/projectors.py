@@ -63,7 +63,8 @@ class Linear(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the projected tokens."""
-        return self.head(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.head(x)
+        return y
 
 
 class MLP(mt.nn.Layer):

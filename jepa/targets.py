@@ -37,7 +37,8 @@ class TargetBranch(mt.nn.Layer):
     def __call__(self, branch: Any, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         own = self.branch(branch)
         with nullcontext() if self.learns else _still(own):
-            return own.targets(true, asked)  # type: ignore[no-any-return]
+            y: list[mt.Tensor] = own.targets(true, asked)
+            return y
 
     def among(self, branch: Any, seen: mt.Tensor, z: mt.Tensor, asked: Any) -> mt.Tensor:
         own = self.branch(branch)
@@ -45,7 +46,8 @@ class TargetBranch(mt.nn.Layer):
             z = z[:, : seen.shape[1]]
             return z if self.learns else z.detach()
         with nullcontext() if self.learns else _still(own):
-            return own.views([seen], asked)  # type: ignore[no-any-return]
+            y: mt.Tensor = own.views([seen], asked)
+            return y
 
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:
         return {}

@@ -86,7 +86,8 @@ def _load_cupy() -> None:
             return cupy.asarray(x)
 
     def checked() -> AbstractContextManager[Any]:
-        return importlib.import_module("cupyx").errstate(linalg="raise")  # type: ignore[no-any-return]
+        found: AbstractContextManager[Any] = importlib.import_module("cupyx").errstate(linalg="raise")
+        return found
 
     register("cuda", cupy.ndarray, Backend(cupy, lambda x: f"cuda:{x.device.id}", from_host, cupy.asnumpy, checked))
 

@@ -49,7 +49,8 @@ def _controllers() -> Sequence[Any]:
     global _blas
     if _blas is None:
         _blas = ThreadpoolController().select(user_api="blas")
-    return _blas.lib_controllers  # type: ignore[no-any-return]
+    found: Sequence[Any] = _blas.lib_controllers
+    return found
 
 
 def get_num_threads() -> int:

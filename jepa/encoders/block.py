@@ -32,7 +32,8 @@ class Attention(mt.nn.Layer):
     def _split(self, x: mt.Tensor) -> mt.Tensor:
         n, tokens, dim = x.shape
         qkv = self.qkv(x).reshape(n, tokens, 3, self.heads, dim // self.heads)
-        return qkv.transpose(2, 0, 3, 1, 4)  # type: ignore[no-any-return]  # (3, n, heads, tokens, dim / heads)
+        y: mt.Tensor = qkv.transpose(2, 0, 3, 1, 4)  # (3, n, heads, tokens, dim / heads)
+        return y
 
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return what each token gathers from the others."""
@@ -40,7 +41,8 @@ class Attention(mt.nn.Layer):
         q, k, v = self._split(x)
         mask = None if valid is None else valid[:, None, None, :]  # (n, 1, 1, tokens)
         y = mt.nn.functional.scaled_dot_product_attention(q, k, v, mask)  # (n, heads, tokens, dim / heads)
-        return self.proj(y.transpose(0, 2, 1, 3).reshape(n, tokens, dim))  # type: ignore[no-any-return]
+        found: mt.Tensor = self.proj(y.transpose(0, 2, 1, 3).reshape(n, tokens, dim))
+        return found
 
     def weights(self, x: mt.Tensor) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
@@ -61,7 +63,8 @@ class MLP(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return W₂ GELU(W₁ x + b₁) + b₂."""
-        return self.fc2(mt.nn.functional.gelu(self.fc1(x)))  # type: ignore[no-any-return]
+        y: mt.Tensor = self.fc2(mt.nn.functional.gelu(self.fc1(x)))
+        return y
 
 
 class Block(mt.nn.Layer):
@@ -88,7 +91,8 @@ class Block(mt.nn.Layer):
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens after the block."""
         x = x + self.drop_path(self.attn(self.norm1(x), valid))
-        return x + self.drop_path(self.mlp(self.norm2(x)))  # type: ignore[no-any-return]
+        y: mt.Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return y
 
 
 def initialize(layer: mt.nn.Layer, blocks: mt.nn.LayerList) -> None:

@@ -63,4 +63,5 @@ class CNN(ImageEncoder):
             yield mt.nn.ReLU()
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
-        return self.stages(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.stages(x)
+        return y

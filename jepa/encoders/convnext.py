@@ -50,7 +50,8 @@ class ConvNeXtBlock(mt.nn.Layer):
             y = self.grn(y.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
         y = self.pwconv2(y)
         y = y if self.gamma is None else self.gamma * y
-        return x + self.drop_path(y.transpose(0, 3, 1, 2))  # type: ignore[no-any-return]
+        found: mt.Tensor = x + self.drop_path(y.transpose(0, 3, 1, 2))
+        return found
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class ConvNeXt(ImageEncoder):
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
         for halve, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(halve(x))
-        return self.norm(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.norm(x)
+        return y
 
 
 def convnext(name: str, shape: tuple[int, ...] = (3, 32, 32), /, **changes: Any) -> ConvNeXt:

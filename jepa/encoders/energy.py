@@ -154,7 +154,8 @@ class EnergyBlock(mt.nn.Layer):
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens one step further down."""
         g = self.norm(x)
-        return x + self.step * (self.attn(g, valid) + self.hopfield(g))  # type: ignore[no-any-return]
+        y: mt.Tensor = x + self.step * (self.attn(g, valid) + self.hopfield(g))
+        return y
 
 
 @dataclass(frozen=True)

@@ -59,4 +59,5 @@ class MLP(WholeEncoder):
 
     def whole(self, x: mt.Tensor) -> mt.Tensor:
         self.grid_of(x.shape[1:])
-        return self.mlp(x.reshape(len(x), -1))[:, None]  # type: ignore[no-any-return]
+        y: mt.Tensor = self.mlp(x.reshape(len(x), -1))[:, None]
+        return y

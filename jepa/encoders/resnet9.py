@@ -38,7 +38,8 @@ class _Residual(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the feature map."""
-        return x + self.second(self.first(x))  # type: ignore[no-any-return]
+        y: mt.Tensor = x + self.second(self.first(x))
+        return y
 
 
 class ResNet9(ImageEncoder):
@@ -82,4 +83,5 @@ class ResNet9(ImageEncoder):
 
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
         """Return the last feature map: (n, channels, h, w) -> (n, 8 width, rows, columns)."""
-        return self.stages(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.stages(x)
+        return y

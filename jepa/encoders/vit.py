@@ -77,7 +77,8 @@ class PatchEmbed(mt.nn.Layer):
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the embedded patches."""
         y = self.proj(x)  # (n, dim, *grid)
-        return y.reshape(*y.shape[:2], -1).swapaxes(1, 2)  # type: ignore[no-any-return]
+        found: mt.Tensor = y.reshape(*y.shape[:2], -1).swapaxes(1, 2)
+        return found
 
 
 class ViT(Encoder):
@@ -148,7 +149,8 @@ class ViT(Encoder):
     def embed(self, x: mt.Tensor) -> mt.Tensor:
         """Return the patches with their positions, before any block: (n, *shape) -> (n, N, dim)."""
         grid = self.grid_of(x.shape[1:])
-        return self.patch_embed(x) + interpolate_positions(self.pos_embed, self.grid, grid)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.patch_embed(x) + interpolate_positions(self.pos_embed, self.grid, grid)
+        return y
 
     def _with_class(self, x: mt.Tensor) -> mt.Tensor:
         if self.cls_token is None:
@@ -182,7 +184,8 @@ class ViT(Encoder):
         """Return the normalized tokens, the class token first."""
         for last in self.after_blocks(x, keep):  # noqa: B007
             pass
-        return self.norm(last)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.norm(last)
+        return y
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         y = self._all(x, keep)

@@ -38,7 +38,8 @@ class AttentiveProber(mt.nn.Layer):
         n, count, dim = tokens.shape
         x = self.norm(tokens.reshape(n * count, dim)).reshape(n, count, dim)
         pooled, _ = self.attention(mt.broadcast_to(self.query, (n, 1, dim)), x, x)
-        return self.classifier(pooled[:, 0])  # type: ignore[no-any-return]
+        y: mt.Tensor = self.classifier(pooled[:, 0])
+        return y
 
 
 def attentive_probe(

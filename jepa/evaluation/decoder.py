@@ -47,7 +47,8 @@ def fit_decoder(
 
     def decode(z: Floats) -> Floats:
         with mt.no_grad():
-            return decoder(mt.Tensor(z, device=device)).numpy()  # type: ignore[no-any-return]
+            found: Floats = decoder(mt.Tensor(z, device=device)).numpy()
+            return found
 
     return decode
 

@@ -26,7 +26,8 @@ class ContextEncoder(mt.nn.Layer):
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the embeddings: (n, channels, h, w) -> (n, embedding_dim)."""
-        return self.head(self.encoder.pooled(x))  # type: ignore[no-any-return]
+        y: mt.Tensor = self.head(self.encoder.pooled(x))
+        return y
 
 
 class TargetEncoder(mt.nn.Layer):
@@ -50,7 +51,8 @@ class TargetEncoder(mt.nn.Layer):
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return what the copy makes of its input, without a graph."""
         with mt.no_grad(), mt.nn.frozen_statistics(self.target.copy):
-            return self.target.copy(x)  # type: ignore[no-any-return]
+            y: mt.Tensor = self.target.copy(x)
+            return y
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,8 @@ def extract_features(model: learner.JEPA, x: Any, level: int = 0, use_target_enc
     encoder: Any = model.encoders["target" if use_target_encoder else "context"]
     tokens = encoder.tokens(x if isinstance(x, mt.Tensor) else mt.Tensor(x))
     pool = groups(encoder.grid, level).pool().astype(tokens.dtype)
-    return mt.Tensor(pool, device=tokens.device) @ tokens  # type: ignore[no-any-return]
+    y: mt.Tensor = mt.Tensor(pool, device=tokens.device) @ tokens
+    return y
 
 
 def update_target_encoder(model: learner.JEPA, current_step: int, steps: int) -> float:

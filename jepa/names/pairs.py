@@ -30,7 +30,8 @@ class OneToken(Encoder):
 
     def forward(self, *x: Any) -> mt.Tensor:
         """Return what the layer makes of its inputs."""
-        return self.layer(*x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.layer(*x)
+        return y
 
 
 class AnyLayer(predictors.Identity):
@@ -44,7 +45,8 @@ class AnyLayer(predictors.Identity):
 
     def embedding(self, tokens: mt.Tensor) -> mt.Tensor:
         """Return what the layer, told nothing, makes of each context."""
-        return self.layer(tokens)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.layer(tokens)
+        return y
 
 
 class JEPA(learner.JEPA):
@@ -105,7 +107,8 @@ class JEPA(learner.JEPA):
 def _embedding(branch: learner.Branch, given: Any) -> mt.Tensor:
     """Return what an encoder makes of its input, or of a tuple of them, in the space of the loss."""
     x = branch.encoder(*given) if isinstance(given, tuple) else branch.encoder(given)
-    return branch.projector(x)  # type: ignore[no-any-return]
+    y: mt.Tensor = branch.projector(x)
+    return y
 
 
 def _same(prediction: mt.Tensor, target: mt.Tensor) -> None:
@@ -146,7 +149,8 @@ class Predictor(mt.nn.Layer):
             leading = np.broadcast_shapes(x.shape[:-1], told.shape[:-1])
             x, told = (mt.broadcast_to(z, (*leading, z.shape[-1])) for z in (x, told))
             x = mt.concatenate([x, encode_geometry(told)], axis=-1)
-        return self.mlp(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.mlp(x)
+        return y
 
 
 class SequenceEncoder(mt.nn.Layer):
@@ -189,11 +193,13 @@ class SequenceEncoder(mt.nn.Layer):
 
     def _embedded(self, x: mt.Tensor) -> mt.Tensor:
         if self.table is not None and x.ndim == 2 and x.dtype.kind in "iu":
-            return self.table(x)  # type: ignore[no-any-return]
+            y: mt.Tensor = self.table(x)
+            return y
         if x.ndim != 3 or x.shape[-1] != self.input_dim:
             ids = "" if self.table is None else ", or whole numbers with two axes"
             raise ValueError(f"this encoder takes sequences (steps, n, {self.input_dim}){ids}; got {x.shape} {x.dtype}")
-        return self.embed(x)  # type: ignore[no-any-return]
+        y = self.embed(x)
+        return y
 
     def tokens(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return one token for each step: (steps, n, input_dim) -> (n, steps, hidden_dim)."""
@@ -202,7 +208,8 @@ class SequenceEncoder(mt.nn.Layer):
         x = x + mt.Tensor(sincos_positions(x.shape[1:2], self.dim), device=x.device).astype(x.dtype)
         for block in self.blocks:
             x = block(x, valid)
-        return self.norm(x)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.norm(x)
+        return y
 
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the mean over the steps: (steps, n, input_dim) -> (n, hidden_dim)."""

@@ -34,7 +34,8 @@ class Attention(mt.nn.Layer):
         k, v = self.kv(context).reshape(n, tokens, 2, self.heads, -1).transpose(2, 0, 3, 1, 4)
         mask = None if valid is None else valid[:, None, None, :]
         y = mt.nn.functional.scaled_dot_product_attention(q, k, v, mask)
-        return self.proj(y.transpose(0, 2, 1, 3).reshape(n, queries, dim))  # type: ignore[no-any-return]
+        found: mt.Tensor = self.proj(y.transpose(0, 2, 1, 3).reshape(n, queries, dim))
+        return found
 
 
 class Block(mt.nn.Layer):
@@ -51,7 +52,8 @@ class Block(mt.nn.Layer):
     def forward(self, x: mt.Tensor, context: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the queries after the block."""
         x = x + self.attn(self.norm1(x), context, valid)
-        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
+        y: mt.Tensor = x + self.mlp(self.norm2(x))
+        return y
 
 
 class CrossAttention(Predictor):

@@ -41,7 +41,8 @@ class Identity(Predictor):
         return tokens
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any) -> list[mt.Tensor]:
-        return asked.repeated(self.embedding(tokens))  # type: ignore[no-any-return]
+        y: list[mt.Tensor] = asked.repeated(self.embedding(tokens))
+        return y
 
 
 class MLP(Identity):
@@ -62,4 +63,5 @@ class MLP(Identity):
 
     def embedding(self, tokens: mt.Tensor) -> mt.Tensor:
         """Return what the MLP makes of each context."""
-        return self.mlp(tokens.reshape(-1, self.dim)).reshape(tokens.shape)  # type: ignore[no-any-return]
+        y: mt.Tensor = self.mlp(tokens.reshape(-1, self.dim)).reshape(tokens.shape)
+        return y

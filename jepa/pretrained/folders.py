@@ -81,7 +81,8 @@ def pretrained_transformer(folder: str | Path) -> ViT:
     Raises RunError as `load_pretrained`, and for another model, before anything of its size is made.
     """
     check_transformer(*_read(Path(folder)), Path(folder))
-    return load_pretrained(folder)  # type: ignore[no-any-return]
+    found: ViT = load_pretrained(folder)
+    return found
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], State]:

@@ -118,12 +118,14 @@ class Source:
     @property
     def labels(self) -> NDArray[np.int64] | None:
         """(N,): positions in `classes`, -1 where an example has none; None: there are no labels."""
-        return self.content.labels  # type: ignore[no-any-return]
+        labels: NDArray[np.int64] | None = self.content.labels
+        return labels
 
     @property
     def names(self) -> list[str]:
         """What each example is called: its file, or the number of its row."""
-        return self.content.names  # type: ignore[no-any-return]
+        names: list[str] = self.content.names
+        return names
 
     def __len__(self) -> int:
         return len(self.content.names)
@@ -136,7 +138,8 @@ class Source:
             found = self._parts[part] = copy(self._parts[None])
             found.part = part
             found.__dict__.pop("content", None)
-        return self._parts[part]  # type: ignore[no-any-return]
+        value: Self = self._parts[part]
+        return value
 
     def normalize(self, x: Any) -> Any:
         """Return examples (..., *shape), or parts of them, as a network sees them: (x - mean) / std."""
@@ -151,7 +154,8 @@ class Source:
 def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:
     """Return rows of (n, c, *lengths) as float32, new; bytes of images in [0, 1]."""
     if x.dtype == np.uint8 and x.ndim > 3:
-        return np.divide(np.asarray(x[rows]), 255, dtype=np.float32)  # type: ignore[no-any-return]
+        y: NDArray[np.float32] = np.divide(np.asarray(x[rows]), 255, dtype=np.float32)
+        return y
     with np.errstate(over="ignore"):  # it is infinite then, and refused
         return np.array(x[rows], dtype=np.float32, subok=False)
 

@@ -104,7 +104,8 @@ class ImageFolder(Source):
         whole = self._parts[None]
         if "_listing" not in whole.__dict__:
             whole._listing = list_images(self.path)
-        return whole._listing  # type: ignore[no-any-return]
+        found: Listing = whole._listing
+        return found
 
     @cached_property
     def content(self) -> Content:

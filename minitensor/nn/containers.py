@@ -164,7 +164,8 @@ class LayerDict(Layer):
     def __getitem__(self, key: str) -> Layer:
         if key not in self:
             raise KeyError(f"LayerDict has no layer {key!r}; it has {list(self)}")
-        return getattr(self, key)  # type: ignore[no-any-return]
+        found: Layer = getattr(self, key)
+        return found
 
     def __setitem__(self, key: str, layer: Layer) -> None:
         if not isinstance(layer, Layer):

@@ -86,7 +86,8 @@ class ParameterDict(Layer):
     def __getitem__(self, key: str) -> Parameter:
         if key not in self:
             raise KeyError(f"ParameterDict has no parameter {key!r}; it has {list(self)}")
-        return getattr(self, key)  # type: ignore[no-any-return]
+        found: Parameter = getattr(self, key)
+        return found
 
     def __setitem__(self, key: str, value: Any) -> None:
         setattr(self, checked_key(self, key), _parameter(value))

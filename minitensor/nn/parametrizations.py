@@ -110,7 +110,8 @@ class _SpectralNorm(Layer):
         else:
             u, v = remembered(self._copies)
         sigma = (u * (matrix @ v)).sum()
-        return weight / sigma  # type: ignore[no-any-return]
+        y: Tensor = weight / sigma
+        return y
 
     def _moved(self, matrix: Tensor) -> list[Tensor]:
         """Move u and v, and return them."""

@@ -92,7 +92,8 @@ def identify(data: bytes, suffix: str = "") -> Image.Image:
         if isinstance(taken, str):
             said = taken
         elif taken:
-            return factory(BytesIO(data), "")  # type: ignore[no-any-return]
+            found: Image.Image = factory(BytesIO(data), "")
+            return found
     raise Unidentified(said or _described(data))
 
 

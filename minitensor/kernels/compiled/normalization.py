@@ -105,7 +105,8 @@ class Images:
 
     def grouped(self, values: Array) -> Array:
         """Σ over the channels of each group: (..., s, c) -> (..., s, groups)"""
-        return values.reshape(*values.shape[:-1], self.groups, -1).sum(axis=-1)  # type: ignore[no-any-return]
+        y: Array = values.reshape(*values.shape[:-1], self.groups, -1).sum(axis=-1)
+        return y
 
     def spread(self, values: Array) -> Array:
         """Return (s, groups) as (s, c)."""

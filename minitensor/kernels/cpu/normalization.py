@@ -36,7 +36,8 @@ def _sum(v: Array) -> Array:
     whole = n // RUN * RUN
     runs = np.ones((1, RUN), v.dtype) @ v[:, :whole].reshape(s, -1, RUN, c)  # (s, runs, 1, c)
     rest = np.ones((1, n - whole), v.dtype) @ v[:, whole:]
-    return runs.sum(axis=(1, 2), dtype=np.float64) + rest[:, 0]  # type: ignore[no-any-return]
+    y: Array = runs.sum(axis=(1, 2), dtype=np.float64) + rest[:, 0]
+    return y
 
 
 class _Chunks:
@@ -94,7 +95,8 @@ def normalize(
     size = chunks.c // groups
 
     def grouped(values: Array) -> Array:
-        return values.reshape(*values.shape[:-1], groups, size).sum(axis=-1)  # type: ignore[no-any-return]
+        y: Array = values.reshape(*values.shape[:-1], groups, size).sum(axis=-1)
+        return y
 
     def channels(values: Array) -> Array:
         return np.repeat(values, size, axis=-1)

@@ -184,4 +184,5 @@ def weight_gradient(x: Array, g: Array, padding: Pair) -> Array:
         part = (out.T @ z).reshape(TILE * TILE, r, o).swapaxes(1, 2) @ d
         du = part if du is None else np.add(du, part, out=du)
     assert du is not None
-    return (du.reshape(TILE * TILE, o * c).T @ taps).reshape(o, c, TAPS, TAPS)  # type: ignore[no-any-return]
+    y: Array = (du.reshape(TILE * TILE, o * c).T @ taps).reshape(o, c, TAPS, TAPS)
+    return y

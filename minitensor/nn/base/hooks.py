@@ -52,7 +52,8 @@ class Hooked:
     """The base of Layer: what registers hooks."""
 
     def _hooks(self) -> LayerHooks:
-        return self.__dict__.setdefault("_layer_hooks", LayerHooks())  # type: ignore[no-any-return]
+        found: LayerHooks = self.__dict__.setdefault("_layer_hooks", LayerHooks())
+        return found
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

@@ -85,7 +85,8 @@ class Layer(Hooked):
     @property
     def _buffers(self) -> dict[str, bool]:
         """The names of the buffers, and whether each is part of the state dict."""
-        return self.__dict__.setdefault("_buffer_names", {})  # type: ignore[no-any-return]
+        found: dict[str, bool] = self.__dict__.setdefault("_buffer_names", {})
+        return found
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Announce a Tensor that belongs to the layer's state but is not learned, such as running statistics.

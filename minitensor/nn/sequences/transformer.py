@@ -171,9 +171,8 @@ class Transformer(Layer):
                 raise ValueError(f"Transformer: {name} has {self.d_model} features on its last axis; got {x.shape}")
         memory = self.encoder(src, src_mask, src_key_padding_mask, is_causal=src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return self.decoder(  # type: ignore[no-any-return]
-            tgt, memory, *masks, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal
-        )
+        y: Tensor = self.decoder(tgt, memory, *masks, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal)
+        return y
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: str = "cpu", dtype: Any = "float32") -> Tensor:

@@ -81,16 +81,19 @@ class TransformerEncoderLayer(Layer):
 
         def attend(x: Tensor) -> Tensor:
             y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)
-            return self.dropout1(y)  # type: ignore[no-any-return]
+            found: Tensor = self.dropout1(y)
+            return found
 
         if self.norm_first:
             x = src + attend(self.norm1(src))
             return x + self._mlp(self.norm2(x))
         x = self.norm1(src + attend(src))
-        return self.norm2(x + self._mlp(x))  # type: ignore[no-any-return]
+        found: Tensor = self.norm2(x + self._mlp(x))
+        return found
 
     def _mlp(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        y: Tensor = self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return y
 
 
 class TransformerDecoderLayer(Layer):
@@ -154,12 +157,14 @@ class TransformerDecoderLayer(Layer):
 
         def attend(x: Tensor) -> Tensor:
             y, _ = self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)
-            return self.dropout1(y)  # type: ignore[no-any-return]
+            found: Tensor = self.dropout1(y)
+            return found
 
         def look(x: Tensor) -> Tensor:
             padding, causal = memory_key_padding_mask, memory_is_causal
             y, _ = self.multihead_attn(x, memory, memory, padding, False, memory_mask, is_causal=causal)
-            return self.dropout2(y)  # type: ignore[no-any-return]
+            found: Tensor = self.dropout2(y)
+            return found
 
         if self.norm_first:
             x = tgt + attend(self.norm1(tgt))
@@ -167,7 +172,9 @@ class TransformerDecoderLayer(Layer):
             return x + self._mlp(self.norm3(x))
         x = self.norm1(tgt + attend(tgt))
         x = self.norm2(x + look(x))
-        return self.norm3(x + self._mlp(x))  # type: ignore[no-any-return]
+        found: Tensor = self.norm3(x + self._mlp(x))
+        return found
 
     def _mlp(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))  # type: ignore[no-any-return]
+        y: Tensor = self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return y

@@ -41,7 +41,8 @@ def square(name: str, x: Any) -> int:
     """Return the order of square matrices, or say that they are not square."""
     if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
         raise LinAlgError(f"{name} takes square matrices, (..., n, n); got shape {tuple(x.shape)}")
-    return x.shape[-1]  # type: ignore[no-any-return]
+    found: int = x.shape[-1]
+    return found
 
 
 def attempt(x: Array, run: Callable[[], Any], text: str) -> Any:
