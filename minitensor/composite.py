@@ -47,9 +47,9 @@ class Composite(Declaration[P]):
             settings = self._checked(settings, args)
         if not state.ordinary:
             if state.observer is not None:
-                result: Any = state.observer.composite(self, as_plain(args), settings)
+                result: Tensor = state.observer.composite(self, as_plain(args), settings)
                 if result is not NotImplemented:
-                    return result  # type: ignore[no-any-return]
+                    return result
             if state.autocast is not None:
                 args = cast(self.autocast, args)
         if len(args) > self.count or (self.kernels and state.fused and len(args) < self.count):

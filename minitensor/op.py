@@ -131,9 +131,9 @@ class Op(Differentiable[P]):
         """Return the value and a pullback: of an attached kernel that takes the call, or of the function, and None."""
         args, arrays = call[:2]
         if self.kernels and state.fused and self._floats(arrays):
-            outcome = self.run_kernel(call, settings)
+            outcome: tuple[Any, Any] = self.run_kernel(call, settings)
             if outcome is not NotImplemented:
-                return outcome  # type: ignore[no-any-return]
+                return outcome
         if state.observer is None:
             return self.forward(*arrays, **settings), None
         run = lambda: self.forward(*arrays, **settings)  # noqa: E731

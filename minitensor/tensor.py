@@ -166,7 +166,8 @@ class Tensor(Variable):
         return self.data.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.data.__dlpack_device__()  # type: ignore[no-any-return]
+        found: tuple[int, int] = self.data.__dlpack_device__()
+        return found
 
     def item(self) -> Any:
         """Return the single entry as a Python number."""

@@ -53,10 +53,10 @@ class ParametrizationList(LayerList):
     def forward(self) -> Tensor:
         """Return the Tensor."""
         first, *others = self
-        y = first(*self.originals())
+        y: Tensor = first(*self.originals())
         for function in others:
             y = function(y)
-        return y  # type: ignore[no-any-return]
+        return y
 
     def _parts(self, value: Tensor) -> Any:
         """Return what gives this value: one Tensor, or a tuple."""
@@ -93,9 +93,9 @@ def _property(name: str) -> property:
 @cache
 def _class(base: type[Layer], names: tuple[str, ...]) -> type[Layer]:
     """Return a subclass whose Tensors of these names are computed."""
-    members = {name: _property(name) for name in names}
-    members |= {"_base": base, "__module__": base.__module__, "__doc__": base.__doc__}  # type: ignore[dict-item]
-    members["__reduce_ex__"] = lambda self, protocol: (_rebuilt, (base, names), self.__dict__)  # type: ignore[assignment]
+    members: dict[str, Any] = {name: _property(name) for name in names}
+    members |= {"_base": base, "__module__": base.__module__, "__doc__": base.__doc__}
+    members["__reduce_ex__"] = lambda self, protocol: (_rebuilt, (base, names), self.__dict__)
     return type(f"Parametrized{base.__name__}", (base,), members)
 
 

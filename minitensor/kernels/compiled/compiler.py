@@ -170,7 +170,7 @@ class Loop:
             seconds = time.perf_counter() - start
             _made.append(Compilation(self.name, np.dtype(char).name, seconds, bool(dispatcher.stats.cache_hits)))
             self.made[char] = dispatcher
-            return dispatcher  # type: ignore[no-any-return]
+            return self.made[char]
 
 
 @overload

@@ -16,19 +16,22 @@ __all__ = ["attach", "mapped"]
 
 Array = np.ndarray[Any, Any]
 
+value: Any  # parts, which `of_parts` puts in
+gradient: Any
+
 
 @compiled
 def forward(x: Array, y: Array, settings: tuple[float, ...]) -> None:
     """y = value(x)"""
     for i in range(x.size):
-        y[i] = value(x[i], *settings)  # type: ignore[name-defined]  # noqa: F821
+        y[i] = value(x[i], *settings)  # noqa: F821
 
 
 @compiled
 def backward(g: Array, kept: Array, dx: Array, settings: tuple[float, ...]) -> None:
     """dx = gradient(g, x), or of y"""
     for i in range(g.size):
-        dx[i] = gradient(g[i], kept[i], *settings)  # type: ignore[name-defined]  # noqa: F821
+        dx[i] = gradient(g[i], kept[i], *settings)  # noqa: F821
 
 
 def mapped(value: Inlined, gradient: Inlined, keeps: str = "x") -> Callable[..., Any]:

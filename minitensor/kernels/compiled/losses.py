@@ -22,6 +22,9 @@ from minitensor.ops.loss.regression import huber_loss, l1_loss, mse_loss, smooth
 
 Array = np.ndarray[Any, Any]
 
+value: Any  # parts, which `of_parts` puts in
+gradient: Any
+
 
 @compiled(sums=True)
 def forward(x: Array, t: Array, sums: Array, settings: tuple[float, ...]) -> None:
@@ -31,7 +34,7 @@ def forward(x: Array, t: Array, sums: Array, settings: tuple[float, ...]) -> Non
         u, v = x[start : start + BLOCK], t[start : start + BLOCK]
         total = 0.0
         for i in range(u.size):
-            total += value(u[i], v[i], *settings)  # type: ignore[name-defined]  # noqa: F821
+            total += value(u[i], v[i], *settings)  # noqa: F821
         sums[k] = total
 
 
@@ -39,7 +42,7 @@ def forward(x: Array, t: Array, sums: Array, settings: tuple[float, ...]) -> Non
 def backward(x: Array, t: Array, dx: Array, scale: float, settings: tuple[float, ...]) -> None:
     """dx = scale gradient(x, t)"""
     for i in range(x.size):
-        dx[i] = scale * gradient(x[i], t[i], *settings)  # type: ignore[name-defined]  # noqa: F821
+        dx[i] = scale * gradient(x[i], t[i], *settings)  # noqa: F821
 
 
 def summed(value: Inlined, gradient: Inlined, other: Inlined | None = None) -> Callable[..., Any]:

@@ -45,6 +45,9 @@ def evaluated(g0: Any, g1: Any, g2: Any, g3: Any) -> Any:
     return g0, a + b, a - b, c + d, c - d, g3
 
 
+transform: Any  # a part, which `of_parts` puts in
+
+
 @compiled
 def transformed(x: Array, y: Array, scratch: Array, counts: Any, places: Any, apart: Any, stride: Any) -> None:
     """Transform each tile of x along one axis into scratch, and along the other into y.
@@ -61,13 +64,9 @@ def transformed(x: Array, y: Array, scratch: Array, counts: Any, places: Any, ap
             b = image * stride[0] + row * stride[1] + column * stride[2]
             for c in range(0, channels, WIDTH):
                 for i in range(taken):
-                    transform(  # type: ignore[name-defined]  # noqa: F821
-                        x, a + c + i * apart[4], apart[3], scratch, i * WIDTH, taken * WIDTH
-                    )
+                    transform(x, a + c + i * apart[4], apart[3], scratch, i * WIDTH, taken * WIDTH)  # noqa: F821
                 for i in range(made):
-                    transform(  # type: ignore[name-defined]  # noqa: F821
-                        scratch, i * taken * WIDTH, WIDTH, y, b + c + i * stride[3], stride[4]
-                    )
+                    transform(scratch, i * taken * WIDTH, WIDTH, y, b + c + i * stride[3], stride[4])  # noqa: F821
 
 
 to_tiles = transformed.of_parts(transform=line(spread, TILE))

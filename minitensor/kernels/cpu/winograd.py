@@ -58,7 +58,8 @@ def matrices() -> tuple[Array, Array, Array]:
 def transforms(dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
     """Return Aᵀ⊗Aᵀ (16, 36), Bᵀ⊗Bᵀ (36, 36) and G⊗G (36, 9)."""
     a, b, g = matrices()
-    return tuple(np.kron(m, m).astype(dtype) for m in (a.T, b.T, g))  # type: ignore[return-value]
+    a, b, g = (np.kron(m, m).astype(dtype) for m in (a.T, b.T, g))
+    return a, b, g
 
 
 def _weights(weight: Array, turned: bool = False) -> Array:

@@ -197,14 +197,14 @@ class _Exit:
 
     name, broadcasts = "results of a layer", False
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Sequence[Any], create_graph: bool) -> Sequence[Any]:
         """Return the gradients as they are."""
         assert node.saved is not None
         passing, count, positions = node.saved
         passing.incoming = _spread(g, count, positions)
         if not passing.positions:
             passing.run((None,) * passing.count)
-        return g  # type: ignore[no-any-return]
+        return g
 
 
 class _Entry:

@@ -61,8 +61,9 @@ class Recurrence(Layer):
         self.suffixes = ("", "_reverse")[: 1 + bidirectional]
         rows, out = self.gates * hidden_size, proj_size or hidden_size
         for layer in range(num_layers):
-            shapes = {"weight_ih": (rows, out * len(self.suffixes) if layer else input_size), "weight_hh": (rows, out)}
-            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}  # type: ignore[dict-item]
+            entries = out * len(self.suffixes) if layer else input_size
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, entries), "weight_hh": (rows, out)}
+            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
             shapes |= {"weight_hr": (proj_size, hidden_size)} if proj_size else {}
             for suffix in self.suffixes:
                 for key, shape in shapes.items():
