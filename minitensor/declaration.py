@@ -95,7 +95,7 @@ class Declaration(Generic[P]):
         """Return (value, pullback) of the first attached kernel that takes the call, or NotImplemented."""
         args, arrays, edges, mask, _ = call
         needs = tuple([e is not None for e in edges]) if mask else (False,) * len(args)
-        first = next(x for x in arrays if is_array(x))
+        first = arrays[0] if type(arrays[0]) is ndarray else next(x for x in arrays if is_array(x))
         kinds = kernel_sets.kinds() if type(first) is ndarray else (device_of(first).partition(":")[0],)
         for kind in kinds:
             if kind in self.kernels:

@@ -24,7 +24,7 @@ def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, g
     o, c, *size = weight.shape
     sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
     counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in sides)
-    if min(counts) < 1 or x.shape[3] != c * groups or x.shape[3] % WIDTH or o % WIDTH:
+    if min(counts) < 1 or x.shape[3] != c * groups:
         return None
     if groups > 1 and c == 1 and o == groups:
         return _depthwise(x, weight, counts, stride, padding, dilation)
@@ -50,4 +50,6 @@ def _depthwise(x: Array, weight: Array, counts: Pair, stride: Pair, padding: Pai
 @conv2d.fused("compiled")
 def conv2d_compiled(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
     """Run conv2d; keeps x (channels-last) and the weight."""
+    if x.ndim != 4 or x.shape[1] % WIDTH or weight.shape[0] % WIDTH:
+        return NotImplemented
     return conv2d_by(_way, x, weight, bias, needs, **settings)

@@ -22,8 +22,10 @@ ROWS = 128
 
 
 @compiled(sums=True)
-def statistics(x: Array, mean: Array, inverse: Array, eps: float, centered: bool) -> None:
-    """Write the mean, or 0, and 1/σ of each row."""
+def forward(
+    x: Array, mean: Array, inverse: Array, y: Array, weight: Array, bias: Array, eps: float, centered: bool
+) -> None:
+    """y = x̂ w + b, and the mean, or 0, and 1/σ of each row"""
     rows, d = x.shape
     for i in range(rows):
         total = np.float64(0.0)
@@ -41,15 +43,8 @@ def statistics(x: Array, mean: Array, inverse: Array, eps: float, centered: bool
                 part += (x[i, j] - m) * (x[i, j] - m)
             square += part
         mean[i] = m
-        inverse[i] = 1.0 / np.sqrt(square / d + eps)
-
-
-@compiled
-def forward(x: Array, mean: Array, inverse: Array, y: Array, weight: Array, bias: Array) -> None:
-    """y = x̂ w + b"""
-    rows, d = x.shape
-    for i in range(rows):
-        m, r = mean[i], inverse[i]
+        r = real(1.0 / np.sqrt(square / d + eps))
+        inverse[i] = r
         for j in range(d):
             y[i, j] = (x[i, j] - m) * r * weight[j] + bias[j]
 
@@ -98,9 +93,8 @@ def run(
     w = np.ones(d, x.dtype) if weight is None else packed(weight.reshape(d))
     b = np.zeros(d, x.dtype) if bias is None else packed(bias.reshape(d))
     mean, inverse = np.empty((2, len(rows)), x.dtype)
-    share(statistics, (rows, mean, inverse), float(eps), centered)
     y = np.empty_like(rows)
-    share(forward, (rows, mean, inverse, y), w, b)
+    share(forward, (rows, mean, inverse, y), w, b, float(eps), centered)
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         dx = np.empty_like(rows)

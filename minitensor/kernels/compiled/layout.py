@@ -49,7 +49,7 @@ def share(loop: Loop, arrays: tuple[Array, ...], *rest: Any, blocks: tuple[Array
     nothing depends on the number of threads.
     """
     units = -(-len(arrays[0]) // rows)
-    entries = max(a.size for a in arrays)
+    entries = max([a.size for a in arrays])
     count = min(get_num_threads(), units) if entries >= 2 * LEAST else 1
     if count < 2:
         loop(*arrays, *blocks, *rest)
