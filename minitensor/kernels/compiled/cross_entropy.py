@@ -45,19 +45,18 @@ def forward(x: Array, target: Array, loss: Array, top: Array, total: Array, smoo
 
 @compiled
 def backward(each: Array, x: Array, target: Array, top: Array, total: Array, dx: Array, smoothing: float) -> None:
-    """dx = g (e^(x - m) / Z - s/classes - (1 - s) [c = t]), 0 where the target is ignored"""
+    """dx = g (e^(x - m) / Z - s/classes - (1 - s) [c = t]), with g = 0 where the target is ignored"""
     rows, n = x.shape
     share = smoothing / real(n)
     for i in range(rows):
-        t, m, g = target[i], top[i], each[i]
-        if t < 0:
-            dx[i] = 0.0
-            continue
+        t, m = target[i], top[i]
+        g = each[i] if t >= 0 else real(0.0)
         scale = g / total[i]
         level = g * share
         for j in range(n):
             dx[i, j] = exp(x[i, j] - m) * scale - level
-        dx[i, t] -= (1.0 - smoothing) * g
+        if t >= 0:
+            dx[i, t] -= (1.0 - smoothing) * g
 
 
 @cross_entropy.fused("compiled")
