@@ -15,6 +15,7 @@ class BYOL(Objective):
     context's branch, and it is refused without these two (their table 5). The paper adds the two ways, as do
     solo-learn and lightly; here they are averaged.
 
+    >>> import numpy as np
     >>> p, s = mt.Tensor([[[1.0, 0.0]]]), mt.Tensor([[[0.0, 3.0]]])
     >>> float(BYOL().compare(p, s, [p[:, 0]], np.random.default_rng(0))["loss"])
     2.0

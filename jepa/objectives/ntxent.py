@@ -21,6 +21,7 @@ class NTXent(Objective):
 
     As in the paper, τ is 0.5 for small images (CIFAR-10) and 0.1 for large ones; solo-learn has 0.2, lightly 0.5.
 
+    >>> import numpy as np
     >>> z = mt.eye(2)[:, None]
     >>> loss = NTXent(temperature=1.0).compare(z, z, [z[:, 0]], np.random.default_rng(0))["loss"]
     >>> round(float(loss), 6) == round(float(np.log(1 + 2 / np.e)), 6)

@@ -15,6 +15,7 @@ class SimSiam(Objective):
     own branch without a gradient, and it is refused without these two (their table 1 and 2: 0.1 % of ImageNet). The
     least is -1. Public codes agree.
 
+    >>> import numpy as np
     >>> z = mt.ones((2, 1, 4))
     >>> float(SimSiam().compare(z, z, [z[:, 0]], np.random.default_rng(0))["loss"])
     -1.0
