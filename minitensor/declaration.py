@@ -30,6 +30,17 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
     )
 
 
+def _of_one_float(arrays: Sequence[Any]) -> bool:
+    """Whether all arrays but indices and masks are float32, or float64, in this machine's order of bytes."""
+    dtype = None
+    for a in arrays:
+        if type(a) is ndarray and a.dtype.kind not in "iub":
+            if dtype is not None and a.dtype is not dtype and a.dtype != dtype:
+                return False
+            dtype = a.dtype
+    return dtype is None or (dtype.char in "fd" and dtype.isnative)
+
+
 def _is_array_parameter(p: inspect.Parameter) -> bool:
     """Whether a parameter takes an array, not a setting: its annotation says array, or there is none."""
     if p.kind is p.KEYWORD_ONLY or p.kind is p.VAR_POSITIONAL or p.annotation is p.empty:
@@ -98,7 +109,7 @@ class Declaration(Generic[P]):
         first = arrays[0] if type(arrays[0]) is ndarray else next(x for x in arrays if is_array(x))
         kinds = kernel_sets.kinds() if type(first) is ndarray else (device_of(first).partition(":")[0],)
         for kind in kinds:
-            if kind in self.kernels:
+            if kind in self.kernels and (kind != "compiled" or _of_one_float(arrays)):
                 run = partial(self.kernels[kind], *arrays, needs=needs, **settings)
                 outcome = run() if state.observer is None else state.observer.forward(self, args, arrays, settings, run)
                 if outcome is not NotImplemented:

@@ -90,8 +90,8 @@ def run(
     if not x.size or x.dtype.char not in "fd":
         return NotImplemented
     shape, rows = x.shape, packed(x).reshape(-1, d)
-    w = np.ones(d, x.dtype) if weight is None else packed(weight.reshape(d))
-    b = np.zeros(d, x.dtype) if bias is None else packed(bias.reshape(d))
+    w = np.ones(d, x.dtype) if weight is None else packed(np.asarray(weight.reshape(d), x.dtype))
+    b = np.zeros(d, x.dtype) if bias is None else packed(np.asarray(bias.reshape(d), x.dtype))
     mean, inverse = np.empty((2, len(rows)), x.dtype)
     y = np.empty_like(rows)
     share(forward, (rows, mean, inverse, y), w, b, float(eps), centered)

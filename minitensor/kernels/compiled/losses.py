@@ -54,7 +54,7 @@ def summed(value: Inlined, gradient: Inlined, other: Inlined | None = None) -> C
     aside = backward.of_parts(gradient=other) if other else None
 
     def run(x: Array, t: Array, needs: tuple[bool, ...], scale: float, *settings: float) -> Any:
-        if x.shape != t.shape or not x.size or x.dtype.char not in "fd":
+        if x.shape != t.shape or x.dtype != t.dtype or not x.size or x.dtype.char not in "fd":
             return NotImplemented  # the plain Python says what is wrong
         entries, targets = flat(x), flat_as(t, x)
         sums = np.empty(-(-x.size // BLOCK), x.dtype)

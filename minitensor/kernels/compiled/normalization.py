@@ -149,7 +149,7 @@ def normalize(
     inverse = 1 / np.sqrt(var + eps)
     w = np.ones(images.c) if weight is None else weight.astype(np.float64)
     center, scale = images.repeated(images.spread(mean)), images.repeated(images.spread(inverse) * w)
-    level = np.zeros(images.c, x.dtype) if bias is None else packed(bias)
+    level = np.zeros(images.c, x.dtype) if bias is None else packed(np.asarray(bias, x.dtype))
     y = np.empty_like(x)
     share(forward, (x, y), level, images.unit, blocks=(center, scale), rows=images.unit)
 

@@ -186,3 +186,34 @@ def test_every_kernel_is_compared():
     modules = (activation, piecewise, softmax, normalization, attention, el)
     ours = {d.name for m in modules for d in vars(m).values() if "compiled" in getattr(d, "kernels", ())}
     assert ours and {renamed.get(n, n) for n in ours} <= known
+
+
+@pytest.mark.parametrize("other", ["int64", "float32", "float64", ">f4", ">f8"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_operands_of_several_dtypes_give_what_composites_give(dtype, other):
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((6, 4)).astype(dtype), (rng.standard_normal((6, 4)) > 0).astype(other)
+    w, g = np.arange(4).astype(other), rng.standard_normal((6, 4))
+    F = mt.nn.functional
+    calls = [
+        lambda x: F.mse_loss(x, t),
+        lambda x: F.huber_loss(x, t),
+        lambda x: F.smooth_l1_loss(x, t),
+        lambda x: F.l1_loss(x, t),
+        lambda x: F.layer_norm(x, (4,), w, w),
+        lambda x: F.rms_norm(x, (4,), w),
+        lambda x: F.group_norm(x, 2, w, w),
+        lambda x: F.batch_norm(x, None, None, w, w, training=True),
+    ]
+    for call in calls:
+        found = []
+        for context in (mt.enable_grad(), mt.unfused()):
+            leaf = mt.Tensor(x, requires_grad=True)
+            with context:
+                y = call(leaf)
+                (y * mt.Tensor(g.astype(dtype))).sum().backward()
+            found.append((y.numpy(), leaf.grad.numpy()))
+        for a, b in zip(*found, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        call(mt.Tensor(x))
