@@ -47,7 +47,10 @@ def public(function: Declaration[P]) -> Callable[P, Tensor]:
             args, settings = function.bind(args, settings)
         return run(*args, **settings) if holds_tensor(args) else run(tensor(args[0]), *args[1:], **settings)
 
-    vars(call)["__signature__"] = inspect.signature(function.forward)
+    said = inspect.signature(function.forward, eval_str=True)
+    vars(call)["__signature__"] = said.replace(
+        return_annotation=Tensor if said.return_annotation is Any else said.return_annotation
+    )
     call.__name__ = call.__qualname__ = function.name
     call.__module__, call.__doc__ = "minitensor", function.__doc__
     return call
