@@ -89,11 +89,13 @@ for place, line in enumerate(weights[0]):
         f"sorted [{place}] = {said[0][place]}:       " + " ".join(" ░▒▓█"[int(4.99 * w / line.max())] * 2 for w in line)
     )
 
-figure, axes = plt.subplots(1, 4, figsize=(9.6, 2.7), layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(9.6, 3.0), layout="constrained")
 for axis, row, weight in zip(axes, digits, weights, strict=False):
     axis.imshow(weight, cmap="Blues", vmin=0)
     axis.set_xticks(range(LENGTH), row)
     axis.set_yticks(range(LENGTH), np.sort(row))
     axis.xaxis.tick_top()
+figure.supxlabel("digits of the row, as given")
+figure.supylabel("sorted row")
 figure.savefig("attention.png", dpi=100)
 print("written: attention.png")
