@@ -20,13 +20,13 @@ import numpy as np
 
 from minitensor.kernels.compiled.compiler import Loop, compiled
 from minitensor.kernels.compiled.layout import packed, share
+from minitensor.kernels.cpu.layout import LARGE
 from minitensor.ops.nn.collective import all_sum
 from minitensor.ops.nn.normalization import batch_norm, group_norm
 
 Array = np.ndarray[Any, Any]
 RUN = 64  # places that are added up in the arrays' dtype, on which the digits of the variance hang; then in float64
 UNIT = 1024  # places of one sample that a thread takes at a time
-LARGE = 4.0  # mean² over variance, above which a pivot is worth a pass
 
 
 @compiled(sums=True)
