@@ -8,6 +8,7 @@ from minitensor.kernels.compiled import (
     convolution,
     cross_entropy,
     gelu,
+    group_norm,
     layer_norm,
     losses,
     normalization,
@@ -18,6 +19,6 @@ from minitensor.kernels.compiled import (
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
-    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "gelu", "layer_norm", "losses",
-    "normalization", "piecewise", "pooling", "softmax",
+    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "gelu", "group_norm", "layer_norm",
+    "losses", "normalization", "piecewise", "pooling", "softmax",
 ]  # fmt: skip

@@ -1,0 +1,75 @@
+"""Compiled kernels of images beside their composites: odd sizes, memory layouts, NaN and infinity, several threads."""
+
+import numpy as np
+import pytest
+
+import minitensor as mt
+from minitensor.ops.nn import normalization
+from tests.minitensor.kernels.compiled.test_kernels import TOLERANCE, compare, dtypes, evaluated, kernels, normal
+
+__all__ = ["kernels"]
+
+F = mt.nn.functional
+IMAGES = {
+    "group_norm": lambda x: normalization.group_norm(x, groups=2)[0],
+    "group_norm, affine": lambda x: normalization.group_norm(x, x[0, :, 0, 0], x[0, :, 0, 1], groups=x.shape[1] // 2)[
+        0
+    ],
+    "group_norm, statistics": lambda x: sum(s.sum() for s in normalization.group_norm(x, groups=2)[1:]),
+    "instance_norm": lambda x: normalization.group_norm(x, groups=x.shape[1])[0],
+}
+SHAPES = [(1, 2, 3, 2), (2, 6, 7, 5), (3, 10, 1, 9), (2, 16, 9, 8), (1, 4, 40, 41)]
+
+
+def layouts(x):
+    """Yield views of other memory: channels-last, with gaps, reversed, read-only, and columns first."""
+    yield np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    yield np.repeat(x, 2, axis=3)[..., ::2]
+    yield x[::-1, :, ::-1]
+    yield np.broadcast_to(x[:1], (2, *x.shape[1:]))
+    yield np.ascontiguousarray(x.swapaxes(2, 3)).swapaxes(2, 3)
+
+
+@dtypes
+@pytest.mark.parametrize("name", IMAGES)
+def test_images(name, dtype):
+    for shape in SHAPES:
+        compare(IMAGES[name], normal(shape, dtype), tolerance=TOLERANCE[dtype] * 10)
+
+
+@dtypes
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_of_any_layout(name, dtype):
+    for x in layouts(normal((3, 8, 6, 7), dtype)):
+        compare(IMAGES[name], x, tolerance=TOLERANCE[dtype] * 10)
+        compare(IMAGES[name], x, tolerance=TOLERANCE[dtype] * 10, upstream=lambda y: normal(y.shape[::-1], y.dtype).T)
+
+
+@dtypes
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_images_of_special_numbers(name, dtype, value):
+    x = normal((3, 8, 6, 7), dtype)
+    x[1, 3, 2, 4] = x[2, 0, 0, 0] = value
+    compare(IMAGES[name], x, tolerance=TOLERANCE[dtype] * 10)
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_threads_change_no_bit(name):
+    x = normal((5, 16, 90, 91), np.float32)
+    results = []
+    for threads in (1, 2, 3):
+        mt.set_num_threads(threads)
+        results.append(evaluated(IMAGES[name], x))
+    for other in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+def test_long_sums_add_up():
+    """A million places in float32, beside float64."""
+    x = np.random.default_rng(0).random((1, 2, 1000, 1000), np.float32)
+    for layout in (x, next(layouts(x))):
+        for name in ("group_norm", "instance_norm"):
+            ours, wide = (evaluated(IMAGES[name], v) for v in (layout, layout.astype(np.float64)))
+            for a, b in zip(ours, wide, strict=True):
+                np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
