@@ -11,34 +11,14 @@ silent where it does not. What holds for all is said here: functions have no `ou
 Tensor float32 (3,): [2. 4. 6.]
 """
 
-from minitensor import kernels, nn, optim, viz
+from minitensor import functions, kernels, nn, optim, viz
 from minitensor.anomaly import detect_anomaly
 from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
 from minitensor.engine import grad
 from minitensor.function import Function
-from minitensor.functions import (
-    complex_numbers,
-    creation,
-    elementwise,
-    fft,
-    index,
-    linalg,
-    products,
-    reduce,
-    shape,
-    sorting,
-    windows,
-)
-from minitensor.functions.complex_numbers import *  # noqa: F403
-from minitensor.functions.creation import *  # noqa: F403
-from minitensor.functions.elementwise import *  # noqa: F403
-from minitensor.functions.index import *  # noqa: F403
-from minitensor.functions.products import *  # noqa: F403
-from minitensor.functions.reduce import *  # noqa: F403
-from minitensor.functions.shape import *  # noqa: F403
-from minitensor.functions.sorting import *  # noqa: F403
-from minitensor.functions.windows import *  # noqa: F403
+from minitensor.functions import *  # noqa: F403
+from minitensor.functions import fft, linalg
 from minitensor.generators import default_generator, manual_seed
 from minitensor.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from minitensor.interop.dlpack import from_dlpack
@@ -100,12 +80,4 @@ __all__ = [
     "unfused",
     "viz",
 ]
-__all__ += complex_numbers.__all__
-__all__ += creation.__all__
-__all__ += elementwise.__all__
-__all__ += index.__all__
-__all__ += products.__all__
-__all__ += reduce.__all__
-__all__ += shape.__all__
-__all__ += sorting.__all__
-__all__ += windows.__all__
+__all__ += functions.__all__

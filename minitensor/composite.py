@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 import numpy as np
 from numpy import ndarray
 
 from minitensor.backend import is_array, is_half, namespace, plain
-from minitensor.declaration import Cast, Declaration, P, refuse_tensor
+from minitensor.declaration import Declaration, Facts, P, refuse_tensor
 from minitensor.engine import grad
 from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
@@ -33,8 +33,8 @@ class Composite(Declaration[P]):
 
     known = frozenset(get_args(Trait))
 
-    def __init__(self, function: Callable[P, Any], traits: Sequence[Trait] = (), autocast: Cast | None = None) -> None:
-        super().__init__(function, traits, autocast)
+    def __init__(self, function: Callable[P, Any], traits: Sequence[Trait] = (), **facts: Unpack[Facts]) -> None:
+        super().__init__(function, traits, **facts)
         self.moves = "moves" in traits
         notes = function.__annotations__
         self.array_settings = tuple(n for n in self.defaults if "Array" in str(notes.get(n)))  # weights of a loss
@@ -171,14 +171,14 @@ class Composite(Declaration[P]):
 @overload
 def composite(function: Callable[P, Any], /) -> Composite[P]: ...
 @overload
-def composite(*traits: Trait, autocast: Cast | None = None) -> Callable[[Callable[P, Any]], Composite[P]]: ...
-def composite(*traits: Any, autocast: Cast | None = None) -> Any:
+def composite(*traits: Trait, **facts: Unpack[Facts]) -> Callable[[Callable[P, Any]], Composite[P]]: ...
+def composite(*traits: Any, **facts: Unpack[Facts]) -> Any:
     """Declare a function that is plain Python over ops: pure, since it may be replayed under `create_graph`.
 
     Its traits are given by name: `@composite("moves")`.
     moves: it only moves entries. All others compute half precision on the CPU in float32 from end to end, and refuse
     complex numbers. complex: it is right with them.
-    autocast: "half" or "float32", the precision that `autocast` computes it in; without one, that of its operands.
+    autocast, public, onnx: see `Facts` in declaration.py.
     Differs from PyTorch: it has none; a function of ops is differentiated as it is.
 
     >>> import minitensor as mt
@@ -190,10 +190,10 @@ def composite(*traits: Any, autocast: Cast | None = None) -> Any:
     """
     if len(traits) == 1 and callable(traits[0]):
         return Composite(traits[0])
-    return lambda function: Composite(function, traits, autocast)
+    return lambda function: Composite(function, traits, **facts)
 
 
-@op("view")
+@op("view", onnx="Identity Identity")
 def identity(x: Array) -> Array:
     """y = x, as a place of its own in the graph."""
     return x

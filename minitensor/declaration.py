@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any, ClassVar, Generic, Literal, ParamSpec
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypedDict
 
 from numpy import ndarray
 
@@ -18,6 +18,15 @@ P = ParamSpec("P")
 Array = Any
 Cast = Literal["half", "float32"]  # what `autocast` does to the operands
 Kernel = Callable[..., Any]  # (*arrays, needs, **settings) -> (value, pullback), or NotImplemented
+
+
+class Facts(TypedDict, total=False):
+    """What a declaration says of its op or composite by name, besides traits."""
+
+    autocast: Cast | None  # the precision that `autocast` computes it in; without one, that of its operands
+    public: str  # what users call it: "acos arccos" is `mt.acos` and `mt.arccos`, "linalg.det" is `mt.linalg.det`
+    onnx: str  # the ONNX operator that means the same, after a space the one for bools: "Max Or"
+
 
 registry: dict[str, Declaration[...]] = {}  # by module and name, such as "minitensor.ops.elementwise.exp"
 
@@ -59,12 +68,20 @@ class Declaration(Generic[P]):
 
     known: ClassVar[frozenset[str]]  # traits
 
-    def __init__(self, function: Callable[P, Any], traits: Sequence[str], autocast: Cast | None) -> None:
+    def __init__(
+        self,
+        function: Callable[P, Any],
+        traits: Sequence[str],
+        autocast: Cast | None = None,
+        public: str = "",
+        onnx: str = "",
+    ) -> None:
         if unknown := sorted(set(traits) - self.known):
             raise TypeError(f"{function.__name__}: there is no trait {unknown[0]!r}; there are {sorted(self.known)}")
         if autocast not in (None, "half", "float32"):
             raise TypeError(f'{function.__name__}: autocast is "half" or "float32"; got {autocast!r}')
-        self.traits, self.autocast = frozenset(traits), autocast
+        self.traits, self.autocast, self.public = frozenset(traits), autocast, public.split()
+        self.onnx: str | Callable[..., Any] = onnx  # or what writes several nodes, see `interop/onnx/writing.py`
         parameters = inspect.signature(function).parameters.values()
         arrays = [p for p in parameters if _is_array_parameter(p)]
         self.forward: Callable[..., Any] = function

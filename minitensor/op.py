@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 from numpy import ndarray
 
 from minitensor.backend import backends, is_array, plain
-from minitensor.declaration import Cast, P, refuse_tensor
+from minitensor.declaration import Facts, P, refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Variable, describe, parents, results, state
 from minitensor.notices import same
@@ -36,9 +36,9 @@ class Op(Differentiable[P]):
         function: Callable[P, Any],
         traits: Sequence[Trait] = (),
         constant: tuple[str, ...] = (),
-        autocast: Cast | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
-        super().__init__(function, traits, autocast)
+        super().__init__(function, traits, **facts)
         self.broadcasts, self.view = "broadcasts" in traits, "view" in traits
         self.verbatim, self.floating = self.view or "verbatim" in traits, "floating" in traits
         self.constant = constant
@@ -164,9 +164,9 @@ def _is_view(y: Array, x: Array) -> bool:
 def op(function: Callable[P, Any], /) -> Op[P]: ...
 @overload
 def op(
-    *traits: Trait, constant: tuple[str, ...] = (), autocast: Cast | None = None
+    *traits: Trait, constant: tuple[str, ...] = (), **facts: Unpack[Facts]
 ) -> Callable[[Callable[P, Any]], Op[P]]: ...
-def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = None) -> Any:
+def op(*traits: Any, constant: tuple[str, ...] = (), **facts: Unpack[Facts]) -> Any:
     """Declare an op. Parameters annotated as arrays, or not at all, are operands; all others are settings.
 
     The traits of an op are given by name: `@op("broadcasts", "complex")`.
@@ -176,7 +176,7 @@ def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = Non
     complex: complex numbers are taken too; all other ops refuse them. A rule stays the plain derivative, g * 2 * x for
     x², without a conjugate: that is the engine's business (see `engine.py`), as broadcasting is.
     constant: arguments without a rule that a Tensor which requires grad may be passed for all the same.
-    autocast: "half" or "float32", the precision that `autocast` computes it in; without one, that of its operands.
+    autocast, public, onnx: see `Facts` in declaration.py.
     Differs from PyTorch: there custom_op and register_autograd; here the rule makes the second gradient too.
 
     >>> import minitensor as mt
@@ -191,4 +191,4 @@ def op(*traits: Any, constant: tuple[str, ...] = (), autocast: Cast | None = Non
     """
     if len(traits) == 1 and callable(traits[0]):
         return Op(traits[0])
-    return lambda function: Op(function, traits, constant, autocast)
+    return lambda function: Op(function, traits, constant, **facts)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 from minitensor.backend import is_array
-from minitensor.declaration import Cast, Declaration, P
+from minitensor.declaration import Declaration, Facts, P
 from minitensor.graph import Node, Variable, results, watch, wrap
 from minitensor.operands import Call
 from minitensor.promotion import widen
@@ -69,8 +69,8 @@ def plan(rules: Sequence[Rule], mask: int, arguments: tuple[str, ...], defaults:
 class Differentiable(Declaration[P]):
     """A declared function with gradient rules: it keeps of a call what they need, and runs them."""
 
-    def __init__(self, function: Callable[P, Any], traits: Sequence[str], autocast: Cast | None) -> None:
-        super().__init__(function, traits, autocast)
+    def __init__(self, function: Callable[P, Any], traits: Sequence[str], **facts: Unpack[Facts]) -> None:
+        super().__init__(function, traits, **facts)
         self._rules: list[Rule] = []
         self._plans: dict[int, Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.functions.operands import public, tensor
+from minitensor.functions.operands import says, tensor
 from minitensor.ops.indexing import gather as gt
 from minitensor.ops.indexing import index as ix
 from minitensor.ops.indexing import scatter as sc
@@ -12,47 +12,65 @@ from minitensor.ops.indexing import scatter_reduce as sr
 from minitensor.tensor import Tensor
 
 __all__ = [
-    "argwhere", "gather", "index_add", "index_put", "index_select", "masked_fill", "masked_select", "one_hot", "put",
-    "put_along_axis", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_axis", "tril_indices",
+    "gather",
+    "index_add",
+    "index_put",
+    "index_select",
+    "masked_fill",
+    "masked_select",
+    "put",
+    "put_along_axis",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "take",
+    "take_along_axis",
+    "tril_indices",
     "triu_indices",
-]  # fmt: skip
-
-argwhere = public(ix.argwhere)
-one_hot = public(ix.one_hot)
+]
 
 
+@says(ix.take)
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:  # noqa: D103
     return ix.take(tensor(x), indices, axis=axis)
 
 
+@says(ix.take_along_axis)
 def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:  # noqa: D103
     return ix.take_along_axis(tensor(x), indices, axis=axis)
 
 
+@says(sc.put)
 def put(x: Any, indices: Any, values: Any) -> Tensor:  # noqa: D103
     return sc.put(tensor(x), indices, values)
 
 
+@says(sc.put_along_axis)
 def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None) -> Tensor:  # noqa: D103
     return sc.put_along_axis(tensor(x), indices, values, axis=axis)
 
 
+@says(sc.masked_fill)
 def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:  # noqa: D103
     return sc.masked_fill(tensor(x), mask, value)
 
 
+@says(ix.masked_select)
 def masked_select(x: Any, mask: Any) -> Tensor:  # noqa: D103
     return ix.masked_select(tensor(x), mask)
 
 
+@says(gt.gather)
 def gather(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
     return gt.gather(tensor(x), index, dim=dim)
 
 
+@says(gt.index_select)
 def index_select(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
     return gt.index_select(tensor(x), index, dim=dim)
 
 
+@says(sc.scatter)
 def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Tensor:  # noqa: D103
     if reduce is None:
         return sc.scatter(tensor(x), index, src, dim=dim)
@@ -62,33 +80,26 @@ def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -
     return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=word)
 
 
+@says(sc.scatter_add)
 def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
     return sc.scatter_add(tensor(x), index, src, dim=dim)
 
 
+@says(sr.scatter_reduce)
 def scatter_reduce(  # noqa: D103
     x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True
 ) -> Tensor:
     return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=reduce, include_self=include_self)
 
 
+@says(sc.index_add)
 def index_add(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Tensor:  # noqa: D103
     return sc.index_add(tensor(x), index, source, dim=dim, alpha=alpha)
 
 
+@says(sc.index_put)
 def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:  # noqa: D103
     return sc.index_put(tensor(x), values, indices=indices, accumulate=accumulate)
-
-
-for _declared, _functions in (
-    (ix, (take, take_along_axis, masked_select)),
-    (gt, (gather, index_select)),
-    (sc, (put, put_along_axis, masked_fill, scatter, scatter_add, index_add, index_put)),
-    (sr, (scatter_reduce,)),
-):
-    for _function in _functions:
-        _function.__doc__ = getattr(_declared, _function.__name__).__doc__
-        _function.__module__ = "minitensor"
 
 
 def _triangle(pair: tuple[Any, Any], device: str) -> tuple[Tensor, Tensor]:

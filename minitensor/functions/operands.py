@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from minitensor.declaration import Declaration, P, refuse_tensor
 from minitensor.graph import Variable, state
 from minitensor.operands import holds_tensor
 from minitensor.tensor import Tensor
 
-__all__ = ["plain_settings", "public", "several", "tensor"]
+__all__ = ["plain_settings", "public", "says", "several", "tensor"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def tensor(x: Any) -> Tensor:
@@ -59,3 +61,13 @@ def public(function: Declaration[P]) -> Callable[P, Tensor]:
 def several(function: Declaration[P]) -> Callable[P, tuple[Tensor, ...]]:
     """Return an op or composite with several results as users call it; see `public`."""
     return cast(Callable[P, tuple[Tensor, ...]], public(function))
+
+
+def says(declared: Declaration[...]) -> Callable[[F], F]:
+    """Give a function, which brings its arguments into an op's order, the docstring of the op."""
+
+    def given(function: F) -> F:
+        function.__doc__, function.__module__ = declared.__doc__, "minitensor"
+        return function
+
+    return given

@@ -1,24 +1,16 @@
-"""Products of vectors and matrices, and distances, under NumPy's names. What each does stands at its op."""
+"""Covariance and the Einstein sum: the arguments are not in the order of their ops."""
 
 from typing import Any
 
-from minitensor.functions.operands import public, tensor
-from minitensor.ops.linalg import covariance, distance, products
+from minitensor.functions.operands import says, tensor
+from minitensor.ops.linalg import covariance
 from minitensor.ops.linalg import matmul as linalg
 from minitensor.tensor import Tensor
 
-__all__ = ["cdist", "corrcoef", "cov", "cross", "dot", "einsum", "inner", "matmul", "tensordot", "vdot", "vecdot"]
-
-cdist = public(distance.cdist)
-cross = public(products.cross)
-dot = public(products.dot)
-inner = public(products.inner)
-matmul = public(linalg.matmul)
-tensordot = public(products.tensordot)
-vdot = public(products.vdot)
-vecdot = public(products.vecdot)
+__all__ = ["corrcoef", "cov", "einsum"]
 
 
+@says(covariance.cov)
 def cov(  # noqa: D103
     m: Any,
     y: Any = None,
@@ -37,13 +29,10 @@ def cov(  # noqa: D103
     return c
 
 
+@says(covariance.corrcoef)
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Tensor:  # noqa: D103
     r: Tensor = covariance.corrcoef(tensor(x), y, rowvar=rowvar)
     return r
-
-
-cov.__doc__, cov.__module__ = covariance.cov.__doc__, "minitensor"
-corrcoef.__doc__, corrcoef.__module__ = covariance.corrcoef.__doc__, "minitensor"
 
 
 def einsum(subscripts: str, *xs: Any) -> Tensor:

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.functions.products import einsum
-from minitensor.functions.shape import broadcast_to, concatenate, expand_dims, stack
+from minitensor.functions import broadcast_to, concatenate, einsum, expand_dims, stack
 from minitensor.ops.reductions import reduce
 from minitensor.tensor import Tensor
 

@@ -19,7 +19,7 @@ import numpy as np
 from minitensor import notices, tensor
 from minitensor.backend import is_array, is_half, to_numpy
 from minitensor.graph import Observer, Variable
-from minitensor.interop.onnx.writing import WRITERS, Write
+from minitensor.interop.onnx.writing import Write, writer
 from minitensor.modes import no_grad, switch, unfused
 from minitensor.nn.base.layer import Layer
 from minitensor.ops.indexing.index import argwhere
@@ -213,7 +213,7 @@ class Trace(Observer):
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
         if any(d.kind == "c" or is_half(d) for d in dtypes):
             return NotImplemented  # half precision is widened first, complex numbers are refused
-        write = WRITERS.get(op)
+        write = writer(op)
         plain = op is index_put or not self.traced([settings[k] for k in settings if k in op.defaults])
         if write is not None and plain:
             y = self._write_composite(write, op, args, settings)
@@ -258,7 +258,7 @@ class Trace(Observer):
             self.refuse("computes with complex numbers, which have no counterpart in ONNX here")
         if _empty(op, y, settings):
             return y
-        write = WRITERS.get(op)
+        write = writer(op)
         if write is None:
             self.refuse()
         for a, x in zip(args, arrays, strict=True):  # brought to another dtype on the way in

@@ -1,4 +1,4 @@
-"""The table of what can be written: each op and composite, and the function that adds its nodes to a trace.
+"""What writes an op or composite as ONNX nodes: the operator that its declaration names, or a function given here.
 
 A writer takes (trace, operands as arrays or numbers, settings, result). A composite's may return NotImplemented: then
 it is taken apart into its ops.
@@ -9,20 +9,45 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.declaration import Declaration
 
-__all__ = ["WRITERS", "Array", "Write", "writes"]
+__all__ = ["SMALL", "Array", "Write", "writer", "writes"]
 
 Array = Any
 Write = Callable[[Any, Sequence[Any], dict[str, Any], Any], Any]
-WRITERS: dict[Declaration[...], Write] = {}
+
+SMALL = ("int8", "int16", "uint8", "uint16", "uint32")  # runtimes compute in few integers
 
 
 def writes(*declarations: Declaration[...]) -> Callable[[Write], Write]:
     """Say which ops and composites a function writes."""
 
     def enter(write: Write) -> Write:
-        WRITERS.update(dict.fromkeys(declarations, write))
+        for declaration in declarations:
+            declaration.onnx = write
         return write
 
     return enter
+
+
+def writer(op: Any) -> Write | None:
+    """Return what writes an op or composite, None if nothing does."""
+    onnx = op.onnx if isinstance(op, Declaration) else None  # a Function has none
+    return _one_node(*onnx.split()) if onnx and isinstance(onnx, str) else onnx or None
+
+
+def _one_node(kind: str, of_bools: str = "") -> Write:
+    """Return a writer of an op with the same meaning: operands in, result out; bools may have a node of their own."""
+
+    def write(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+        names, dtype = t.names(xs, y), next((x.dtype for x in xs if hasattr(x, "dtype")), y.dtype)
+        if dtype.kind == "b" and of_bools:
+            t.emit(of_bools, names, y)
+        elif dtype.name in SMALL or dtype.kind == "b":
+            t.emit("Cast", [t.step(kind, [t.cast(n, np.int64) for n in names])], y, to=y.dtype)
+        else:
+            t.emit(kind, names, y)
+
+    return write

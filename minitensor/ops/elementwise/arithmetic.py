@@ -23,7 +23,7 @@ __all__ = ["abs", "add", "astype", "copysign", "divide", "heaviside", "lerp", "m
 Array = Any
 
 
-@op("broadcasts", "complex")
+@op("broadcasts", "complex", public="add", onnx="Add Or")
 def add(a: Array, b: Array) -> Array:
     """y = a + b, which is what + means
 
@@ -40,7 +40,7 @@ def add(a: Array, b: Array) -> Array:
 add.vjp(a=lambda g: g, b=lambda g: g)
 
 
-@op("broadcasts", "numbers", "complex")
+@op("broadcasts", "numbers", "complex", public="subtract", onnx="Sub")
 def subtract(a: Array, b: Array) -> Array:
     """y = a - b, which is what - means
 
@@ -58,7 +58,7 @@ def subtract(a: Array, b: Array) -> Array:
 subtract.vjp(a=lambda g: g, b=lambda g: -g)
 
 
-@op("broadcasts", "complex")
+@op("broadcasts", "complex", public="multiply", onnx="Mul And")
 def multiply(a: Array, b: Array) -> Array:
     """y = a b, which is what * means
 
@@ -75,7 +75,7 @@ def multiply(a: Array, b: Array) -> Array:
 multiply.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 
 
-@op("broadcasts", "floating", "complex")
+@op("broadcasts", "floating", "complex", public="divide true_divide", onnx="Div")
 def divide(a: Array, b: Array) -> Array:
     """y = a / b, which is what / means
 
@@ -93,7 +93,7 @@ def divide(a: Array, b: Array) -> Array:
 divide.vjp(a=lambda g, b: g / b, b=lambda g, a, b: -g * ((a / b) / b))  # b² would overflow before a / b does
 
 
-@op("complex")
+@op("complex", public="negative", onnx="Neg")
 def negative(x: Array) -> Array:
     """y = -x
 
@@ -111,7 +111,7 @@ def negative(x: Array) -> Array:
 negative.vjp(x=lambda g: -g)
 
 
-@op("complex")
+@op("complex", public="abs absolute", onnx="Abs")
 def abs(x: Array) -> Array:
     """y = |x|, √(a² + b²) of a + ib
 
@@ -138,7 +138,7 @@ def _abs_rule(g: Any, x: Any) -> Any:
 abs.vjp(x=_abs_rule)
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="copysign")
 def copysign(a: Array, b: Array) -> Array:
     """y = |a| with the sign of b, that of -0 too
 
@@ -159,7 +159,7 @@ copysign.vjp(
 )
 
 
-@op("broadcasts")
+@op("broadcasts", public="heaviside")
 def heaviside(x: Array, values: Array) -> Array:
     """y = 0 below 0, 1 above, and `values` at 0; without a gradient
 
@@ -175,7 +175,7 @@ def heaviside(x: Array, values: Array) -> Array:
     return y.astype(next(v.dtype for v in (x, values) if hasattr(v, "dtype")), copy=False)
 
 
-@op("broadcasts", "floating", "complex")
+@op("broadcasts", "floating", "complex", public="lerp")
 def lerp(a: Array, b: Array, weight: Array) -> Array:
     """y = a + weight (b - a), the way from a to b: exactly a at weight 0, b at 1
 

@@ -40,7 +40,8 @@ def _bits(name: str, meaning: str, call: str, result: str) -> Op[[Array, Array]]
     >>> mt.{call}
     Tensor int64 (2,): {result}
     """
-    return op(function)
+    kind = name.removeprefix("bitwise_").title()
+    return op(public=name, onnx=f"Bitwise{kind} {kind}")(function)
 
 
 bitwise_and = _bits("bitwise_and", "a & b", "bitwise_and([6, 5], 3)", "[2 1]")
@@ -48,7 +49,7 @@ bitwise_or = _bits("bitwise_or", "a | b", "bitwise_or([6, 5], 3)", "[7 7]")
 bitwise_xor = _bits("bitwise_xor", "a ^ b", "bitwise_xor([6, 5], 3)", "[5 6]")
 
 
-@op
+@op(public="bitwise_not bitwise_invert invert", onnx="BitwiseNot Not")
 def bitwise_not(x: Array) -> Array:
     """y = ~x: every bit turned, -x - 1 for a signed integer, not x for a bool
 
@@ -82,7 +83,7 @@ def _shift(name: str, function_name: str, meaning: str, result: str) -> Op[[Arra
     >>> mt.{name}([6, -8], 1)
     Tensor int64 (2,): {result}
     """
-    return op(function)
+    return op(public=f"{name} {function_name}")(function)
 
 
 bitwise_left_shift = _shift("bitwise_left_shift", "left_shift", "a << b = a 2ᵇ", "[ 12 -16]")

@@ -49,7 +49,7 @@ where.vjp(a=lambda g, condition: where(condition, g, 0.0), b=lambda g, condition
 # -- the larger and the smaller --------------------------------------------------------------------------------------
 
 
-@op("broadcasts")
+@op("broadcasts", public="maximum", onnx="Max Or")
 def maximum(a: Array, b: Array) -> Array:
     """y = max(a, b), entry by entry
 
@@ -71,7 +71,7 @@ def _share(g: Any, a: Any, b: Any, behind: Any) -> Any:
 maximum.vjp(a=lambda g, a, b: _share(g, a, b, less(a, b)), b=lambda g, a, b: _share(g, a, b, greater(a, b)))
 
 
-@op("broadcasts")
+@op("broadcasts", public="minimum", onnx="Min And")
 def minimum(a: Array, b: Array) -> Array:
     """y = min(a, b), entry by entry
 
@@ -88,7 +88,7 @@ def minimum(a: Array, b: Array) -> Array:
 minimum.vjp(a=lambda g, a, b: _share(g, a, b, greater(a, b)), b=lambda g, a, b: _share(g, a, b, less(a, b)))
 
 
-@op("broadcasts")
+@op("broadcasts", public="fmax")
 def fmax(a: Array, b: Array) -> Array:
     """y = max(a, b), entry by entry, where a number wins over NaN
 
@@ -108,7 +108,7 @@ fmax.vjp(
 )
 
 
-@op("broadcasts")
+@op("broadcasts", public="fmin")
 def fmin(a: Array, b: Array) -> Array:
     """y = min(a, b), entry by entry, where a number wins over NaN
 
@@ -131,7 +131,7 @@ fmin.vjp(
 # -- bounds ----------------------------------------------------------------------------------------------------------
 
 
-@op("broadcasts")
+@op("broadcasts", public="clip")
 def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     """y = min(max(x, lower), upper), the bounds called `min` and `max`: numbers, arrays or Tensors; None is no bound
 
@@ -168,7 +168,7 @@ def _above(g: Any, x: Any, min: Any, max: Any) -> Any:
 clip.vjp(x=_inside, min=_below, max=_above)
 
 
-@op
+@op(public="relu")
 def relu(x: Array) -> Array:
     """y = max(x, 0)
 
@@ -189,7 +189,7 @@ def relu(x: Array) -> Array:
 relu.vjp(x=lambda g, y: where(less_equal(y, 0), 0.0, g))
 
 
-@op("verbatim")
+@op("verbatim", public="nan_to_num")
 def nan_to_num(x: Array, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
     """y = x with numbers in place of NaN, inf and -inf; None stands for the largest and the lowest of the dtype
 

@@ -15,7 +15,7 @@ __all__ = [
 Array = Any
 
 
-def _compare(name: str, sign: str, example: str, *traits: Trait) -> Op[[Array, Array]]:
+def _compare(name: str, sign: str, example: str, *traits: Trait, onnx: str = "") -> Op[[Array, Array]]:
     """Declare one of the six comparisons: what is said of one holds for all."""
 
     def function(a: Array, b: Array) -> Array:
@@ -32,15 +32,15 @@ def _compare(name: str, sign: str, example: str, *traits: Trait) -> Op[[Array, A
     >>> mt.{name}([1.0, 2.0, 3.0], 2.0)
     Tensor bool (3,): {example}
     """
-    return op(*traits)(function)
+    return op(*traits, public=name, onnx=onnx)(function)
 
 
-equal = _compare("equal", "==", "[False True False]", "complex")
+equal = _compare("equal", "==", "[False True False]", "complex", onnx="Equal Equal")
 not_equal = _compare("not_equal", "!=", "[ True False True]", "complex")
-less = _compare("less", "<", "[ True False False]")
-less_equal = _compare("less_equal", "<=", "[ True True False]")
-greater = _compare("greater", ">", "[False False True]")
-greater_equal = _compare("greater_equal", ">=", "[False True True]")
+less = _compare("less", "<", "[ True False False]", onnx="Less")
+less_equal = _compare("less_equal", "<=", "[ True True False]", onnx="LessOrEqual")
+greater = _compare("greater", ">", "[False False True]", onnx="Greater")
+greater_equal = _compare("greater_equal", ">=", "[False True True]", onnx="GreaterOrEqual")
 
 
 def _connect(name: str, meaning: str, example: str) -> Op[[Array, Array]]:
@@ -59,7 +59,7 @@ def _connect(name: str, meaning: str, example: str) -> Op[[Array, Array]]:
     >>> mt.{name}([True, True, False], [2.0, 0.0, 0.0])
     Tensor bool (3,): {example}
     """
-    return op("complex")(function)
+    return op("complex", public=name)(function)
 
 
 logical_and = _connect("logical_and", "a and b", "[ True False False]")
@@ -82,7 +82,7 @@ def _ask(name: str, meaning: str, example: str, edges: str = "") -> Op[[Array]]:
     >>> mt.{name}([0.0, float("nan"), float("-inf")])
     Tensor bool (3,): {example}
     """
-    return op("complex")(function)
+    return op("complex", public=name)(function)
 
 
 logical_not = _ask("logical_not", "x is 0 or False", "[ True False False]", " NaN is not 0.")
@@ -107,7 +107,7 @@ def _ask_sign(name: str, meaning: str, example: str, test: Any) -> Op[[Array]]:
     >>> mt.{name}([0.0, float("inf"), float("-inf"), -0.0])
     Tensor bool (4,): {example}
     """
-    return op(function)
+    return op(public=name)(function)
 
 
 isposinf = _ask_sign("isposinf", "x is inf", "[False True False False]", lambda xp, x: xp.isinf(x) & (x > 0))
@@ -120,7 +120,7 @@ signbit = _ask_sign(
 )
 
 
-@op("complex")
+@op("complex", public="isclose")
 def isclose(a: Array, b: Array, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Array:
     """y = |a - b| <= atol + rtol |b|, entry by entry: bools, without a gradient
 

@@ -30,7 +30,7 @@ def conjugate(x: Array) -> Array:
     return x.conj()
 
 
-@composite("moves")
+@composite("moves", public="conj conjugate")
 def conj(x: Array) -> Array:
     """y = x̄ = a - ib for x = a + ib; real numbers are returned as they are
 
@@ -47,7 +47,7 @@ def conj(x: Array) -> Array:
 conjugate.vjp(x=lambda g: conj(g))
 
 
-@op("view", "complex")
+@op("view", "complex", public="real")
 def real(x: Array) -> Array:
     """y = Re x, a for x = a + ib; real numbers are returned as they are
 
@@ -60,7 +60,7 @@ def real(x: Array) -> Array:
     return x.real if x.dtype.kind == "c" else x
 
 
-@op("view", "complex")
+@op("view", "complex", public="imag")
 def imag(x: Array) -> Array:
     """y = Im x, b for x = a + ib; 0 for real numbers
 
@@ -78,7 +78,7 @@ real.vjp(x=lambda g: g)
 imag.vjp(x=lambda g: g * -1j)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="angle")
 def angle(x: Array) -> Array:
     """y = arg x, the angle in [-π, π] for which x = |x| e^(iy); 0 or π for real numbers
 
@@ -104,7 +104,7 @@ def _angle_rule(g: Any, x: Any) -> Any:
 angle.vjp(x=_angle_rule)
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="complex")
 def complex(real: Array, imag: Array) -> Array:
     """y = a + ib, of a real part and an imaginary part
 
@@ -126,7 +126,7 @@ def complex(real: Array, imag: Array) -> Array:
 complex.vjp(real=lambda g: g, imag=lambda g: g * 1j)
 
 
-@composite("complex")
+@composite("complex", public="view_as_real")
 def view_as_real(x: Array) -> Array:
     """y[..., 0] = Re x, y[..., 1] = Im x
 
@@ -142,7 +142,7 @@ def view_as_real(x: Array) -> Array:
     return stack(real(x), imag(x), axis=-1)
 
 
-@composite
+@composite(public="view_as_complex")
 def view_as_complex(x: Array) -> Array:
     """y = x[..., 0] + i x[..., 1]
 

@@ -41,7 +41,7 @@ def _fraction(xp: Any, t: Array, fractions: int) -> Array:
     return 0.5 * TWO_OVER_SQRT_PI / fraction
 
 
-@op("floating")
+@op("floating", public="erf", onnx="Erf")
 def erf(x: Array) -> Array:
     """y = 2/√π ∫₀ˣ e^(-t²) dt, to 4e-7 in float32 and 1e-15 in float64; the gradient is 2/√π e^(-x²)
 
@@ -77,7 +77,7 @@ def _complement(xp: Any, x: Array) -> Array:
     return select(xp.isnan(x), x, y)
 
 
-@op("floating")
+@op("floating", public="erfc")
 def erfc(x: Array) -> Array:
     """y = 1 - erf(x) = 2/√π ∫ₓ^∞ e^(-t²) dt, exact where it is small; the gradient is -2/√π e^(-x²)
 
@@ -96,7 +96,7 @@ def erfc(x: Array) -> Array:
 erfc.vjp(x=lambda g, x: g * (-TWO_OVER_SQRT_PI * exp(-(x * x))))
 
 
-@op("floating")
+@op("floating", public="erfinv")
 def erfinv(x: Array) -> Array:
     """y = the number whose error function is x; the gradient is √π/2 e^(y²)
 

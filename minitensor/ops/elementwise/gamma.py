@@ -25,7 +25,7 @@ def _is_pole(xp: Any, x: Array) -> Array:
     return (x <= 0) & (x == xp.floor(x)) & ~xp.isinf(x)
 
 
-@op("floating")
+@op("floating", public="lgamma")
 def lgamma(x: Array) -> Array:
     """y = ln |Γ(x)|; Γ(n) = (n - 1)! for whole numbers, and the gradient is `digamma`
 
@@ -51,7 +51,7 @@ def lgamma(x: Array) -> Array:
     return xp.where(pole | xp.isinf(x), math.inf, y).astype(x.dtype)
 
 
-@op("floating")
+@op("floating", public="digamma")
 def digamma(x: Array) -> Array:
     """y = ψ(x) = d/dx ln Γ(x); the gradient is `polygamma(1, x)`
 

@@ -13,7 +13,7 @@ __all__ = ["acosh", "asinh", "atanh", "cosh", "sinh", "tanh"]
 Array = Any
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="sinh", onnx="Sinh")
 def sinh(x: Array) -> Array:
     """y = sinh x = (eˣ - e⁻ˣ) / 2
 
@@ -27,7 +27,7 @@ def sinh(x: Array) -> Array:
     return namespace(x).sinh(x)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="cosh", onnx="Cosh")
 def cosh(x: Array) -> Array:
     """y = cosh x = (eˣ + e⁻ˣ) / 2
 
@@ -45,7 +45,7 @@ sinh.vjp(x=lambda g, x: g * cosh(x))
 cosh.vjp(x=lambda g, x: g * sinh(x))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="tanh", onnx="Tanh")
 def tanh(x: Array) -> Array:
     """y = tanh x = sinh x / cosh x; the gradient is 1 - y²
 
@@ -62,7 +62,7 @@ def tanh(x: Array) -> Array:
 tanh.vjp(x=lambda g, y: g * (1 - y * y))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="asinh arcsinh", onnx="Asinh")
 def asinh(x: Array) -> Array:
     """y = ln(x + √(x² + 1)), the inverse of sinh; the gradient is 1 / √(x² + 1)
 
@@ -79,7 +79,7 @@ def asinh(x: Array) -> Array:
 asinh.vjp(x=lambda g, x: g * rsqrt(x * x + 1))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="acosh arccosh", onnx="Acosh")
 def acosh(x: Array) -> Array:
     """y = ln(x + √(x² - 1)) >= 0, the inverse of cosh; the gradient is 1 / √(x² - 1), inf at 1
 
@@ -102,7 +102,7 @@ def _acosh_rule(g: Any, x: Any) -> Any:
 acosh.vjp(x=_acosh_rule)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="atanh arctanh", onnx="Atanh")
 def atanh(x: Array) -> Array:
     """y = ln((1 + x) / (1 - x)) / 2, the inverse of tanh; the gradient is 1 / (1 - x²)
 

@@ -22,7 +22,7 @@ Array = Any
 WHOLE = 16  # the largest exponent that is multiplied out
 
 
-@op("broadcasts", "complex", autocast="float32")
+@op("broadcasts", "complex", autocast="float32", public="power pow", onnx="Pow")
 def power(a: Array, b: Array) -> Array:
     """y = aᵇ, which is what ** means; the gradients are b aᵇ⁻¹ and aᵇ ln a
 
@@ -107,7 +107,7 @@ def _not_below(b: Any) -> Any:
 power.vjp(a=_power_base, b=_power_exponent)
 
 
-@op("complex", autocast="float32")
+@op("complex", autocast="float32", public="square")
 def square(x: Array) -> Array:
     """y = x²
 
@@ -124,7 +124,7 @@ def square(x: Array) -> Array:
 square.vjp(x=lambda g, x: g * (2 * x))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="sqrt", onnx="Sqrt")
 def sqrt(x: Array) -> Array:
     """y = √x
 
@@ -141,7 +141,7 @@ def sqrt(x: Array) -> Array:
 sqrt.vjp(x=lambda g, y: g / (2 * y))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="rsqrt")
 def rsqrt(x: Array) -> Array:
     """y = 1 / √x
 
@@ -158,7 +158,7 @@ def rsqrt(x: Array) -> Array:
 rsqrt.vjp(x=lambda g, y: g * (-0.5 * (y * y * y)))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="reciprocal", onnx="Reciprocal")
 def reciprocal(x: Array) -> Array:
     """y = 1 / x
 
@@ -175,7 +175,7 @@ def reciprocal(x: Array) -> Array:
 reciprocal.vjp(x=lambda g, y: -g * (y * y))
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="hypot")
 def hypot(a: Array, b: Array) -> Array:
     """y = √(a² + b²), without overflow on the way; the gradients are a / y and b / y
 

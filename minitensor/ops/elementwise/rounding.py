@@ -25,7 +25,7 @@ def _numbers(name: str, x: Array) -> None:
         raise TypeError(f"{name}: bools are refused: convert x with .astype('int64') first")
 
 
-@op
+@op(public="sign", onnx="Sign Identity")
 def sign(x: Array) -> Array:
     """y = -1, 0 or 1, as x is below, at or above 0
 
@@ -56,7 +56,7 @@ def _step(name: str, meaning: str, example: str) -> Op[[Array]]:
     >>> mt.{name}([-1.5, -0.5, 0.5, 1.5])
     Tensor float32 (4,): {example}
     """
-    return op(function)
+    return op(public=name)(function)
 
 
 floor = _step("floor", "the largest whole number that is at most x", "[-2. -1. 0. 1.]")
@@ -64,7 +64,7 @@ ceil = _step("ceil", "the smallest whole number that is at least x", "[-1. -0. 1
 trunc = _step("trunc", "x without what follows the decimal point", "[-1. -0. 0. 1.]")
 
 
-@op
+@op(public="round")
 def round(x: Array, decimals: int = 0) -> Array:
     """y = x rounded to a number of decimals, a half to the even neighbor: 0.5 to 0, 1.5 to 2
 
@@ -101,7 +101,7 @@ def _divisor(name: str, a: Array, b: Array) -> None:
             raise ZeroDivisionError(f"{name}: an integer over 0 is no number: make one of them a float")
 
 
-@op("broadcasts")
+@op("broadcasts", public="floor_divide")
 def floor_divide(a: Array, b: Array) -> Array:
     """y = ⌊a / b⌋, which is what // means; without a gradient
 
@@ -118,7 +118,7 @@ def floor_divide(a: Array, b: Array) -> Array:
     return namespace(a, b).floor_divide(a, b)
 
 
-@op("broadcasts")
+@op("broadcasts", public="remainder mod")
 def remainder(a: Array, b: Array) -> Array:
     """y = a - b ⌊a / b⌋, which is what % means: it has the sign of b
 
@@ -138,7 +138,7 @@ def remainder(a: Array, b: Array) -> Array:
 remainder.vjp(a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
 
 
-@op("broadcasts")
+@op("broadcasts", public="fmod")
 def fmod(a: Array, b: Array) -> Array:
     """y = a - b trunc(a / b), the remainder of C: it has the sign of a
 

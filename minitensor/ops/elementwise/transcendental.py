@@ -17,7 +17,7 @@ __all__ = [
 Array = Any
 
 
-@op("floating", "complex", autocast="float32")
+@op("floating", "complex", autocast="float32", public="exp", onnx="Exp")
 def exp(x: Array) -> Array:
     """y = eˣ
 
@@ -34,7 +34,7 @@ def exp(x: Array) -> Array:
 exp.vjp(x=lambda g, y: g * y)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="exp2")
 def exp2(x: Array) -> Array:
     """y = 2ˣ
 
@@ -51,7 +51,7 @@ def exp2(x: Array) -> Array:
 exp2.vjp(x=lambda g, y: g * (y * math.log(2)))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="expm1")
 def expm1(x: Array) -> Array:
     """y = eˣ - 1, exact for small x
 
@@ -68,7 +68,7 @@ def expm1(x: Array) -> Array:
 expm1.vjp(x=lambda g, y: g * (y + 1))
 
 
-@op("floating", "complex", autocast="float32")
+@op("floating", "complex", autocast="float32", public="log", onnx="Log")
 def log(x: Array) -> Array:
     """y = ln x
 
@@ -85,7 +85,7 @@ def log(x: Array) -> Array:
 log.vjp(x=lambda g, x: g / x)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="log2")
 def log2(x: Array) -> Array:
     """y = log₂ x
 
@@ -102,7 +102,7 @@ def log2(x: Array) -> Array:
 log2.vjp(x=lambda g, x: g / (x * math.log(2)))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="log10")
 def log10(x: Array) -> Array:
     """y = log₁₀ x
 
@@ -119,7 +119,7 @@ def log10(x: Array) -> Array:
 log10.vjp(x=lambda g, x: g / (x * math.log(10)))
 
 
-@op("floating", "complex", autocast="float32")
+@op("floating", "complex", autocast="float32", public="log1p")
 def log1p(x: Array) -> Array:
     """y = ln(1 + x), exact for small x
 
@@ -139,7 +139,7 @@ log1p.vjp(x=lambda g, x: g / (1 + x))
 # -- made of them ----------------------------------------------------------------------------------------------------
 
 
-@op("floating")
+@op("floating", public="sigmoid", onnx="Sigmoid")
 def sigmoid(x: Array) -> Array:
     """y = σ(x) = 1 / (1 + e⁻ˣ)
 
@@ -162,7 +162,7 @@ def sigmoid(x: Array) -> Array:
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="logaddexp")
 def logaddexp(a: Array, b: Array) -> Array:
     """y = ln(eᵃ + eᵇ), which overflows for no a and b; the gradients are σ(a - b) and σ(b - a)
 
@@ -180,7 +180,7 @@ def logaddexp(a: Array, b: Array) -> Array:
 logaddexp.vjp(a=lambda g, a, b: g * sigmoid(a - b), b=lambda g, a, b: g * sigmoid(b - a))
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="logaddexp2")
 def logaddexp2(a: Array, b: Array) -> Array:
     """y = log₂(2ᵃ + 2ᵇ), which overflows for no a and b
 
@@ -200,7 +200,7 @@ logaddexp2.vjp(
 )
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="xlogy")
 def xlogy(a: Array, b: Array) -> Array:
     """y = a ln b, and 0 where a = 0, whatever number b is
 
@@ -224,7 +224,7 @@ def _xlogy_first(g: Any, a: Any, b: Any) -> Any:
 xlogy.vjp(a=_xlogy_first, b=lambda g, a, b: g * (a / b))
 
 
-@op("floating")
+@op("floating", public="logit")
 def logit(x: Array, eps: float | None = None) -> Array:
     """y = ln(x / (1 - x)), the inverse of sigmoid; `eps` first brings x into [eps, 1 - eps]
 

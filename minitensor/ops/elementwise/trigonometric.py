@@ -15,7 +15,7 @@ __all__ = ["acos", "asin", "atan", "atan2", "cos", "sin", "tan"]
 Array = Any
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="sin", onnx="Sin")
 def sin(x: Array) -> Array:
     """y = sin x
 
@@ -29,7 +29,7 @@ def sin(x: Array) -> Array:
     return namespace(x).sin(x)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="cos", onnx="Cos")
 def cos(x: Array) -> Array:
     """y = cos x
 
@@ -47,7 +47,7 @@ sin.vjp(x=lambda g, x: g * cos(x))
 cos.vjp(x=lambda g, x: -g * sin(x))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="tan", onnx="Tan")
 def tan(x: Array) -> Array:
     """y = tan x; the gradient is 1 + y²
 
@@ -64,7 +64,7 @@ def tan(x: Array) -> Array:
 tan.vjp(x=lambda g, y: g * (1 + y * y))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="asin arcsin", onnx="Asin")
 def asin(x: Array) -> Array:
     """y = the angle in [-π/2, π/2] whose sine is x; the gradient is 1 / √(1 - x²), inf at ±1
 
@@ -81,7 +81,7 @@ def asin(x: Array) -> Array:
 asin.vjp(x=lambda g, x: g * rsqrt(1 - x * x))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="acos arccos", onnx="Acos")
 def acos(x: Array) -> Array:
     """y = the angle in [0, π] whose cosine is x; the gradient is -1 / √(1 - x²), -inf at ±1
 
@@ -98,7 +98,7 @@ def acos(x: Array) -> Array:
 acos.vjp(x=lambda g, x: -g * rsqrt(1 - x * x))
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="atan arctan", onnx="Atan")
 def atan(x: Array) -> Array:
     """y = the angle in [-π/2, π/2] whose tangent is x; the gradient is 1 / (1 + x²)
 
@@ -115,7 +115,7 @@ def atan(x: Array) -> Array:
 atan.vjp(x=lambda g, x: g / (1 + x * x))
 
 
-@op("broadcasts", "floating")
+@op("broadcasts", "floating", public="atan2 arctan2")
 def atan2(a: Array, b: Array) -> Array:
     """y = the angle in [-π, π] of the point with abscissa b and ordinate a; the gradients are b / r² and -a / r²
 

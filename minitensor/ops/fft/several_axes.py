@@ -48,7 +48,7 @@ def _full(name: str, transform: Any, x: Any, s: Axes, axes: Axes, norm: str | No
     return _each(transform, x, plan, norm) if plan else x * 1 if x.dtype.kind == "c" else complex(x, 0.0)
 
 
-@composite("complex")
+@composite("complex", public="fft.fftn")
 def fftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `fft` along several axes, all of them unless named
 
@@ -63,7 +63,7 @@ def fftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backwa
     return _full("fftn", fft, x, s, axes, norm)
 
 
-@composite("complex")
+@composite("complex", public="fft.ifftn")
 def ifftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along several axes, all of them unless named: the inverse of `fftn`
 
@@ -77,7 +77,7 @@ def ifftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backw
     return _full("ifftn", ifft, x, s, axes, norm)
 
 
-@composite
+@composite(public="fft.rfftn")
 def rfftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `rfft` along the last of several axes, `fft` along the others
 
@@ -92,7 +92,7 @@ def rfftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backw
     return _each(fft, rfft(x, n=n, axis=axis, norm=norm), others, norm)
 
 
-@composite("complex")
+@composite("complex", public="fft.irfftn")
 def irfftn(x: Array, s: Axes = None, axes: Axes = None, norm: str | None = "backward") -> Array:
     """y = `ifft` along all but the last of several axes, `irfft` along that: the inverse of `rfftn`
 
@@ -122,7 +122,7 @@ def _of_two(name: str, several: Composite[P], meaning: str, *traits: Trait) -> C
     >>> mt.fft.{name}(mt.ones((2, 3, 4))).shape
     {(2, 3, 3) if name == "rfft2" else (2, 3, 6) if name == "irfft2" else (2, 3, 4)}
     """
-    return cast(Composite[P], composite(*traits)(function))
+    return cast(Composite[P], composite(*traits, public=f"fft.{name}")(function))
 
 
 fft2 = _of_two("fft2", fftn, "`fft`", "complex")
@@ -140,7 +140,7 @@ def _shifted(name: str, x: Any, axes: Axes, sign: int) -> Any:
     return roll(x, shift=tuple([sign * (x.shape[a] // 2) for a in found]), axis=tuple(found)) if found else x
 
 
-@composite("moves")
+@composite("moves", public="fft.fftshift")
 def fftshift(x: Array, axes: Axes = None) -> Array:
     """y = x with bin 0 moved to the middle of the axes, all of them unless named
 
@@ -154,7 +154,7 @@ def fftshift(x: Array, axes: Axes = None) -> Array:
     return _shifted("fftshift", x, axes, 1)
 
 
-@composite("moves")
+@composite("moves", public="fft.ifftshift")
 def ifftshift(x: Array, axes: Axes = None) -> Array:
     """y = x with the middle of the axes moved to bin 0: the inverse of `fftshift`
 

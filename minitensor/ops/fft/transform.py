@@ -72,7 +72,7 @@ def _weighted(y: Any, n: int, axis: int, inner: float) -> Any:
     return y * w.reshape([-1 if i == axis else 1 for i in range(len(y.shape))])
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="fft.fft")
 def fft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_k = Σ_j x_j e^(-2πi jk / n) along one axis, for k = 0 to n - 1
 
@@ -88,7 +88,7 @@ def fft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "back
     return _transformed("fft", x, n, axis, norm)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="fft.ifft")
 def ifft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_j = Σ_k x_k e^(+2πi jk / n) / n along one axis: the inverse of `fft`
 
@@ -102,7 +102,7 @@ def ifft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "bac
     return _transformed("ifft", x, n, axis, norm)
 
 
-@op("floating")
+@op("floating", public="fft.rfft")
 def rfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y_k = Σ_j x_j e^(-2πi jk / n) of real x along one axis, for k = 0 to n/2: the others are conjugates of these
 
@@ -116,7 +116,7 @@ def rfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "bac
     return _transformed("rfft", x, n, axis, norm)
 
 
-@op("floating", "complex")
+@op("floating", "complex", public="fft.irfft")
 def irfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Array:
     """y = the n real numbers whose `rfft` is x along one axis
 

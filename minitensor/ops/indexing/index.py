@@ -227,7 +227,7 @@ def masked_select(x: Array, mask: Array) -> Array:
     return getitem(x, index=plain_index(mask, x))
 
 
-@op("complex")
+@op("complex", public="argwhere")
 def argwhere(x: Array) -> Array:
     """y[k] = the index of the k-th entry that is not 0, row by row; without a gradient
 
@@ -241,7 +241,7 @@ def argwhere(x: Array) -> Array:
     return xp.stack(x.nonzero(), axis=-1) if x.ndim else xp.zeros((int(bool(x)), 0), "int64")
 
 
-@op
+@op(public="one_hot")
 def one_hot(x: Array, classes: int, dtype: Any = "float32") -> Array:
     """y[..., k] = 1 where x = k, else 0, for integers x in [0, classes); without a gradient
 

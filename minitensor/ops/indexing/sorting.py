@@ -20,7 +20,7 @@ __all__ = ["argsort", "kthvalue", "searchsorted", "sort", "topk"]
 Array = Any
 
 
-@op
+@op(public="argsort")
 def argsort(x: Array, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
     """y = the order of places in which the entries along one axis ascend, or descend; None lays them out in a row.
 
@@ -41,7 +41,7 @@ def argsort(x: Array, axis: int | None = -1, descending: bool = False, stable: b
     return (shape[at] - 1 - xp.flip(order, at)).reshape(out)
 
 
-@composite("moves")
+@composite("moves", public="sort")
 def sort(x: Array, axis: int | None = -1, descending: bool = False, stable: bool = True) -> Array:
     """y = the entries in ascending or descending order along one axis; None lays them out in a row first.
 
@@ -97,7 +97,7 @@ def _rank(name: str, k: int, n: int, least: int) -> int:
     return k
 
 
-@composite("moves")
+@composite("moves", public="topk")
 def topk(x: Array, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
     """(y, index): the k largest (or smallest) entries along one axis, the most extreme first, and where they stand.
 
@@ -114,7 +114,7 @@ def topk(x: Array, k: int, axis: int = -1, largest: bool = True, sorted: bool = 
     return (y, index) if at is not None or not k else (reshape(y, shape=()), reshape(index, shape=()))
 
 
-@composite("moves")
+@composite("moves", public="kthvalue")
 def kthvalue(x: Array, k: int, axis: int = -1, keepdims: bool = False) -> tuple[Array, Array]:
     """(y, index): the k-th smallest entry along one axis, counted from 1, and where it stands.
 

@@ -19,7 +19,7 @@ __all__ = ["cond"]
 Array = Any
 
 
-@composite
+@composite(public="linalg.cond")
 def cond(x: Array, p: float | str | None = None) -> Array:
     """y = ‖x‖ ‖x⁻¹‖, by how much the relative error of b may grow in the solution of x y = b
 

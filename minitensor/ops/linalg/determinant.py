@@ -40,7 +40,7 @@ def _others(xp: Any, s: Array) -> Array:
     return before * after
 
 
-@op("floating")
+@op("floating", public="linalg.det", onnx="Det")
 def det(a: Array) -> Array:
     """y = det a, the factor by which a scales volumes
 

@@ -100,7 +100,7 @@ def pairwise_distance(x1: Array, x2: Array, p: float = 2.0, eps: float = 1e-6, k
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-@composite
+@composite(public="cdist")
 def cdist(x1: Array, x2: Array, p: float = 2.0) -> Array:
     """y[..., i, j] = ‖x1[..., i, :] - x2[..., j, :]‖_p: the distance of each point to each other one
 

@@ -54,7 +54,7 @@ def _pseudo_inverse_rule(g: Any, x: Any, y: Any) -> Any:
 pseudo_inverse.vjp(x=_pseudo_inverse_rule)
 
 
-@composite
+@composite(public="linalg.pinv")
 def pinv(a: Array, rcond: float | None = None, hermitian: bool = False, rtol: float | None = None) -> Array:
     """y = a⁺, the pseudo-inverse: a⁻¹ if there is one, else what gives the shortest y b of least |a y b - b|
 
@@ -78,7 +78,7 @@ def pinv(a: Array, rcond: float | None = None, hermitian: bool = False, rtol: fl
     return pseudo_inverse(a, rtol=rcond if rtol is None else rtol)
 
 
-@composite
+@composite(public="linalg.matrix_rank")
 def matrix_rank(
     A: Array,  # noqa: N803
     tol: float | None = None,

@@ -46,7 +46,7 @@ def times(a: Any, b: Any) -> Any:
     return a @ b
 
 
-@op("broadcasts", "complex", autocast="half")
+@op("broadcasts", "complex", autocast="half", onnx="MatMul")
 def bmm(a: Array, b: Array) -> Array:
     """(..., n, k) @ (..., k, m) -> (..., n, m); leading axes broadcast."""
     return times(a, b)
@@ -58,7 +58,7 @@ bmm.vjp(
 )
 
 
-@composite("complex")
+@composite("complex", public="matmul linalg.matmul")
 def matmul(a: Array, b: Array) -> Array:
     """y = a @ b, which is what @ means: y[..., i, j] = Σₖ a[..., i, k] b[..., k, j]
 

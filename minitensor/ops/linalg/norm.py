@@ -83,7 +83,7 @@ def _matrix(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     return (max if order > 0 else min)(sums, axis=axes, keepdims=keepdims)  # one of the axes has length 1 by now
 
 
-@composite("complex")
+@composite("complex", public="norm linalg.norm")
 def norm(x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = (Σ |x|ᵖ)^(1/p) for a vector and p = ord, √(Σ x²) if it is None.
 
@@ -109,7 +109,7 @@ def norm(x: Array, ord: float | str | None = None, axis: Axis = None, keepdims: 
     return _matrix(x, ord, axes, keepdims) if len(axes) == 2 else _vector(x, ord, axes, keepdims)
 
 
-@composite("complex")
+@composite("complex", public="linalg.vector_norm")
 def vector_norm(x: Array, axis: Axis = None, keepdims: bool = False, ord: float | None = 2) -> Array:
     """y = (Σ |x|ᵖ)^(1/p), p = ord, of the vectors along an axis, or of all entries along several
 
@@ -124,7 +124,7 @@ def vector_norm(x: Array, axis: Axis = None, keepdims: bool = False, ord: float 
     return _vector(x, ord, axis, keepdims)
 
 
-@composite("complex")
+@composite("complex", public="linalg.matrix_norm")
 def matrix_norm(x: Array, keepdims: bool = False, ord: float | str | None = "fro") -> Array:
     """y = the norm of the matrices in the last two axes: "fro", "nuc", 1, -1, 2, -2, inf or -inf
 

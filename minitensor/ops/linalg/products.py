@@ -49,7 +49,7 @@ def _tensordot(name: str, a: Any, b: Any, axes: Axes) -> Any:
     return reshape(bmm(left, right), shape=(*[a.shape[i] for i in rows], *[b.shape[i] for i in columns]))
 
 
-@composite("complex")
+@composite("complex", public="tensordot linalg.tensordot")
 def tensordot(a: Array, b: Array, axes: Axes = 2) -> Array:
     """y = Σ a b over pairs of axes: the last n of a with the first n of b, or (axes of a, axes of b)
 
@@ -64,7 +64,7 @@ def tensordot(a: Array, b: Array, axes: Axes = 2) -> Array:
     return _tensordot("tensordot", a, b, axes)
 
 
-@composite("complex")
+@composite("complex", public="inner")
 def inner(a: Array, b: Array) -> Array:
     """y[..., ...] = Σₖ a[..., k] b[..., k]: each row of a with each row of b
 
@@ -78,7 +78,7 @@ def inner(a: Array, b: Array) -> Array:
     return _tensordot("inner", a, b, (-1, -1)) if a.shape and b.shape else a * b
 
 
-@composite("complex")
+@composite("complex", public="dot")
 def dot(a: Array, b: Array) -> Array:
     """y[..., ..., m] = Σₖ a[..., k] b[..., k, m]: each row of a with each column of b
 
@@ -94,7 +94,7 @@ def dot(a: Array, b: Array) -> Array:
     return _tensordot("dot", a, b, (-1, -2 if len(b.shape) > 1 else -1)) if a.shape and b.shape else a * b
 
 
-@composite("complex")
+@composite("complex", public="vdot")
 def vdot(a: Array, b: Array) -> Array:
     """y = Σ ā b over all entries, those of a conjugated if they are complex
 
@@ -109,7 +109,7 @@ def vdot(a: Array, b: Array) -> Array:
     return _tensordot("vdot", ravel(conj(a)), ravel(b), 1)
 
 
-@composite("complex")
+@composite("complex", public="vecdot linalg.vecdot")
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """y = Σₖ ā[..., k] b[..., k] along an axis of both, those of a conjugated if they are complex
 
@@ -134,7 +134,7 @@ def _lanes(name: str, a: Any, b: Any, axis: int) -> tuple[Any, Any]:
     return a, b
 
 
-@composite
+@composite(public="cross linalg.cross")
 def cross(a: Array, b: Array, axis: int = -1) -> Array:
     """y = a × b = (a₂ b₃ - a₃ b₂, a₃ b₁ - a₁ b₃, a₁ b₂ - a₂ b₁) along an axis of length 3 of both
 

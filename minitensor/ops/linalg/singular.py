@@ -103,7 +103,7 @@ def _divided(out: Any, s: Any) -> Any:
 svd.vjp(a=_svd_rule)
 
 
-@composite
+@composite(public="linalg.svdvals")
 def svdvals(x: Array) -> Array:
     """Singular values, descending: how far a matrix stretches, in each of k directions
 

@@ -41,7 +41,7 @@ def inverse(x: Array, instead: float | None = None) -> Array:
 inverse.vjp(x=lambda g, y: -(y.mT @ g @ y.mT))
 
 
-@composite("complex")
+@composite("complex", public="linalg.inv")
 def inv(a: Array) -> Array:
     """y = a⁻¹, with a y = y a = 1
 
@@ -79,7 +79,7 @@ def _solve_rule(g: Any, a: Any, y: Any) -> tuple[Any, Any]:
 solve_columns.vjp(("a", "b"), _solve_rule)
 
 
-@composite("complex")
+@composite("complex", public="linalg.solve")
 def solve(a: Array, b: Array) -> Array:
     """y with a y = b, the solution of n linear equations in n unknowns
 
@@ -111,7 +111,7 @@ def _solve(name: str, a: Any, b: Any) -> Any:
     return y[..., 0] if vector else y
 
 
-@composite("complex")
+@composite("complex", public="linalg.solve_triangular")
 def solve_triangular(a: Array, b: Array, upper: bool = False, left: bool = True, unitriangular: bool = False) -> Array:
     """y with t y = b, or y t = b unless `left`, where t is the lower (or upper) triangle of a
 
@@ -132,7 +132,7 @@ def solve_triangular(a: Array, b: Array, upper: bool = False, left: bool = True,
     return _solve("solve_triangular", t, b) if left else _solve("solve_triangular", t.mT, b.mT).mT
 
 
-@composite("complex")
+@composite("complex", public="linalg.matrix_power")
 def matrix_power(a: Array, n: int) -> Array:
     """y = a a ... a, n factors, by repeated squaring; the unit matrix for n = 0, of the inverse for n < 0
 

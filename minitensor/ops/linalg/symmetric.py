@@ -61,7 +61,7 @@ def _cholesky_rule(g: Any, y: Any) -> Any:
 cholesky_factor.vjp(x=_cholesky_rule)
 
 
-@composite
+@composite(public="linalg.cholesky")
 def cholesky(a: Array, upper: bool = False) -> Array:
     """L, lower triangular with a positive diagonal, such that L Lᵀ = a; or its transpose, if `upper`
 
@@ -148,7 +148,7 @@ def eigh(a: Array, UPLO: str = "L") -> tuple[Array, Array]:  # noqa: N803
     return values, vectors
 
 
-@composite
+@composite(public="linalg.eigvalsh")
 def eigvalsh(a: Array, UPLO: str = "L") -> Array:  # noqa: N803
     """Eigenvalues, ascending, of a symmetric matrix
 

@@ -51,7 +51,7 @@ def silu(input: Array) -> Array:
     return input * sigmoid(input)
 
 
-@op("floating")
+@op("floating", public="softplus")
 def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """y = ln(1 + e^(βx)) / β, a smooth max(x, 0); y = x where βx > threshold.
 

@@ -19,7 +19,7 @@ __all__ = ["log_normalized_exp", "log_softmax", "logsumexp", "normalized_exp", "
 Array = Any
 
 
-@op("floating", autocast="float32")
+@op("floating", autocast="float32", public="logsumexp")
 def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = ln Σ eˣ over the axes.
 
@@ -98,7 +98,7 @@ def log_normalized_exp(x: Array, axis: Axis = -1) -> Array:
 log_normalized_exp.vjp(x=lambda g, y, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
 
 
-@composite(autocast="float32")
+@composite(autocast="float32", public="softmax")
 def softmax(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ) over the axes.
 
@@ -113,7 +113,7 @@ def softmax(x: Array, axis: Axis = -1) -> Array:
     return normalized_exp(x, axis=axis)
 
 
-@composite(autocast="float32")
+@composite(autocast="float32", public="log_softmax")
 def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = xᵢ - ln Σⱼ e^(xⱼ) over the axes.
 
@@ -128,7 +128,7 @@ def log_softmax(x: Array, axis: Axis = -1) -> Array:
     return log_normalized_exp(x, axis=axis)
 
 
-@composite
+@composite(public="softmin")
 def softmin(x: Array, axis: Axis = -1) -> Array:
     """yᵢ = e^(-xᵢ) / Σⱼ e^(-xⱼ) over the axes: the softmax of -x, in which the smallest entry gets the most.
 

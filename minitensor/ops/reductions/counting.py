@@ -19,7 +19,7 @@ __all__ = ["bincount", "histogram", "nonzero", "unique"]
 Array = Any
 
 
-@op("complex")
+@op("complex", public="nonzero")
 def nonzero(x: Array) -> tuple[Array, ...]:
     """y = the places of the entries that are not 0, one array of indices per axis: x[nonzero(x)] reads them.
 
@@ -36,7 +36,7 @@ def nonzero(x: Array) -> tuple[Array, ...]:
     return tuple(x.nonzero())
 
 
-@op
+@op(public="unique")
 def unique(
     x: Array, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False
 ) -> Array | tuple[Array, ...]:
@@ -91,7 +91,7 @@ def bincount(x: Array, weights: Array = None, minlength: int = 0) -> Array:
 bincount.vjp(weights=lambda g, x: take_along_axis(g, x, axis=0))
 
 
-@op
+@op(public="histogram")
 def histogram(
     x: Array,
     bins: int | Sequence[float] | str = 10,

@@ -31,7 +31,7 @@ def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
     return broadcast_to(reshape(g, shape=kept("sum", axis, x_shape)), shape=x_shape)
 
 
-@op("complex", autocast="float32")
+@op("complex", autocast="float32", public="sum")
 def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes.
 
@@ -50,7 +50,7 @@ def sum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 sum.vjp(x=_spread)
 
 
-@op("floating", "complex", autocast="float32")
+@op("floating", "complex", autocast="float32", public="mean")
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes.
 
@@ -71,7 +71,7 @@ def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 mean.vjp(x=lambda g, x_shape, axis: _spread(g, x_shape, axis) / length("mean", axis, x_shape))
 
 
-@op("complex")
+@op("complex", public="prod")
 def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Π x over the axes.
 
@@ -122,7 +122,7 @@ def _share_extreme(g: Any, x: Any, y: Any, axis: Axis) -> Any:
     return where(hit, reshape(g, shape=shape) / reshape(among, shape=shape), 0.0)
 
 
-@op
+@op(public="max amax")
 def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the largest entry along the axes; `amax` is the same function.
 
@@ -140,7 +140,7 @@ def max(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 max.vjp(x=_share_extreme)
 
 
-@op
+@op(public="min amin")
 def min(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the smallest entry along the axes; `amin` is the same function.
 
@@ -163,7 +163,7 @@ def _place(name: str, x: Array, axis: int | None, keepdims: bool) -> Array:
     return getattr(x, name)(axis=None if axis is None or not x.shape else one[0], keepdims=keepdims)
 
 
-@op
+@op(public="argmax")
 def argmax(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """y = where the largest entry stands along one axis; axis None counts through all entries in a row.
 
@@ -177,7 +177,7 @@ def argmax(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     return _place("argmax", x, axis, keepdims)
 
 
-@op
+@op(public="argmin")
 def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """y = where the smallest entry stands along one axis; axis None counts through all entries in a row.
 
@@ -194,7 +194,7 @@ def argmin(x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
 # -- counting --------------------------------------------------------------------------------------------------------
 
 
-@op("complex")
+@op("complex", public="any")
 def any(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether some entry is not 0, over the axes.
 
@@ -208,7 +208,7 @@ def any(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return x.any(axis=reduced("any", axis, x.shape), keepdims=keepdims)
 
 
-@op("complex")
+@op("complex", public="all")
 def all(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = whether no entry is 0, over the axes.
 
@@ -222,7 +222,7 @@ def all(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return x.all(axis=reduced("all", axis, x.shape), keepdims=keepdims)
 
 
-@op("complex")
+@op("complex", public="count_nonzero")
 def count_nonzero(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = how many entries are not 0, over the axes.
 

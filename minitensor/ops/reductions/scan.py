@@ -49,7 +49,7 @@ def _recurrence(a: Any, u: Any, axis: int) -> Any:
     return u
 
 
-@op("complex", autocast="float32")
+@op("complex", autocast="float32", public="cumsum")
 def cumsum(x: Array, axis: int | None = None) -> Array:
     """yᵢ = Σ_{j ≤ i} xⱼ along one axis.
 
@@ -76,7 +76,7 @@ def _cumsum_rule(g: Any, x_shape: tuple[int, ...], axis: int | None) -> Any:
 cumsum.vjp(x=_cumsum_rule)
 
 
-@op("complex")
+@op("complex", public="cumprod")
 def cumprod(x: Array, axis: int | None = None) -> Array:
     """yᵢ = Π_{j ≤ i} xⱼ along one axis.
 
@@ -106,7 +106,7 @@ def _cumprod_rule(g: Any, x: Any, y: Any, axis: int | None) -> Any:
 cumprod.vjp(x=_cumprod_rule)
 
 
-@op("floating")
+@op("floating", public="logcumsumexp")
 def logcumsumexp(x: Array, axis: int | None = None) -> Array:
     """yᵢ = ln Σ_{j ≤ i} e^(xⱼ) along one axis, without overflow.
 
@@ -169,7 +169,7 @@ def _leading(name: str, x: Any, axis: int | None, smallest: bool) -> tuple[Any, 
     return reshape(take_along_axis(lanes, index, axis=at), shape=out), reshape(index, shape=out)
 
 
-@composite("moves")
+@composite("moves", public="cummax")
 def cummax(x: Array, axis: int | None = None) -> tuple[Array, Array]:
     """(y, index): yᵢ = max_{j ≤ i} xⱼ along one axis, and where that entry stands.
 
@@ -184,7 +184,7 @@ def cummax(x: Array, axis: int | None = None) -> tuple[Array, Array]:
     return _leading("cummax", x, axis, False)
 
 
-@composite("moves")
+@composite("moves", public="cummin")
 def cummin(x: Array, axis: int | None = None) -> tuple[Array, Array]:
     """(y, index): yᵢ = min_{j ≤ i} xⱼ along one axis, and where that entry stands.
 

@@ -39,7 +39,7 @@ def _variance(x: Array, axes: tuple[int, ...], correction: float, keepdims: bool
     return xp.where(squares > 0, math.inf, math.nan).astype(v.dtype, copy=False)  # what x / 0 is
 
 
-@op("floating", autocast="float32")
+@op("floating", autocast="float32", public="var")
 def var(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = Σ (x - mean)² / (n - correction) over the axes; correction 1 makes it unbiased.
 
@@ -70,7 +70,7 @@ def _var_rule(g: Any, x: Any, axis: Axis, correction: float) -> Any:
 var.vjp(x=_var_rule)
 
 
-@op("floating", autocast="float32")
+@op("floating", autocast="float32", public="std")
 def std(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = False) -> Array:
     """y = √(Σ (x - mean)² / (n - correction)) over the axes; correction 1 is the usual estimate from a sample.
 
@@ -94,7 +94,7 @@ def _std_rule(g: Any, x: Any, y: Any, axis: Axis, correction: float) -> Any:
 std.vjp(x=_std_rule)
 
 
-@composite
+@composite(public="ptp")
 def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = max x - min x over the axes ("peak to peak").
 
@@ -110,7 +110,7 @@ def ptp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 # -- as if NaN were not there ----------------------------------------------------------------------------------------
 
 
-@op
+@op(public="nansum")
 def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x over the axes, of the entries that are not NaN.
 
@@ -127,7 +127,7 @@ def nansum(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 nansum.vjp(x=lambda g, x, axis: reshape(g, shape=kept("nansum", axis, x.shape)) * astype(equal(x, x), dtype=g.dtype))
 
 
-@composite
+@composite(public="nanmean")
 def nanmean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = Σ x / n over the axes, of the n entries that are not NaN.
 
@@ -186,7 +186,7 @@ def _floats(x: Any) -> Any:
     return astype(x, dtype=default_float) if x.dtype.kind in "biu" else x
 
 
-@composite
+@composite(public="median")
 def median(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """y = the middle entry over the axes in sorted order; of an even number, the mean of the two in the middle.
 
@@ -205,7 +205,7 @@ def median(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return _at_ranks(x, axis, keepdims, "median", np.array(0.5), "midpoint")
 
 
-@composite
+@composite(public="quantile")
 def quantile(
     x: Array, q: float | Sequence[float], axis: Axis = None, method: str = "linear", keepdims: bool = False
 ) -> Array:

@@ -24,7 +24,7 @@ def _plane(name: str, x: Array, axis1: int, axis2: int) -> tuple[int, int]:
     return a, b
 
 
-@op("view")
+@op("view", public="diagonal")
 def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """y[..., i] = x[..., i, ..., i + offset, ...] through two axes, which leave; the diagonal is the last axis
 
@@ -56,7 +56,7 @@ diagonal.vjp(
 put_diagonal.vjp(x=lambda g, offset, axis1, axis2: diagonal(g, offset=offset, axis1=axis1, axis2=axis2))
 
 
-@composite("moves")
+@composite("moves", public="diag")
 def diag(x: Array, k: int = 0) -> Array:
     """y = the k-th diagonal of a matrix; or the matrix of zeros with a vector on its k-th diagonal
 
@@ -74,7 +74,7 @@ def diag(x: Array, k: int = 0) -> Array:
     return put_diagonal(x, shape=(n, n), offset=k)
 
 
-@composite("complex")
+@composite("complex", public="trace")
 def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """y = Σᵢ x[..., i, ..., i + offset, ...]: the sum along a diagonal through two axes, which leave
 
@@ -96,7 +96,7 @@ def _matrices(name: str, x: Array) -> Any:
     return namespace(x)
 
 
-@op("complex")
+@op("complex", public="tril")
 def tril(x: Array, k: int = 0) -> Array:
     """y[..., i, j] = x[..., i, j] where j <= i + k, else 0: the lower triangle
 
@@ -110,7 +110,7 @@ def tril(x: Array, k: int = 0) -> Array:
     return _matrices("tril", x).tril(x, k)
 
 
-@op("complex")
+@op("complex", public="triu")
 def triu(x: Array, k: int = 0) -> Array:
     """y[..., i, j] = x[..., i, j] where j >= i + k, else 0: the upper triangle
 

@@ -135,7 +135,7 @@ def _sizes(name: str, n: int, count: int) -> list[int]:
     return [n // count * i + min(i, n % count) for i in range(count + 1)]
 
 
-@composite("moves")
+@composite("moves", public="split")
 def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis: so many equal ones, or cut before the given positions
 
@@ -154,7 +154,7 @@ def split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> 
     return tuple(array_split(x, indices_or_sections=indices_or_sections, axis=axis))
 
 
-@composite("moves")
+@composite("moves", public="array_split")
 def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Array, ...]:
     """y_k = consecutive pieces along an axis, like `split`; a rest makes the first pieces one longer
 
@@ -171,7 +171,7 @@ def array_split(x: Array, indices_or_sections: int | Sequence[int], axis: int = 
     return _pieces(x, cuts, a)
 
 
-@composite("moves")
+@composite("moves", public="chunk")
 def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     """y_k = at most `chunks` pieces along an axis, each of length ⌈n / chunks⌉ but a shorter last one
 
@@ -191,7 +191,7 @@ def chunk(x: Array, chunks: int, dim: int = 0) -> tuple[Array, ...]:
     return _pieces(x, [*range(0, n, length), n] if n else [0] * (chunks + 1), a)
 
 
-@composite("moves")
+@composite("moves", public="unstack")
 def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """y_k = x[..., k, ...]: the slices along an axis, which `stack` joins again
 

@@ -16,7 +16,7 @@ __all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
 Array = Any
 
 
-@op("view")
+@op("view", public="flip")
 def flip(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """y[..., i, ...] = x[..., n - 1 - i, ...] along the axes, along all of them for None
 
@@ -40,7 +40,7 @@ def _has_axes(name: str, x: Array, least: int) -> None:
         raise ValueError(f"{name} takes {('one axis', 'two axes')[least - 1]} or more; got shape {tuple(x.shape)}")
 
 
-@composite("moves")
+@composite("moves", public="fliplr")
 def fliplr(x: Array) -> Array:
     """y[i, j, ...] = x[i, m - 1 - j, ...]: columns from right to left
 
@@ -54,7 +54,7 @@ def fliplr(x: Array) -> Array:
     return flip(x, axis=1)
 
 
-@composite("moves")
+@composite("moves", public="flipud")
 def flipud(x: Array) -> Array:
     """y[i, ...] = x[n - 1 - i, ...]: rows from bottom to top
 
@@ -68,7 +68,7 @@ def flipud(x: Array) -> Array:
     return flip(x, axis=0)
 
 
-@composite("moves")
+@composite("moves", public="rot90")
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     """y = x turned k times by 90 degrees, from the first of two axes towards the second
 
@@ -90,7 +90,7 @@ def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     return flip(swapaxes(x, axis1=a, axis2=b), axis=b) if turns else flip(x, axis=())
 
 
-@op("complex")
+@op("complex", public="roll")
 def roll(x: Array, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
     """y[..., (i + shift) mod n, ...] = x[..., i, ...]: entries that leave at one end come in at the other
 

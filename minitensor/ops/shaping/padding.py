@@ -52,7 +52,7 @@ def _middle(shape: Sequence[int], width: Sequence[tuple[int, int]]) -> tuple[sli
 frame.vjp(x=lambda g, x_shape, width: g[_middle(x_shape, width)])
 
 
-@composite("moves")
+@composite("moves", public="pad")
 def pad(
     x: Array,
     pad_width: int | Sequence[Any],

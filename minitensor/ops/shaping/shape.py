@@ -49,7 +49,7 @@ def axes_of(name: str, axis: int | Sequence[int], ndim: int) -> tuple[int, ...]:
     return axes
 
 
-@op("view")
+@op("view", public="reshape")
 def reshape(x: Array, shape: int | Sequence[int]) -> Array:
     """y = the same entries, row by row, in another shape; one length may be -1, which the others decide
 
@@ -70,7 +70,7 @@ def reshape(x: Array, shape: int | Sequence[int]) -> Array:
 reshape.vjp(x=lambda g, x_shape: reshape(g, shape=x_shape))
 
 
-@composite("moves")
+@composite("moves", public="ravel")
 def ravel(x: Array) -> Array:
     """y = all entries, row by row, in one axis
 
@@ -94,7 +94,7 @@ def _order(axes: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     return order
 
 
-@op("view")
+@op("view", public="transpose permute permute_dims")
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """y[j₀, j₁, ...] = x with axis k of y being axis axes[k] of x; None reverses them
 
@@ -117,7 +117,7 @@ def _untranspose(g: Any, axes: Sequence[int] | None) -> Any:
 transpose.vjp(x=_untranspose)
 
 
-@composite("moves")
+@composite("moves", public="swapaxes")
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """y = x with two axes exchanged
 
@@ -135,7 +135,7 @@ def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     return transpose(x, axes=tuple(axes))
 
 
-@composite("moves")
+@composite("moves", public="moveaxis")
 def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
     """y = x with some axes moved to other places; the rest keep their order
 
@@ -157,7 +157,7 @@ def moveaxis(x: Array, source: int | Sequence[int], destination: int | Sequence[
     return transpose(x, axes=tuple(axes[:n]))
 
 
-@composite("moves")
+@composite("moves", public="expand_dims")
 def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
     """y = x with axes of length 1 put in, so that they stand at `axis` in the result
 
@@ -173,7 +173,7 @@ def expand_dims(x: Array, axis: int | Sequence[int]) -> Array:
     return reshape(x, shape=tuple([1 if i in new else next(lengths) for i in range(ndim)]))
 
 
-@composite("moves")
+@composite("moves", public="squeeze")
 def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     """y = x without axes of length 1: all of them, or those named
 
@@ -190,7 +190,7 @@ def squeeze(x: Array, axis: int | Sequence[int] | None = None) -> Array:
     return reshape(x, shape=tuple([n for i, n in enumerate(x.shape) if n != 1 or i not in axes]))
 
 
-@op("view")
+@op("view", public="broadcast_to")
 def broadcast_to(x: Array, shape: int | Sequence[int]) -> Array:
     """y = x repeated along axes of length 1, and along new leading axes, to the shape
 

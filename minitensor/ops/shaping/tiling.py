@@ -33,7 +33,7 @@ def _summed(g: Any, x_shape: tuple[int, ...], count: int, axis: int) -> Any:
 repeat_each.vjp(x=_summed)
 
 
-@composite("moves")
+@composite("moves", public="repeat")
 def repeat(x: Array, repeats: int | Sequence[int], axis: int | None = None) -> Array:
     """y = each slice along an axis several times, side by side; None reads x as one row
 
@@ -68,7 +68,7 @@ def _aligned(shape: Sequence[int], reps: Sequence[int]) -> tuple[tuple[int, ...]
     return (1,) * (n - len(shape)) + tuple(shape), (1,) * (n - len(reps)) + tuple(reps)
 
 
-@op("complex")
+@op("complex", public="tile")
 def tile(x: Array, reps: int | Sequence[int]) -> Array:
     """y = x laid out `reps` times along each axis, like tiles
 

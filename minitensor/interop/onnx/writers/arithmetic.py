@@ -7,46 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.composite import identity
-from minitensor.interop.onnx.writing import Array, Write, writes
+from minitensor.interop.onnx.writing import SMALL, Array, writes
 from minitensor.ops import elementwise as el
 from minitensor.ops.elementwise.rounding import nothing, trunc_divide
 from minitensor.ops.linalg.distance import raised
-from minitensor.ops.nn.collective import all_sum
 from minitensor.ops.windows.grid_sample import lattice
 
-__all__ = ["plain", "where"]
-
-SMALL = ("int8", "int16", "uint8", "uint16", "uint32")  # runtimes compute in few integers
-
-
-def plain(kind: str, of_bools: str = "") -> Write:
-    """Return a writer of an op with the same meaning: operands in, result out; bools may have a node of their own."""
-
-    def write(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
-        names, dtype = t.names(xs, y), next((x.dtype for x in xs if hasattr(x, "dtype")), y.dtype)
-        if dtype.kind == "b" and of_bools:
-            t.emit(of_bools, names, y)
-        elif dtype.name in SMALL or dtype.kind == "b":
-            t.emit("Cast", [t.step(kind, [t.cast(n, np.int64) for n in names])], y, to=y.dtype)
-        else:
-            t.emit(kind, names, y)
-
-    return write
-
-
-writes(el.add)(plain("Add", "Or"))
-writes(el.subtract)(plain("Sub"))
-writes(el.multiply)(plain("Mul", "And"))
-writes(el.divide)(plain("Div"))
-writes(el.power)(plain("Pow"))
-writes(el.negative)(plain("Neg"))
-writes(el.abs)(plain("Abs"))
-writes(el.maximum)(plain("Max", "Or"))
-writes(el.minimum)(plain("Min", "And"))
-writes(el.reciprocal)(plain("Reciprocal"))
-writes(el.sign)(plain("Sign", "Identity"))
-writes(identity, all_sum)(plain("Identity", "Identity"))
+__all__ = ["where"]
 
 
 def where(t: Any, condition: str, a: str, b: str, y: Array | None = None) -> str:
@@ -194,11 +161,6 @@ def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 
 # -- bits --------------------------------------------------------------------------------------------------------------
-
-writes(el.bitwise_and)(plain("BitwiseAnd", "And"))
-writes(el.bitwise_or)(plain("BitwiseOr", "Or"))
-writes(el.bitwise_xor)(plain("BitwiseXor", "Xor"))
-writes(el.bitwise_not)(plain("BitwiseNot", "Not"))
 
 
 @writes(el.bitwise_left_shift, el.bitwise_right_shift)

@@ -7,17 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writers.arithmetic import plain
 from minitensor.interop.onnx.writing import Array, writes
 from minitensor.ops import elementwise as el
 
 __all__ = ["as_bool"]
-
-writes(el.equal)(plain("Equal", "Equal"))
-writes(el.less)(plain("Less"))
-writes(el.less_equal)(plain("LessOrEqual"))
-writes(el.greater)(plain("Greater"))
-writes(el.greater_equal)(plain("GreaterOrEqual"))
 
 
 @writes(el.not_equal)

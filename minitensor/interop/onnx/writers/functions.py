@@ -8,31 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writers.arithmetic import plain, where
+from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.comparisons import negative
 from minitensor.interop.onnx.writing import Array, writes
 from minitensor.ops import elementwise as el
 from minitensor.ops.loss.binary import log_likelihood
 
 __all__ = ["log1p"]
-
-writes(el.exp)(plain("Exp"))
-writes(el.log)(plain("Log"))
-writes(el.sqrt)(plain("Sqrt"))
-writes(el.sin)(plain("Sin"))
-writes(el.cos)(plain("Cos"))
-writes(el.tan)(plain("Tan"))
-writes(el.asin)(plain("Asin"))
-writes(el.acos)(plain("Acos"))
-writes(el.atan)(plain("Atan"))
-writes(el.sinh)(plain("Sinh"))
-writes(el.cosh)(plain("Cosh"))
-writes(el.tanh)(plain("Tanh"))
-writes(el.asinh)(plain("Asinh"))
-writes(el.acosh)(plain("Acosh"))
-writes(el.atanh)(plain("Atanh"))
-writes(el.erf)(plain("Erf"))
-writes(el.sigmoid)(plain("Sigmoid"))
 
 
 @writes(el.exp2)

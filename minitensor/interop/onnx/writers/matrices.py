@@ -7,16 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writers.arithmetic import plain
 from minitensor.interop.onnx.writing import Array, writes
-from minitensor.ops.linalg.determinant import det
-from minitensor.ops.linalg.matmul import bmm, einsum, linear
+from minitensor.ops.linalg.matmul import einsum, linear
 from minitensor.ops.nn.normalization import layer_norm
 
 __all__: list[str] = []
-
-writes(bmm)(plain("MatMul"))
-writes(det)(plain("Det"))
 
 
 @writes(einsum)

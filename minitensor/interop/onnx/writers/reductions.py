@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writers.arithmetic import SMALL, where
+from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.comparisons import as_bool
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import SMALL, Array, writes
 from minitensor.ops.linalg.norm import present
 from minitensor.ops.nn.softmax import logsumexp
 from minitensor.ops.reductions import reduce as red
