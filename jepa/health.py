@@ -44,7 +44,8 @@ def effective_rank(z: NDArray[Any]) -> float:
     """Number of directions that the embeddings use (RankMe): exp(-sum_k p_k log p_k), p_k = s_k / sum_j s_j.
 
     s are the singular values of z, not centered, as in the paper: a large common offset therefore lowers the rank.
-    Between 1 (all on one line through 0, or all zero) and min(N, D).
+    Between 1 (all on one line through 0, or all zero) and min(N, D). An alarm for collapse, no measure of quality:
+    among representations that have not collapsed, a higher rank need not classify better.
 
     z: float (N, D). Garrido et al. 2023, "RankMe: Assessing the Downstream Performance of Pretrained Self-Supervised
     Representations by Their Rank", equation 1 (here without its epsilon: zero singular values contribute nothing).

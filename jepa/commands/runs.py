@@ -42,8 +42,8 @@ def _is_demo(out: Path) -> bool:
         return False
 
 
-def train(words: Sequence[str]) -> int:
-    """Train a model, or go on with one."""
+def _train_parser() -> Parser:
+    """Return the parser of `train`."""
     parser = Parser(
         "train", "Train a model on a folder of images or a file of arrays: python -m jepa train source=PATH."
     ).with_settings()
@@ -57,14 +57,27 @@ def train(words: Sequence[str]) -> int:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
     parser.add_argument(
+        "--from", dest="init", type=place, metavar="RUN", help="start from the weights of another run, where they fit"
+    )
+    parser.add_argument(
         "--accept-changes",
         action="store_true",
         help="with --resume: go on even if examples were added or removed, with the schedule that the run had",
     )
+    return parser
+
+
+def train(words: Sequence[str]) -> int:
+    """Train a model, or go on with one."""
+    parser = _train_parser()
     args = parser.parse_intermixed_args(words)
     if args.resume and is_setting(args.resume):  # `--resume key=value`: a setting, not the folder
         args.settings.insert(0, args.resume)
         args.resume = ""
+    if args.init is not None:
+        if args.resume is not None:
+            parser.error("a run that is resumed goes on with its own weights: leave --from or --resume away")
+        args.settings.append(f"train.init={args.init}")
     resume: bool | Path = args.resume is not None
     earlier: Path | None = None
     if resume and (args.resume or args.out is not None):

@@ -50,6 +50,8 @@ class TrainSettings(Settings):
     """batches prepared ahead of the one that is computed"""
     threads: int = setting(1, between(1, 256))
     """threads that prepare them; the batches do not depend on it"""
+    init: str | None = setting(None, PATH)
+    """a run whose last weights the training starts from, where they fit; null: fresh weights"""
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ PROBES = {
 }
 FIGURES = {
     "feature_std": Figure("feature standard deviation (1 = spread evenly, 0 = collapsed)", health.feature_std),
-    "effective_rank": Figure("effective rank (directions in use)", health.effective_rank),
+    "effective_rank": Figure("effective rank (near 1 = collapsed; more is not better)", health.effective_rank),
     "correlation_dimension": Figure("correlation dimension (of the cloud that they fill)", correlation_dimension),
     "uniformity": Figure(
         "uniformity (lower = more evenly spread)", lambda z: health.uniformity(z) if len(z) > 1 else float("nan")

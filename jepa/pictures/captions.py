@@ -19,9 +19,10 @@ CAPTIONS = {
     "health": (
         "Health of the representation",
         """Feature standard deviation: 1 means spread evenly over all directions, near 0 means collapsed. Effective
-        rank: how many directions are in use, at most the size of the embedding, or of the batch. A cosine near 1 is
-        good news only while the other two stay up. Gradient norms that explode or vanish say that the learning rate is
-        wrong.""",
+        rank: how many directions are in use, at most the size of the embedding, or of the batch. Both are alarms for
+        collapse and no measures of quality: of two runs that have not collapsed, the one with the higher rank may well
+        be the worse, which the probes tell. A cosine near 1 is good news only while the other two stay up. Gradient
+        norms that explode or vanish say that the learning rate is wrong.""",
     ),
     "schedules": (
         "Schedules and speed",

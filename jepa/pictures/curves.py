@@ -95,7 +95,7 @@ def plot_health(records: Records) -> Figure:
     figure = new_figure(6.2)
     spread, rank, cosine, norms = figure.subplots(2, 2).ravel()
     _line(spread, records, "feature_std", BLUE, "Feature standard deviation", "× √D (1 = even, 0 = collapsed)")
-    _line(rank, records, "effective_rank", GREEN, "Effective rank", "directions in use")
+    _line(rank, records, "effective_rank", GREEN, "Effective rank", "directions (near 1 = collapsed)")
     _line(cosine, records, "prediction_cosine", ORANGE, "Cosine of prediction and target", "cosine (1 = the same)")
     spread.set_ylim(0, 1.05)
     rank.set_ylim(bottom=0)

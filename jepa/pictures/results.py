@@ -91,7 +91,7 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         of = f" of {evaluation['feature_dim']}" if "feature_dim" in evaluation else ""
         sentences.append(
             f"The representation {state}: feature standard deviation {std:.2f} (1 = spread evenly, 0 = collapsed), "
-            f"effective rank {rank:.1f}{of} directions."
+            f"effective rank {rank:.1f}{of} directions (near 1 = collapsed; more is not better)."
         )
     asked = evaluation.get("geometry") or {}
     if asked.get("ratio"):

@@ -22,6 +22,7 @@ from jepa.health import is_collapsed
 from jepa.runs import checkpoint
 from jepa.runs.run import Run
 from jepa.training.epochs import Earlier, fingerprint, fresh_epochs
+from jepa.training.init import taken_from
 from jepa.training.log import RunLog
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -58,6 +59,7 @@ class Trainer:
         fresh = fresh_epochs(t, self.per_epoch)
         self.epochs = fresh if earlier is None else earlier.epochs(t, self.per_epoch, self.fingerprint)
         self.steps = self.epochs.steps
+        self.taken = "" if earlier or t.init is None else taken_from(Path(t.init), self.model)
         self.model.to(device)
         self.schedule = config.optimizer.settings
         self.horizon = self.schedule.ipe_scale * self.steps
@@ -264,7 +266,9 @@ class Trainer:
                 text += f" {said} {100 * probes[f'probe/{name}']:.1f} %"
                 untrained = probes.get(f"probe/{name}_random")
                 text += "" if untrained is None else f" (untrained {100 * untrained:.1f})"
-        text += f" feature std {e['feature_std']:.2f} rank {e['effective_rank']:.0f} {e['examples_per_second']:.0f}/s"
+        std, rank = e["feature_std"], e["effective_rank"]
+        state = "collapsed" if is_collapsed(std, rank) else "not collapsed"  # that is all that they tell
+        text += f" {state} (feature std {std:.2f}, rank {rank:.0f}) {e['examples_per_second']:.0f}/s"
         log.epoch(entry, text)
         self.save(best=best)
 

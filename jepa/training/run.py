@@ -131,6 +131,8 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     own = Run(folder, config, parts, device)
     if earlier is not None:
         own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}")
+    if (init := config.train.init) is not None:
+        config = replace(config, train=replace(config.train, init=str(Path(init).absolute())))
     if (data := config.evaluation.data) is not None:
         config = replace(config, evaluation=replace(config.evaluation, data=str(Path(data).absolute())))
         if earlier is None:
@@ -175,6 +177,8 @@ def _run(
             shape = trainer.parts.source.shape
             shapes = shape.values() if isinstance(shape, dict) else [shape]
             write_text(folder / "model.txt", trainer.model.context.summary(*((1, *s) for s in shapes)))
+        if trainer.taken:
+            log.say(trainer.taken)
         for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
         trainer.run(log, stop_after)

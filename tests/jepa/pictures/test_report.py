@@ -134,6 +134,7 @@ def test_unlabeled_and_damaged_evaluations(run, opened):
     opened["run"].source("val").labels = None
     text = Page(draw(run).read_text()).text
     assert "Note." in text and "has collapsed" in text and "linear probe" not in text
+    assert "near 1 = collapsed; more is not better" in text  # the rank is an alarm
     (run / "evaluation.json").write_text("{")
     assert "evaluation.json is damaged" in Page(draw(run).read_text()).text
 

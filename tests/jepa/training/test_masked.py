@@ -64,6 +64,7 @@ def test_a_run_that_collapses_warns_within_100_steps_and_its_report_says_so(
     train(c, out=tmp_path / "run")
     log = (tmp_path / "run" / "train.log").read_text("utf-8")
     assert log.count("the embeddings have collapsed") == 1
+    assert " not collapsed (feature std" in log and log.splitlines()[-2].count(" collapsed (feature std 0.0") == 1
     evaluate_run(tmp_path / "run")
     draw(tmp_path / "run")
     assert "The representation has collapsed" in (tmp_path / "run" / "report.html").read_text("utf-8")
