@@ -141,7 +141,9 @@ class Loop:
         """Run on arrays that are contiguous and can be written to, and on numbers; the first array's dtype counts."""
         dtype = first.dtype
         run = self.made.get(dtype.char)
-        args = [_of(a, dtype.char) if type(a) is float or type(a) is tuple else a for a in rest]
+        args = [
+            _of(a, dtype.char) if type(a) is float or (type(a) is tuple and float in map(type, a)) else a for a in rest
+        ]
         if run is None:
             run = self._make(dtype.char, (first, *args))
         run(first, *args)

@@ -1,4 +1,4 @@
-"""Convolution where loops beat NumPy: Winograd's and the depthwise one, both of whole lanes of channels.
+"""Convolution where loops beat NumPy: Winograd's, the depthwise one, both of whole lanes of channels, and groups.
 
 All else is left to NumPy's kernel, whose work is in products.
 """
@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.kernels.compiled import depthwise, winograd
+from minitensor.kernels.compiled import depthwise, direct, winograd
 from minitensor.kernels.compiled.lanes import WIDTH
+from minitensor.kernels.compiled.layout import to_last
 from minitensor.kernels.cpu.convolution import Way, by_winograd, conv2d_by
+from minitensor.kernels.cpu.layout import to_first
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import window_count
 
@@ -26,9 +28,12 @@ def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, g
     counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in sides)
     if min(counts) < 1 or x.shape[3] != c * groups:
         return None
-    if groups > 1 and c == 1 and o == groups:
-        return _depthwise(x, weight, counts, stride, padding, dilation)
-    if groups > 1 or not by_winograd(x, weight, stride, padding, dilation):
+    if groups > 1:
+        if o % groups or (c == 1 and o == groups and o % WIDTH):
+            return None
+        by = _depthwise if c == 1 and o == groups else _direct
+        return by(x, weight, counts, stride, padding, dilation)
+    if c % WIDTH or o % WIDTH or not by_winograd(x, weight, stride, padding, dilation):
         return None
     return Way(
         lambda: winograd.correlate(x, weight, padding),
@@ -47,9 +52,24 @@ def _depthwise(x: Array, weight: Array, counts: Pair, stride: Pair, padding: Pai
     )
 
 
+def _direct(x: Array, weight: Array, counts: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Way:
+    """Return the way without a matrix of windows, of all groups."""
+    taps, size = weight.transpose(2, 3, 1, 0), (weight.shape[2], weight.shape[3])
+    groups = x.shape[3] // taps.shape[2]
+    return Way(
+        lambda: direct.correlate(x, taps, groups, (-padding[0], -padding[1]), counts, stride, dilation),
+        lambda g: direct.image_gradient(taps, g, groups, x.shape, stride, padding, dilation),
+        lambda g: direct.weight_gradient(x, g, groups, size, stride, padding, dilation).transpose(3, 2, 0, 1),
+    )
+
+
 @conv2d.fused("compiled")
 def conv2d_compiled(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
     """Run conv2d; keeps x (channels-last) and the weight."""
-    if x.ndim != 4 or x.shape[1] % WIDTH or weight.shape[0] % WIDTH:
+    if x.ndim != 4 or not x.size:
         return NotImplemented
-    return conv2d_by(_way, x, weight, bias, needs, **settings)
+    outcome = conv2d_by(_way, to_first(to_last(x)), weight, bias, needs, **settings)
+    if outcome is NotImplemented:
+        return NotImplemented
+    y, pullback = outcome
+    return y, lambda g: pullback(to_first(to_last(g)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from minitensor.kernels.compiled.compiler import Intrinsic, intrinsic
 
-__all__ = ["WIDTH", "Lanes", "line", "windows"]
+__all__ = ["WIDTH", "Lanes", "line", "sums", "transposed"]
 
 WIDTH = 8
 
@@ -34,6 +34,24 @@ class Lanes:
         kind = self.value.type
         numbers = ir.Constant(kind, [ir.Constant(kind.element, factor)] * WIDTH)
         return self._of(self.builder.fmul(numbers, self.value, flags=("contract",)))
+
+    def mixed(self, other: "Lanes", places: list[int]) -> "Lanes":
+        """Return the floats at these places of the sixteen."""
+        from llvmlite import ir
+
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), places)
+        return self._of(self.builder.shuffle_vector(self.value, other.value, mask))
+
+
+def transposed(*rows: Lanes) -> tuple[Lanes, ...]:
+    """Return the columns of a square: blocks of 1, 2 and 4 lanes beside the diagonal change places."""
+    square = list(rows)
+    for d in (1, 2, 4):
+        for k in [k for k in range(WIDTH) if not k & d]:
+            a, b = square[k], square[k + d]
+            square[k] = a.mixed(b, [lane - d + WIDTH if lane & d else lane for lane in range(WIDTH)])
+            square[k + d] = a.mixed(b, [lane + WIDTH if lane & d else lane + d for lane in range(WIDTH)])
+    return tuple(square)
 
 
 def line(formula: Callable[..., tuple[Any, ...]], count: int) -> Intrinsic:
@@ -66,51 +84,80 @@ def line(formula: Callable[..., tuple[Any, ...]], count: int) -> Intrinsic:
     return intrinsic(transform)
 
 
-def windows(count: int) -> Intrinsic:
-    """Return sums(x, i, row, column, step, w, j, apart, kh, kw, y, k): windows of x times w, eight channels of each.
+def _offset(builder: Any, start: Any, *pairs: tuple[Any, Any]) -> Any:
+    """Return start + Σ factor · value."""
+    for factor, value in pairs:
+        start = builder.add(start, builder.mul(factor, value))
+    return start
 
-    y[k + p apart] = Σ_ab x[i + p step + a row + b column] w[j + (a kw + b) apart] for p < count
+
+def _eight(builder: Any, start: Any) -> Any:
+    """Return the eight floats that a pointer to eight begins with."""
+    from llvmlite import ir
+
+    return builder.load(start, align=4 if start.type.pointee.element == ir.FloatType() else 8)
+
+
+def _repeated(builder: Any, start: Any) -> Any:
+    """Return the float that a pointer to eight begins with, in all eight lanes."""
+    from llvmlite import ir
+
+    kind = start.type.pointee
+    one = builder.load(builder.bitcast(start, kind.element.as_pointer()))
+    first = builder.insert_element(ir.Constant(kind, ir.Undefined), one, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH))
+
+
+def sums(count: int, spread: bool) -> Intrinsic:
+    """Return sums(x, i, row, column, step, w, j, apart, size, y, k, stride): sums of x times w, eight channels of each.
+
+    y[k + p stride] = Σ_abc x[i + p step + a row + b column + c] w[j + ((a kw + b) depth + c) apart] for p < count, with
+    size = (kh, kw, depth). Of w and y an entry is eight; of x too, or one that is spread over them.
     """
 
     def sums(
-        context: Any, x: Any, i: Any, row: Any, column: Any, step: Any, w: Any, j: Any, apart: Any, kh: Any, kw: Any,
-        y: Any, k: Any,
+        context: Any, x: Any, i: Any, row: Any, column: Any, step: Any, w: Any, j: Any, apart: Any, size: Any, y: Any,
+        k: Any, stride: Any,
     ) -> Any:  # fmt: skip
         from llvmlite import ir
         from numba import types
         from numba.core import cgutils
 
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            x_, i_, row_, column_, step_, w_, j_, apart_, kh_, kw_, y_, k_ = args
-            kind, size = ir.VectorType(context.get_value_type(x.dtype), WIDTH), x.dtype.bitwidth // 8
+            x_, i_, row_, column_, step_, w_, j_, apart_, size_, y_, k_, stride_ = args
+            kh_, kw_, depth_ = (builder.extract_value(size_, n) for n in range(3))
+            kind = ir.VectorType(context.get_value_type(x.dtype), WIDTH)
 
             def place(array: Any, value: Any, index: Any) -> Any:
                 data = context.make_array(array)(context, builder, value).data
                 return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 
-            def scaled(start: Any, *pairs: tuple[Any, Any]) -> Any:
-                for factor, value in pairs:
-                    start = builder.add(start, builder.mul(factor, value))
-                return start
-
+            taken = _repeated if spread else _eight
             zero = ir.Constant(kind, [0.0] * WIDTH)
             totals = [cgutils.alloca_once_value(builder, zero) for _ in range(count)]  # type: ignore[no-untyped-call]
             for total in totals:
                 builder.store(zero, total)
-            with cgutils.for_range(builder, kh_) as a, cgutils.for_range(builder, kw_) as b:
-                tap = scaled(j_, (scaled(b.index, (a.index, kw_)), apart_))
-                factor = builder.load(place(w, w_, tap), align=size)
-                first = scaled(i_, (a.index, row_), (b.index, column_))
+            with (
+                cgutils.for_range(builder, kh_) as a,
+                cgutils.for_range(builder, kw_) as b,
+                cgutils.for_range(builder, depth_) as c,
+            ):
+                tap = _offset(builder, b.index, (a.index, kw_))
+                tap = _offset(builder, c.index, (tap, depth_))
+                factor = _eight(builder, place(w, w_, _offset(builder, j_, (tap, apart_))))
+                first = builder.add(_offset(builder, i_, (a.index, row_), (b.index, column_)), c.index)
                 for p, total in enumerate(totals):
-                    entry = builder.load(place(x, x_, scaled(first, (step_, step_.type(p)))), align=size)
+                    entry = taken(builder, place(x, x_, _offset(builder, first, (step_, step_.type(p)))))
                     product = builder.fmul(entry, factor, flags=("contract",))
                     builder.store(builder.fadd(builder.load(total), product, flags=("contract",)), total)
             for p, total in enumerate(totals):
-                builder.store(builder.load(total), place(y, y_, scaled(k_, (apart_, apart_.type(p)))), align=size)
+                target = place(y, y_, _offset(builder, k_, (stride_, stride_.type(p))))
+                builder.store(builder.load(total), target, align=x.dtype.bitwidth // 8)
             return context.get_dummy_value()
 
         n = types.intp
-        return types.void(x, n, n, n, n, w, n, n, n, n, y, n), generate
+        window = types.UniTuple(n, 3)  # type: ignore[no-untyped-call]
+        return types.void(x, n, n, n, n, w, n, n, window, y, n, n), generate
 
-    sums.__name__ = f"sums{count}"
+    sums.__name__ = f"sums{count}{'spread' if spread else ''}"
     return intrinsic(sums)

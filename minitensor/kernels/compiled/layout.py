@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.kernels.compiled.compiler import Loop
+from minitensor.kernels.compiled.compiler import Loop, compiled
+from minitensor.kernels.compiled.lanes import WIDTH, line, transposed
 from minitensor.threads import LEAST, get_num_threads, shared
 
-__all__ = ["BLOCK", "flat", "flat_as", "packed", "share"]
+__all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last"]
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of a few roundings, in vectors
@@ -17,6 +18,34 @@ BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of
 def packed(x: Array) -> Array:
     """Return x with its entries in order in memory, where they can be written to: itself, or a copy."""
     return x if x.flags.carray else np.array(x, order="C")
+
+
+square = line(transposed, WIDTH)
+
+
+@compiled
+def swap(x: Array, y: Array) -> None:
+    """y (n, b, a) of x (n, a, b), in squares that stay in registers"""
+    n, rows, columns = x.shape
+    a, b = x.reshape(-1), y.reshape(-1)
+    for k in range(n):
+        first = k * rows * columns
+        for j in range(0, columns // WIDTH * WIDTH, WIDTH):
+            for i in range(0, rows // WIDTH * WIDTH, WIDTH):
+                square(a, first + i * columns + j, columns, b, first + j * rows + i, rows)
+        for j in range(columns):
+            for i in range(rows // WIDTH * WIDTH if j < columns // WIDTH * WIDTH else 0, rows):
+                y[k, j, i] = x[k, i, j]
+
+
+def to_last(x: Array) -> Array:
+    """(n, c, h, w) -> contiguous (n, h, w, c); free if the memory is channels-last already."""
+    last = x.transpose(0, 2, 3, 1)
+    if last.flags.carray or not x.size or x.dtype.char not in "fd":
+        return packed(last)
+    y = np.empty(last.shape, x.dtype)
+    share(swap, (packed(x).reshape(*x.shape[:2], -1), y.reshape(len(x), -1, x.shape[1])))
+    return y
 
 
 def flat(x: Array) -> Array:

@@ -10,8 +10,8 @@ import numpy as np
 
 from minitensor.kernels.compiled.bits import select
 from minitensor.kernels.compiled.compiler import compiled, inlined
-from minitensor.kernels.compiled.layout import packed, share
-from minitensor.kernels.cpu.layout import to_first, to_last
+from minitensor.kernels.compiled.layout import share, to_last
+from minitensor.kernels.cpu.layout import to_first
 from minitensor.kernels.cpu.pooling import LARGEST
 from minitensor.ops.windows.average_pooling import avg_pool2d
 from minitensor.ops.windows.max_pooling import geometry, max_pool2d
@@ -101,12 +101,12 @@ def max_pool2d_compiled(
     shape = last.shape
     y = np.empty((len(x), *counts, shape[3]), x.dtype)
     at = np.empty(y.shape, np.uint8)
-    share(max_forward, (packed(last), y, at), *settings)
+    share(max_forward, (last, y, at), *settings)
 
     def pullback(g: Array) -> tuple[Array]:
         dx = np.zeros(shape, g.dtype)
         g = to_last(g)
-        share(max_backward, (packed(g), at, dx), *settings)
+        share(max_backward, (g, at, dx), *settings)
         return (to_first(dx),)
 
     return to_first(y), pullback if needs[0] else None
@@ -155,12 +155,12 @@ def avg_pool2d_compiled(
     last, factor = to_last(x), 1 / (size[0] * size[1])
     shape = last.shape
     y = np.zeros((len(x), *counts, shape[3]), x.dtype)
-    share(average_forward, (packed(last), y), size, steps, factor)
+    share(average_forward, (last, y), size, steps, factor)
 
     def pullback(g: Array) -> tuple[Array]:
         dx = np.zeros(shape, g.dtype)
         g = to_last(g)
-        share(average_backward, (packed(g), dx), size, steps, factor)
+        share(average_backward, (g, dx), size, steps, factor)
         return (to_first(dx),)
 
     return to_first(y), pullback if needs[0] else None

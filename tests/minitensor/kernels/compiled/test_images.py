@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor.kernels.compiled.layout import to_last
 from minitensor.ops.nn import normalization
 from tests.minitensor.kernels.compiled.test_kernels import TOLERANCE, compare, dtypes, evaluated, kernels, normal
 
@@ -73,3 +74,42 @@ def test_long_sums_add_up():
             ours, wide = (evaluated(IMAGES[name], v) for v in (layout, layout.astype(np.float64)))
             for a, b in zip(ours, wide, strict=True):
                 np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
+
+
+CONVOLUTIONS = {  # channels, outputs, kernel, settings
+    "groups": (16, 24, (3, 3), {"groups": 2, "padding": 1}),
+    "groups of few": (12, 6, (3, 2), {"groups": 3, "stride": (2, 1)}),
+    "groups of one": (5, 10, (3, 3), {"groups": 5, "padding": (2, 0), "dilation": (1, 2)}),
+    "groups, stride": (16, 16, (4, 3), {"groups": 2, "stride": (2, 3), "padding": 2, "dilation": (2, 1)}),
+    "depthwise": (16, 16, (3, 3), {"groups": 16, "padding": 1}),
+    "depthwise, stride": (8, 8, (3, 5), {"groups": 8, "stride": (2, 3), "padding": 2}),
+    "depthwise, wide stride": (8, 8, (2, 1), {"groups": 8, "stride": 3}),
+    "depthwise of any number": (5, 5, (3, 3), {"groups": 5, "stride": 2}),
+}
+
+
+@dtypes
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolutions(name, dtype):
+    c, o, size, settings = CONVOLUTIONS[name]
+    w, b = normal((o, c // settings["groups"], *size), dtype), normal((o,), dtype)
+
+    def f(x, w, b):
+        return F.conv2d(x, w, b, **settings)
+
+    for shape in ((1, c, 9, 7), (2, c, 14, 12), (3, c, 8, 19)):
+        compare(f, normal(shape, dtype), w, b, tolerance=TOLERANCE[dtype] * 10)
+    for x in layouts(normal((2, c, 9, 8), dtype)):
+        compare(
+            f, x, w[::-1], b[::-1], tolerance=TOLERANCE[dtype] * 10, upstream=lambda y: normal(y.shape[::-1], y.dtype).T
+        )
+    x = normal((2, c, 9, 8), dtype)
+    x[0, 1, 2, 3], x[1, 0, 4, 4] = np.nan, np.inf
+    compare(f, x, w, b, tolerance=TOLERANCE[dtype] * 10)
+
+
+def test_channels_come_last():
+    for shape in ((3, 13, 7, 9), (2, 8, 8, 8), (1, 16, 5, 5), (2, 3, 4, 4), (2, 24, 11, 3)):
+        for dtype in (np.float32, np.float64):
+            x = normal(shape, dtype)
+            assert np.array_equal(to_last(x), x.transpose(0, 2, 3, 1))
