@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity fuzz bench bench-peers gpu results pictures notebooks docs clean
+.PHONY: help demo test lint parity browser fuzz bench bench-peers gpu results pictures notebooks docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -29,6 +29,9 @@ lint: $(VENV)/.lint  ## check style and types
 
 parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
 	$(BIN)/python -m pytest -q -m parity $(ARGS)
+
+browser: $(VENV)/.browser  ## run the tests of `jepa explore` in Chromium, if one is installed (installs Playwright into .venv)
+	$(BIN)/python -m pytest -q -m browser tests/jepa/explore $(ARGS)
 
 fuzz: $(VENV)/.test  ## kills, faults of the file system, mutated files, odd settings (ARGS='--seconds 60 --seed 3 --only images')
 	$(BIN)/python -m tests.fuzz $(ARGS)
@@ -72,7 +75,7 @@ $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(BASE)
 	$(BIN)/python -m pip install -q --group $*
 	@touch $@
 
-$(VENV)/.docs $(VENV)/.notebooks: $(VENV)/.%: $(VENV)/.test
+$(VENV)/.docs $(VENV)/.notebooks $(VENV)/.browser: $(VENV)/.%: $(VENV)/.test
 	$(BIN)/python -m pip install -q --group $*
 	@touch $@
 

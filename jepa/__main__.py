@@ -20,6 +20,7 @@ VERBS = {
     "eval": ("runs:evaluate", "linear probe and kNN of a run, beside their baselines"),
     "embed": ("runs:embed", "write the embeddings of examples as .npz or .csv"),
     "plot": ("runs:plot", "draw a run's pictures and report.html"),
+    "explore": ("runs:explore", "write a page to look around in a run: attention, neighbors, checkpoints"),
     "data make": ("data:make", "write a default data set as a folder of PNG files"),
     "data inspect": ("data:inspect", "say what is in a folder of images"),
     "config": ("settings:show", "print the settings with their help, or every kind of every part"),

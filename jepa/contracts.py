@@ -181,6 +181,19 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Attentive(Protocol):
+    """What an encoder has besides, if its tokens can look at one another."""
+
+    def attention_maps(self, x: mt.Tensor, /) -> list[mt.Tensor]:
+        """Return how each token looks at each other in each block, (n, heads, T, T); [] if none looks after all.
+
+        The N places are the last of the T tokens, in raster order; what comes before them, such as a class token, has
+        no place.
+        """
+        ...
+
+
+@runtime_checkable
 class Predictor(Protocol):
     """From the context's tokens, and what is asked, to the targets."""
 

@@ -95,6 +95,7 @@ PLAN: dict[str, dict[str, str]] = {
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health masks objectives encoders tasks frozen runs "
         "evaluation",
+        "explore": "errors text progress files contracts health frozen runs evaluation pictures",
         "doctor": "errors",
     },
 }

@@ -1,4 +1,4 @@
-"""`demo`, `train`, `eval`, `embed` and `plot`: one call each of the Python API, and what it says in words."""
+"""`demo`, `train`, `eval`, `embed`, `plot`, `explore`: one call each of the Python API, and what it says in words."""
 
 import json
 import shlex
@@ -186,4 +186,27 @@ def plot(words: Sequence[str]) -> int:
 
     report = draw(args.run, device=_device(settings), projection=args.projection, settings=settings)
     print(f"report: {report}")
+    return 0
+
+
+def explore(words: Sequence[str]) -> int:
+    """Write the page of a run to look around in."""
+    parser = Parser(
+        "explore", "Write one page to look around in a run: where patches look, and the map of embeddings."
+    ).with_run()
+    parser.add_argument("--data", type=place, metavar="PATH", help="examples (default: those that the run held out)")
+    parser.add_argument("--out", type=place, metavar="FILE", help="the page (default: RUN/explore.html)")
+    parser.add_argument(
+        "--projection",
+        choices=("pca", "tsne", "umap"),
+        help="of the map (default: umap if installed, else pca)",
+    )
+    args = parser.parse_intermixed_args(words)
+    data, args.data = args.data, None
+    settings = taken(args, "explore")
+    from jepa.explore.page import explore as explore_run
+
+    how = {"out": args.out, "data": data, "projection": args.projection}
+    page = explore_run(args.run, device=_device(settings), settings=settings, **how)
+    print(f"page: {page} ({page.stat().st_size / 1e6:.1f} MB; any browser opens it)")
     return 0

@@ -78,6 +78,16 @@ def project(z: NDArray[Any], method: str = "pca", *, seed: int = 0) -> Points:
     return np.asarray(made.fit_transform(pca(z, min(LARGEST, *z.shape))[0]), dtype=np.float64)
 
 
+def frequent(labels: NDArray[Any]) -> list[int]:
+    """Return the classes, ascending, that get a color and a sign of their own: the ten most frequent ones.
+
+    >>> frequent(np.array([7, *range(10), *range(10)]))
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    found, counts = np.unique(labels, return_counts=True)
+    return sorted(found[np.argsort(-counts, kind="stable")][:MOST].tolist())
+
+
 def plot_embedding(
     embeddings: NDArray[Any], labels: NDArray[Any] | None = None, classes: Sequence[str] = (), *, method: str = "pca"
 ) -> Figure:
@@ -94,11 +104,11 @@ def plot_embedding(
     if labels is None:
         axes.scatter(*points.T, color=BLUE, **look)
     else:
-        found, counts = np.unique(labels, return_counts=True)
-        shown = sorted(found[np.argsort(-counts, kind="stable")][:MOST])
+        shown = frequent(labels)
         rest = ~np.isin(labels, shown)
         if rest.any():
-            axes.scatter(*points[rest].T, color="#C8C8C8", label=f"{len(found) - MOST} others", **look)
+            others = len(np.unique(labels[rest]))
+            axes.scatter(*points[rest].T, color="#C8C8C8", label=f"{others} others", **look)
         for place, label in enumerate(shown):
             name = named(classes[label] if 0 <= label < len(classes) else str(label))
             axes.scatter(*points[labels == label].T, color=PALETTE[place], marker=MARKERS[place], label=name, **look)

@@ -1,6 +1,6 @@
 """Images as pictures: (c, h, w), gray if one channel, its first three colors if more; of clips, some frames in a strip.
 
-What a source names as its `pictures` is a module with these four functions; `line` is the other one here.
+What a source names as its `pictures` is a module with these six functions; `line` is the other one here.
 """
 
 from typing import Any
@@ -30,6 +30,20 @@ def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, in
 
     Values between 0 and 1 are what they say; others are stretched.
     """
+    picture = _picture(x, kept, instead)
+    height, width = picture.shape[:2]
+    axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
+    axes.set(xticks=[], yticks=[])
+    border(axes, color)
+
+
+def thumbnail(x: Array) -> NDArray[np.uint8]:
+    """Return an example as bytes of red, green and blue, (h, w, 3), without axes."""
+    return np.asarray(np.rint(255 * _picture(x)), np.uint8)
+
+
+def _picture(x: Array, kept: Any = None, instead: Instead | None = None) -> Array:
+    """Return what `show` draws, (h, w, 3), from 0 to 1."""
     x = np.asarray(x, np.float32)
     low, high = (0.0, 1.0) if x.min() >= -0.5 and x.max() <= 1.5 else (x.min(), x.max())
     x = (x - low) / max(high - low, 1e-12)
@@ -38,11 +52,7 @@ def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, in
     if instead is not None:
         x = np.where(instead[0], (instead[1] - low) / max(high - low, 1e-12), x)
     x = x[:3] if len(x) >= 3 else x.mean(axis=0, keepdims=True).repeat(3, axis=0)
-    picture = np.stack([_frames(np.clip(channel, 0, 1), 1.0) for channel in x], axis=-1)  # (h, w, 3)
-    height, width = picture.shape[:2]
-    axes.imshow(picture, interpolation="nearest", extent=(0, width, height, 0))
-    axes.set(xticks=[], yticks=[])
-    border(axes, color)
+    return np.stack([_frames(np.clip(channel, 0, 1), 1.0) for channel in x], axis=-1)
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:
@@ -59,6 +69,20 @@ def write(axes: Axes, flags: Flags, text: str, color: str) -> None:
     box = {"facecolor": color, "edgecolor": "white", "pad": 1.0, "linewidth": 0.6}
     at = float(x.mean()) + 0.5, float(y.mean()) + 0.5
     axes.text(*at, text, fontsize=7, color="white", ha="center", va="center", bbox=box)
+
+
+def boxes(flags: Flags) -> list[tuple[float, float, float, float]]:
+    """Return left, top, right, bottom of the samples (*lengths) that are flagged, where `show` draws them.
+
+    Of a clip, in each frame that is shown.
+
+    >>> boxes(np.array([[False, True, True]])), len(boxes(np.ones((9, 2, 2), bool)))
+    ([(1.0, 0.0, 3.0, 1.0)], 4)
+    """
+    number = 1 if flags.ndim == 2 else np.arange(1, len(flags) + 1)[:, None, None]  # of each frame
+    numbers = _frames(flags * number, 0)
+    found = [np.nonzero(numbers == k) for k in np.unique(numbers) if k]
+    return [(float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)) for y, x in found]
 
 
 def _frames(x: Array, gap: Any) -> Array:

@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from jepa.pictures.image import Array, Flags, Instead
 from jepa.pictures.style import BLACK, PALETTE, border
 
 CHANNELS = 6  # that are drawn, at most
+SMALL = 80, 34  # pixels of a thumbnail, width and height
 
 
 def ratio(shape: tuple[int, ...]) -> float:
@@ -40,6 +43,19 @@ def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, in
     _label(axes, len(shown), len(x))
 
 
+def thumbnail(x: Array) -> NDArray[np.uint8]:
+    """Return a series as bytes of red, green and blue, (h, w, 3): its lines alone, from its lowest to its highest."""
+    x = np.atleast_2d(np.asarray(x, np.float32))[:CHANNELS]
+    width, height = (2 * side for side in SMALL)  # drawn larger, so that the lines are smooth
+    sheet = Image.new("RGB", (width, height), "white")
+    across = np.linspace(4, width - 4, x.shape[1])
+    down = 4 + (height - 8) * (x.max() - x) / max(float(np.ptp(x)), 1e-12)
+    for k, y in enumerate(down):
+        line = np.stack([across, y], axis=1).reshape(-1).tolist()
+        ImageDraw.Draw(sheet).line(line, PALETTE[k] if len(x) > 1 else BLACK, width=3)
+    return np.asarray(sheet.resize(SMALL, Image.Resampling.BOX))
+
+
 def mark(axes: Axes, flags: Flags, color: str) -> None:
     """Shade the samples (t,) that are flagged."""
     _span(axes, flags, facecolor=color, edgecolor=color, alpha=0.22, linewidth=0.8)
@@ -50,6 +66,16 @@ def write(axes: Axes, flags: Flags, text: str, color: str) -> None:
     box = {"facecolor": color, "edgecolor": "white", "pad": 1.0, "linewidth": 0.6}
     at: dict[str, Any] = {"ha": "center", "va": "top", "transform": axes.get_xaxis_transform()}
     axes.text(float(np.flatnonzero(flags).mean()), 0.96, text, fontsize=7, color="white", bbox=box, **at)
+
+
+def boxes(flags: Flags) -> list[tuple[float, float, float, float]]:
+    """Return left, top, right, bottom of the samples (t,) that are flagged: all of the panel's height.
+
+    >>> boxes(np.array([False, True, True]))
+    [(0.5, -inf, 2.5, inf)]
+    """
+    first, last = np.flatnonzero(flags)[[0, -1]]
+    return [(float(first) - 0.5, -np.inf, float(last) + 0.5, np.inf)]
 
 
 def _span(axes: Axes, flags: Flags, **look: Any) -> None:

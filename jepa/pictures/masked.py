@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa import frozen
-from jepa.contracts import Batch, Flags, Index
-from jepa.encoders.base import Encoder
+from jepa.contracts import Attentive, Batch, Flags, Index
 from jepa.evaluation.decoder import ridge
 from jepa.evaluation.neighbors import nearest
 from jepa.evaluation.patches import cut, paste, spread
@@ -200,7 +199,7 @@ def _attention(run: Run, which: str, x: Floats) -> dict[str, Any]:
     """Return how each token looks at each other in each block, and through all."""
     encoder: Any = run.model.encoders[which]
     with mt.no_grad():
-        looks = isinstance(encoder, Encoder)
+        looks = isinstance(encoder, Attentive)
         maps = [m.numpy() for m in encoder.attention_maps(mt.Tensor(x, device=run.device))] if looks else []
     return {"attention": np.stack(maps, axis=1) if maps else None, "rollout": rollout(maps) if maps else None}
 

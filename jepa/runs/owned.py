@@ -62,7 +62,7 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     (r"train\.log", lambda path: re.match(rb"\d\d:\d\d:\d\d ", _start(path)) is not None),
     (r"metrics\.jsonl", lambda path: _start(path).startswith(b'{"kind": ')),
     (r"source\.npz", _arrays),
-    (r"report\.html", lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path)),
+    (r"(report|explore)\.html", lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path)),
     (r"evaluation(-.*)?\.json", _evaluation),
     (r"plots/[\w-]+\.png", _picture),
     (r"checkpoints/(step-\d{8,}|best)\.safetensors", _checkpoint),
