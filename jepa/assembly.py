@@ -94,6 +94,13 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
             f"predictor={', '.join(others) or 'a class of your own that does'}, or another task"
         )
     predictor.check(task)
+    if model.objective.returns and not task.poses:
+        said = {role: chosen(role, part).kind for role, part in (("task", task), ("objective", model.objective))}
+        others = [kind for kind in ROLES["task"] if load("task", kind).poses]
+        raise ConfigError(
+            f"objective={said['objective']} compares the way back with where it began, and task={said['task']} asks "
+            f"for none: take task={', '.join(others)}, or objective.cycle=null"
+        )
 
 
 def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:

@@ -102,6 +102,23 @@ class Asked(Protocol):
         """Return another example's question, the held-out control; None where all are asked the same."""
 
 
+class Posed(Asked, Protocol):
+    """A question that says how one view lies seen from the context, so that there is a way back from it."""
+
+    def back(self) -> Posed:
+        """Return the question that leads from the target to the context: that of the inverse pose."""
+        ...
+
+    @property
+    def code(self) -> Array:
+        """What the predictor is told, numbers (n, q)."""
+        ...
+
+    def named(self, code: Array, /) -> dict[str, Array]:
+        """Return what a code (n, q), or an estimate of one, says: numbers (n, m) by name."""
+        ...
+
+
 class Batch(NamedTuple):
     """n examples and a question about each."""
 
@@ -141,6 +158,8 @@ class Task(Protocol):
     """the class of `Asked` that its batches have"""
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
+    poses: ClassVar[bool]
+    """its questions are `Posed`: a predictor may be led back, and a probe looks for the pose in pairs of features"""
     pictures: ClassVar[str]
     """the module that draws its questions and their answers (`jepa.pictures`)"""
 
@@ -224,6 +243,8 @@ class Embeddings(NamedTuple):
     """of each set, in the loss, where the sets are levels; (): they are of one kind"""
     same: bool = False
     """the targets are made of the contexts' own embeddings"""
+    returned: Sequence[mt.Tensor] = ()
+    """sets of (n e, k, d): the context as it is predicted back from the predictions, if the objective `returns`"""
 
 
 class Objective(Protocol):
@@ -233,6 +254,8 @@ class Objective(Protocol):
     """it forbids constants by itself, so that a target may learn"""
     contrasts: bool
     """it compares each row with the others of its set, so that sets are not joined"""
+    returns: bool
+    """it compares the context with what is predicted back from the prediction, which takes a task that `poses`"""
 
     def lacks(self, target: Target, learns: bool, /) -> str:
         """Say what it needs not to collapse, and does not have, beside a predictor that learns or not; "": nothing."""

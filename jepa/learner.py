@@ -98,7 +98,7 @@ class JEPA(mt.nn.Layer):
         device = next(iter(self.parameters())).device
         whole = batch.changed(lambda x: mt.Tensor(x, device=device))  # a GPU takes them whole
         found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other)
-        context, predictions, targets, misled = found
+        context, predictions, targets, misled, returned = found
         kept = [
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
             for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
@@ -107,12 +107,15 @@ class JEPA(mt.nn.Layer):
         flags = [] if other is None else other.valid
         misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
         same = batch.true is None and self.target.encoder(self.context) is self.context.encoder
-        return Embeddings(context, predictions, targets, batch.asked.level_weights, same), misled
+        return Embeddings(context, predictions, targets, batch.asked.level_weights, same, returned), misled
 
     def part(
         self, seen: Any, keep: Keep | None, true: mt.Tensor | None, asked: Any, other: Asked | None = None
-    ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor]]:
-        """Return contexts (n e, V, d), predictions and targets of each set, and predictions for another question."""
+    ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor], list[mt.Tensor]]:
+        """Return contexts (n e, V, d), predictions and targets of each set, those for another question, the way back.
+
+        The last two are empty where no other question is given, and where the objective compares no way back.
+        """
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
         if true is None:
@@ -124,7 +127,8 @@ class JEPA(mt.nn.Layer):
                 raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")
         misled = [] if other is None else self.predictor(tokens, valid, keep, other)
         contexts = tokens if asked.whole else mean_token(tokens, valid)[:, None]
-        return contexts, predictions, targets, misled
+        returned = self.predictor(predictions[0], None, None, asked.back()) if self.objective.returns else []
+        return contexts, predictions, targets, misled, returned
 
     def loss(self, batch: Batch, rng: np.random.Generator | None = None) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the parts of the loss by name ("loss" is minimized), and what `figures` looks at."""

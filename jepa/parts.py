@@ -37,6 +37,7 @@ ROLES: dict[str, dict[str, str]] = {
         "levels": "jepa.tasks.levels:Levels",
         "views": "jepa.tasks.views:Views",
         "multiview": "jepa.tasks.multiview:MultiView",
+        "saccade": "jepa.tasks.saccade:Saccade",
     },
     "encoder": {
         "cnn": "jepa.encoders.cnn:CNN",
@@ -55,6 +56,7 @@ ROLES: dict[str, dict[str, str]] = {
         "places": "jepa.predictors.places:Places",
         "cross": "jepa.predictors.cross:CrossAttention",
         "levels": "jepa.predictors.levels:Levels",
+        "pose": "jepa.predictors.pose:Pose",
     },
     "target": {
         "ema": "jepa.targets:EMA",
@@ -75,6 +77,7 @@ ROLES: dict[str, dict[str, str]] = {
         "ntxent": "jepa.objectives.ntxent:NTXent",
         "byol": "jepa.objectives.byol:BYOL",
         "simsiam": "jepa.objectives.simsiam:SimSiam",
+        "saccade": "jepa.objectives.saccade:Saccade",
     },
     "optimizer": {
         "adamw": "jepa.training.optimizer:AdamW",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa import frozen
+from jepa.evaluation import pose
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
@@ -66,7 +67,8 @@ def evaluate_run(
     ``step`` is the step that the weights are of; ``random_seeds`` lists the accuracy of each random encoder; the names
     of `FIGURES` describe the held-out features (``untrained``: those of the first random encoder); ``geometry`` has the
     held-out loss of the predictions (``loss``) and, where examples are not all asked the same, with another example's
-    question (``shuffled``), and their ratio. Without labels of at least two classes there are no probes, and ``note``
+    question (``shuffled``), and their ratio; ``pose``, of a task whose questions are poses, what pairs of features tell
+    of them (`jepa.evaluation.pose.measured`). Without labels of at least two classes there are no probes, and ``note``
     says so.
 
     Raises JEPAError if the run or the data cannot be read.
@@ -88,6 +90,8 @@ def evaluate_run(
     }
     if data is None:
         result["geometry"] = run.held_out()
+        if run.task.poses:
+            result["pose"] = pose.measured(run, run.random_twin(0, _calibration(parts["train"])))
     result["seconds"] = round(time.perf_counter() - started, 2)
     replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
@@ -149,7 +153,7 @@ def _file_name(run_dir: Path, data: str | Path | None) -> str:
 def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any]:
     """Every row of the table; the random encoders are folded into their median."""
     settings, train, val = run.config.evaluation, parts["train"], parts["val"]
-    calibration = train.source.normalize(train.source.read(train.kept[:CALIBRATION]))
+    calibration = _calibration(train)
     result: dict[str, Any] = {}
     rows: dict[str, Any] = {
         "jepa": (features["train"], features["val"]),
@@ -173,6 +177,12 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
             row = {which: row[which] for which in row_titles() if which in row}
         result[name] = row
     return result | tokens
+
+
+def _calibration(train: Part) -> Array:
+    """Return the examples from which an untrained encoder has its batch-norm statistics."""
+    x: Array = train.source.normalize(train.source.read(train.kept[:CALIBRATION]))
+    return x
 
 
 def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:

@@ -6,6 +6,7 @@ from jepa.objectives.byol import BYOL
 from jepa.objectives.distances import L2, Cosine, SmoothL1
 from jepa.objectives.infonce import InfoNCE
 from jepa.objectives.ntxent import NTXent
+from jepa.objectives.saccade import Saccade
 from jepa.objectives.sigreg import SIGReg
 from jepa.objectives.simsiam import SimSiam
 from jepa.objectives.tcr import TCR
@@ -22,6 +23,7 @@ __all__ = [
     "NTXent",
     "Objective",
     "SIGReg",
+    "Saccade",
     "SimSiam",
     "SmoothL1",
     "VICReg",

@@ -30,6 +30,7 @@ class Objective(Settings):
     """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
     spreads: ClassVar[bool] = False
     contrasts: ClassVar[bool] = False
+    returns: ClassVar[bool] = False
     held_out: ClassVar[str] = "loss"
     """the part that says what prediction and target are apart"""
 

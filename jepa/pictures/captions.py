@@ -38,6 +38,13 @@ CAPTIONS = {
         """Each row is one held-out example: what the context encoder sees of it, and what the target encoder sees, both
         changed as in training. What the second makes of its view is to be predicted from the first.""",
     ),
+    "saccades": (
+        "Two looks at an image",
+        """Left: the image with both views in it, the first dashed; a dot marks the top of each. Middle: the first view,
+        changed as in training, with the outline of the second and an arrow to its center: this pose is what the
+        predictor is told, in sides of a view. Right: the second view, whose embedding is to be predicted. Nothing
+        outside of the image is ever seen.""",
+    ),
     "regions": (
         "What is seen and what is predicted",
         """Each row is one image. Dashed blue: the context, all that the context encoder sees (second column, as it

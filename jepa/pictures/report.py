@@ -169,6 +169,10 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
     ]
     if rows:
         pieces.append(page.table(["health of the held-out features", "trained", "untrained"], rows))
+    if found := (evaluation.get("pose") or {}).get("r2"):
+        names = {row: text for row, text in titles(evaluation).items() if any(row in told for told in found.values())}
+        rows = [[text, *(f"{told[row]:.2f}" for told in found.values())] for row, text in names.items()]
+        pieces.append(page.table(["where the second view lies: R² of held-out pairs", *found], rows, ours=0))
     return pieces
 
 

@@ -101,7 +101,22 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
             f"The held-out loss of the predictions is {asked['loss']:.3g}, and {asked['shuffled']:.3g} when the "
             f"predictor is told wrong places, {ratio:.2f} times as much: it {use} what it is told."
         )
-    return sentences
+    return sentences + _poses(evaluation.get("pose") or {}, rows)
+
+
+def _poses(found: Mapping[str, Any], rows: Mapping[str, str]) -> list[str]:
+    """Say what pairs of features tell of their pose, and where the way there and back ends."""
+    if not found:
+        return []
+    told = "; ".join(
+        f"{name} {row['jepa']:.2f} ({', '.join(f'{rows[k]} {v:.2f}' for k, v in row.items() if k != 'jepa')})"
+        for name, row in found["r2"].items()
+    )
+    return [
+        f"Where the second view lies, read out of pairs of features (R² on held-out ones, 1 exact, 0 nothing): {told}.",
+        f"Prediction misses the second view's embedding by {100 * found['there']:.0f} % of its variance; the way back "
+        f"misses the first one's by {100 * found['back']:.0f} %.",
+    ]
 
 
 def _verdict(probe: str, row: Mapping[str, float], count: int, rows: Mapping[str, str]) -> str:

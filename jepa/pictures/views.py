@@ -88,7 +88,7 @@ def answered(run: Run, batch: Batch) -> tuple[list[Floats], list[Floats]]:
 
     whole = batch.changed(lambda x: mt.Tensor(x, device=run.device))
     with mt.no_grad():
-        _, predictions, targets, _ = mt.data_parallel(model.part, whole.seen, keep, whole.true, batch.asked)
+        _, predictions, targets, *_ = mt.data_parallel(model.part, whole.seen, keep, whole.true, batch.asked)
         return [p.numpy() for p in predictions], [as_compared(run, t).numpy() for t in targets]
 
 

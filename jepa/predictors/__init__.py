@@ -6,5 +6,6 @@ from jepa.predictors.geometry import Geometry
 from jepa.predictors.levels import Levels
 from jepa.predictors.mlp import MLP, Identity
 from jepa.predictors.places import Places
+from jepa.predictors.pose import Pose
 
-__all__ = ["MLP", "CrossAttention", "Geometry", "Identity", "Levels", "Places", "Predictor"]
+__all__ = ["MLP", "CrossAttention", "Geometry", "Identity", "Levels", "Places", "Pose", "Predictor"]

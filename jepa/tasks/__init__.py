@@ -6,6 +6,7 @@ from jepa.tasks.crops import Crops
 from jepa.tasks.levels import Levels
 from jepa.tasks.masked import Masked
 from jepa.tasks.multiview import MultiView
+from jepa.tasks.saccade import Saccade
 from jepa.tasks.views import Views
 
-__all__ = ["Batches", "Crops", "Levels", "Masked", "MultiView", "Task", "Views", "generators"]
+__all__ = ["Batches", "Crops", "Levels", "Masked", "MultiView", "Saccade", "Task", "Views", "generators"]

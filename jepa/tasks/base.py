@@ -54,13 +54,14 @@ class MeanTokens:
 class Task:
     """Base of the tasks: a subclass has `Settings`, says what class of `Asked` it `asks`, and defines `ask`.
 
-    It says also whether it asks for tokens of single `places`. A setting NAME with a NAME_end moves linearly from the
-    one to the other in the course of training (a curriculum).
+    It says also whether it asks for tokens of single `places`, and whether its questions have `poses`. A setting NAME
+    with a NAME_end moves linearly from the one to the other in the course of training (a curriculum).
     """
 
     Settings: ClassVar[Any]
     asks: ClassVar[type]
     places: ClassVar[bool] = False
+    poses: ClassVar[bool] = False
     pictures: ClassVar[str] = "jepa.pictures.views"
     """the module that draws its questions and their answers"""
 

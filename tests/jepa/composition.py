@@ -37,6 +37,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "crops"): {"target_size": SIZE},
     ("task", "masked"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2},
     ("task", "levels"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2, "levels": 2, "weights": (1.0, 0.5)},
+    ("task", "saccade"): {"view": 0.5, "size": 1.0},
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "vit"): {"patch": 2, **PLACES},
     ("encoder", "energy"): {"patch": 2, **PLACES},
@@ -51,6 +52,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "places"): PLACES,
     ("predictor", "cross"): PLACES,
     ("predictor", "levels"): {**PLACES, "levels": 2},
+    ("predictor", "pose"): {"width": 32, "depth": 1},
 }
 """settings of a kind that make it small; of another kind its own"""
 ARRAYS = {"series": (2, 32), "clips": (3, 4, 8, 8)}

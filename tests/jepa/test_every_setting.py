@@ -35,6 +35,7 @@ RUNS = {
     "twins": ["task=multiview", "objective=barlow", "projector.width=8"],
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
+    "saccade": ["task=saccade", "objective=saccade", "predictor.width=8"],
 }  # fmt: skip
 ELSEWHERE = {
     "name",  # by the command line
@@ -140,6 +141,9 @@ TINY = {
     ("task", "levels"): ["task=levels", "predictor.levels=2"],
     ("task", "multiview"): ["task=multiview", "task.small=1", "objective=vicreg", "projector.width=8"],
     ("encoder", "resnet9"): ["encoder=resnet9", "encoder.width=2"],
+    ("task", "saccade"): ["task=saccade", "predictor.width=8"],
+    ("predictor", "pose"): ["task=saccade", "predictor=pose"],
+    ("objective", "saccade"): ["task=saccade", "objective=saccade"],
     ("task", "views"): ["task=views", "projector=mlp", "projector.width=8", "predictor=mlp", "predictor.width=8"],
 }
 
