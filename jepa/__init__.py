@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from jepa.estimator import JEPAFeatures
     from jepa.evaluation.embed import embed
     from jepa.evaluation.evaluate import evaluate_run as evaluate
+    from jepa.finetuning.finetune import finetune
+    from jepa.finetuning.predict import predict
     from jepa.names import (
         HJEPA,
         IJEPA,
@@ -51,8 +53,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Config", "ContextEncoder", "HJEPA", "IJEPA", "ImageFolder", "JEPA", "JEPAConfig", "JEPAError", "JEPAFeatures",
     "JEPAModel", "Predictor", "TargetEncoder", "__version__", "create_hjepa", "create_hjepa_from_config", "embed",
-    "encoders", "evaluate", "extract_features", "fit", "load_config", "load_run", "objectives", "predictors",
-    "projectors", "sources", "targets", "tasks", "train", "update_target_encoder",
+    "encoders", "evaluate", "extract_features", "finetune", "fit", "load_config", "load_run", "objectives", "predict",
+    "predictors", "projectors", "sources", "targets", "tasks", "train", "update_target_encoder",
 ]  # fmt: skip
 
 _ROOMS = "encoders objectives predictors projectors sources targets tasks".split()
@@ -64,6 +66,8 @@ _HOMES = {
     "JEPAFeatures": "jepa.estimator:JEPAFeatures",
     "embed": "jepa.evaluation.embed:embed",
     "evaluate": "jepa.evaluation.evaluate:evaluate_run",
+    "finetune": "jepa.finetuning.finetune:finetune",
+    "predict": "jepa.finetuning.predict:predict",
     "load_run": "jepa.runs.run:load_run",
     "ImageFolder": "jepa.sources:ImageFolder",
     "fit": "jepa.training.fit:fit",

@@ -18,6 +18,8 @@ VERBS = {
     "demo": ("runs:demo", "write the default images, train, evaluate, draw the report"),
     "train": ("runs:train", "train a model on images or arrays"),
     "eval": ("runs:evaluate", "linear probe and kNN of a run, beside their baselines"),
+    "finetune": ("finetuned:finetune", "train a classifier on an encoder, and the encoder with it, on some labels"),
+    "predict": ("finetuned:predict", "label and probability of each example, by a fine-tuned classifier"),
     "embed": ("runs:embed", "write the embeddings of examples as .npz or .csv"),
     "plot": ("runs:plot", "draw a run's pictures and report.html"),
     "explore": ("runs:explore", "write a page to look around in a run: attention, neighbors, checkpoints"),

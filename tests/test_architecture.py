@@ -96,6 +96,8 @@ PLAN: dict[str, dict[str, str]] = {
         "pictures": "errors text progress files contracts health masks transforms objectives encoders tasks frozen "
         "runs evaluation",
         "explore": "errors text progress files contracts health frozen runs evaluation pictures",
+        "finetuning": "errors text progress files contracts health parts config transforms encoders tasks learner "
+        "frozen sources pretrained runs evaluation training",
         "doctor": "errors",
     },
 }

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,15 +67,17 @@ def is_setting(word: str) -> bool:
     return bool(equals) and key.partition(".")[0] in Config.__dataclass_fields__
 
 
-def taken(args: argparse.Namespace, verb: str) -> list[str]:
+def taken(args: argparse.Namespace, verb: str, also: Sequence[str] = ()) -> list[str]:
     """Return the settings among the words of a verb that comes after training, those of options last.
 
+    also: what the verb takes beside `AFTERWARDS`.
     Raises ConfigError for one that decides what was trained; what is no setting at all is answered where it is read.
     """
+    known = (*AFTERWARDS, *also)
     for word in args.settings:
         key = word.partition("=")[0]
-        if is_setting(word) and not any(key == name or key.startswith(f"{name}.") for name in AFTERWARDS):
-            takes = ", ".join(name if name in ("device", "seed") or "." in name else f"{name}.*" for name in AFTERWARDS)
+        if is_setting(word) and not any(key == name or key.startswith(f"{name}.") for name in known):
+            takes = ", ".join(name if name in ("device", "seed") or "." in name else f"{name}.*" for name in known)
             raise ConfigError(f"jepa {verb} has no use for {key}: it is as it was trained; it takes {takes}")
     flags = {"device": args.device, "source": getattr(args, "data", None)}
     return [*args.settings, *(f"{key}={value}" for key, value in flags.items() if value is not None)]

@@ -80,6 +80,30 @@ class EvaluationSettings(Settings):
     """examples of each split that these probes use"""
 
 
+@dataclass(frozen=True)
+class FinetuneSettings(Settings):
+    """Of fine-tuning: a linear classifier on the encoder of `evaluation`, and after a while the encoder with it."""
+
+    labels: tuple[float, ...] = setting((0.01, 0.1, 1.0), each(((lambda v: 0 < v <= 1), "must be above 0, at most 1")))
+    """shares of the training labels, of each class alike; a model learns from each of them"""
+    epochs: int = setting(20, TIMES)
+    """passes over the labeled examples"""
+    epoch_steps: int = setting(20, TIMES)
+    """steps in an epoch at least: few examples are gone through several times"""
+    batch_size: int = setting(64, between(2))
+    """examples in a batch"""
+    lr: float = setting(1e-3, between(1e-12, 1e6))
+    """learning rate of the classifier"""
+    layer_decay: float = setting(0.75, between(1e-6, 1))
+    """each layer of the encoder learns at so many times the rate of the one above it; not from scratch"""
+    weight_decay: float = setting(0.05, OR_NONE)
+    """of the weights; biases and normalization have none"""
+    freeze: float = setting(0.25, between(0, 1))
+    """share of the steps in which the classifier learns alone; not from scratch"""
+    validation: float = setting(0.2, ((lambda v: 0 <= v < 1), "must be at least 0 and less than 1"))
+    """share of the labeled examples that choose the epoch whose weights are kept; 0: the last"""
+
+
 def schema_of(role: str, kind: str) -> Any:
     """Return the class of the settings of a kind.
 
@@ -134,6 +158,8 @@ class Config(Settings):
     """how long, how much at once, and what is written"""
     evaluation: EvaluationSettings = setting(EvaluationSettings())
     """the protocol of linear probe and kNN"""
+    finetune: FinetuneSettings = setting(FinetuneSettings())
+    """how a classifier is trained on the encoder, and the encoder with it"""
 
     @property
     def choices(self) -> dict[str, Choice]:

@@ -4,14 +4,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jepa.config.config import Config, EvaluationSettings, TrainSettings, schema_of
+from jepa.config.config import Config, EvaluationSettings, FinetuneSettings, TrainSettings, schema_of
 from jepa.config.reading import shown
 from jepa.config.settings import Field, fields_of
 from jepa.config.values import written
 from jepa.parts import ROLES, load
 from jepa.text import did_you_mean
 
-GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings}
+GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings, "finetune": FinetuneSettings}
 """the settings that are no part's, by the first word of their keys"""
 
 
@@ -40,12 +40,11 @@ def keys(config: Config) -> dict[str, Field]:
 def every_key() -> dict[str, list[str]]:
     """Return every setting of every kind by its full key, with the kinds that have it; it loads them all."""
     found: dict[str, list[str]] = {name: [] for name in fields_of(Config) if name not in GROUPS}
-    found |= {f"{group}.{name}": [] for group, schema in GROUPS.items() for name in fields_of(schema)}
     for role, kinds in ROLES.items():
         for kind in kinds:
             for name in fields_of(schema_of(role, kind)):
                 found.setdefault(f"{role}.{name}", []).append(kind)
-    return found
+    return found | {f"{group}.{name}": [] for group, schema in GROUPS.items() for name in fields_of(schema)}
 
 
 def unknown(key: str, kinds: Mapping[str, str]) -> str:

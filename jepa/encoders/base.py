@@ -1,5 +1,6 @@
 """What encoders share: pooling for probes, and hiding what is not kept from those that see whole examples."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,24 @@ class Encoder(mt.nn.Layer):
         """Raise ValueError for a pooling that this encoder does not have."""
         if pool not in self.pools:
             raise ValueError(f"pool={pool!r}: {type(self).__name__} has {', '.join(self.pools)}")
+
+    def depths(self) -> list[list[mt.Tensor]]:
+        """Return the parameters layer by layer, from the input on: what layer-wise learning rates go by.
+
+        A layer begins with each numbered part that has a matrix, such as ``blocks.0``; what has no number, or vectors
+        alone, belongs to the layer before it.
+        """
+        parts: dict[str, list[mt.Tensor]] = {"": []}
+        for name, p in self.named_parameters():
+            found = re.match(r".*?\.\d+(?=\.|$)", name)
+            parts.setdefault(found[0] if found else next(reversed(parts)), []).append(p)
+        layers: list[list[mt.Tensor]] = []
+        for part in parts.values():
+            if layers and all(p.ndim <= 1 for p in part):
+                layers[-1] += part
+            elif part:
+                layers.append(part)
+        return layers
 
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
         """Return how each token looks at each other in each block, (n, heads, tokens, tokens); [] if none looks."""

@@ -117,6 +117,12 @@ class ConvNeXt(ImageEncoder):
                 if part.bias is not None:
                     mt.nn.init.zeros_(part.bias)
 
+    def depths(self) -> list[list[mt.Tensor]]:
+        pairs = zip(self.downsample_layers, self.stages, strict=True)
+        layers: list[list[mt.Tensor]] = [[*halve.parameters(), *stage.parameters()] for halve, stage in pairs]
+        layers[-1] += self.norm.parameters()
+        return layers
+
     def feature_map(self, x: mt.Tensor) -> mt.Tensor:
         for halve, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(halve(x))

@@ -62,7 +62,14 @@ def embed_pretrained(
     Raises JEPAError if the weights or the data cannot be read, or the suffix is another one.
     """
     _checked(out)
-    weights, device = Path(weights), choose_device(device)
+    encoder, source = pretrained(weights, data, settings)
+    encoder.to(choose_device(device))
+    return _written(out, source, lambda x: frozen.frozen(encoder, encoder.pooled, x), FEW)
+
+
+def pretrained(weights: str | Path, data: str | Path, settings: Sequence[str]) -> tuple[Any, contracts.Source]:
+    """Return the encoder of published weights, and a folder of images at its size, normalized as `embed_pretrained`."""
+    weights = Path(weights)
     if not weights.exists():
         raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
     encoder = ijepa_encoder(weights) if weights.is_file() else pretrained_transformer(weights)
@@ -74,11 +81,9 @@ def embed_pretrained(
     height, width = lengths
     if height != width:
         raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
-    encoder.to(device)
     choice = load(overrides=["source=folder", *settings]).source
     own = {"root": str(data), "size": height, "channels": 3, "mean": IMAGENET[0], "std": IMAGENET[1]}
-    source = made(choice._replace(settings=replace(choice.settings, **own)), "source")
-    return _written(out, source, lambda x: frozen.frozen(encoder, encoder.pooled, x), FEW)
+    return encoder, made(choice._replace(settings=replace(choice.settings, **own)), "source")
 
 
 def _written(

@@ -14,7 +14,6 @@ import minitensor as mt
 from jepa.assembly import LEARNER
 from jepa.config import Config, to_yaml
 from jepa.errors import RunError
-from jepa.learner import JEPA
 from jepa.runs.owned import is_ours, put_away, sweep_run
 
 METADATA: dict[str, Any] = {
@@ -124,7 +123,7 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def load_weights(model: JEPA, path: Path, checkpoint: Checkpoint, config: Config) -> None:
+def load_weights(model: mt.nn.Layer, path: Path, checkpoint: Checkpoint, config: Config) -> None:
     """Put the weights of a checkpoint, which is what `path` holds, into a model.
 
     Raises RunError if the model that `config` describes is another one, naming the settings that differ.

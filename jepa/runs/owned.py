@@ -64,6 +64,7 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     (r"source\.npz", _arrays),
     (r"(report|explore)\.html", lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path)),
     (r"evaluation(-.*)?\.json", _evaluation),
+    (r"finetune\.json", lambda path: read_object(path).keys() >= {"origin", "classes", "results"}),
     (r"plots/[\w-]+\.png", _picture),
     (r"checkpoints/(step-\d{8,}|best)\.safetensors", _checkpoint),
 ]

@@ -83,6 +83,21 @@ def _capped(steps: int, t: TrainSettings) -> int:
     return steps if t.max_steps is None else min(steps, t.max_steps)
 
 
+def batch_size(t: TrainSettings, examples: int) -> int:
+    """Return how many of so few examples make a batch: as many as asked for, or what there is for each step.
+
+    >>> from jepa.config import TrainSettings
+    >>> batch_size(TrainSettings(batch_size=128, accumulate=2), examples=54)
+    27
+    """
+    size = min(t.batch_size, examples // t.accumulate)
+    if size < 2:
+        cure = f"lower train.accumulate to {examples // 2} or less" if examples > 3 else "add examples"
+        step = f"step of train.accumulate={t.accumulate} batches, of 2 examples at least"
+        raise RunError(f"{examples} training examples make no {step}: {cure}")
+    return size
+
+
 def limits(t: TrainSettings, per_epoch: int, steps: int) -> str:
     """Return the settings that have to be larger for a run to be longer.
 

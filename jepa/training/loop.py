@@ -15,13 +15,13 @@ import numpy as np
 
 import minitensor as mt
 from jepa.assembly import Assembly, assemble
-from jepa.config import Config, TrainSettings, to_yaml
+from jepa.config import Config, to_yaml
 from jepa.contracts import Batch
 from jepa.errors import ConfigError, RunError
 from jepa.health import is_collapsed
 from jepa.runs import checkpoint
 from jepa.runs.run import Run
-from jepa.training.epochs import Earlier, fingerprint, fresh_epochs
+from jepa.training.epochs import Earlier, batch_size, fingerprint, fresh_epochs
 from jepa.training.init import taken_from
 from jepa.training.log import RunLog
 
@@ -64,7 +64,9 @@ class Trainer:
         self.schedule = config.optimizer.settings
         self.horizon = self.schedule.ipe_scale * self.steps
         self.optimizer = self.schedule.build(self.model.groups(self.schedule.weight_decay))
-        self.decays = [g["weight_decay"] > 0 for g in self.model.groups(1.0)]  # not those of biases and norms
+        groups = self.model.groups(1.0)
+        self.decays = [g["weight_decay"] > 0 for g in groups]  # not those of biases and norms
+        self.rates = [g.get("lr", 1.0) for g in groups]  # in units of the schedule's
         half = t.precision != "float32" and device != "cpu"
         self.autocast = mt.autocast(t.precision) if half else nullcontext()
         self.scaler = mt.optim.GradScaler(enabled=half and t.precision == "float16")
@@ -205,8 +207,8 @@ class Trainer:
             trained = [p for g in self.optimizer.param_groups for p in g["params"]]
             mt.optim.clip_grad_norm_(trained, self.schedule.clip)
         lr, decay = (f(self.step, self.steps) for f in (self.schedule.learning_rate, self.schedule.decay))
-        for group, decays in zip(self.optimizer.param_groups, self.decays, strict=True):
-            group["lr"], group["weight_decay"] = lr, decay if decays else 0.0
+        for group, rate, decays in zip(self.optimizer.param_groups, self.rates, self.decays, strict=True):
+            group["lr"], group["weight_decay"] = rate * lr, decay if decays else 0.0
         self.scaler.step(self.optimizer)
         self.scaler.update()
         extra = self.model.after_step(self.step, self.horizon)
@@ -258,7 +260,9 @@ class Trainer:
             if "shuffled" in found:
                 entry["validation_loss_shuffled"] = found["shuffled"]
                 text += f" (asked another's question {found['shuffled']:.3f})"
-        entry |= {f"validation/{name}": value for name, value in found.get("parts", {}).items()}
+        parts = found.get("parts", {})
+        entry |= {f"validation/{name}": value for name, value in parts.items()}
+        text += f" accuracy {100 * parts['accuracy']:.1f} %" if "accuracy" in parts else ""
         last = self.step == self.steps
         if self.probe is not None and (last or (epoch + 1) % (self.config.evaluation.every or 1) == 0):
             entry |= (probes := self.probe(self.model))
@@ -271,21 +275,6 @@ class Trainer:
         text += f" {state} (feature std {std:.2f}, rank {rank:.0f}) {e['examples_per_second']:.0f}/s"
         log.epoch(entry, text)
         self.save(best=best)
-
-
-def batch_size(t: TrainSettings, examples: int) -> int:
-    """Return how many of so few examples make a batch: as many as asked for, or what there is for each step.
-
-    >>> from jepa.config import TrainSettings
-    >>> batch_size(TrainSettings(batch_size=128, accumulate=2), examples=54)
-    27
-    """
-    size = min(t.batch_size, examples // t.accumulate)
-    if size < 2:
-        cure = f"lower train.accumulate to {examples // 2} or less" if examples > 3 else "add examples"
-        step = f"step of train.accumulate={t.accumulate} batches, of 2 examples at least"
-        raise RunError(f"{examples} training examples make no {step}: {cure}")
-    return size
 
 
 def _norm(parameters: list[mt.Tensor]) -> float:

@@ -15,6 +15,7 @@ from jepa.config.settings import Field, Settings, fields_of
 from jepa.errors import ConfigError, JEPAError
 from jepa.evaluation.embed import embed
 from jepa.evaluation.evaluate import evaluate_run
+from jepa.finetuning.finetune import finetune
 from jepa.parts import ROLES
 from jepa.pictures.report import draw
 from jepa.training.run import train
@@ -74,6 +75,7 @@ def test_every_setting_is_read_by_something(
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
         if name in ("crops", "blocks"):
             evaluate_run(run, device="cpu")
+    finetune(tmp_path / "crops", labels=(1.0,), epochs=1, epoch_steps=1, device="cpu")
     embed(run, None, tmp_path / "e.npz", device="cpu")
     draw(run, device="cpu")
     assert sorted(set(every_key()) - read - ELSEWHERE - set(ROLES)) == []
