@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from minitensor.backend import is_array
+from minitensor.backend import Array, is_array
 from minitensor.errors import AnomalyError
-from minitensor.graph import Node, Observer, Variable, describe
+from minitensor.graph import Node, Observer, Operands, Settings, Variable, describe
 from minitensor.modes import switch
 
 __all__ = ["detect_anomaly"]
 
-Array = Any
 PACKAGE = str(Path(__file__).parent)
 
 
@@ -43,7 +42,7 @@ class _Search(Observer):
         self.lines: dict[int, str] = {}  # serial of a node -> where it was made
 
     def forward(
-        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
     ) -> Any:
         """Run a call; raise if it made a NaN."""
         y = run()
@@ -57,7 +56,7 @@ class _Search(Observer):
         """Note the line at which a Node was made."""
         self.lines[node.serial] = _here()
 
-    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
+    def backward(self, node: Node, g: Array, run: Callable[[], Any]) -> Any:
         """Run a call's rules; raise if they made a NaN."""
         grads = run()
         if _has_nan(grads) and not _has_nan(g):

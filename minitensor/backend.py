@@ -11,13 +11,14 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from minitensor.errors import DeviceError
 
 __all__ = [
+    "Array",
     "Backend",
     "backends",
     "checked",
@@ -39,7 +40,7 @@ __all__ = [
     "writable",
 ]
 
-Array = Any
+Array: TypeAlias = Any  # of NumPy or CuPy; in a gradient rule it may be a Tensor
 
 
 class Backend(NamedTuple):
@@ -47,8 +48,8 @@ class Backend(NamedTuple):
 
     module: Any  # the array namespace: numpy, cupy
     device: Callable[[Array], str]  # array -> "cpu", "cuda:0", ...
-    from_host: Callable[[np.ndarray[Any, Any], str], Array]  # copies a NumPy array to the named device
-    to_host: Callable[[Array], np.ndarray[Any, Any]]
+    from_host: Callable[[np.ndarray, str], Array]  # copies a NumPy array to the named device
+    to_host: Callable[[Array], np.ndarray]
     checked: Callable[[], AbstractContextManager[Any]] = nullcontext  # in which LAPACK's failures are LinAlgErrors
 
 
@@ -81,7 +82,7 @@ def _load_cupy() -> None:
             "Use device 'cpu'"
         )
 
-    def from_host(x: np.ndarray[Any, Any], device: str) -> Array:
+    def from_host(x: np.ndarray, device: str) -> Array:
         with cupy.cuda.Device(_index(device)):
             return cupy.asarray(x)
 
@@ -155,7 +156,7 @@ def device_of(x: Array) -> str:
     return _of(x).device(x)
 
 
-def to_numpy(x: Array) -> np.ndarray[Any, Any]:
+def to_numpy(x: Array) -> np.ndarray:
     """Return the array on the host (the same memory if it is there already)."""
     return _of(x).to_host(x)
 
@@ -247,7 +248,7 @@ def names_device(name: object) -> bool:
     return False
 
 
-def is_half(dtype: Any) -> bool:
+def is_half(dtype: np.dtype) -> bool:
     """Whether the dtype is a 16-bit float (float16, or bfloat16 of ml_dtypes): storage only on the CPU."""
     return dtype.itemsize == 2 and dtype.kind in "fV"
 

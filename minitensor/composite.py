@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 import numpy as np
 from numpy import ndarray
 
-from minitensor.backend import is_array, is_half, namespace, plain
+from minitensor.backend import Array, is_array, is_half, namespace, plain
 from minitensor.declaration import Declaration, Facts, P, refuse_tensor
 from minitensor.engine import grad
-from minitensor.graph import Node, Variable, parents, results, state, watch, wrap
+from minitensor.graph import Node, Operands, Settings, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
 from minitensor.operands import Call, alike, as_plain, unshared
 from minitensor.precision import cast
@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # what a call returns, as an editor sees it; here it is a Var
 
 __all__ = ["Composite", "composite", "identity"]
 
-Array = Any
 Trait = Literal["moves", "complex"]
 UNUSUAL = frozenset("eEFD")  # how NumPy abbreviates half precision and complex dtypes
 
@@ -64,7 +63,7 @@ class Composite(Declaration[P]):
         y: Tensor = self.forward(*args, **settings) if result is NotImplemented else result
         return y
 
-    def _checked(self, settings: dict[str, Any], args: Sequence[Any]) -> dict[str, Any]:
+    def _checked(self, settings: Settings, args: Operands) -> dict[str, Any]:
         """Refuse what is not taken by name, and return Tensors and arrays among the settings as plain values."""
         for name, value in settings.items():
             if name not in self.defaults and name not in self.arguments[len(args) :]:
@@ -86,7 +85,7 @@ class Composite(Declaration[P]):
                 refuse_tensor(self.name, name, v)
         return value if several or value.shape else value.data.item()
 
-    def _unusual(self, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def _unusual(self, args: tuple[Any, ...], settings: Settings) -> Any:
         """Refuse complex numbers, or leave them to the ops; run half precision on the CPU in float32."""
         dtypes = [a.dtype for a in args if hasattr(a, "dtype")]
         unusual = [d for d in dtypes if d.char in UNUSUAL]
@@ -101,7 +100,7 @@ class Composite(Declaration[P]):
             return NotImplemented
         return self._widened(args, settings, half)
 
-    def _widened(self, args: tuple[Any, ...], settings: dict[str, Any], half: Sequence[bool]) -> Any:
+    def _widened(self, args: tuple[Any, ...], settings: Settings, half: Sequence[bool]) -> Any:
         """Run half precision on the CPU in float32 from end to end: narrowed between its ops it would overflow."""
         floats = [a.dtype for a in args if isinstance(a, Variable) and a.dtype.kind in "fV"]
         wide = [a.astype("float32") if h else a for a, h in zip(args, half, strict=True)]
@@ -112,7 +111,7 @@ class Composite(Declaration[P]):
             return type(y)(v.astype(floats[0]) if v.dtype == np.float32 else v for v in y)
         return y.astype(floats[0]) if y.dtype == np.float32 else y
 
-    def _by_kernel(self, call: Call | None, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def _by_kernel(self, call: Call | None, args: tuple[Any, ...], settings: Settings) -> Any:
         """Return what an attached kernel makes of the call, or NotImplemented."""
         for name in self.array_settings:
             if isinstance(settings.get(name), Variable):  # whose gradient kernels know nothing of
@@ -147,7 +146,7 @@ class Composite(Declaration[P]):
             arrays = unshared(args, arrays)
         return args, arrays, edges, int(edges is not None), narrow
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
         assert node.saved is not None
         pullback: Pullback = node.saved[0]

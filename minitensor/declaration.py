@@ -5,19 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypedDict
+from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeAlias, TypedDict
 
 from numpy import ndarray
 
 from minitensor import kernel_sets
 from minitensor.backend import device_of, is_array
-from minitensor.graph import Variable, describe, state
+from minitensor.graph import Operands, Settings, Variable, describe, state
 from minitensor.operands import Call
 
 P = ParamSpec("P")
-Array = Any
 Cast = Literal["half", "float32"]  # what `autocast` does to the operands
-Kernel = Callable[..., Any]  # (*arrays, needs, **settings) -> (value, pullback), or NotImplemented
+Outcome: TypeAlias = Any  # of a kernel: (value, pullback), or NotImplemented
+Kernel = Callable[..., Outcome]  # of (*arrays, needs, **settings)
 
 
 class Facts(TypedDict, total=False):
@@ -39,7 +39,7 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
     )
 
 
-def _of_one_float(arrays: Sequence[Any]) -> bool:
+def _of_one_float(arrays: Operands) -> bool:
     """Whether all arrays but indices and masks are float32, or float64, in this machine's order of bytes."""
     dtype = None
     for a in arrays:
@@ -119,7 +119,7 @@ class Declaration(Generic[P]):
 
         return attach
 
-    def run_kernel(self, call: Call, settings: dict[str, Any]) -> Any:
+    def run_kernel(self, call: Call, settings: Settings) -> Any:
         """Return (value, pullback) of the first attached kernel that takes the call, or NotImplemented."""
         args, arrays, edges, mask, _ = call
         needs = tuple([e is not None for e in edges]) if mask else (False,) * len(args)
@@ -140,7 +140,7 @@ class Declaration(Generic[P]):
         known = f"it has {', '.join(self.defaults)}" if self.defaults else "it has none"
         raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
 
-    def bind(self, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], settings: Settings) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Move arrays that were passed by name to their positions, and settings by position to their names."""
         if self.variadic:
             return args, settings
@@ -155,7 +155,7 @@ class Declaration(Generic[P]):
             raise TypeError(f"{self.name}({', '.join(self.arguments)}) takes {self.count} arrays; got {given}")
         return args, settings
 
-    def _named(self, extra: tuple[Any, ...], settings: dict[str, Any]) -> dict[str, Any]:
+    def _named(self, extra: tuple[Any, ...], settings: Settings) -> dict[str, Any]:
         """Return the settings with those that were passed by position."""
         if len(extra) > len(self.by_position):
             most = self.count + len(self.by_position)
@@ -165,7 +165,7 @@ class Declaration(Generic[P]):
                 raise TypeError(f"{self.name} got two values for {name!r}")
         return settings | dict(zip(self.by_position, extra, strict=False))
 
-    def explain(self, error: Exception, args: Sequence[Any], settings: dict[str, Any]) -> None:
+    def explain(self, error: Exception, args: Operands, settings: Settings) -> None:
         """Add to an error which call it came from, and each operand's dtype, shape and device."""
         names = [f"{self.arguments[0]}[{i}]" for i in range(len(args))] if self.variadic else self.arguments
         operands = [f"{n} = {describe(a)}" for n, a in zip(names, args, strict=False)] + [

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor import backend
+from minitensor.backend import Array
 from minitensor.errors import HistoryError
 from minitensor.graph import Variable
 from minitensor.modes import is_recording
@@ -16,12 +18,11 @@ from minitensor.promotion import default_complex, default_float, listed
 
 __all__ = ["array_from", "call_numpy", "entries", "may_leave"]
 
-Array = Any
 # what asks an array only for its shape or dtype takes no history away
 ASKS = frozenset((np.shape, np.ndim, np.size, np.iscomplexobj, np.isrealobj, np.zeros_like, np.ones_like))
 
 
-def array_from(data: Any, dtype: Any) -> Array:
+def array_from(data: Any, dtype: DTypeLike | None) -> Array:
     """Bring what a user passes to an array: Python floats become the default float, arrays keep their dtype."""
     if isinstance(data, (list, tuple)):
         array, meant = listed(data)

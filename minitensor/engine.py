@@ -19,12 +19,13 @@ from collections.abc import Collection, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from numpy import asarray
 
 from minitensor import hooks
-from minitensor.backend import is_array, namespace, plain, references, writable
+from minitensor.backend import Array, is_array, namespace, plain, references, writable
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Output, Place, Variable, describe, outward, place, state, wrap
 from minitensor.modes import switch
@@ -33,7 +34,6 @@ from minitensor.sums import total
 
 __all__ = ["Sweep", "backward", "grad"]
 
-Array = Any
 Gradient = Any  # an array; a Tensor under `create_graph`
 
 _accumulating = Lock()
@@ -124,7 +124,7 @@ class Sweep:
         ends = asked and (self.part or place.node not in self.route)
         return None if ends else g
 
-    def rules(self, node: Node, g: Any) -> Sequence[Gradient | None]:
+    def rules(self, node: Node, g: Array) -> Sequence[Gradient | None]:
         """Run the gradient rules of a call, if what it saved is still there and still the same."""
         if node.saved is None:
             raise GradientError(
@@ -169,7 +169,7 @@ def _route(starts: Sequence[Place], wanted: Collection[Place]) -> set[Place]:
     return route
 
 
-def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Array, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which its argument was broadcast."""
     extra = g.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
@@ -213,14 +213,14 @@ def _accumulate(leaf: Variable, g: Gradient, create_graph: bool) -> None:
             before.changed()
 
 
-def _incoming(gradient: Any, xp: Any) -> Any:
+def _incoming(gradient: Any, xp: ModuleType) -> Any:
     """Return a gradient that the user passes as an array."""
     if isinstance(gradient, (list, tuple)):
         return xp.asarray(listed(gradient)[0])
     return xp.asarray(plain(gradient if is_array(gradient) else asarray(gradient)))
 
 
-def _seed(y: Any, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
+def _seed(y: Array, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
     """Pair a place in the graph with the gradient that enters there: 1 for a scalar."""
     if not isinstance(y, Variable) or not y.requires_grad:
         raise GradientError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.errors import GradientError
 from minitensor.graph import Node, Variable, describe, outward, parents, results, share_version, state, watch, wrap
 from minitensor.modes import no_grad
@@ -54,7 +54,7 @@ class _Recorded:
     def __init__(self, function: type[Function]) -> None:
         self.function, self.name = function, function.__name__
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Run the user's backward on Tensors."""
         assert node.saved is not None
         ctx: Context = node.saved[0]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from minitensor.backend import is_array
 from minitensor.engine import grad
 from minitensor.errors import MinitensorError
+from minitensor.graph import Operands
 from minitensor.modes import enable_grad
 from minitensor.tensor import Tensor
 
@@ -146,11 +147,11 @@ def _input(x: Any) -> Any:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _leaves(arrays: Sequence[Any]) -> list[Any]:
+def _leaves(arrays: Operands) -> list[Any]:
     return [Tensor(x, requires_grad=True) if _is_float(x) else x for x in arrays]
 
 
-def _results(f: Callable[..., Any], inputs: Sequence[Any]) -> list[Tensor]:
+def _results(f: Callable[..., Any], inputs: Operands) -> list[Tensor]:
     """Return the results that a gradient can start from."""
     y = f(*inputs)
     return [v for v in (y if isinstance(y, (tuple, list)) else [y]) if isinstance(v, Tensor) and v.requires_grad]
@@ -182,7 +183,7 @@ def _analytical(f: Any, results: Sequence[Tensor], leaves: Sequence[Tensor]) -> 
     return [np.array(r).reshape(len(r), int(np.prod(_parts(x)))) for r, x in zip(rows, leaves, strict=True)]
 
 
-def _check_aliasing(f: Callable[..., Any], leaves: Sequence[Tensor], inputs: Sequence[Any]) -> None:
+def _check_aliasing(f: Callable[..., Any], leaves: Sequence[Tensor], inputs: Operands) -> None:
     """Run backward once: no two gradients, and no gradient and input, may share memory."""
     results = _results(f, inputs)
     seeds = [np.ones(y.shape, y.dtype) for y in results]
@@ -197,7 +198,7 @@ def _check_aliasing(f: Callable[..., Any], leaves: Sequence[Tensor], inputs: Seq
         x.grad = None
 
 
-def _numerical(f: Callable[..., Any], arrays: Sequence[Any], i: int, eps: float) -> Matrix:
+def _numerical(f: Callable[..., Any], arrays: Operands, i: int, eps: float) -> Matrix:
     """Return the Jacobian with respect to argument i by central differences: (outputs, inputs)."""
 
     def values() -> Matrix:

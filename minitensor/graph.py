@@ -13,14 +13,15 @@ from typing import Any, ClassVar, NamedTuple, Protocol, final
 
 from numpy import asarray, generic
 
-from minitensor.backend import device_of, is_array
+from minitensor.backend import Array, device_of, is_array
 
 __all__ = [
-    "Node", "Observer", "Operation", "Output", "Place", "Variable", "describe", "outward", "parents", "place",
-    "reached", "results", "serial", "set_tensor_class", "share_version", "state", "watch", "wrap",
+    "Node", "Observer", "Operands", "Operation", "Output", "Place", "Settings", "Variable", "describe", "outward",
+    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "watch", "wrap",
 ]  # fmt: skip
 
-Array = Any
+Operands = Sequence[Any]  # what a call was given: Tensors, arrays, numbers, None
+Settings = dict[str, Any]  # of a call, by name: plain values
 Hooks = dict[int | None, dict[int, Callable[[Any], Any]]]  # by the index of a result: its hooks, by number
 Versions = tuple[tuple[list[int], int], ...]  # of saved arrays: a counter, and its value when the array was saved
 
@@ -36,7 +37,7 @@ class Operation(Protocol):
     def broadcasts(self) -> bool:
         """Whether its operands broadcast, so that the engine sums each gradient back to its operand's shape."""
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Return the gradients of the node's parents (None for none) from that of its result, a tuple if several.
 
         They are arrays; Tensors under `create_graph`.
@@ -47,19 +48,19 @@ class Observer:
     """Something that watches each call of a thread; this one watches and does nothing."""
 
     def forward(
-        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
     ) -> Any:
         """Run a call and return its result; `arrays` is what `args` became in the dtype of the computation."""
         return run()
 
-    def composite(self, composite: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+    def composite(self, composite: Any, args: tuple[Any, ...], settings: Settings) -> Any:
         """Compute a composite as a whole, or return NotImplemented to see the calls that it is made of."""
         return NotImplemented
 
     def recorded(self, node: Node) -> None:
         """Hear of the Node that the last call left."""
 
-    def backward(self, node: Node, g: Any, run: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, run: Callable[[], Sequence[Any]]) -> Sequence[Any]:
         """Run a call's gradient rules and return their results."""
         return run()
 
@@ -221,7 +222,7 @@ def results(y: Array, node: Node | None) -> Any:
     return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
 
 
-def outward(g: Any) -> Any:
+def outward(g: Array) -> Any:
     """Turn a gradient of the engine into the user's, or back: a complex one is conjugated, see `engine.py`."""
     return g.conj() if g.dtype.kind == "c" else g
 
@@ -231,7 +232,7 @@ def place(x: Variable) -> Place:
     return x if x.source is None else x.source
 
 
-def parents(args: Sequence[Any], differentiable: Sequence[bool]) -> tuple[Place | None, ...] | None:
+def parents(args: Operands, differentiable: Sequence[bool]) -> tuple[Place | None, ...] | None:
     """Return where each argument's gradient goes (None where none flows), or None if none flows anywhere."""
     edges = [
         place(a) if ok and isinstance(a, Variable) and a.requires_grad else None

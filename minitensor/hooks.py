@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from minitensor.backend import device_of
+from minitensor.backend import Array, device_of
 from minitensor.errors import GradientError
 from minitensor.graph import Place, Variable, describe, outward, wrap
 
@@ -60,7 +60,7 @@ def register(x: Variable, hook: Hook) -> Handle:
     return Handle(hooks, number)
 
 
-def run(hooks: dict[int, Hook], g: Any) -> Any:
+def run(hooks: dict[int, Hook], g: Array) -> Any:
     """Pass a gradient (array or Tensor) through hooks, in the order of their registration."""
     traced = isinstance(g, Variable)
     for hook in list(hooks.values()):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.graph import Variable, state
 
 __all__ = ["copied", "leaves", "same"]
-
-Array = Any
 
 
 def same(old: Array, new: Array) -> Array:

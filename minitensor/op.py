@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 
 from numpy import ndarray
 
-from minitensor.backend import backends, is_array, plain
+from minitensor.backend import Array, backends, is_array, plain
 from minitensor.declaration import Facts, P, refuse_tensor
 from minitensor.errors import GradientError
-from minitensor.graph import Variable, describe, parents, results, state
+from minitensor.graph import Operands, Settings, Variable, describe, parents, results, state
 from minitensor.notices import same
 from minitensor.operands import Call, alike, holds_tensor, unshared
 from minitensor.precision import cast
@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # what a call returns, as an editor sees it; here it is a Var
 
 __all__ = ["Op", "op"]
 
-Array = Any
 Trait = Literal["broadcasts", "floating", "numbers", "verbatim", "view", "complex"]
 
 
@@ -75,12 +74,12 @@ class Op(Differentiable[P]):
         shown: Tensor = self._viewing(result, call, y) if self.view else result
         return shown
 
-    def _refuse_bools(self, args: Sequence[Any]) -> None:
+    def _refuse_bools(self, args: Operands) -> None:
         for x in args:
             if x is True or x is False or (hasattr(x, "dtype") and x.dtype == bool):
                 raise TypeError(f"{self.name}: bools are refused: turn one by ~x, compare two by ^ or !=")
 
-    def _check_settings(self, settings: dict[str, Any]) -> None:
+    def _check_settings(self, settings: Settings) -> None:
         for name, value in settings.items():
             if name not in self.defaults:
                 self.refuse(name)
@@ -107,7 +106,7 @@ class Op(Differentiable[P]):
             arrays = unshared(args, arrays)
         return args, arrays, edges, mask, narrow
 
-    def _wanted(self, args: Sequence[Any]) -> tuple[Any, int]:
+    def _wanted(self, args: Operands) -> tuple[Any, int]:
         """Return where each gradient goes, and the mask of those that are wanted."""
         if not state.recording:
             return None, 0
@@ -119,7 +118,7 @@ class Op(Differentiable[P]):
             return None, 0
         return edges, 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
 
-    def _refuse_hidden_gradient(self, args: Sequence[Any], differentiable: Sequence[bool]) -> None:
+    def _refuse_hidden_gradient(self, args: Operands, differentiable: Sequence[bool]) -> None:
         for name, a, ok in zip(self.arguments * len(args), args, differentiable, strict=False):
             hidden = not ok and isinstance(a, Variable) and a.requires_grad
             if hidden and any(differentiable) and name not in self.constant:
@@ -127,7 +126,7 @@ class Op(Differentiable[P]):
                     f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
                 )
 
-    def _computed(self, call: Call, settings: dict[str, Any]) -> tuple[Any, Any]:
+    def _computed(self, call: Call, settings: Settings) -> tuple[Any, Any]:
         """Return the value and a pullback: of an attached kernel that takes the call, or of the function, and None."""
         args, arrays = call[:2]
         if self.kernels and state.fused and self._floats(arrays):
@@ -139,7 +138,7 @@ class Op(Differentiable[P]):
         run = lambda: self.forward(*arrays, **settings)  # noqa: E731
         return state.observer.forward(self, args, arrays, settings, run), None
 
-    def _floats(self, arrays: Sequence[Any]) -> bool:
+    def _floats(self, arrays: Operands) -> bool:
         """Whether the arrays that meet in one dtype are floats, which is what kernels compute with."""
         promoted = self.promoted * (len(arrays) if self.variadic else 1)
         kinds = {x.dtype.kind for x, p in zip(arrays, promoted, strict=True) if p and is_array(x)}

@@ -8,7 +8,7 @@ from typing import Any
 from numpy import ndarray
 
 from minitensor.backend import is_array, is_plain, plain
-from minitensor.graph import Variable, state
+from minitensor.graph import Operands, Variable, state
 from minitensor.promotion import FLOAT32, FLOAT64
 
 # (operands, their arrays, edges, mask, what narrows the result to half precision). Edges: where each gradient goes, the
@@ -16,7 +16,7 @@ from minitensor.promotion import FLOAT32, FLOAT64
 Call = tuple[Sequence[Any], list[Any], Any, int, Any]
 
 
-def alike(args: Sequence[Any]) -> Call | None:
+def alike(args: Operands) -> Call | None:
     """Return a call whose operands are NumPy's arrays of one float dtype, numbers and None, as they are.
 
     None for anything else: then they have to be brought together. Most of the time of an op on few numbers is spent
@@ -50,7 +50,7 @@ def alike(args: Sequence[Any]) -> Call | None:
     return args, arrays, edges, mask and state.recording and mask, None
 
 
-def holds_tensor(args: Sequence[Any]) -> bool:
+def holds_tensor(args: Operands) -> bool:
     """Whether one of the operands is a Tensor.
 
     >>> holds_tensor([1.0, None])
@@ -70,6 +70,6 @@ def as_plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return args
 
 
-def unshared(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
+def unshared(args: Operands, arrays: Operands) -> list[Any]:
     """Return the arrays with a copy in the place of each that was passed raw: it could change unseen until backward."""
     return [x.copy() if not isinstance(a, Variable) and is_array(a) else x for x, a in zip(arrays, args, strict=True)]

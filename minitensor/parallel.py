@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of
+from minitensor.backend import Array, device_of
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError, ParallelError
 from minitensor.generators import Part, Shares, remembered
@@ -92,11 +92,11 @@ def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
     return mapped(joined, made[0])
 
 
-def _data(y: Any) -> Any:
+def _data(y: Array) -> Any:
     return y.data if isinstance(y, Variable) else y
 
 
-def _learns(y: Any) -> bool:
+def _learns(y: Array) -> bool:
     return isinstance(y, Variable) and y.requires_grad
 
 
@@ -129,7 +129,7 @@ class _Parts:
 
     name, broadcasts = "data_parallel", False
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Carry the gradients of each part's results back through its own graph, each in its own thread."""
         assert node.saved is not None
         if create_graph:

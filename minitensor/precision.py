@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.backend import is_half, namespace
 from minitensor.graph import Variable, state
@@ -16,7 +17,7 @@ __all__ = ["autocast", "cast"]
 _told = False
 
 
-def autocast(dtype: Any = "float16") -> Any:
+def autocast(dtype: DTypeLike = "float16") -> Any:
     """Context or decorator in which float32 operands of matrix products are cast to a half precision, on a GPU.
 
     dtype: "float16" (with `optim.GradScaler`: small gradients underflow in it) or "bfloat16" (needs ml_dtypes). Sums,

@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from minitensor.backend import is_array, synchronize
-from minitensor.graph import Node, Observer, Variable
+from minitensor.backend import Array, is_array, synchronize
+from minitensor.graph import Node, Observer, Operands, Settings, Variable
 from minitensor.modes import switch
 
 __all__ = ["profile"]
-
-Array = Any
 
 
 class profile(Observer):  # noqa: N801
@@ -49,7 +47,7 @@ class profile(Observer):  # noqa: N801
         return self._rows.setdefault(name, {"calls": 0, "forward": 0.0, "backward": 0.0, "bytes": 0})
 
     def forward(
-        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
     ) -> Any:
         """Run a call and take its time."""
         start = time.perf_counter()
@@ -64,7 +62,7 @@ class profile(Observer):  # noqa: N801
         row["bytes"] += _bytes(value)
         return y
 
-    def backward(self, node: Node, g: Any, run: Callable[[], Any]) -> Any:
+    def backward(self, node: Node, g: Array, run: Callable[[], Any]) -> Any:
         """Run a call's rules and take their time."""
         start = time.perf_counter()
         grads = run()

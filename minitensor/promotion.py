@@ -22,23 +22,22 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import backends, device_of, is_array, is_half, namespace, plain, to_numpy
+from minitensor.backend import Array, backends, device_of, is_array, is_half, namespace, plain, to_numpy
 from minitensor.errors import DeviceError, HistoryError
-from minitensor.graph import Variable, state
+from minitensor.graph import Operands, Variable, state
 
 __all__ = [
     "FLOAT32", "FLOAT64", "complex_of", "default_complex", "default_float", "listed", "promote", "refuse_complex",
     "settle", "widen",
 ]  # fmt: skip
 
-Array = Any
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 default_float = FLOAT32
 default_complex = np.dtype(np.complex64)
 _kinds = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}  # ml_dtypes' bfloat16 is of kind V
 
 
-def _kind(dtype: Any) -> int:
+def _kind(dtype: np.dtype) -> int:
     if dtype.kind not in _kinds:
         raise TypeError(f"dtype {dtype} is not supported: use bool, an integer, a float or a complex")
     return _kinds[dtype.kind]
@@ -61,7 +60,7 @@ def promote(a: Any, b: Any) -> Any:
     return np.dtype(np.int64) if both.kind == "f" else both  # NumPy would send uint64 + int64 to float64
 
 
-def complex_of(dtype: Any) -> Any:
+def complex_of(dtype: np.dtype) -> Any:
     """Return the dtype of complex numbers whose parts are floats of a dtype, half precision being widened.
 
     >>> complex_of(np.dtype("float64"))
@@ -76,7 +75,7 @@ def _scalar_dtype(x: Any) -> Any:
     return np.dtype(bool) if isinstance(x, bool) else np.dtype(np.int64) if isinstance(x, int) else default_float
 
 
-def _result_dtype(operands: Sequence[Any]) -> Any:
+def _result_dtype(operands: Operands) -> Any:
     """Apply the table: arrays decide, then 0-d arrays, then scalars, each only if it is of a higher kind."""
     result: Any = None
     tiers = (
@@ -116,7 +115,7 @@ def _host(v: Any, leaves: list[Any]) -> Any:
     return v
 
 
-def listed(values: Sequence[Any]) -> tuple[np.ndarray[Any, Any], Any]:
+def listed(values: Sequence[Any]) -> tuple[np.ndarray, Any]:
     """Return nested lists as one array, and the dtype that is meant: arrays and Tensors in them decide, as in a call.
 
     >>> listed([[1.0, 2.0], [3.0, 4.0]])[1], listed([np.ones(2), [3.0, 4.0]])[1]
@@ -155,7 +154,7 @@ def _plain(x: Any, module: Any) -> Any:
 
 
 def settle(
-    operands: Sequence[Any], promoted: Sequence[bool], floating: bool, real: str = ""
+    operands: Operands, promoted: Sequence[bool], floating: bool, real: str = ""
 ) -> tuple[list[Any], Callable[[Any], Any] | None]:
     """Bring the promoted operands to one dtype and check that they are on one device.
 
@@ -180,13 +179,13 @@ def settle(
     return _settle(operands, promoted, floating, real)
 
 
-def refuse_complex(name: str, dtype: Any) -> None:
+def refuse_complex(name: str, dtype: np.dtype | str) -> None:
     """Raise the TypeError of a function that takes no complex numbers."""
     raise TypeError(f"{name} takes no complex numbers; got {dtype}: pass the real part, the imaginary part or mt.abs")
 
 
 def _settle(
-    operands: Sequence[Any], promoted: Sequence[bool], floating: bool, real: str
+    operands: Operands, promoted: Sequence[bool], floating: bool, real: str
 ) -> tuple[list[Any], Callable[[Any], Any] | None]:
     module = namespace(*operands)
     result = [_plain(x, module) if p and x is not None else x for x, p in zip(operands, promoted, strict=True)]
@@ -215,13 +214,13 @@ def _settle(
     return result, (_narrow(dtype) if is_half(dtype) else None)
 
 
-def _fits(x: int, dtype: Any) -> bool:
+def _fits(x: int, dtype: np.dtype) -> bool:
     info = np.iinfo(dtype)
     return bool(info.min <= x <= info.max)
 
 
-def _narrow(dtype: Any) -> Callable[[Any], Any]:
-    def narrow(y: Any) -> Any:
+def _narrow(dtype: np.dtype) -> Callable[[Any], Any]:
+    def narrow(y: Array) -> Any:
         if isinstance(y, tuple):
             return tuple(narrow(v) for v in y)
         if y.dtype != np.float32:
@@ -232,7 +231,7 @@ def _narrow(dtype: Any) -> Callable[[Any], Any]:
     return narrow
 
 
-def widen(g: Any) -> Any:
+def widen(g: Array) -> Any:
     """Return a gradient as its rule computes it: half precision on the CPU becomes float32."""
     if isinstance(g, tuple):
         return tuple(v if v is None else widen(v) for v in g)

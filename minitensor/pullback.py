@@ -8,12 +8,10 @@ from functools import partial
 from types import MethodType
 from typing import Any, NamedTuple
 
-from minitensor.backend import is_array
+from minitensor.backend import Array, is_array
 from minitensor.errors import InPlaceError
 from minitensor.graph import Variable, watch
 from minitensor.promotion import widen
-
-Array = Any
 
 
 class Observed(NamedTuple):
@@ -30,7 +28,7 @@ class Pullback(NamedTuple):
     function: Callable[[Any], Sequence[Any]]
     observed: tuple[Observed, ...]
 
-    def run(self, name: str, g: Any) -> Sequence[Any]:
+    def run(self, name: str, g: Array) -> Sequence[Any]:
         """Return one gradient per argument, or None; InPlaceError if what the pullback keeps was changed."""
         for counter, version, owner in self.observed:
             if counter[0] != version and _keeps(self.function, owner):

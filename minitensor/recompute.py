@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array
+from minitensor.backend import Array, is_array
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError
 from minitensor.generators import Recorded, Replayed
@@ -99,7 +99,7 @@ class _Replay:
 
     name, broadcasts = "checkpoint", False
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Return the gradient of each place outside that the function reached."""
         assert node.saved is not None
         (run,) = node.saved
@@ -134,7 +134,7 @@ def _results(ys: Any) -> list[Variable]:
     """Return the Tensors that the function returned."""
     found: list[Variable] = []
 
-    def note(y: Any) -> None:
+    def note(y: Array) -> None:
         if isinstance(y, Variable):
             found.append(y)
         elif y is not None:

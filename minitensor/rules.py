@@ -6,16 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Unpack
 
-from minitensor.backend import is_array
+from minitensor.backend import Array, is_array
 from minitensor.declaration import Declaration, Facts, P
-from minitensor.graph import Node, Variable, results, watch, wrap
+from minitensor.graph import Node, Operands, Settings, Variable, results, watch, wrap
 from minitensor.operands import Call
 from minitensor.promotion import widen
 from minitensor.pullback import Pullback, observed
 
 __all__ = ["Differentiable", "Plan", "Rule", "plan"]
-
-Array = Any
 
 
 class Rule(NamedTuple):
@@ -102,7 +100,7 @@ class Differentiable(Declaration[P]):
         self.complete, self.promoted = all(self.differentiable), self.differentiable
         self._plans.clear()
 
-    def _record(self, call: Call, settings: dict[str, Any], y: Array, pullback: Any) -> Any:
+    def _record(self, call: Call, settings: Settings, y: Array, pullback: Any) -> Any:
         """Leave a Node behind that keeps what the rules of the arguments in the mask need, and nothing else."""
         args, arrays, edges, mask, narrow = call
         planned = self._plans.get(mask)
@@ -128,7 +126,7 @@ class Differentiable(Declaration[P]):
             node.saved += (Pullback(pullback, observed([*args, *made])),)
         return result
 
-    def _watched(self, plan: Plan, args: Sequence[Any], saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
+    def _watched(self, plan: Plan, args: Operands, saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
         """Return the versions of the Tensors among the arguments that are kept; raw arrays are copied."""
         if self.variadic:
             return watch(args)
@@ -143,13 +141,13 @@ class Differentiable(Declaration[P]):
                 saved[k] = saved[k].copy()  # a raw array could change unseen
         return tuple(watched)
 
-    def _described(self, plan: Plan, arrays: Sequence[Any], settings: dict[str, Any]) -> list[Any]:
+    def _described(self, plan: Plan, arrays: Operands, settings: Settings) -> list[Any]:
         """Return the shapes and the settings that the rules need."""
         shapes = [getattr(a, "shape", ()) for a in arrays]
         full = {**self.defaults, **settings}
         return [tuple(shapes) if self.variadic else shapes[i] for i in plan.shapes] + [full[n] for n in plan.settings]
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
         """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
         plan: Plan = node.plan
         saved: Sequence[Any] = node.saved or ()

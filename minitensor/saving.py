@@ -24,7 +24,7 @@ from minitensor.tensor import Tensor
 
 __all__ = ["load", "save"]
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+Arrays = dict[str, np.ndarray]
 _ONLY = "only numbers can be saved"
 _WIDEST = {"V": 2}  # bytes of a number: bfloat16 is of kind V; others have 8, as there is no float128 in the format
 
@@ -42,7 +42,7 @@ def _checked(name: Any) -> str:
     return name
 
 
-def _host(name: str, value: Any) -> np.ndarray[Any, Any]:
+def _host(name: str, value: Any) -> np.ndarray:
     """Return a value as a NumPy array in C order: safetensors writes other layouts wrongly, without a word."""
     data = value.data if isinstance(value, Tensor) else value
     data = plain(data) if isinstance(data, np.ma.MaskedArray) else data  # refuses masked entries

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.backend import Array
+
 __all__ = ["FEW", "WIDER", "total"]
 
-Array = Any
 BLOCK = 32  # terms that are added one by one in float32
 FEW = 256  # terms of which NumPy's own sum is right to some 1e-7
 WIDE = 512  # neighbors in memory that are added to as many others at once

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor import backend, engine
+from minitensor.backend import Array
 from minitensor.doors import array_from, call_numpy, entries, may_leave
 from minitensor.errors import GradientError, InPlaceError
 from minitensor.graph import Node, Variable, describe, set_tensor_class
@@ -27,7 +29,6 @@ from minitensor.viz.html import tensor_html
 
 __all__ = ["Tensor"]
 
-Array = Any
 Axis = int | tuple[int, ...] | None
 
 
@@ -67,7 +68,7 @@ class Tensor(Variable):
     def __init__(
         self,
         data: Any,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         *,
         device: str | None = None,
         requires_grad: bool = False,
@@ -142,14 +143,14 @@ class Tensor(Variable):
         if self.source is not None:
             raise GradientError(f"only a leaf can be {what}; this Tensor was computed by a recorded call: detach() it")
 
-    def numpy(self) -> np.ndarray[Any, Any]:
+    def numpy(self) -> np.ndarray:
         """Return the entries as a NumPy array, without history: a read-only view on the CPU, a copy from a GPU."""
         leaves(self, "numpy()")
         view = backend.to_numpy(self.data).view()
         view.flags.writeable = False
         return view
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if self.device != "cpu":
             raise TypeError(
                 f"a Tensor on {self.device} is not turned into a NumPy array by itself: use .numpy() or .to('cpu')"
@@ -208,7 +209,7 @@ class Tensor(Variable):
         return self._grad
 
     @grad.setter
-    def grad(self, g: Any) -> None:
+    def grad(self, g: Array) -> None:
         if g is not None:
             if not isinstance(g, Variable):
                 raise TypeError(f".grad is a Tensor or None; got {describe(g)}")
@@ -275,7 +276,7 @@ class Tensor(Variable):
 
     # -- devices and dtypes ------------------------------------------------------------------------------------------
 
-    def to(self, device: Any = None, dtype: Any = None) -> Tensor:
+    def to(self, device: Any = None, dtype: DTypeLike | None = None) -> Tensor:
         """Return it on a device and in a dtype; itself if it is there already. On another device it starts as a leaf.
 
         A dtype may stand in the first place, as in PyTorch.
@@ -295,7 +296,7 @@ class Tensor(Variable):
             )
         return Tensor(data, dtype=dtype, requires_grad=self.requires_grad and self.source is None)
 
-    def astype(self, dtype: Any) -> Tensor:
+    def astype(self, dtype: DTypeLike) -> Tensor:
         """Return it in another dtype; gradients come back in this one."""
         return el.astype(self, dtype=np.dtype(dtype))
 

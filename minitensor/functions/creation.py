@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.backend import is_complex
 from minitensor.generators import generator_of
@@ -26,13 +27,13 @@ __all__ = [
 ]
 
 
-def _lengths(name: str, shape: Any, dtype: Any) -> Any:
+def _lengths(name: str, shape: Any, dtype: DTypeLike) -> Any:
     if isinstance(dtype, int):
         raise TypeError(f"{name} takes one shape, as NumPy does: {name}(({shape}, {dtype}))")
     return shape
 
 
-def zeros(shape: int | tuple[int, ...], dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def zeros(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return zeros, float32 unless a dtype is given.
 
     Differs from NumPy: float32, not float64; a device. Differs from PyTorch: one shape, not several lengths.
@@ -44,7 +45,7 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = default_float, device: str 
     return Tensor(np.zeros(_lengths("zeros", shape, dtype), dtype), device=device)
 
 
-def ones(shape: int | tuple[int, ...], dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def ones(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return ones, float32 unless a dtype is given.
 
     Differs from NumPy: float32, not float64; a device. Differs from PyTorch: one shape, not several lengths.
@@ -56,7 +57,7 @@ def ones(shape: int | tuple[int, ...], dtype: Any = default_float, device: str =
     return Tensor(np.ones(_lengths("ones", shape, dtype), dtype), device=device)
 
 
-def full(shape: int | tuple[int, ...], value: complex, dtype: Any = None, device: str = "cpu") -> Tensor:
+def full(shape: int | tuple[int, ...], value: complex, dtype: DTypeLike | None = None, device: str = "cpu") -> Tensor:
     """Return one value everywhere, float32 unless a dtype is given, complex64 for a complex number.
 
     Differs from NumPy: float32 for integers too; a device. Differs from PyTorch: float32 for integers too.
@@ -70,7 +71,7 @@ def full(shape: int | tuple[int, ...], value: complex, dtype: Any = None, device
     return Tensor(np.full(shape, value, default_float if dtype is None else dtype), device=device)
 
 
-def eye(n: int, dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def eye(n: int, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return the unit matrix (n, n).
 
     Differs from NumPy: float32; square, on the main diagonal (no `M` and `k`). Differs from PyTorch: square.
@@ -82,7 +83,7 @@ def eye(n: int, dtype: Any = default_float, device: str = "cpu") -> Tensor:
     return Tensor(np.eye(n, dtype=dtype), device=device)
 
 
-def arange(*limits: float, dtype: Any = None, device: str = "cpu") -> Tensor:
+def arange(*limits: float, dtype: DTypeLike | None = None, device: str = "cpu") -> Tensor:
     """Return start, start + step, ... below stop: `arange(stop)`, `arange(start, stop)`, `arange(start, stop, step)`.
 
     Differs from NumPy: floats are float32; the limits start, stop and step by position only.
@@ -131,7 +132,7 @@ def full_like(x: Tensor, value: complex) -> Tensor:
     return full(x.shape, value, x.dtype, x.device)
 
 
-def linspace(start: float, stop: float, num: int = 50, dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return `num` evenly spaced numbers from start to stop, both included.
 
     A dtype of integers takes the floor, as in NumPy.
@@ -150,7 +151,7 @@ def _plain_shape(shape: tuple[Any, ...]) -> Any:
 
 
 def randn(
-    *shape: Any, dtype: Any = default_float, device: str = "cpu", generator: np.random.Generator | None = None
+    *shape: Any, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
 ) -> Tensor:
     """Return draws from N(0, 1), made on the host by the default generator or the one passed.
 
@@ -164,7 +165,7 @@ def randn(
 
 
 def rand(
-    *shape: Any, dtype: Any = default_float, device: str = "cpu", generator: np.random.Generator | None = None
+    *shape: Any, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
 ) -> Tensor:
     """Return draws from the uniform distribution on [0, 1), made on the host.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy.linalg import LinAlgError
+from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.functions.shape import outer
+from minitensor.graph import Operands
 from minitensor.ops.linalg import (
     determinant,
     least_squares,
@@ -75,38 +76,38 @@ class SVDResult(NamedTuple):
 
 
 @says(symmetric.eigh)
-def eigh(a: Any, UPLO: str = "L") -> EighResult:  # noqa: D103, N803
+def eigh(a: ArrayLike, UPLO: str = "L") -> EighResult:  # noqa: D103, N803
     return EighResult(*symmetric.eigh(tensor(a), UPLO=UPLO))
 
 
 @says(least_squares.lstsq)
-def lstsq(a: Any, b: Any, rcond: float | None = None) -> LstsqResult:  # noqa: D103
+def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult:  # noqa: D103
     return LstsqResult(*least_squares.lstsq(tensor(a), b, rcond=rcond))
 
 
 @says(products.multi_dot)
-def multi_dot(arrays: Sequence[Any]) -> Tensor:  # noqa: D103
+def multi_dot(arrays: Operands) -> Tensor:  # noqa: D103
     y: Tensor = products.multi_dot(*map(tensor, arrays))
     return y
 
 
 @says(orthogonal.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:  # noqa: D103
+def qr(a: ArrayLike, mode: str = "reduced") -> Any:  # noqa: D103
     result: Any = orthogonal.qr(tensor(a), mode=mode)
     return QRResult(*result) if type(result) is tuple else result
 
 
 @says(determinant.slogdet)
-def slogdet(a: Any) -> SlogdetResult:  # noqa: D103
+def slogdet(a: ArrayLike) -> SlogdetResult:  # noqa: D103
     return SlogdetResult(*determinant.slogdet(tensor(a)))
 
 
 @says(singular.svd)
-def svd(a: Any, full_matrices: bool = True) -> SVDResult:  # noqa: D103
+def svd(a: ArrayLike, full_matrices: bool = True) -> SVDResult:  # noqa: D103
     return SVDResult(*singular.svd(tensor(a), full_matrices=full_matrices))
 
 
-def diagonal(x: Any, offset: int = 0) -> Tensor:
+def diagonal(x: ArrayLike, offset: int = 0) -> Tensor:
     """y[..., i] = x[..., i, i + offset]: the diagonals of matrices
 
     (..., n, m) -> (..., length of the diagonal), a read-only view. offset > 0 lies above, < 0 below. Raises ValueError
@@ -121,7 +122,7 @@ def diagonal(x: Any, offset: int = 0) -> Tensor:
     return y
 
 
-def trace(x: Any, offset: int = 0) -> Tensor:
+def trace(x: ArrayLike, offset: int = 0) -> Tensor:
     """y = Σᵢ x[..., i, i + offset]: the sum along the diagonal of each matrix
 
     (..., n, m) -> (...). Whole numbers and bools add up in int64. Raises ValueError for fewer than two axes.
@@ -135,7 +136,7 @@ def trace(x: Any, offset: int = 0) -> Tensor:
     return y
 
 
-def matrix_transpose(x: Any) -> Tensor:
+def matrix_transpose(x: ArrayLike) -> Tensor:
     """y[..., i, j] = x[..., j, i]: the last two axes change places
 
     (..., n, m) -> (..., m, n), a view. Raises ValueError for fewer than two axes.

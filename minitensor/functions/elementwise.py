@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from minitensor.functions.operands import says, tensor
 from minitensor.ops import elementwise as el
 from minitensor.ops.elementwise import gamma
@@ -14,7 +16,7 @@ __all__ = ["allclose", "polygamma", "where"]
 
 
 @says(el.where)
-def where(condition: Any, a: Any = None, b: Any = None) -> Any:  # noqa: D103
+def where(condition: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None) -> Any:  # noqa: D103
     condition = tensor(condition)
     if a is None and b is None:
         return counting.nonzero(condition)
@@ -26,7 +28,7 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Any:  # noqa: D103
     return y.astype(default) if numbers and default is not None else y
 
 
-def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Return whether every entry of a is close to its counterpart in b: |a - b| <= atol + rtol |b|.
 
     A Python bool; see `isclose`. On a GPU it waits for the device. Nothing is close to nothing: empty operands give
@@ -40,5 +42,5 @@ def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan
 
 
 @says(gamma.polygamma)
-def polygamma(n: int, x: Any) -> Tensor:  # noqa: D103
+def polygamma(n: int, x: ArrayLike) -> Tensor:  # noqa: D103
     return gamma.polygamma(tensor(x), n=n)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.ops.fft.several_axes import ifftshift
 from minitensor.promotion import default_float
@@ -13,14 +12,14 @@ from minitensor.tensor import Tensor
 __all__ = ["fftfreq", "rfftfreq"]
 
 
-def _frequencies(name: str, n: int, d: float, first: int, last: int, dtype: Any, device: str) -> Tensor:
+def _frequencies(name: str, n: int, d: float, first: int, last: int, dtype: DTypeLike, device: str) -> Tensor:
     least = 1 if name == "rfftfreq" else 0
     if n < least or not d:
         raise ValueError(f"{name}: n is {least} or more and the spacing d is not 0; got n={n}, d={d}")
     return Tensor((np.arange(first, last) / (max(n, 1) * d)).astype(dtype), device=device)
 
 
-def fftfreq(n: int, d: float = 1.0, dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def fftfreq(n: int, d: float = 1.0, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return the frequency of each bin of `fft` of n points d apart: 0, 1, ..., -2, -1 over n d.
 
     (n,), in cycles per unit of d; of an even n the bin n/2 counts as negative. Raises ValueError for n < 0 or d = 0.
@@ -32,7 +31,7 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = default_float, device: str = "c
     return ifftshift(_frequencies("fftfreq", n, d, -(n // 2), (n + 1) // 2, dtype, device))
 
 
-def rfftfreq(n: int, d: float = 1.0, dtype: Any = default_float, device: str = "cpu") -> Tensor:
+def rfftfreq(n: int, d: float = 1.0, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return the frequency of each bin of `rfft` of n points d apart: 0, 1, ..., n/2 over n d.
 
     (n // 2 + 1,), in cycles per unit of d. Raises ValueError for n < 1 or d = 0.

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.ops.indexing import gather as gt
@@ -31,47 +32,47 @@ __all__ = [
 
 
 @says(ix.take)
-def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:  # noqa: D103
+def take(x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Tensor:  # noqa: D103
     return ix.take(tensor(x), indices, axis=axis)
 
 
 @says(ix.take_along_axis)
-def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:  # noqa: D103
+def take_along_axis(x: ArrayLike, indices: ArrayLike, axis: int | None = -1) -> Tensor:  # noqa: D103
     return ix.take_along_axis(tensor(x), indices, axis=axis)
 
 
 @says(sc.put)
-def put(x: Any, indices: Any, values: Any) -> Tensor:  # noqa: D103
+def put(x: ArrayLike, indices: ArrayLike, values: ArrayLike) -> Tensor:  # noqa: D103
     return sc.put(tensor(x), indices, values)
 
 
 @says(sc.put_along_axis)
-def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None) -> Tensor:  # noqa: D103
+def put_along_axis(x: ArrayLike, indices: ArrayLike, values: ArrayLike, axis: int | None) -> Tensor:  # noqa: D103
     return sc.put_along_axis(tensor(x), indices, values, axis=axis)
 
 
 @says(sc.masked_fill)
-def masked_fill(x: Any, mask: Any, value: Any) -> Tensor:  # noqa: D103
+def masked_fill(x: ArrayLike, mask: ArrayLike, value: ArrayLike) -> Tensor:  # noqa: D103
     return sc.masked_fill(tensor(x), mask, value)
 
 
 @says(ix.masked_select)
-def masked_select(x: Any, mask: Any) -> Tensor:  # noqa: D103
+def masked_select(x: ArrayLike, mask: ArrayLike) -> Tensor:  # noqa: D103
     return ix.masked_select(tensor(x), mask)
 
 
 @says(gt.gather)
-def gather(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
+def gather(x: ArrayLike, dim: int, index: ArrayLike) -> Tensor:  # noqa: D103
     return gt.gather(tensor(x), index, dim=dim)
 
 
 @says(gt.index_select)
-def index_select(x: Any, dim: int, index: Any) -> Tensor:  # noqa: D103
+def index_select(x: ArrayLike, dim: int, index: ArrayLike) -> Tensor:  # noqa: D103
     return gt.index_select(tensor(x), index, dim=dim)
 
 
 @says(sc.scatter)
-def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -> Tensor:  # noqa: D103
+def scatter(x: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike, reduce: str | None = None) -> Tensor:  # noqa: D103
     if reduce is None:
         return sc.scatter(tensor(x), index, src, dim=dim)
     if reduce not in ("add", "multiply"):
@@ -81,24 +82,24 @@ def scatter(x: Any, dim: int, index: Any, src: Any, reduce: str | None = None) -
 
 
 @says(sc.scatter_add)
-def scatter_add(x: Any, dim: int, index: Any, src: Any) -> Tensor:  # noqa: D103
+def scatter_add(x: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:  # noqa: D103
     return sc.scatter_add(tensor(x), index, src, dim=dim)
 
 
 @says(sr.scatter_reduce)
 def scatter_reduce(  # noqa: D103
-    x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True
+    x: ArrayLike, dim: int, index: ArrayLike, src: ArrayLike, reduce: str, include_self: bool = True
 ) -> Tensor:
     return sr.scatter_reduce(tensor(x), index, src, dim=dim, reduce=reduce, include_self=include_self)
 
 
 @says(sc.index_add)
-def index_add(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Tensor:  # noqa: D103
+def index_add(x: ArrayLike, dim: int, index: ArrayLike, source: ArrayLike, alpha: float = 1) -> Tensor:  # noqa: D103
     return sc.index_add(tensor(x), index, source, dim=dim, alpha=alpha)
 
 
 @says(sc.index_put)
-def index_put(x: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:  # noqa: D103
+def index_put(x: ArrayLike, indices: ArrayLike, values: ArrayLike, accumulate: bool = False) -> Tensor:  # noqa: D103
     return sc.index_put(tensor(x), values, indices=indices, accumulate=accumulate)
 
 

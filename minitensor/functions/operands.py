@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from numpy.typing import ArrayLike
+
 from minitensor.declaration import Declaration, P, refuse_tensor
 from minitensor.graph import Variable, state
 from minitensor.operands import holds_tensor
@@ -16,7 +18,7 @@ __all__ = ["plain_settings", "public", "says", "several", "tensor"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def tensor(x: Any) -> Tensor:
+def tensor(x: ArrayLike) -> Tensor:
     """Return x as a Tensor; itself if it is one."""
     return x if isinstance(x, Tensor) else Tensor(x)
 

@@ -1,6 +1,6 @@
 """Covariance and the Einstein sum: the arguments are not in the order of their ops."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.ops.linalg import covariance
@@ -12,13 +12,13 @@ __all__ = ["corrcoef", "cov", "einsum"]
 
 @says(covariance.cov)
 def cov(  # noqa: D103
-    m: Any,
-    y: Any = None,
+    m: ArrayLike,
+    y: ArrayLike | None = None,
     rowvar: bool = True,
     bias: bool = False,
     ddof: int | None = None,
-    fweights: Any = None,
-    aweights: Any = None,
+    fweights: ArrayLike | None = None,
+    aweights: ArrayLike | None = None,
     *,
     correction: int | None = None,
 ) -> Tensor:
@@ -30,12 +30,12 @@ def cov(  # noqa: D103
 
 
 @says(covariance.corrcoef)
-def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Tensor:  # noqa: D103
+def corrcoef(x: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True) -> Tensor:  # noqa: D103
     r: Tensor = covariance.corrcoef(tensor(x), y, rowvar=rowvar)
     return r
 
 
-def einsum(subscripts: str, *xs: Any) -> Tensor:
+def einsum(subscripts: str, *xs: ArrayLike) -> Tensor:
     """y = Σ of the products of the operands' entries over all letters that are not in the result, Einstein's sum.
 
     Letters, "..." and repeated letters (diagonals), such as "ij,jk->ik"; axes of length 1 broadcast. Raises ValueError

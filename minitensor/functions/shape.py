@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from minitensor.composite import Composite
 from minitensor.functions.operands import says, tensor
+from minitensor.graph import Operands
 from minitensor.ops.linalg import outer as products
 from minitensor.ops.shaping import join, tiling
 from minitensor.ops.shaping import shape as sh
@@ -29,12 +32,12 @@ __all__ = [
 ]
 
 
-def _several(xs: Any) -> list[Tensor]:
+def _several(xs: Sequence[ArrayLike]) -> list[Tensor]:
     return [tensor(x) for x in xs]
 
 
 @says(join.concatenate)
-def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:  # noqa: D103
+def concatenate(xs: Operands, axis: int | None = 0) -> Tensor:  # noqa: D103
     return join.concatenate(*_several(xs), axis=axis)
 
 
@@ -42,37 +45,37 @@ concat = concatenate
 
 
 @says(join.stack)
-def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:  # noqa: D103
+def stack(xs: Operands, axis: int = 0) -> Tensor:  # noqa: D103
     return join.stack(*_several(xs), axis=axis)
 
 
 @says(join.hstack)
-def hstack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
+def hstack(xs: Operands) -> Tensor:  # noqa: D103
     return join.hstack(*_several(xs))
 
 
 @says(join.vstack)
-def vstack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
+def vstack(xs: Operands) -> Tensor:  # noqa: D103
     return join.vstack(*_several(xs))
 
 
 @says(join.column_stack)
-def column_stack(xs: Sequence[Any]) -> Tensor:  # noqa: D103
+def column_stack(xs: Operands) -> Tensor:  # noqa: D103
     return join.column_stack(*_several(xs))
 
 
 @says(join.unstack)
-def unbind(x: Any, dim: int = 0) -> Any:  # noqa: D103
+def unbind(x: ArrayLike, dim: int = 0) -> Any:  # noqa: D103
     return join.unstack(tensor(x), axis=dim)
 
 
 @says(sh.broadcast_arrays)
-def broadcast_arrays(*xs: Any) -> Any:  # noqa: D103
+def broadcast_arrays(*xs: ArrayLike) -> Any:  # noqa: D103
     return sh.broadcast_arrays(*_several(xs))
 
 
 @says(tiling.meshgrid)
-def meshgrid(*xs: Any, indexing: str = "xy") -> Any:  # noqa: D103
+def meshgrid(*xs: ArrayLike, indexing: str = "xy") -> Any:  # noqa: D103
     return tiling.meshgrid(*_several(xs), indexing=indexing)
 
 
@@ -82,30 +85,32 @@ def _each(declared: Composite[...], xs: tuple[Any, ...]) -> Any:
 
 
 @says(sh.atleast_1d)
-def atleast_1d(*xs: Any) -> Any:  # noqa: D103
+def atleast_1d(*xs: ArrayLike) -> Any:  # noqa: D103
     return _each(sh.atleast_1d, xs)
 
 
 @says(sh.atleast_2d)
-def atleast_2d(*xs: Any) -> Any:  # noqa: D103
+def atleast_2d(*xs: ArrayLike) -> Any:  # noqa: D103
     return _each(sh.atleast_2d, xs)
 
 
 @says(sh.atleast_3d)
-def atleast_3d(*xs: Any) -> Any:  # noqa: D103
+def atleast_3d(*xs: ArrayLike) -> Any:  # noqa: D103
     return _each(sh.atleast_3d, xs)
 
 
 @says(products.diff)
-def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Tensor:  # noqa: D103
+def diff(  # noqa: D103
+    x: ArrayLike, n: int = 1, axis: int = -1, prepend: ArrayLike | None = None, append: ArrayLike | None = None
+) -> Tensor:  # noqa: D103
     return products.diff(tensor(x), prepend, append, n=n, axis=axis)
 
 
 @says(products.outer)
-def outer(a: Any, b: Any) -> Tensor:  # noqa: D103
+def outer(a: ArrayLike, b: ArrayLike) -> Tensor:  # noqa: D103
     return products.outer(tensor(a), tensor(b))
 
 
 @says(products.kron)
-def kron(a: Any, b: Any) -> Tensor:  # noqa: D103
+def kron(a: ArrayLike, b: ArrayLike) -> Tensor:  # noqa: D103
     return products.kron(tensor(a), tensor(b))

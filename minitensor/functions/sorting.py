@@ -1,6 +1,6 @@
 """Counts of labels, and places in a sorted row."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.ops.indexing import sorting as order
@@ -11,10 +11,10 @@ __all__ = ["bincount", "searchsorted"]
 
 
 @says(counting.bincount)
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:  # noqa: D103
+def bincount(x: ArrayLike, weights: ArrayLike | None = None, minlength: int = 0) -> Tensor:  # noqa: D103
     return counting.bincount(tensor(x), weights, minlength=minlength)
 
 
 @says(order.searchsorted)
-def searchsorted(x: Any, v: Any, side: str = "left") -> Tensor:  # noqa: D103
+def searchsorted(x: ArrayLike, v: ArrayLike, side: str = "left") -> Tensor:  # noqa: D103
     return order.searchsorted(tensor(x), v, side=side)

@@ -1,7 +1,8 @@
 """Windows over the last axes. What each does stands at its op."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.graph import describe
@@ -23,7 +24,7 @@ def _axes(name: str, x: Tensor, setting: str, value: Ints, axes_per_entry: int) 
 
 
 @says(sliding.unfold)
-def unfold(x: Any, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:  # noqa: D103
+def unfold(x: ArrayLike, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:  # noqa: D103
     x = tensor(x)
     size = _axes("unfold", x, "size", size, 1)
     stride, dilation = each("unfold", "stride", stride, len(size)), each("unfold", "dilation", dilation, len(size))
@@ -31,7 +32,7 @@ def unfold(x: Any, size: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor: 
 
 
 @says(sliding.fold)
-def fold(x: Any, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:  # noqa: D103
+def fold(x: ArrayLike, lengths: Ints, stride: Ints = 1, dilation: Ints = 1) -> Tensor:  # noqa: D103
     x = tensor(x)
     lengths = _axes("fold", x, "lengths", lengths, 2)
     stride, dilation = each("fold", "stride", stride, len(lengths)), each("fold", "dilation", dilation, len(lengths))

@@ -35,11 +35,11 @@ class MinitensorBackend(AbstractBackend):
         """Whether a value is a Tensor."""
         return isinstance(tensor, Tensor)
 
-    def from_numpy(self, x: np.ndarray[Any, Any]) -> Tensor:
+    def from_numpy(self, x: np.ndarray) -> Tensor:
         """Return a Tensor; floats require a gradient, as einops' tests expect."""
         return Tensor(x, requires_grad=x.dtype.kind == "f")
 
-    def to_numpy(self, x: Tensor) -> np.ndarray[Any, Any]:
+    def to_numpy(self, x: Tensor) -> np.ndarray:
         """Return the entries."""
         return x.numpy()
 

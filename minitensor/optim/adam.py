@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
+from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
@@ -16,10 +17,8 @@ from minitensor.optim.settings import Group
 
 __all__ = ["Adam", "AdamW"]
 
-Array = Any
 
-
-def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> Any:
+def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> Any:
     """Change p in one pass; without amsgrad."""
     if group["amsgrad"]:
         return NotImplemented
@@ -97,7 +96,7 @@ class Adam(Optimizer):
         s *= float(group["lr"]) * root / (1 - beta1**step)
         p -= s
 
-    def decay(self, group: dict[str, Any]) -> tuple[float, float]:
+    def decay(self, group: Settings) -> tuple[float, float]:
         """Return what p is multiplied by, and how much of p joins the gradient."""
         return 1.0, float(group["weight_decay"])
 
@@ -125,6 +124,6 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
-    def decay(self, group: dict[str, Any]) -> tuple[float, float]:
+    def decay(self, group: Settings) -> tuple[float, float]:
         """Return what p is multiplied by, and how much of p joins the gradient."""
         return 1 - float(group["lr"]) * float(group["weight_decay"]), 0.0

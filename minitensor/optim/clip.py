@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of, is_half, namespace
+from minitensor.backend import Array, device_of, is_half, namespace
 from minitensor.nn.base.checks import number
 from minitensor.optim import loops
 from minitensor.optim.flat import blocks, gradients
@@ -29,7 +29,7 @@ def _listed(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     return listed
 
 
-def _square(g: Any) -> Any:
+def _square(g: Array) -> Any:
     """Return Σ |g|² of a line: in float64 where a loop adds it up, of blocks, in their order."""
     if not by_loops(g):
         return namespace(g).vdot(g, g).real

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minitensor.backend import namespace, writable
+from minitensor.backend import Array, namespace, writable
 from minitensor.nn.base.layer import Layer
 from minitensor.nn.base.parameter import Parameter
 from minitensor.optim import loops
@@ -16,8 +16,6 @@ from minitensor.tensor import Tensor
 from minitensor.threads import shared
 
 __all__ = ["EMA"]
-
-Array = Any
 
 
 class EMA:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
-from minitensor.backend import device_of, namespace, references, stretches, writable
+from minitensor.backend import Array, device_of, namespace, references, stretches, writable
 from minitensor.nn.base.parameter import Parameter
 from minitensor.tensor import Tensor
 
 __all__ = ["Flat", "block_length", "blocks", "gradients", "join"]
 
-Array = Any
 BLOCK = 1 << 16  # entries that are worked on at a time on the CPU: what the operands take fits in its cache
 
 

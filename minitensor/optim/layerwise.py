@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
+from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
 
 __all__ = ["LAMB", "LARS"]
-
-Array = Any
 
 
 def _ratio(p: Array, u: Array) -> Array:
@@ -48,7 +47,7 @@ def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: Group
     return loops.momentum(*flat, np.array((decay, group["momentum"], share, False, lr), p.dtype))
 
 
-def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> None:
+def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> None:
     """Change p in three passes: the direction, its norm, and the step."""
     flat, (beta1, beta2) = lines(p, g, *moments), group["betas"]
     root = math.sqrt(1 - beta2**step)

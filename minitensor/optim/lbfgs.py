@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import move, namespace, to_numpy
+from minitensor.backend import Array, move, namespace, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.modes import enable_grad
 from minitensor.nn.base.checks import whole
@@ -18,7 +18,6 @@ from minitensor.optim.wolfe import Point, strong_wolfe
 
 __all__ = ["LBFGS"]
 
-Array = Any
 FRESH = {"iterations": 0, "evaluations": 0, "scale": 1.0, "loss": 0.0}
 ARRAYS = {"d": "d", "gradient": "prev_flat_grad"}  # under PyTorch's names
 LISTS = {"s": "old_stps", "y": "old_dirs"}

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
+from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
@@ -15,10 +16,8 @@ from minitensor.optim.settings import Group
 
 __all__ = ["Lion"]
 
-Array = Any
 
-
-def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: dict[str, Any], step: int) -> Any:
+def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> Any:
     """Change p in one pass."""
     lr, (beta1, beta2) = float(group["lr"]), group["betas"]
     numbers = (1 - lr * float(group["weight_decay"]), 1 - beta1, 1 - beta2, lr)

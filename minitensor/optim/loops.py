@@ -5,7 +5,6 @@ the order in which the loop unpacks them.
 """
 
 from math import sqrt
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from minitensor.kernels.compiled.compiler import compiled
 
 __all__ = ["adam", "lamb", "lengths", "lerp", "lion", "momentum", "squares"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @compiled

@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
 
 __all__ = ["Muon", "orthogonalize"]
-
-Array = Any
 
 
 def orthogonalize(g: Array, coefficients: Sequence[float], steps: int, eps: float) -> Array:

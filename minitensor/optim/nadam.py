@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
 
 __all__ = ["NAdam", "RAdam"]
-
-Array = Any
 
 
 class _Corrected(Optimizer):

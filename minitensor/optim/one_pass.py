@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.backend import Array
 from minitensor.kernel_sets import get_kernels
 
 __all__ = ["by_loops", "in_one_pass", "lines"]
@@ -37,7 +38,7 @@ def in_one_pass(loop: Callable[..., Any]) -> Callable[[Update], Update]:
 
     def declare(update: Update) -> Update:
         @wraps(update)
-        def chosen(self: Any, p: Any, g: Any, moments: Any, group: Any, step: Any, scratch: Any) -> None:
+        def chosen(self: Any, p: Any, g: Array, moments: Any, group: Any, step: Any, scratch: Any) -> None:
             if by_loops(p) and loop(self, p, g, moments, group, step) is not NotImplemented:
                 return
             update(self, p, g, moments, group, step, scratch)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minitensor.backend import to_numpy
+from minitensor.backend import Array, to_numpy
 from minitensor.modes import enable_grad
 from minitensor.nn.base.parameter import forget
 from minitensor.optim import groups, saved
@@ -21,8 +21,6 @@ from minitensor.optim.settings import Group, check
 from minitensor.tensor import Tensor
 
 __all__ = ["Optimizer"]
-
-Array = Any
 
 
 class Optimizer:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group
 
 __all__ = ["RMSprop"]
-
-Array = Any
 
 
 class RMSprop(Optimizer):

@@ -93,7 +93,7 @@ def _memory(optimizer: Optimizer, p: Tensor, group: Group, key: str, entry: Mapp
         raise StateDictError(f"{owner}: the state of parameter {key} is not right: {error}") from None
 
 
-def array(what: str, value: Any, p: Tensor, shape: tuple[int, ...] | None = None) -> np.ndarray[Any, Any]:
+def array(what: str, value: Any, p: Tensor, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return a host array of the parameter's shape, in the dtype of the computation, or say what is wrong with it."""
     try:
         found = np.asarray(to_numpy(value.data) if isinstance(value, Tensor) else value)

@@ -7,15 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minitensor.backend import is_half, move, namespace
+from minitensor.backend import Array, is_half, move, namespace
 from minitensor.optim.flat import Flat, block_length, blocks, join
 from minitensor.optim.settings import Group
 from minitensor.tensor import Tensor
 from minitensor.threads import shared
 
 __all__ = ["Memory", "Section"]
-
-Array = Any
 
 
 class Memory(NamedTuple):

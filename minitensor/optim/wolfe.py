@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from minitensor.backend import Array
 
 __all__ = ["Point", "strong_wolfe"]
 
-Array = Any
 C1, C2 = 1e-4, 0.9  # how much of the slope the loss has to fall by; how much of it may be left
 
 

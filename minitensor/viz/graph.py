@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, to_numpy
+from minitensor.backend import Array, is_array, to_numpy
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Observer, Variable, describe, place
+from minitensor.graph import Node, Observer, Operands, Settings, Variable, describe, place
 from minitensor.modes import switch
 from minitensor.viz.layout import LINE, Vertex, drawing
 from minitensor.viz.svg import COLORS, svg
 
 __all__ = ["Graph", "graph"]
 
-Array = Any
 SHOWN = 4  # entries of an array that are printed
 LARGEST = 500  # vertices that a notebook is given a picture of
 
@@ -103,7 +102,7 @@ class Graph:
 
 
 def graph(
-    y: Any, *inputs: Any, names: Mapping[str, Any] | Sequence[tuple[str, Any]] = (), values: bool = False
+    y: Array, *inputs: Any, names: Mapping[str, Any] | Sequence[tuple[str, Any]] = (), values: bool = False
 ) -> Graph:
     """Return the graph that made y: each leaf, each recorded call, its dtype, shape and what it saves for backward.
 
@@ -158,7 +157,7 @@ class _Watch(Observer):
         self.last: Array = None
 
     def forward(
-        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
     ) -> Any:
         """Run a call and remember its result."""
         y = run()

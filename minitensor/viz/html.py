@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from minitensor.backend import to_numpy
+from minitensor.backend import Array, to_numpy
 from minitensor.graph import Variable
 
 __all__ = ["layer_html", "tensor_html"]
 
-Array = Any
 MOST = 8  # rows and columns of a Tensor's table
 OPEN = 2  # levels of a Layer's tree that are unfolded
 CELL = "text-align:right;font-family:monospace;padding:1px 6px"

@@ -12,7 +12,7 @@ from minitensor.interop.onnx.trace import Trace
 
 __all__ = ["Affine", "Along", "Difference", "by_batch", "difference"]
 
-Numbers = np.ndarray[Any, Any]
+Numbers = np.ndarray
 
 
 class Difference(NamedTuple):

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import to_numpy
+from minitensor.backend import Array, to_numpy
 from minitensor.tensor import Tensor
 
 __all__ = ["batched", "others", "resized"]
 
-Array = Any
 Axes = int | Sequence[int | None] | None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.interop.onnx.compare import Affine, Along
 from minitensor.interop.onnx.trace import Step, Trace, as_numpy
@@ -39,7 +40,7 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), list(outputs), **to))
         return outputs[0]
 
-    def dtype(self, dtype: Any) -> int:
+    def dtype(self, dtype: DTypeLike) -> int:
         return int(self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
     def store(self, name: str, array: Any) -> str:
@@ -59,7 +60,7 @@ class _Graph:
         else:
             self.along(name, rule)
 
-    def affine(self, name: str, rule: Affine, dtype: Any) -> str:
+    def affine(self, name: str, rule: Affine, dtype: DTypeLike) -> str:
         """slope · batch + start; a number is squeezed to shape ()."""
         slope, start = (self.store(f"{name}/{k}", np.atleast_1d(v)) for k, v in rule._asdict().items())
         y = self.node("Mul", [SIZE, slope], [f"{name}/of batch"])
@@ -103,7 +104,7 @@ class _Graph:
             self.constant(name)
         self.node(step.kind, inputs, step.outputs, **step.attributes)
 
-    def value(self, name: str, dtype: Any, shape: Sequence[Any]) -> Any:
+    def value(self, name: str, dtype: DTypeLike, shape: Sequence[Any]) -> Any:
         return self.onnx.helper.make_tensor_value_info(name, self.dtype(dtype), list(shape))
 
 

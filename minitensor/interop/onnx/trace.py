@@ -15,10 +15,11 @@ from traceback import walk_tb
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor import notices, tensor
-from minitensor.backend import is_array, is_half, to_numpy
-from minitensor.graph import Observer, Variable
+from minitensor.backend import Array, is_array, is_half, to_numpy
+from minitensor.graph import Observer, Operands, Settings, Variable
 from minitensor.interop.onnx.writing import Write, writer
 from minitensor.modes import no_grad, switch, unfused
 from minitensor.nn.base.layer import Layer
@@ -28,7 +29,6 @@ from minitensor.ops.reductions.counting import nonzero, unique
 
 __all__ = ["Constant", "Step", "Trace"]
 
-Array = Any
 LIBRARY = str(Path(__file__).parents[2])
 DOORS = (notices.__file__, tensor.__file__)  # whoever called these read the value
 
@@ -69,7 +69,7 @@ class Trace(Observer):
         self._paths = {id(layer): path for path, layer in reversed(list(model._tree()))}
         self._weights = {id(t.data): name for name, t in model._state().items()}
 
-    def run(self, model: Layer, inputs: Sequence[Any], names: Sequence[str]) -> Any:
+    def run(self, model: Layer, inputs: Operands, names: Sequence[str]) -> Any:
         """Run the model on the inputs, writing down what it computes; returns its result."""
         for x, name in zip(inputs, names, strict=True):
             self.know(x.data, name)
@@ -120,7 +120,7 @@ class Trace(Observer):
             return any(map(self.traced, x))
         return is_array(x) and id(x) in self._traced
 
-    def name(self, x: Any, dtype: Any = None) -> str:
+    def name(self, x: Any, dtype: DTypeLike | None = None) -> str:
         """Return an array's or a number's name; what no input has decided is a constant."""
         if not is_array(x):
             return self._constant(np.asarray(x, dtype))
@@ -138,7 +138,7 @@ class Trace(Observer):
         """Return the name of a constant list of whole numbers: shapes, axes."""
         return self._constant(np.asarray(values, np.int64).reshape(-1))
 
-    def names(self, xs: Sequence[Any], y: Array) -> list[str]:
+    def names(self, xs: Operands, y: Array) -> list[str]:
         """Return the operands' names; numbers take the dtype in which the op's operands meet."""
         promoted = self.op.promoted * (len(xs) if self.op.variadic else 1)
         pairs = list(zip(xs, promoted, strict=True))
@@ -167,7 +167,7 @@ class Trace(Observer):
         self.steps.append(Step(kind, tuple(inputs), outputs, attributes, self._maker))
         return outputs
 
-    def cast(self, name: str, dtype: Any) -> str:
+    def cast(self, name: str, dtype: DTypeLike) -> str:
         """Add a cast; returns its name."""
         return self.step("Cast", [name], to=np.dtype(dtype))
 
@@ -205,7 +205,7 @@ class Trace(Observer):
 
     # -- what the engine tells ---------------------------------------------------------------------------------------
 
-    def composite(self, op: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
+    def composite(self, op: Any, args: Operands, settings: Settings) -> Any:
         """Write a composite that ONNX has; take others apart into their ops."""
         if not self.traced([*args, *settings.values()]):
             with switch(observer=None):
@@ -225,7 +225,7 @@ class Trace(Observer):
         finally:
             self._stack.pop()
 
-    def _write_composite(self, write: Write, op: Any, args: Sequence[Any], settings: dict[str, Any]) -> Any:
+    def _write_composite(self, write: Write, op: Any, args: Operands, settings: Settings) -> Any:
         args, settings = op.bind(tuple(args), settings)
         with switch(observer=None), switch(fused=True):
             y = op(*args, **settings)
@@ -236,7 +236,7 @@ class Trace(Observer):
             return NotImplemented
         return y
 
-    def _written(self, write: Write, arrays: Sequence[Any], settings: dict[str, Any], y: Any) -> Any:
+    def _written(self, write: Write, arrays: Operands, settings: Settings, y: Array) -> Any:
         try:
             return write(self, arrays, settings, y)
         except NotImplementedError:
@@ -245,7 +245,7 @@ class Trace(Observer):
             raise NotImplementedError(f"export: {self._maker} cannot be written with these arguments") from error
 
     def forward(
-        self, op: Any, args: Sequence[Any], arrays: Sequence[Array], settings: dict[str, Any], run: Callable[[], Any]
+        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
     ) -> Any:
         """Write one op."""
         y = run()
@@ -288,7 +288,7 @@ class Trace(Observer):
         self.decided.append(f"{how} in {self.place()}, {Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
 
 
-def _empty(op: Any, y: Any, settings: dict[str, Any]) -> bool:
+def _empty(op: Any, y: Array, settings: Settings) -> bool:
     """Whether a result has no entries, whatever the values of the operands: it depends on none of them."""
     index = settings.get("index")
     asks = op in (nonzero, argwhere, unique) or any(
@@ -297,10 +297,10 @@ def _empty(op: Any, y: Any, settings: dict[str, Any]) -> bool:
     return not asks and not any(v.size for v in (y if type(y) is tuple else (y,)))
 
 
-def _array(y: Any) -> Array:
+def _array(y: Array) -> Array:
     return np.asarray(y) if isinstance(y, np.generic) else y
 
 
-def as_numpy(x: Array) -> np.ndarray[Any, Any]:
+def as_numpy(x: Array) -> np.ndarray:
     """Return a constant as the file holds it."""
     return np.array(to_numpy(x), order="C")

@@ -7,15 +7,19 @@ it is taken apart into its ops.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitensor.backend import Array
 from minitensor.declaration import Declaration
+from minitensor.graph import Operands, Settings
+
+if TYPE_CHECKING:
+    from minitensor.interop.onnx.trace import Trace
 
 __all__ = ["SMALL", "Array", "Write", "writer", "writes"]
 
-Array = Any
 Write = Callable[[Any, Sequence[Any], dict[str, Any], Any], Any]
 
 SMALL = ("int8", "int16", "uint8", "uint16", "uint32")  # runtimes compute in few integers
@@ -41,7 +45,7 @@ def writer(op: Any) -> Write | None:
 def _one_node(kind: str, of_bools: str = "") -> Write:
     """Return a writer of an op with the same meaning: operands in, result out; bools may have a node of their own."""
 
-    def write(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+    def write(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
         names, dtype = t.names(xs, y), next((x.dtype for x in xs if hasattr(x, "dtype")), y.dtype)
         if dtype.kind == "b" and of_bools:
             t.emit(of_bools, names, y)

@@ -9,13 +9,13 @@ Heads that are slices of one array are taken as they lie in memory.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.ops.nn.attention import scaled_dot_product_attention
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @scaled_dot_product_attention.fused("cpu")
@@ -27,7 +27,7 @@ def attention_cpu(
     *,
     needs: tuple[bool, ...],
     scale: float | None = None,
-) -> Any:
+) -> Outcome:
     """Run attention; keeps the weights P."""
     fits = q.ndim == k.ndim == v.ndim >= 2 and q.shape[:-2] == k.shape[:-2] == v.shape[:-2]
     fits = fits and q.shape[-1] == k.shape[-1] and k.shape[-2] == v.shape[-2]

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu import depthwise, winograd
 from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
 from minitensor.ops.windows.convolution import conv2d
@@ -26,7 +27,7 @@ from minitensor.ops.windows.sliding import each, window_count
 
 __all__ = ["Way", "Windows", "by_winograd", "classes", "conv2d_by", "set_conv_algorithm"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 Pair = tuple[int, int]
 CHUNK = 400_000  # entries of U at a time: some 1.6 MB, near a core's level-2 cache
 FEW = 4  # channels
@@ -122,7 +123,8 @@ class Windows(NamedTuple):
         """(n, h, w, c) with the weight (kh · kw · c, o) -> (n, h', w', o)"""
         shape = x.shape[0], *self.counts, w.shape[1]
         if (rows := self.single(x)) is not None:
-            return (rows @ w).reshape(shape)
+            product: Array = rows @ w
+            return product.reshape(shape)
         y = np.empty(shape, x.dtype)
         for images, rows_, u in self.chunks(x):
             part = y[images, rows_].reshape(len(u), -1, w.shape[1])  # a view: whole images, or rows of one
@@ -132,8 +134,10 @@ class Windows(NamedTuple):
     def weight_gradient(self, x: Array, g: Array) -> Array:
         """Uᵀ g, summed over the chunks: (kh · kw · c, o)"""
         o = g.shape[-1]
+        total: Array
         if (pixels := self.single(x)) is not None:
-            return pixels.T @ g.reshape(-1, o)
+            total = pixels.T @ g.reshape(-1, o)
+            return total
         total = np.zeros((self.size[0] * self.size[1] * x.shape[3], o), x.dtype)
         for images, rows, u in self.chunks(x):
             total += (u.swapaxes(1, 2) @ g[images, rows].reshape(len(u), -1, o)).sum(axis=0)
@@ -161,9 +165,11 @@ def classes(length: int, k: int, stride: int, padding: int, dilation: int) -> It
             yield _Taps(first, -(-(length - first) // stride), chosen, start, max(1, step * dilation // stride))
 
 
-def image_gradient(g: Array, weight: Array, shape: tuple[int, ...], stride: Pair, padding: Pair, dilation: Pair) -> Any:
+def image_gradient(
+    g: Array, weight: Array, shape: tuple[int, ...], stride: Pair, padding: Pair, dilation: Pair
+) -> Array:
     """Return the gradient of images (n, h, w, c): a convolution of g with the turned taps for each remainder."""
-    dx = np.zeros(shape, g.dtype) if max(stride) > 1 else None
+    dx = np.zeros(shape, g.dtype) if max(stride) > 1 else None  # as a whole, if there is one remainder
     turned = weight.transpose(2, 3, 0, 1)  # (kh, kw, o, c)
     sides = [list(classes(*a)) for a in zip(shape[1:3], weight.shape[2:], stride, padding, dilation, strict=True)]
     for a in sides[0]:
@@ -175,6 +181,7 @@ def image_gradient(g: Array, weight: Array, shape: tuple[int, ...], stride: Pair
             if dx is None:
                 return part
             dx[:, a.first :: stride[0], b.first :: stride[1]] = part
+    assert dx is not None
     return dx
 
 
@@ -189,7 +196,8 @@ class Way(NamedTuple):
 def by_winograd(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair) -> bool:
     """Whether Winograd's way is for a convolution without groups, and chosen."""
     o, c, *size = weight.shape
-    small = (tuple(size), stride, dilation, x.dtype) == ((3, 3), (1, 1), (1, 1), np.float32) and max(padding) <= 2
+    three = (tuple(size), stride, dilation) == ((3, 3), (1, 1), (1, 1))
+    small = three and x.dtype == np.float32 and max(padding) <= 2
     return small and (_algorithm == "winograd" or (_algorithm == "auto" and min(c, o) >= winograd.CHANNELS))
 
 
@@ -233,7 +241,7 @@ def conv2d_by(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> Any:
+) -> Outcome:
     """Run conv2d by `ways(x channels-last, weight, stride, padding, dilation, groups)`; keeps x and the weight."""
     if x.ndim != 4 or weight.ndim != 4 or 0 in (*x.shape, *weight.shape) or isinstance(padding, str):
         return NotImplemented
@@ -260,6 +268,6 @@ def conv2d_by(
 
 
 @conv2d.fused("cpu")
-def conv2d_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
+def conv2d_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Outcome:
     """Run conv2d. Takes groups of one channel, with stride 1."""
     return conv2d_by(_way, x, weight, bias, needs, **settings)

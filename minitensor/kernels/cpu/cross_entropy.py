@@ -9,14 +9,13 @@ so that ln softmax is never written down: e^d is the one large array, and kept.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.softmax import BLOCK, powers
 from minitensor.ops.loss.classification import cross_entropy
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @cross_entropy.fused("cpu")
@@ -29,7 +28,7 @@ def cross_entropy_cpu(
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Any:
+) -> Outcome:
     """Run cross_entropy of classes without weights; keeps e^d and Z."""
     if x.ndim != 2 or target.shape != x.shape[:1] or target.dtype.kind not in "iu" or weight is not None or not x.size:
         return NotImplemented

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 Pair = tuple[int, int]
 ENTRIES = 65_536  # of the result at a time
 

@@ -12,14 +12,14 @@ takes `erf` itself. The derivative, Φ(x) + x e^(-x²/2)/√(2π), is computed o
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.ops.elementwise.error_function import erf
 from minitensor.ops.nn.activation import gelu
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 BLOCK = 65_536  # entries
 COEFFICIENTS = (  # of P, from t⁶ down
@@ -46,7 +46,7 @@ def distribution(x: Array, square: Array, out: Array) -> None:
 
 
 @gelu.fused("cpu")
-def gelu_cpu(x: Array, *, needs: tuple[bool, ...], approximate: str = "none") -> Any:
+def gelu_cpu(x: Array, *, needs: tuple[bool, ...], approximate: str = "none") -> Outcome:
     """Run the exact GELU; keeps its derivative."""
     if approximate != "none" or not x.size:
         return NotImplemented

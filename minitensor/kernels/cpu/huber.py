@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.ops.loss.regression import huber_loss, smooth_l1_loss
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 BLOCK = 4096  # terms of which BLAS's own sum is right to some 1e-7
 
 
@@ -26,7 +27,7 @@ def _dot(a: Array, b: Array) -> Any:
     return rows.sum(dtype=np.float64) + np.vdot(a[whole:], b[whole:])
 
 
-def run(x: Array, target: Array, needs: tuple[bool, ...], edge: float, scale: float, reduction: str) -> Any:
+def run(x: Array, target: Array, needs: tuple[bool, ...], edge: float, scale: float, reduction: str) -> Outcome:
     """Return the sum or the mean times `scale`, and what carries its gradient back."""
     if x.shape != target.shape or not x.size or not edge > 0 or reduction not in ("mean", "sum"):
         return NotImplemented  # the plain Python says what is wrong
@@ -45,7 +46,7 @@ def run(x: Array, target: Array, needs: tuple[bool, ...], edge: float, scale: fl
 @smooth_l1_loss.fused("cpu")
 def smooth_l1_cpu(
     x: Array, target: Array, *, needs: tuple[bool, ...], reduction: str = "mean", beta: float = 1.0
-) -> Any:
+) -> Outcome:
     """Run smooth_l1_loss."""
     return run(x, target, needs, beta, 1 / beta if beta else 0.0, reduction)
 
@@ -59,6 +60,6 @@ def huber_cpu(
     reduction: str = "mean",
     delta: float = 1.0,
     weight: Array | None = None,
-) -> Any:
+) -> Outcome:
     """Run huber_loss without weights."""
     return run(x, target, needs, delta, 1.0, reduction) if weight is None else NotImplemented

@@ -17,14 +17,14 @@ changes neither y nor dx. x, the means and 1/σ are kept.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import LARGE, RankTwo, channel_sum
 from minitensor.ops.nn.normalization import layer_norm
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 BLOCK = 262_144  # entries
 
@@ -38,7 +38,7 @@ def layer_norm_cpu(
     needs: tuple[bool, ...],
     axes: int = 1,
     eps: float = 1e-5,
-) -> Any:
+) -> Outcome:
     """Run layer_norm; keeps x, the means and 1/σ."""
     d = math.prod(x.shape[x.ndim - axes :])
     if not x.size or d == 1:

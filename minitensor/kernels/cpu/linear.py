@@ -5,18 +5,17 @@ y = x Wᵀ + b      dx = g W      dW = gᵀ x      db = Σ g
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import channel_sum
 from minitensor.ops.linalg.matmul import linear
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @linear.fused("cpu")
-def linear_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...]) -> Any:
+def linear_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...]) -> Outcome:
     """Run linear; keeps nothing but its operands."""
     if not x.ndim or weight.ndim != 2 or x.shape[-1] != weight.shape[1] or not x.size or not weight.size:
         return NotImplemented

@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import LARGE
 from minitensor.ops.nn.collective import all_sum
 from minitensor.ops.nn.normalization import batch_norm, group_norm
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 Chunk = tuple[slice, slice]  # of samples, and of their places
 RUN = 64  # places that float32 adds up one after another, which is what the digits of the variance hang on
 BLOCK = 262_144  # entries: what is computed at a time stays in the processor's cache
@@ -89,7 +90,7 @@ def normalize(
     groups: int,
     eps: float,
     whole: Callable[[Array], Array],
-) -> Any:
+) -> Outcome:
     """Return y, mean, var (s, groups) and the pullback, for images (s, places, c); `whole` adds up a team's sums."""
     chunks = _Chunks(x)
     size = chunks.c // groups
@@ -152,7 +153,7 @@ def run(
     groups: int,
     eps: float,
     batch: bool,
-) -> Any:
+) -> Outcome:
     """Bring images (n, c, ...) to (s, places, c), and the results back."""
     last = np.moveaxis(x, 1, -1).shape
     shape = (1 if batch else x.shape[0], -1, x.shape[1])
@@ -180,7 +181,7 @@ def run(
 @batch_norm.fused("cpu")
 def batch_norm_cpu(
     x: Array, weight: Array | None, bias: Array | None, *, needs: tuple[bool, ...], eps: float = 1e-5
-) -> Any:
+) -> Outcome:
     """Run batch_norm; keeps x and the statistics."""
     return run(x, weight, bias, needs, x.shape[1], eps, True) if x.ndim > 1 and x.size else NotImplemented
 
@@ -188,7 +189,7 @@ def batch_norm_cpu(
 @group_norm.fused("cpu")
 def group_norm_cpu(
     x: Array, weight: Array | None, bias: Array | None, *, needs: tuple[bool, ...], groups: int, eps: float = 1e-5
-) -> Any:
+) -> Outcome:
     """Run group_norm; keeps x and the statistics."""
     if x.ndim < 2 or not x.size or groups < 1 or x.shape[1] % groups:
         return NotImplemented

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import to_first, to_last
 from minitensor.ops.windows.average_pooling import avg_pool2d
 from minitensor.ops.windows.max_pooling import max_pool2d
 from minitensor.sums import total
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 LARGEST = 1024  # entries of a window that are added one by one
 PLAIN = {
     "padding": 0, "dilation": 1, "ceil_mode": False, "return_indices": False, "count_include_pad": True,
@@ -44,7 +45,7 @@ def _tiles(x: Array, **settings: Any) -> list[tuple[slice, ...]] | None:
 
 
 @max_pool2d.fused("cpu")
-def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
+def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Outcome:
     """Run max_pool2d over tiles; keeps x and y."""
     tiles = _tiles(x, **settings)
     if tiles is None:
@@ -68,7 +69,7 @@ def max_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any
     return to_first(y), pullback
 
 
-def _large(x: Array, kh: int, kw: int) -> Any:
+def _large(x: Array, kh: int, kw: int) -> Outcome:
     """Average windows of so many entries that adding them one by one would be slow and wrong."""
     n, c, h, w = x.shape
     y = total(x.reshape(n, c, h // kh, kh, w // kw, kw), (3, 5))
@@ -82,7 +83,7 @@ def _large(x: Array, kh: int, kw: int) -> Any:
 
 
 @avg_pool2d.fused("cpu")
-def avg_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
+def avg_pool2d_cpu(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Outcome:
     """Run avg_pool2d over tiles; keeps nothing."""
     window = _window(x, **settings)
     if window is not None and window[0] * window[1] > LARGEST:

@@ -19,14 +19,15 @@ steps at the end. Kept are the gates, and the states before the first step and a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import channel_sum
 from minitensor.ops.nn.recurrent import gru_walk, lstm_walk, rnn_walk
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 def fits(x: Array, weight: Array, states: Sequence[Array], gates: int) -> bool:
@@ -65,7 +66,7 @@ class Walk:
         return last.copy()
 
 
-def blocks(batch: int, n: int, kinds: str, dtype: Any) -> tuple[Array, Array]:
+def blocks(batch: int, n: int, kinds: str, dtype: DTypeLike) -> tuple[Array, Array]:
     """Return, in the shape of a block whose gates are σ ("s") or tanh ("t"), what v is scaled by before tanh, and e."""
     e: Array = np.array([k == "t" for k in kinds], dtype).repeat(n)[None].repeat(batch, 0)  # (batch, gates n)
     return np.multiply(1 + e, 0.5), e
@@ -93,11 +94,12 @@ def incoming(g: Array | None, like: Array) -> Array:
 
 def product(d: Array, states: Array) -> Array:
     """Σ over the steps of dₜᵀ hₜ: (steps, batch, m), (steps, batch, n) -> (m, n)"""
-    return d.reshape(-1, d.shape[-1]).T @ states.reshape(-1, states.shape[-1])
+    total: Array = d.reshape(-1, d.shape[-1]).T @ states.reshape(-1, states.shape[-1])
+    return total
 
 
 @lstm_walk.fused("cpu")
-def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, ...], reverse: bool = False) -> Any:
+def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, ...], reverse: bool = False) -> Outcome:
     """Run all steps of an LSTM; keeps the gates and c."""
     if not fits(x, weight, (h, c), 4):
         return NotImplemented
@@ -150,7 +152,7 @@ def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, 
 @gru_walk.fused("cpu")
 def gru_cpu(
     x: Array, weight: Array, h: Array, bias: Array | None, *, needs: tuple[bool, ...], reverse: bool = False
-) -> Any:
+) -> Outcome:
     """Run all steps of a GRU; keeps the gates, hₙ and h."""
     if not fits(x, weight, (h,), 3) or (bias is not None and bias.shape != weight.shape[:1]):
         return NotImplemented
@@ -213,7 +215,7 @@ def rnn_cpu(
     needs: tuple[bool, ...],
     nonlinearity: str = "tanh",
     reverse: bool = False,
-) -> Any:
+) -> Outcome:
     """Run all steps of an RNN; keeps h."""
     if not fits(x, weight, (h,), 1) or nonlinearity not in ("tanh", "relu"):
         return NotImplemented

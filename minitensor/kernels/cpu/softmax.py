@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.declaration import Outcome
 from minitensor.kernels.cpu.layout import outer
 from minitensor.ops.nn.softmax import log_softmax, softmax
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 BLOCK = 262_144  # entries
 FAR = 8.0  # up to here ln Z, that is not shifted, is rounded by less than 5e-7
@@ -42,7 +43,8 @@ def powers(rows: Array, out: Array, ones: Array) -> tuple[Array, Array]:
 def raised(rows: Array, m: Array, out: Array, ones: Array) -> Array:
     """Write e^(x - m) into `out` and return its sum over each row."""
     np.exp(np.subtract(rows, m, out=out) if np.ndim(m) or m else rows, out=out)
-    return out @ ones
+    sums: Array = out @ ones
+    return sums
 
 
 def last(x: Array, axis: Any) -> bool:
@@ -51,7 +53,7 @@ def last(x: Array, axis: Any) -> bool:
 
 
 @softmax.fused("cpu")
-def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Any:
+def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Outcome:
     """Run softmax; keeps a copy of its result."""
     if not last(x, axis):
         return NotImplemented
@@ -85,7 +87,7 @@ def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Any:
 
 
 @log_softmax.fused("cpu")
-def log_softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Any:
+def log_softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Outcome:
     """Run log_softmax; keeps e^(x - m) and Z."""
     if not last(x, axis):
         return NotImplemented

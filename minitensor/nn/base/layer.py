@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.backend import move, to_numpy
 from minitensor.nn.base.hooks import Hooked, called
@@ -175,7 +176,7 @@ class Layer(Hooked):
             state |= {stem + name: t for name, t in layer._own_buffers() if layer._buffers[name]}
         return state
 
-    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+    def state_dict(self) -> dict[str, np.ndarray]:
         """Return parameters and persistent buffers under PyTorch's keys, as NumPy arrays.
 
         They are copies: a snapshot that further training does not change.
@@ -216,7 +217,7 @@ class Layer(Hooked):
         """Forget the gradients of all parameters; with False each stays the same Tensor, of zeros."""
         forget(self.parameters(), set_to_none)
 
-    def to(self, device: str | None = None, dtype: Any = None) -> Self:
+    def to(self, device: str | None = None, dtype: DTypeLike | None = None) -> Self:
         """Move parameters and buffers to a device, and the floats among them to a dtype; the objects stay the same."""
         if dtype is not None and np.dtype(dtype).kind not in "fVc":
             raise TypeError(f"{type(self).__name__}.to: a layer computes in floats; got dtype {np.dtype(dtype)}")
@@ -278,7 +279,7 @@ class Layer(Hooked):
             return f"{type(self).__name__}({head})"
         return "\n  ".join([f"{type(self).__name__}({head}", *children]) + "\n)"
 
-    def summary(self, *input_shapes: tuple[int, ...], dtype: Any = "float32") -> str:
+    def summary(self, *input_shapes: tuple[int, ...], dtype: DTypeLike = "float32") -> str:
         """Return a table of all layers: name, type, output shape, parameters, and how many of them are trained.
 
         input_shapes: the whole shape of each input, batch included. Zeros of that shape are passed through in

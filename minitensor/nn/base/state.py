@@ -53,7 +53,7 @@ def load_into(owner: str, own: Mapping[str, Tensor], state: Mapping[str, Any], s
 _INTO = {"c": "biufVc"}  # kinds of dtypes that go into a complex Tensor; into any other all but complex ones
 
 
-def _host(value: Any) -> np.ndarray[Any, Any]:
+def _host(value: Any) -> np.ndarray:
     """Return a value as a NumPy array; of objects if it is none."""
     try:
         array = np.asarray(
@@ -64,5 +64,5 @@ def _host(value: Any) -> np.ndarray[Any, Any]:
     return np.empty((), object) if array.dtype.kind == "V" and array.dtype.itemsize != 2 else array
 
 
-def _said(value: Any, array: np.ndarray[Any, Any]) -> str:
+def _said(value: Any, array: np.ndarray) -> str:
     return f"a {type(value).__name__}" if array.dtype.kind in "OUSMm" else str(array.dtype)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.generators import default_generator
 from minitensor.modes import no_grad
@@ -43,7 +44,7 @@ def _shape(y: Any) -> str:
     return ", ".join(map(_shape, y)) if isinstance(y, (tuple, list)) else "-"
 
 
-def summarize(model: Layer, input_shapes: Sequence[tuple[int, ...]], dtype: Any) -> str:
+def summarize(model: Layer, input_shapes: Sequence[tuple[int, ...]], dtype: DTypeLike) -> str:
     """Return the table; see `Layer.summary`."""
     first = next(model.parameters(), None)
     inputs = [Tensor(np.zeros(s, dtype), device="cpu" if first is None else first.device) for s in input_shapes]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.declaration import P
 from minitensor.functions.operands import plain_settings, public, tensor
@@ -128,7 +129,7 @@ def _axis(name: str, dim: int | None, x: Tensor) -> int:
     return operator.index(dim) if dim is not None else 0 if len(x.shape) in (0, 1, 3) else 1
 
 
-def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Return e^x / Σ e^x along `dim`, computed in `dtype` if one is given.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
@@ -145,7 +146,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
     return soft.softmax(x, axis=_axis("softmax", dim, x))
 
 
-def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Return x - ln Σ e^x along `dim`, computed in `dtype` if one is given.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1. All of -inf gives NaN.
@@ -162,7 +163,7 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
     return soft.log_softmax(x, axis=_axis("log_softmax", dim, x))
 
 
-def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, *, dtype: DTypeLike | None = None) -> Tensor:
     """Return the softmax of -x along `dim`: the smallest entry gets the most.
 
     Any shape, the same out. dim None is axis 0 of an input of 0, 1 or 3 axes, else axis 1.

@@ -27,12 +27,12 @@ def _xavier(rows: int, columns: int, generator: np.random.Generator | None) -> P
     return Parameter(initial.uniform((rows, columns), math.sqrt(6 / (rows + columns)), generator))
 
 
-def _added(mask: Tensor, dtype: object) -> Tensor:
+def _added(mask: Tensor, dtype: np.dtype) -> Tensor:
     """Return a mask that hides (True) as one that is added (-inf)."""
     return where(mask, -math.inf, mask.astype(dtype) * 0) if mask.dtype.kind == "b" else mask
 
 
-def _joined(attn_mask: Tensor | None, padding: Tensor | None, dtype: object) -> Tensor | None:
+def _joined(attn_mask: Tensor | None, padding: Tensor | None, dtype: np.dtype) -> Tensor | None:
     """Return one mask for `scaled_dot_product_attention` of two that hide (bool) or are added (float)."""
     masks = [m for m in (attn_mask, padding) if m is not None]
     if not masks:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.nn import functional as F
 from minitensor.nn.base.checks import whole
@@ -175,7 +175,7 @@ class Transformer(Layer):
         return y
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int, device: str = "cpu", dtype: Any = "float32") -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: str = "cpu", dtype: DTypeLike = "float32") -> Tensor:
         """Return the mask (sz, sz) that hides what comes later: 0 up to the diagonal, -inf above it.
 
         >>> Transformer.generate_square_subsequent_mask(2)

@@ -6,11 +6,10 @@ sums a gradient back over broadcast axes, so no rule mentions either.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
 from minitensor.ops.elementwise.comparison import equal, greater, less
@@ -19,8 +18,6 @@ from minitensor.ops.elementwise.rounding import nothing
 from minitensor.ops.elementwise.selection import select
 
 __all__ = ["abs", "add", "astype", "copysign", "divide", "heaviside", "lerp", "multiply", "negative", "subtract"]
-
-Array = Any
 
 
 @op("broadcasts", "complex", public="add", onnx="Add Or")
@@ -128,7 +125,7 @@ def abs(x: Array) -> Array:
     return namespace(x).abs(x)
 
 
-def _abs_rule(g: Any, x: Any) -> Any:
+def _abs_rule(g: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
         return where(greater(x, 0), g, where(less(x, 0), -g, 0.0))
     origin = equal(x, 0)
@@ -195,7 +192,7 @@ lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight, w
 
 
 @op("verbatim")
-def astype(x: Array, *, dtype: Any) -> Array:
+def astype(x: Array, *, dtype: DTypeLike) -> Array:
     """y = x in another dtype; the gradient comes back in x's, and a cast to integers has none"""
     if x.dtype.kind == "c" and np.dtype(dtype).kind != "c":
         raise TypeError(f"astype: {np.dtype(dtype)} would drop the imaginary parts of {x.dtype}: take .real or .abs()")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.graph import describe
 from minitensor.op import Op, op
 
 __all__ = [
     "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
 ]  # fmt: skip
-
-Array = Any
 
 
 def _whole(name: str, kinds: str, *operands: Array) -> None:

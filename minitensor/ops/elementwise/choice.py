@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.graph import describe
 from minitensor.op import op
 from minitensor.ops.elementwise.comparison import equal, greater, greater_equal, isfinite, less, less_equal, logical_not
@@ -18,7 +18,6 @@ from minitensor.promotion import refuse_complex
 
 __all__ = ["clip", "fmax", "fmin", "maximum", "minimum", "nan_to_num", "relu", "where"]
 
-Array = Any
 LARGEST_BFLOAT16 = 3.3895313892515355e38  # NumPy does not know
 
 
@@ -63,7 +62,7 @@ def maximum(a: Array, b: Array) -> Array:
     return namespace(a, b).maximum(a, b)
 
 
-def _share(g: Any, a: Any, b: Any, behind: Any) -> Any:
+def _share(g: Array, a: Array, b: Array, behind: Any) -> Array:
     """Give the gradient to an operand unless it is behind; half of it where both tie."""
     return where(equal(a, b), 0.5 * g, where(behind, 0.0, g))
 
@@ -152,16 +151,16 @@ def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     return y if max is None else xp.minimum(y, max)
 
 
-def _inside(g: Any, x: Any, min: Any, max: Any) -> Any:
+def _inside(g: Array, x: Array, min: Any, max: Any) -> Array:
     kept = True if min is None else greater_equal(x, min)
     return where(kept if max is None else both(kept, less_equal(x, max)), g, 0.0)
 
 
-def _below(g: Any, x: Any, min: Any, max: Any) -> Any:
+def _below(g: Array, x: Array, min: Any, max: Any) -> Array:
     return where(less(x, min) if max is None else both(less(x, min), less(min, max)), g, 0.0)
 
 
-def _above(g: Any, x: Any, min: Any, max: Any) -> Any:
+def _above(g: Array, x: Array, min: Any, max: Any) -> Array:
     return where(greater(x, max) if min is None else either(greater(x, max), less(max, min)), g, 0.0)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import Op, Trait, op
 
 __all__ = [
     "equal", "greater", "greater_equal", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "less",
     "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "not_equal", "signbit",
 ]  # fmt: skip
-
-Array = Any
 
 
 def _compare(name: str, sign: str, example: str, *traits: Trait, onnx: str = "") -> Op[[Array, Array]]:

@@ -7,9 +7,8 @@ the real part of what it says. So Re z has the rule g, Im z = Re(-i z) has -i g,
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
@@ -20,8 +19,6 @@ from minitensor.ops.shaping.shape import common_shape
 from minitensor.promotion import complex_of
 
 __all__ = ["angle", "complex", "conj", "conjugate", "imag", "real", "view_as_complex", "view_as_real"]
-
-Array = Any
 
 
 @op("view", "complex")
@@ -94,7 +91,7 @@ def angle(x: Array) -> Array:
     return xp.angle(x) if x.dtype.kind == "c" else xp.where(x < 0, math.pi, xp.where(x == x, 0.0, x)).astype(x.dtype)
 
 
-def _angle_rule(g: Any, x: Any) -> Any:
+def _angle_rule(g: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
         return nothing(g)
     origin = equal(x, 0)

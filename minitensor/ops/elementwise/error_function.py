@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.selection import select
 from minitensor.ops.elementwise.transcendental import exp
 
 __all__ = ["erf", "erfc", "erfinv"]
 
-Array = Any
 TWO_OVER_SQRT_PI = 1.1283791670955126
 
 
-def _gauss(xp: Any, t: Array) -> Array:
+def _gauss(xp: ModuleType, t: Array) -> Array:
     """Return e^(-t²) to full precision: t² alone would lose as many digits as it is large."""
     near = xp.floor(16 * t) / 16
     return xp.exp(-near * near) * xp.exp(-(t - near) * (t + near))
 
 
-def _series(xp: Any, t: Array, terms: int) -> Array:
+def _series(xp: ModuleType, t: Array, terms: int) -> Array:
     """Return erf t = 2/√π e^(-t²) t Σ (2t²)ⁿ / (2n+1)!!, all terms positive (Abramowitz & Stegun 7.1.6)."""
     ratio, term, total = 2 * t * t, t, t
     for n in range(1, terms + 1):
@@ -33,7 +32,7 @@ def _series(xp: Any, t: Array, terms: int) -> Array:
     return TWO_OVER_SQRT_PI * xp.exp(-t * t) * total
 
 
-def _fraction(xp: Any, t: Array, fractions: int) -> Array:
+def _fraction(xp: ModuleType, t: Array, fractions: int) -> Array:
     """Return e^(t²) erfc t as a continued fraction, for t well above 0 (Abramowitz & Stegun 7.1.14)."""
     fraction = t
     for n in range(fractions, 0, -1):
@@ -66,7 +65,7 @@ def erf(x: Array) -> Array:
 erf.vjp(x=lambda g, x: g * (TWO_OVER_SQRT_PI * exp(-(x * x))))
 
 
-def _complement(xp: Any, x: Array) -> Array:
+def _complement(xp: ModuleType, x: Array) -> Array:
     """Return erfc x of float64, to a few rounding errors of the result."""
     edge = 1.5
     t = xp.minimum(xp.abs(x), 30.0)  # beyond, it is 0

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 
 __all__ = ["digamma", "lgamma", "polygamma"]
 
-Array = Any
 FAR = 10  # from here on Stirling's series is exact
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)  # B₂, B₄, ...
 
 
-def _below(xp: Any, x: Array) -> tuple[Array, Array, Array]:
+def _below(xp: ModuleType, x: Array) -> tuple[Array, Array, Array]:
     """Return where x < 1/2, its mirror image 1 - x there, and πx reduced to [-π, π]."""
     left = x < 0.5
     return left, xp.where(left, 1 - x, x), math.pi * (x - 2 * xp.round(0.5 * x))
 
 
-def _is_pole(xp: Any, x: Array) -> Array:
+def _is_pole(xp: ModuleType, x: Array) -> Array:
     return (x <= 0) & (x == xp.floor(x)) & ~xp.isinf(x)
 
 

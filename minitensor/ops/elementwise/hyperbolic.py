@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.powers import rsqrt
 
 __all__ = ["acosh", "asinh", "atanh", "cosh", "sinh", "tanh"]
-
-Array = Any
 
 
 @op("floating", "complex", public="sinh", onnx="Sinh")
@@ -93,7 +89,7 @@ def acosh(x: Array) -> Array:
     return namespace(x).arccosh(x)
 
 
-def _acosh_rule(g: Any, x: Any) -> Any:
+def _acosh_rule(g: Array, x: Array) -> Array:
     if x.dtype.kind != "c":
         return g * rsqrt(x * x - 1)
     return g * (rsqrt(x - 1) * rsqrt(x + 1))  # √(x² - 1) has the wrong sign left of the imaginary axis

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
 from minitensor.ops.elementwise.comparison import equal, logical_and
@@ -18,7 +18,6 @@ from minitensor.ops.elementwise.transcendental import log
 
 __all__ = ["hypot", "power", "reciprocal", "rsqrt", "sqrt", "square"]
 
-Array = Any
 WHOLE = 16  # the largest exponent that is multiplied out
 
 
@@ -63,7 +62,7 @@ def _product(a: Array, n: int) -> Array:
 class _Power(type(power)):  # type: ignore[misc]
     """The op, which looks at the exponent before it takes an unsigned base's dtype: there -1 would be 255."""
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *args: Any, **settings: Any) -> Array:
         if len(args) == 2 and type(args[1]) is int and args[1] < 0:
             if getattr(getattr(args[0], "dtype", None), "kind", "") == "u":
                 raise ValueError("power: an integer to a negative power is no integer: make one of them a float")
@@ -76,20 +75,20 @@ class _Power(type(power)):  # type: ignore[misc]
 power.__class__ = _Power
 
 
-def _power_base(g: Any, a: Any, b: Any) -> Any:
+def _power_base(g: Array, a: Array, b: Array) -> Array:
     if isinstance(b, (int, float, complex)):
         return g * (b * power(a, b - 1)) if b else nothing(g)
     # b = 0 makes the factor 0, whatever a^(b-1) is (0 · inf at a = 0); an exponent of 0 in its place is harmless
     return g * (b * a ** where(equal(b, 0), 0.0, b - 1))
 
 
-def _power_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+def _power_exponent(g: Array, a: Array, b: Array, y: Array) -> Array:
     if isinstance(a, (int, float, complex)):
         return _number_exponent(g, a, b, y)
     return g * (y * log(where(logical_and(equal(a, 0), _not_below(b)), 1.0, a)))
 
 
-def _number_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+def _number_exponent(g: Array, a: Array, b: Array, y: Array) -> Array:
     if not a:
         return where(_not_below(b), 0.0, g * (y * -math.inf))
     if y.dtype.kind == "c":
@@ -97,7 +96,7 @@ def _number_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
     return g * (y * (math.log(a) if a > 0 else math.nan))
 
 
-def _not_below(b: Any) -> Any:
+def _not_below(b: Array) -> Array:
     """b >= 0, which of complex numbers only real ones can be"""
     if not isinstance(b, complex) and getattr(b, "dtype", np.dtype(float)).kind != "c":
         return b >= 0
@@ -191,7 +190,7 @@ def hypot(a: Array, b: Array) -> Array:
     return namespace(a, b).hypot(a, b)
 
 
-def _cosine(g: Any, x: Any, y: Any) -> Any:
+def _cosine(g: Array, x: Array, y: Array) -> Array:
     origin = equal(y, 0)
     return g * where(origin, 0.0, x / where(origin, 1.0, y))
 

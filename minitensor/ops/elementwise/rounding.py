@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.op import Op, op
 
 __all__ = ["ceil", "floor", "floor_divide", "fmod", "nothing", "remainder", "round", "sign", "trunc", "trunc_divide"]
-
-Array = Any
 
 
 @op("complex")

@@ -13,20 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 
 __all__ = ["select"]
 
-Array = Any
 WORDS = {2: "i2", 4: "i4", 8: "i8"}
 FEW = 4096  # entries, for which the calls cost more than the guesses
 
 
-def _is_zero(x: Any) -> bool:
+def _is_zero(x: Array) -> bool:
     return type(x) in (int, float) and x == 0 and math.copysign(1, x) > 0
 
 
-def select(condition: Array, a: Any, b: Any) -> Array:
+def select(condition: Array, a: Array, b: Array) -> Array:
     """y = a where the condition holds, else b, as the module's own `where`; for arrays.
 
     >>> select(np.array([True, False]), np.array([1.0, 2.0]), 0.0).tolist()

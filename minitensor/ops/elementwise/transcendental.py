@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
 from minitensor.ops.elementwise.comparison import greater, less, logical_and, logical_or
@@ -13,8 +12,6 @@ from minitensor.ops.elementwise.comparison import greater, less, logical_and, lo
 __all__ = [
     "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "logit", "sigmoid", "xlogy",
 ]  # fmt: skip
-
-Array = Any
 
 
 @op("floating", "complex", autocast="float32", public="exp", onnx="Exp")
@@ -217,7 +214,7 @@ def xlogy(a: Array, b: Array) -> Array:
     return a * xp.log(xp.where((a == 0) & (b == b), 1.0, b))  # 1 in place of any number, but not of NaN
 
 
-def _xlogy_first(g: Any, a: Any, b: Any) -> Any:
+def _xlogy_first(g: Array, a: Array, b: Array) -> Array:
     return g * log(where(logical_and(a == 0, b <= 0), 1.0, b))
 
 
@@ -241,7 +238,7 @@ def logit(x: Array, eps: float | None = None) -> Array:
     return xp.log(p / (1 - p))
 
 
-def _logit_rule(g: Any, x: Any, eps: float | None) -> Any:
+def _logit_rule(g: Array, x: Array, eps: float | None) -> Array:
     low, high, beyond = (0.0, 1.0, math.nan) if eps is None else (eps, 1 - eps, 0.0)
     slope = 1 / (x * (1 - x) + 0.0)  # + 0.0 makes -0 a 0, whose inverse is inf
     return where(logical_or(less(x, low), greater(x, high)), beyond, g * slope)

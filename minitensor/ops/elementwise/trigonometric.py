@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.choice import where
 from minitensor.ops.elementwise.comparison import equal
 from minitensor.ops.elementwise.powers import rsqrt
 
 __all__ = ["acos", "asin", "atan", "atan2", "cos", "sin", "tan"]
-
-Array = Any
 
 
 @op("floating", "complex", public="sin", onnx="Sin")
@@ -130,7 +126,7 @@ def atan2(a: Array, b: Array) -> Array:
     return namespace(a, b).arctan2(a, b)
 
 
-def _over_square(g: Any, a: Any, b: Any, x: Any) -> Any:
+def _over_square(g: Array, a: Array, b: Array, x: Array) -> Array:
     square = a * a + b * b
     origin = equal(square, 0)
     return g * where(origin, 0.0, x / where(origin, 1.0, square))

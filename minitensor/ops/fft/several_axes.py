@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from minitensor.backend import Array
 from minitensor.composite import Composite, Trait, composite
 from minitensor.declaration import P
 from minitensor.ops.elementwise.complex_numbers import complex
@@ -16,7 +17,6 @@ __all__ = [
     "fft2", "fftn", "fftshift", "ifft2", "ifftn", "ifftshift", "irfft2", "irfftn", "rfft2", "rfftn",
 ]  # fmt: skip
 
-Array = Any
 Axes = int | Sequence[int] | None
 
 
@@ -37,13 +37,13 @@ def _plan(name: str, ndim: int, s: Axes, axes: Axes, least: int) -> list[tuple[i
     return [(None if n == -1 else n, a) for n, a in zip(lengths, found, strict=True)]
 
 
-def _each(transform: Any, x: Any, plan: list[tuple[int | None, int]], norm: str | None) -> Any:
+def _each(transform: Any, x: Array, plan: list[tuple[int | None, int]], norm: str | None) -> Array:
     for n, axis in plan[::-1]:
         x = transform(x, n=n, axis=axis, norm=norm)
     return x
 
 
-def _full(name: str, transform: Any, x: Any, s: Axes, axes: Axes, norm: str | None) -> Any:
+def _full(name: str, transform: Any, x: Array, s: Axes, axes: Axes, norm: str | None) -> Array:
     plan = _plan(name, len(x.shape), s, axes, 0)
     return _each(transform, x, plan, norm) if plan else x * 1 if x.dtype.kind == "c" else complex(x, 0.0)
 
@@ -134,7 +134,7 @@ irfft2 = _of_two("irfft2", irfftn, "`ifft` along the first and `irfft` along the
 # -- the order of bins -----------------------------------------------------------------------------------------------
 
 
-def _shifted(name: str, x: Any, axes: Axes, sign: int) -> Any:
+def _shifted(name: str, x: Array, axes: Axes, sign: int) -> Array:
     n = len(x.shape)
     found = range(n) if axes is None else [axes_of(name, a, n)[0] for a in whole(axes)]  # each as often as it is named
     return roll(x, shift=tuple([sign * (x.shape[a] // 2) for a in found]), axis=tuple(found)) if found else x

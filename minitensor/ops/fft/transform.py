@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.graph import Variable
 from minitensor.op import op
 from minitensor.ops.elementwise.complex_numbers import conj
@@ -20,7 +20,6 @@ from minitensor.ops.shaping.shape import axes_of, whole
 
 __all__ = ["fft", "ifft", "irfft", "rfft"]
 
-Array = Any
 _DUAL = {None: "forward", "backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
@@ -53,7 +52,7 @@ def _transformed(name: str, x: Array, n: int | None, axis: int, norm: str | None
     return getattr(namespace(x).fft, name)(x, n, axis, norm)
 
 
-def _fit(x: Any, length: int, axis: int) -> Any:
+def _fit(x: Array, length: int, axis: int) -> Array:
     """Return x cut off, or filled up with zeros, to a length."""
     (axis,) = axes_of("fft", axis, len(x.shape))
     if x.shape[axis] > length:
@@ -62,7 +61,7 @@ def _fit(x: Any, length: int, axis: int) -> Any:
     return frame(x, width=[(0, missing if i == axis else 0) for i in range(len(x.shape))]) if missing else x
 
 
-def _weighted(y: Any, n: int, axis: int, inner: float) -> Any:
+def _weighted(y: Array, n: int, axis: int, inner: float) -> Array:
     """Multiply the half spectrum of n points: the inner bins by a number, those that stand for themselves by 1."""
     (axis,) = axes_of("fft", axis, len(y.shape))
     w = namespace(y.data if isinstance(y, Variable) else y).full(n // 2 + 1, inner, f"f{y.dtype.itemsize // 2}")
@@ -132,20 +131,20 @@ def irfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "ba
     return _transformed("irfft", x, n, axis, norm)
 
 
-def _same_rule(transform: Any) -> Any:
-    def rule(g: Any, x_shape: tuple[int, ...], axis: int, norm: str | None) -> Any:
+def _same_rule(transform: Any) -> Array:
+    def rule(g: Array, x_shape: tuple[int, ...], axis: int, norm: str | None) -> Array:
         return _fit(transform(g, axis=axis, norm=norm), x_shape[axis], axis)
 
     return rule
 
 
-def _rfft_rule(g: Any, x_shape: tuple[int, ...], n: int | None, axis: int, norm: str | None) -> Any:
+def _rfft_rule(g: Array, x_shape: tuple[int, ...], n: int | None, axis: int, norm: str | None) -> Array:
     n = _points("rfft", x_shape, n, axis, norm)
     back = irfft(_weighted(conj(g), n, axis, 0.5), n=n, axis=axis, norm=_DUAL[norm])  # Re Σ_k g_k e^(-2πi jk / n)
     return _fit(back, x_shape[axis], axis)
 
 
-def _irfft_rule(g: Any, x_shape: tuple[int, ...], n: int | None, axis: int, norm: str | None) -> Any:
+def _irfft_rule(g: Array, x_shape: tuple[int, ...], n: int | None, axis: int, norm: str | None) -> Array:
     n = _points("irfft", x_shape, n, axis, norm)
     return _fit(_weighted(conj(rfft(g, axis=axis, norm=_DUAL[norm])), n, axis, 2.0), x_shape[axis], axis)
 

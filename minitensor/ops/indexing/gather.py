@@ -5,11 +5,12 @@ Indices are checked on the CPU. On a GPU that would wait for the device: there a
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of, is_array, is_half, namespace
+from minitensor.backend import Array, device_of, is_array, is_half, namespace
 from minitensor.composite import composite
 from minitensor.errors import DeviceError
 from minitensor.graph import Variable, describe
@@ -21,12 +22,11 @@ __all__ = [
     "read_along", "read_rows",
 ]  # fmt: skip
 
-Array = Any
 LONG = 32  # entries of a row
 FEW = 16  # runs, that are summed one by one
 
 
-def integers(name: str, indices: Any, x: Any) -> Any:
+def integers(name: str, indices: Any, x: Array) -> Array:
     """Return indices into x as they are if they are an integer array or Tensor on x's device; lists become one."""
     array, at = (v.data if isinstance(v, Variable) else v for v in (indices, x))
     if not is_array(array):
@@ -42,7 +42,7 @@ def integers(name: str, indices: Any, x: Any) -> Any:
     return indices
 
 
-def _flat(values: Any) -> bool:
+def _flat(values: Array) -> bool:
     return isinstance(values, (list, tuple)) and any(isinstance(v, Variable) for v in values)
 
 
@@ -149,7 +149,7 @@ def index_select(x: Array, index: Array, dim: int) -> Array:
 # -- one entry for each index ------------------------------------------------------------------------------------------
 
 
-def lanes(xp: Any, indices: Array, axis: int) -> tuple[Array, ...]:
+def lanes(xp: ModuleType, indices: Array, axis: int) -> tuple[Array, ...]:
     """Return the index arrays with which `x[...]` reads `indices` along `axis` and every place of the other axes."""
     n = len(indices.shape)
     return tuple(
@@ -186,7 +186,7 @@ read_along.vjp(x=lambda g, index, axis, x_shape: add_along(g, index, axis=axis, 
 add_along.vjp(x=lambda g, index, axis: read_along(g, index, axis=axis))
 
 
-def lane_index(name: str, x: Any, index: Any, dim: int) -> tuple[Any, int]:
+def lane_index(name: str, x: Array, index: Any, dim: int) -> tuple[Array, int]:
     """Return PyTorch's index of `gather` and `scatter` and its axis, checked against x."""
     index = integers(name, index, x)
     (axis,) = axes_of(name, dim, len(x.shape) or 1)

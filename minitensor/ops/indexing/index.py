@@ -6,8 +6,9 @@ from operator import index as integer
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minitensor.backend import device_of, is_array, namespace, plain
+from minitensor.backend import Array, device_of, is_array, namespace, plain
 from minitensor.composite import composite
 from minitensor.errors import DeviceError
 from minitensor.graph import Variable, describe
@@ -21,10 +22,8 @@ __all__ = [
     "take_along_axis",
 ]  # fmt: skip
 
-Array = Any
 
-
-def plain_index(index: Any, x: Any) -> Any:
+def plain_index(index: Any, x: Array) -> Array:
     """Return an index into x as plain values: Tensors unwrapped, lists made arrays, arrays copied.
 
     Raises IndexError for what is no index, and for a mask that does not fit; DeviceError for one on another device.
@@ -39,7 +38,7 @@ def plain_index(index: Any, x: Any) -> Any:
     return tuple(plain) if isinstance(index, tuple) else plain[0]
 
 
-def _plain(i: Any, x: Array) -> Any:
+def _plain(i: Array, x: Array) -> Array:
     if i is None or i is Ellipsis or type(i) is int or isinstance(i, (bool, np.bool_)):
         return bool(i) if isinstance(i, np.bool_) else i
     if isinstance(i, slice):
@@ -61,10 +60,10 @@ def _plain(i: Any, x: Array) -> Any:
     raise IndexError(f"an index is made of integers, slices, ..., None and arrays of integers or bools; got {i!r}")
 
 
-def _listed(i: Any, x: Array) -> Array:
+def _listed(i: Array, x: Array) -> Array:
     """Return a list that stands for an index array as that array, on x's device."""
 
-    def unwrapped(v: Any) -> Any:
+    def unwrapped(v: Array) -> Array:
         if isinstance(v, Variable):
             return v.data.tolist()
         return [unwrapped(u) for u in v] if isinstance(v, (list, tuple)) else v
@@ -93,7 +92,7 @@ def _masks_fit(items: list[Any], shape: tuple[int, ...]) -> None:
         axis += n
 
 
-def _is_mask(i: Any) -> bool:
+def _is_mask(i: Array) -> bool:
     return is_array(i) and i.dtype.kind == "b"
 
 
@@ -184,7 +183,7 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     return y if shape else reshape(y, shape=())
 
 
-def same_lanes(name: str, x: Any, indices: Any, axis: int | None) -> tuple[Any, Any, int]:
+def same_lanes(name: str, x: Array, indices: Any, axis: int | None) -> tuple[Array, Array, int]:
     """Broadcast x and indices against each other on every axis but one."""
     if axis is None:
         x, axis = ravel(x), 0
@@ -201,7 +200,7 @@ def same_lanes(name: str, x: Any, indices: Any, axis: int | None) -> tuple[Any, 
     return x, indices, axis
 
 
-def is_mask(name: str, mask: Any, x: Any) -> Any:
+def is_mask(name: str, mask: Array, x: Array) -> Array:
     """Return a mask as it is if it is a bool array or Tensor; a list becomes an array on x's device."""
     array = mask.data if isinstance(mask, Variable) else mask
     if not is_array(array):
@@ -242,7 +241,7 @@ def argwhere(x: Array) -> Array:
 
 
 @op(public="one_hot")
-def one_hot(x: Array, classes: int, dtype: Any = "float32") -> Array:
+def one_hot(x: Array, classes: int, dtype: DTypeLike = "float32") -> Array:
     """y[..., k] = 1 where x = k, else 0, for integers x in [0, classes); without a gradient
 
     (...) -> (..., classes). Raises TypeError for a float x, IndexError for a number outside [0, classes) (on the CPU;

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.op import op
@@ -24,10 +24,8 @@ __all__ = [
     "write_at",
 ]  # fmt: skip
 
-Array = Any
 
-
-def _raw(x: Any) -> Any:
+def _raw(x: Array) -> Array:
     return x.data if isinstance(x, Variable) else x
 
 
@@ -69,7 +67,7 @@ write_at.vjp(
 )
 
 
-def _like(name: str, values: Any, x: Any, strict: bool) -> Any:
+def _like(name: str, values: Array, x: Array, strict: bool) -> Array:
     """Return values in x's dtype: a number, or an array that has it (strict) or can be brought to it."""
     dtype = x.dtype
     if not (isinstance(values, Variable) or is_array(values)):
@@ -84,11 +82,11 @@ def _like(name: str, values: Any, x: Any, strict: bool) -> Any:
     return astype(values, dtype=dtype)
 
 
-def _write(x: Any, values: Any, at: Any) -> Any:
+def _write(x: Array, values: Array, at: Array) -> Array:
     return write_at(x, ravel(values), ravel(at))
 
 
-def _places(x: Any, index: Any, axis: int) -> Any:
+def _places(x: Array, index: Any, axis: int) -> Array:
     """Return the places, counted row by row in x, of the entries that `index` names in its lanes."""
     xp = namespace(_raw(x))
     raw = _raw(index)
@@ -101,7 +99,7 @@ def _places(x: Any, index: Any, axis: int) -> Any:
     return at
 
 
-def _cut(name: str, src: Any, index: Any) -> Any:
+def _cut(name: str, src: Array, index: Any) -> Array:
     """Return the part of src that the index's shape covers."""
     if not math.prod(index.shape):
         return ravel(src)[:0].reshape(index.shape)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import astype, where
@@ -20,15 +19,14 @@ from minitensor.ops.shaping.shape import broadcast_to, expand_dims, ravel, resha
 
 __all__ = ["scatter_reduce"]
 
-Array = Any
 BEST = {"prod": prod, "amax": max, "amin": min}
 
 
-def _raw(x: Any) -> Any:
+def _raw(x: Array) -> Array:
     return x.data if isinstance(x, Variable) else x
 
 
-def _neutral(reduce: str, dtype: Any) -> Any:
+def _neutral(reduce: str, dtype: np.dtype) -> Array:
     """Return what changes no product, no maximum, no minimum."""
     if reduce == "prod":
         return 1
@@ -76,7 +74,7 @@ def scatter_reduce(x: Array, index: Array, src: Array, dim: int, reduce: str, in
     return floor_divide(total, count) if x.dtype.kind in "iu" else total / count
 
 
-def _best(x: Any, src: Any, at: Any, reduce: str, include_self: bool) -> Any:
+def _best(x: Array, src: Array, at: Array, reduce: str, include_self: bool) -> Array:
     """Return y with what is sent to one place laid out in one row, and the rows reduced."""
     xp, k = namespace(_raw(x)), at.size
     order = at.argsort(kind="stable") if xp is np else at.argsort()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable, wrap
 from minitensor.op import op
@@ -16,8 +15,6 @@ from minitensor.ops.reductions.axes import along
 from minitensor.ops.shaping.shape import reshape
 
 __all__ = ["argsort", "kthvalue", "searchsorted", "sort", "topk"]
-
-Array = Any
 
 
 @op(public="argsort")
@@ -59,7 +56,7 @@ def sort(x: Array, axis: int | None = -1, descending: bool = False, stable: bool
     return reshape(take_along_axis(lanes, order, axis=at), shape=out)
 
 
-def _leading(x: Any, axis: int, descending: bool, k: int) -> Any:
+def _leading(x: Array, axis: int, descending: bool, k: int) -> Array:
     """Return the places of the first k in sorted order, without sorting the rest; None where ties or NaN need that."""
     array = x.data if isinstance(x, Variable) else x
     n = array.shape[axis]
@@ -75,7 +72,7 @@ def _leading(x: Any, axis: int, descending: bool, k: int) -> Any:
     return wrap(index) if isinstance(x, Variable) else index
 
 
-def _first(name: str, x: Any, axis: int, descending: bool, start: int, stop: int) -> tuple[Any, Any, Any]:
+def _first(name: str, x: Array, axis: int, descending: bool, start: int, stop: int) -> tuple[Array, Array, Array]:
     """Return entries from `start` to `stop` in sorted order, their places, and the shape of a number that came in."""
     if axis is None:
         raise TypeError(f"{name}: axis is one integer; reshape(-1) lays out all entries in a row")

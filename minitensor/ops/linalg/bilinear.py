@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.linalg.matmul import bmm
 from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["bilinear"]
-
-Array = Any
 
 
 @composite

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import equal, where
 from minitensor.ops.linalg.determinant import slogdet
@@ -15,8 +15,6 @@ from minitensor.ops.linalg.singular import svdvals
 from minitensor.ops.linalg.solving import inverse
 
 __all__ = ["cond"]
-
-Array = Any
 
 
 @composite(public="linalg.cond")

@@ -6,6 +6,7 @@ import math
 from operator import index as integer
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import astype, clip, sqrt
@@ -18,10 +19,8 @@ from minitensor.promotion import default_float
 
 __all__ = ["corrcoef", "cov"]
 
-Array = Any
 
-
-def _variables(name: str, x: Any, rowvar: bool) -> Any:
+def _variables(name: str, x: Array, rowvar: bool) -> Array:
     """Return (variables, observations) as floats."""
     (x,) = operands(x)
     if len(x.shape) > 2:
@@ -32,7 +31,7 @@ def _variables(name: str, x: Any, rowvar: bool) -> Any:
     return x if rowvar else x.mT
 
 
-def _weights(name: str, w: Any, n: int, kinds: str) -> Any:
+def _weights(name: str, w: Array, n: int, kinds: str) -> Array:
     """Check that there is one weight for each observation."""
     (w,) = operands(w)
     if w.dtype.kind not in kinds:

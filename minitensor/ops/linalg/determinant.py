@@ -7,9 +7,9 @@ values that are left, which needs no division: the gradient leaves out one, the 
 from __future__ import annotations
 
 import math
-from typing import Any
+from types import ModuleType
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 from minitensor.ops.elementwise.rounding import nothing
 from minitensor.ops.linalg.matmul import bmm
@@ -19,10 +19,8 @@ from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["cofactor", "cofactor_along", "det", "slogdet"]
 
-Array = Any
 
-
-def _singular(xp: Any, x: Array) -> tuple[Array, Array, Array]:
+def _singular(xp: ModuleType, x: Array) -> tuple[Array, Array, Array]:
     """Return u, s, vᵀ with det u det v = 1; s and u are NaN where x is not finite."""
     finite = xp.isfinite(x).all(axis=(-2, -1))
     u, s, vt = xp.linalg.svd(xp.where(finite[..., None, None], x, xp.zeros_like(x)), full_matrices=False)
@@ -32,7 +30,7 @@ def _singular(xp: Any, x: Array) -> tuple[Array, Array, Array]:
     return u, xp.where(finite[..., None], s, math.nan), vt
 
 
-def _others(xp: Any, s: Array) -> Array:
+def _others(xp: ModuleType, s: Array) -> Array:
     """Return Π of all other entries, for each along the last axis."""
     one = xp.ones_like(s[..., :1])
     before = xp.cumprod(xp.concatenate([one, s[..., :-1]], axis=-1), axis=-1)
@@ -87,7 +85,7 @@ def cofactor_along(x: Array, v: Array) -> Array:
     return (u @ middle @ vt).astype(x.dtype, copy=False)
 
 
-def _third(g: Any, x: Any, v: Any) -> Any:
+def _third(g: Array, x: Array, v: Array) -> Array:
     """The third derivative of det, along v and g, where x has an inverse; NaN elsewhere."""
     h = inverse(x, instead=math.nan).mT
     hv, hg = bmm(bmm(h, v.mT), h), bmm(bmm(h, g.mT), h)
@@ -121,7 +119,7 @@ def slogdet(a: Array) -> tuple[Array, Array]:
     return tuple(xp.linalg.slogdet(a))
 
 
-def _slogdet_rule(g: Any, a: Any) -> Any:
+def _slogdet_rule(g: Array, a: Array) -> Array:
     return nothing(a) if g[1] is None else g[1][..., None, None] * inverse(a, instead=math.nan).mT
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, astype, equal, not_equal, power, sign, sqrt, square, where
@@ -17,8 +16,6 @@ from minitensor.ops.shaping.shape import broadcast_to, common_shape
 from minitensor.promotion import default_float
 
 __all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance", "raised", "vector_norm"]
-
-Array = Any
 
 
 @op("floating")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import astype, equal, greater, logical_and, not_equal, square
@@ -20,10 +18,8 @@ from minitensor.ops.shaping.shape import common_shape, ravel
 
 __all__ = ["lstsq", "matrix_rank", "pinv", "pseudo_inverse"]
 
-Array = Any
 
-
-def _part(x: Any, rtol: float | None) -> float:
+def _part(x: Array, rtol: float | None) -> float:
     """Return below which part of the largest singular value one counts as 0."""
     n, m = x.shape[-2:]
     return (n if n > m else m) * float(np.finfo(x.dtype).eps) if rtol is None else float(rtol)
@@ -45,7 +41,7 @@ def pseudo_inverse(x: Array, rtol: float | None = None) -> Array:
     return (vh.mT * inverted[..., None, :]) @ u.mT
 
 
-def _pseudo_inverse_rule(g: Any, x: Any, y: Any) -> Any:
+def _pseudo_inverse_rule(g: Array, x: Array, y: Array) -> Array:
     left = bmm(bmm(g.mT, y), y.mT)  # gᵀ y yᵀ, (..., n, m)
     right = bmm(y.mT, bmm(y, g.mT))  # yᵀ y gᵀ, (..., n, m)
     return left - bmm(x, bmm(y, left)) + right - bmm(bmm(right, y), x) - bmm(bmm(y.mT, g), y.mT)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
-from minitensor.graph import Variable
+from minitensor.graph import Operands, Variable
 from minitensor.op import op
 from minitensor.ops.shaping.shape import common_shape, squeeze
 from minitensor.promotion import default_complex, default_float, settle
@@ -18,10 +18,8 @@ from minitensor.sums import total
 
 __all__ = ["bmm", "einsum", "linear", "matmul", "operands", "without_ones"]
 
-Array = Any
 
-
-def operands(*xs: Any) -> tuple[Any, ...]:
+def operands(*xs: Any) -> tuple[Array, ...]:
     """Return arrays and Tensors as they are, lists and numbers as arrays where the others live.
 
     >>> operands([1.0, 2.0])[0].dtype
@@ -30,7 +28,7 @@ def operands(*xs: Any) -> tuple[Any, ...]:
     module = namespace(*[x.data if isinstance(x, Variable) else x for x in xs])
     dtypes = {float: default_float, complex: default_complex}
 
-    def array(x: Any) -> Any:
+    def array(x: Array) -> Array:
         if hasattr(x, "shape") and not isinstance(x, np.generic):
             return x
         y = settle([x], [True], False)[0][0]  # refuses what is no number; NumPy's become Python's
@@ -39,7 +37,7 @@ def operands(*xs: Any) -> tuple[Any, ...]:
     return tuple(map(array, xs))
 
 
-def times(a: Any, b: Any) -> Any:
+def times(a: Array, b: Array) -> Array:
     """Return a @ b; in float32 for stacks of matrices in bfloat16 on a GPU, which CuPy 14 does not multiply."""
     if a.dtype.kind == "V" and (len(a.shape) > 2 or len(b.shape) > 2):
         return (a.astype("float32") @ b.astype("float32")).astype(a.dtype)
@@ -129,7 +127,7 @@ def _check_lengths(terms: Sequence[str], shapes: Sequence[Sequence[int]], out: s
         raise ValueError(f"einsum: the letter {missing[0]!r} of the result is in no operand")
 
 
-def without_ones(xs: Sequence[Any], subscripts: str) -> tuple[list[Any], str]:
+def without_ones(xs: Operands, subscripts: str) -> tuple[list[Any], str]:
     """Take off the axes of length 1 whose letter is longer elsewhere: an operand without the letter is broadcast.
 
     >>> without_ones([np.ones((2, 1)), np.ones(3)], "ij,j->i")[1]
@@ -185,7 +183,7 @@ def einsum(*xs: Array, subscripts: str) -> Array:
     return y.astype(xs[0].dtype) if halves else y.copy()
 
 
-def _einsum_rule(g: Any, xs: Sequence[Any], subscripts: str) -> list[Any]:
+def _einsum_rule(g: Array, xs: Operands, subscripts: str) -> list[Array]:
     """The gradient of one operand is an einsum of g and the others, spelled to give that operand's letters.
 
     A letter that only this operand has was summed away: ones stand for it. A repeated letter reads a diagonal: a unit

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from minitensor.backend import checked, namespace
+from minitensor.backend import Array, checked, namespace
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import abs, astype, less_equal
 from minitensor.ops.reductions.reduce import max
@@ -16,28 +16,27 @@ from minitensor.promotion import default_float
 
 __all__ = ["LinAlgError", "attempt", "eye", "floats", "hardly", "matrices", "module", "rows_of_eye", "square"]
 
-Array = Any
 ROUNDING = 8  # so many rounding errors of the largest value two values may lie apart and still count as equal
 
 
-def module(x: Any) -> Any:
+def module(x: Array) -> Array:
     """Return the array module of an array or a Tensor."""
     return namespace(x.data if isinstance(x, Variable) else x)
 
 
-def floats(x: Any) -> Any:
+def floats(x: Array) -> Array:
     """Return integers and bools as the default float, anything else as it is."""
     return astype(x, dtype=default_float) if x.dtype.kind in "biu" else x
 
 
-def matrices(name: str, x: Any) -> tuple[int, int]:
+def matrices(name: str, x: Array) -> tuple[int, int]:
     """Return how many rows and columns the matrices have, or say that x holds none."""
     if len(x.shape) < 2:
         raise LinAlgError(f"{name} takes matrices, (..., n, m); got shape {tuple(x.shape)}")
     return x.shape[-2], x.shape[-1]
 
 
-def square(name: str, x: Any) -> int:
+def square(name: str, x: Array) -> int:
     """Return the order of square matrices, or say that they are not square."""
     if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
         raise LinAlgError(f"{name} takes square matrices, (..., n, n); got shape {tuple(x.shape)}")
@@ -45,7 +44,7 @@ def square(name: str, x: Any) -> int:
     return found
 
 
-def attempt(x: Array, run: Callable[[], Any], text: str) -> Any:
+def attempt(x: Array, run: Callable[[], Any], text: str) -> Array:
     """Run LAPACK on x; if it gives up, say why in one sentence."""
     try:
         with checked(x):
@@ -54,7 +53,7 @@ def attempt(x: Array, run: Callable[[], Any], text: str) -> Any:
         raise LinAlgError(text) from None
 
 
-def eye(x: Any, n: int) -> Any:
+def eye(x: Array, n: int) -> Array:
     """Return the unit matrix of order n, in x's dtype and where x is."""
     return module(x).eye(n, dtype=x.dtype)
 
@@ -67,7 +66,7 @@ def rows_of_eye(x: Array, n: int, m: int) -> Array:
     return y
 
 
-def hardly(apart: Any, values: Any) -> Any:
+def hardly(apart: Array, values: Array) -> Array:
     """Say where differences of eigenvalues or singular values (..., n) are nothing but rounding errors."""
     scale = max(abs(values), axis=-1, keepdims=True) * (ROUNDING * float(np.finfo(values.dtype).eps))
     return less_equal(abs(apart), scale if len(apart.shape) == len(values.shape) else scale[..., None])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, astype, conj, equal, real, sqrt, where
@@ -17,8 +18,6 @@ from minitensor.promotion import default_float, refuse_complex
 
 __all__ = ["matrix_norm", "norm", "vector_norm"]
 
-Array = Any
-
 
 @op
 def present(x: Array) -> Array:
@@ -29,20 +28,20 @@ def present(x: Array) -> Array:
 present.vjp(x=lambda g: g * 0.0)
 
 
-def _root(s: Any, root: Any) -> Any:
+def _root(s: Any, root: Array) -> Array:
     """Return the root of a sum that may be 0, where the gradient is 0."""
     flat = equal(s, 0)
     return where(flat, 0.0, root(where(flat, 1.0, s)))
 
 
-def _power(x: Any, p: float, axis: Axis, keepdims: bool) -> Any:
+def _power(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
     """(Σ |x|ᵖ)^(1/p); an entry that is 0 has gradient 0, whatever p is."""
     gone = equal(x, 0)
     powers = where(gone, 0.0 if p > 0 else math.inf, abs(where(gone, 1.0, x)) ** p)
     return _root(sum(powers, axis=axis, keepdims=keepdims), lambda s: s ** (1 / p))
 
 
-def _vector(x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
+def _vector(x: Array, order: Any, axis: Axis, keepdims: bool) -> Array:
     if order in (None, 2):
         squares = real(x * conj(x)) if x.dtype.kind == "c" else x * x
         return _root(sum(squares, axis=axis, keepdims=keepdims), sqrt)
@@ -60,7 +59,7 @@ def _vector(x: Any, order: Any, axis: Axis, keepdims: bool) -> Any:
     return _power(x, order, axis, keepdims)
 
 
-def _of_singular_values(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _of_singular_values(x: Array, order: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if x.dtype.kind == "c":
         refuse_complex(f"norm of order {order!r}", x.dtype)
     values = svdvals(moveaxis(x, source=axes, destination=(-2, -1)))  # (..., k)
@@ -71,7 +70,7 @@ def _of_singular_values(x: Any, order: Any, axes: tuple[int, ...], keepdims: boo
     return reshape(y, shape=[1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else y
 
 
-def _matrix(x: Any, order: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _matrix(x: Array, order: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
     if order in (None, "fro"):
         return _vector(x, 2, axes, keepdims)
     if order in (2, -2, "nuc"):

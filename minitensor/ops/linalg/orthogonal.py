@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.linalg.matmul import bmm, operands
@@ -14,8 +14,6 @@ from minitensor.ops.shaping.diagonal import tril
 from minitensor.ops.shaping.join import concatenate
 
 __all__ = ["qr", "qr_tall"]
-
-Array = Any
 
 
 @op("floating")
@@ -29,7 +27,7 @@ def qr_tall(x: Array, complete: bool = False) -> tuple[Array, Array]:
     return tuple(namespace(x).linalg.qr(x, mode="complete" if complete else "reduced"))
 
 
-def _qr_rule(g: Any, y: Any) -> Any:
+def _qr_rule(g: Array, y: Array) -> Array:
     (gq, gr), (q, r) = g, y
     m = r.shape[-1]
     q1, r1 = q[..., :m], r[..., :m, :]

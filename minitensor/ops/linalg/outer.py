@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import astype, not_equal
@@ -15,8 +15,6 @@ from minitensor.ops.shaping.join import concatenate
 from minitensor.ops.shaping.shape import axes_of, broadcast_to, ravel, reshape
 
 __all__ = ["diff", "kron", "outer"]
-
-Array = Any
 
 
 @composite("complex")
@@ -78,7 +76,7 @@ def diff(x: Array, prepend: Array | None = None, append: Array | None = None, n:
     return x
 
 
-def _end(value: Any, x: Any, axis: int) -> Any:
+def _end(value: Any, x: Array, axis: int) -> Array:
     """Return a number as one slice of x's shape; an array as it is."""
     if not (isinstance(value, Variable) or is_array(value)):
         array = np.asarray(value)

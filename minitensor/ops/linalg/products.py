@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import conj
 from minitensor.ops.linalg.matmul import bmm, matmul, operands
@@ -14,11 +14,10 @@ from minitensor.ops.shaping.shape import axes_of, common_shape, is_one, moveaxis
 
 __all__ = ["cross", "dot", "inner", "multi_dot", "tensordot", "vdot", "vecdot"]
 
-Array = Any
 Axes = int | Sequence[int | Sequence[int]]
 
 
-def _summed(name: str, axes: Axes, a: Any, b: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _summed(name: str, axes: Axes, a: Array, b: Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return which axes of a meet which of b."""
     if is_one(axes):
         (n,) = whole(axes)
@@ -39,7 +38,7 @@ def _summed(name: str, axes: Axes, a: Any, b: Any) -> tuple[tuple[int, ...], tup
     return first, second
 
 
-def _tensordot(name: str, a: Any, b: Any, axes: Axes) -> Any:
+def _tensordot(name: str, a: Array, b: Array, axes: Axes) -> Array:
     first, second = _summed(name, axes, a, b)
     rows = tuple([i for i in range(len(a.shape)) if i not in first])
     columns = tuple([i for i in range(len(b.shape)) if i not in second])
@@ -126,7 +125,7 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     return bmm(conj(a)[..., None, :], b[..., :, None])[..., 0, 0]
 
 
-def _lanes(name: str, a: Any, b: Any, axis: int) -> tuple[Any, Any]:
+def _lanes(name: str, a: Array, b: Array, axis: int) -> tuple[Array, Array]:
     """Bring the axis of both operands to the end, and check that the others broadcast."""
     a, b = operands(a, b)
     a, b = (moveaxis(x, source=axes_of(name, axis, len(x.shape))[0], destination=-1) for x in (a, b))
@@ -189,7 +188,7 @@ def multi_dot(*xs: Array) -> Array:
     matrices[-1] = matrices[-1][:, None] if column else matrices[-1]
     split = _cheapest([x.shape[0] for x in matrices] + [matrices[-1].shape[1]])
 
-    def product(i: int, j: int) -> Any:
+    def product(i: int, j: int) -> Array:
         return matrices[i] if i == j else matmul(product(i, split[i][j]), product(split[i][j] + 1, j))
 
     y = product(0, len(xs) - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, equal, where
@@ -13,8 +13,6 @@ from minitensor.ops.linalg.matmul import bmm, operands
 from minitensor.ops.linalg.matrices import attempt, hardly, matrices, module, rows_of_eye
 
 __all__ = ["svd", "svdvals"]
-
-Array = Any
 
 
 @op("floating")
@@ -52,7 +50,7 @@ def svd(a: Array, full_matrices: bool = True) -> tuple[Array, Array, Array]:
     )
 
 
-def _svd_rule(g: Any, y: Any) -> Any:
+def _svd_rule(g: Array, y: Array) -> Array:
     (gu, gs, gvh), (u, s, vh) = g, y
     k = s.shape[-1]
     u1, vh1 = u[..., :k], vh[..., :k, :]
@@ -72,7 +70,7 @@ def _svd_rule(g: Any, y: Any) -> Any:
     return total
 
 
-def _turned(q: Any, g: Any, s: Any) -> tuple[Any, Any]:
+def _turned(q: Array, g: Array, s: Any) -> tuple[Array, Array]:
     """How g turns the k singular vectors among themselves, F ∘ (q₁ᵀ g₁ - g₁ᵀ q₁), and out of the space they span.
 
     F[i, j] = 1 / (sⱼ² - sᵢ²); q₁ and g₁ are the first k columns.
@@ -94,7 +92,7 @@ def _turned(q: Any, g: Any, s: Any) -> tuple[Any, Any]:
     return turned, out
 
 
-def _divided(out: Any, s: Any) -> Any:
+def _divided(out: Array, s: Any) -> Array:
     """Return out / s, column by column; where s is 0, NaN, but 0 where out is: nothing asks how that vector turns."""
     none = hardly(s, s)[..., None, :]
     return out * where(none, where(equal(out, 0), 0.0, math.nan), 1 / where(none, 1.0, s[..., None, :]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index as integer
 from typing import Any
 
-from minitensor.backend import checked, namespace
+from minitensor.backend import Array, checked, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise.rounding import nothing
@@ -15,8 +15,6 @@ from minitensor.ops.shaping.diagonal import tril, triu
 from minitensor.ops.shaping.shape import common_shape
 
 __all__ = ["inv", "inverse", "matrix_power", "solve", "solve_columns", "solve_triangular"]
-
-Array = Any
 
 
 @op("floating", "complex")
@@ -71,7 +69,7 @@ def solve_columns(a: Array, b: Array) -> Array:
     )
 
 
-def _solve_rule(g: Any, a: Any, y: Any) -> tuple[Any, Any]:
+def _solve_rule(g: Array, a: Array, y: Array) -> tuple[Array, Array]:
     gb = solve_columns(a.mT, g)  # (..., n, k)
     return -(gb @ y.mT), gb
 
@@ -100,7 +98,7 @@ def solve(a: Array, b: Array) -> Array:
     return _solve("solve", a, b)
 
 
-def _solve(name: str, a: Any, b: Any) -> Any:
+def _solve(name: str, a: Array, b: Array) -> Array:
     n = square(name, a)
     vector = len(b.shape) == 1
     right = b[:, None] if vector else b

@@ -7,9 +7,8 @@ with the other one. `mirrored` is where that happens; the ops after it are plain
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import equal, where
@@ -19,8 +18,6 @@ from minitensor.ops.linalg.solving import solve_columns
 from minitensor.ops.shaping.diagonal import tril
 
 __all__ = ["cholesky", "cholesky_factor", "eigen", "eigh", "eigvalsh", "mirrored"]
-
-Array = Any
 
 
 @op("floating")
@@ -34,7 +31,7 @@ def mirrored(x: Array, upper: bool = False) -> Array:
 mirrored.vjp(x=lambda g: (g + g.mT) * 0.5)
 
 
-def _half(x: Any) -> Any:
+def _half(x: Array) -> Array:
     """Return the symmetric part of a matrix."""
     return (x + x.mT) * 0.5
 
@@ -51,7 +48,7 @@ def cholesky_factor(x: Array) -> Array:
     )
 
 
-def _cholesky_rule(g: Any, y: Any) -> Any:
+def _cholesky_rule(g: Array, y: Array) -> Array:
     middle = tril(bmm(y.mT, g))
     middle = middle - middle * (0.5 * eye(y, y.shape[-1]))  # the diagonal is halved
     left = solve_columns(y.mT, middle)  # L⁻ᵀ Φ(Lᵀ g)
@@ -95,7 +92,7 @@ def eigen(x: Array) -> tuple[Array, Array]:
     )
 
 
-def _eigen_rule(g: Any, y: Any) -> Any:
+def _eigen_rule(g: Array, y: Array) -> Array:
     (gw, gv), (w, v) = g, y
     if not w.shape[-1] or 0 in w.shape:
         return bmm(v, v.mT) * 0
@@ -107,7 +104,7 @@ def _eigen_rule(g: Any, y: Any) -> Any:
     return _half(total)
 
 
-def _gaps(w: Any, n: Any) -> Any:
+def _gaps(w: Array, n: Array) -> Array:
     """1 / (wⱼ - wᵢ), 0 on the diagonal; where both are equal, NaN, but 0 where n is 0: nothing asks how they turn."""
     apart = w[..., None, :] - w[..., :, None]
     near = hardly(apart, w)
@@ -118,7 +115,7 @@ def _gaps(w: Any, n: Any) -> Any:
 eigen.vjp(x=_eigen_rule)
 
 
-def _triangle(name: str, a: Any, UPLO: str) -> Any:  # noqa: N803
+def _triangle(name: str, a: Array, UPLO: str) -> Array:  # noqa: N803
     square(name, a)
     if UPLO not in ("L", "U", "l", "u"):
         raise ValueError(f"{name}: UPLO says which triangle is read, 'L' or 'U'; got {UPLO!r}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -17,8 +15,6 @@ __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge_embedding_loss", "multilabel_soft_margin_loss",
     "soft_margin_loss",
 ]  # fmt: skip
-
-Array = Any
 
 
 @op("floating")
@@ -39,7 +35,7 @@ def likelihood_slope(input: Array, target: Array) -> Array:
     return (target - input) / namespace(input, target).maximum(input * (1 - input), 1e-12)
 
 
-def _curvature(g: Any, input: Any, target: Any) -> Any:
+def _curvature(g: Array, input: Array, target: Array) -> Array:
     """The second derivative, finite at x = 0 and x = 1 by a small number beside each factor."""
     both = (input + 1e-12) * (1 - input + 1e-12)
     return -g * (input * input - 2 * input * target + target) / (both * both)

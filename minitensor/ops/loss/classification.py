@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numpy.typing import DTypeLike
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import astype, clip, not_equal, relu, where
@@ -13,8 +14,6 @@ from minitensor.ops.nn.softmax import log_softmax
 from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["cross_entropy", "multi_margin_loss", "multilabel_margin_loss", "nll_loss"]
-
-Array = Any
 
 
 def _check(name: str, input: Array, target: Array, weight: Array | None) -> int:
@@ -41,7 +40,7 @@ def _pick(x: Array, index: Array, axis: int) -> Array:
     return take_along_axis(x, lanes, axis=axis).reshape(shape)
 
 
-def _weights(target: Array, index: Array, kept: Array, weight: Array | None, dtype: Any) -> Array:
+def _weights(target: Array, index: Array, kept: Array, weight: Array | None, dtype: DTypeLike) -> Array:
     """Return the weight of each place: its class's, 0 where it is ignored."""
     places = astype(kept, dtype=dtype)
     return places if weight is None else take(weight, index, axis=0) * places

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import device_of, is_array, move, namespace, to_numpy
+from minitensor.backend import Array, device_of, is_array, move, namespace, to_numpy
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.ops.elementwise import greater, maximum, where
@@ -19,11 +19,10 @@ from minitensor.ops.shaping.shape import expand_dims
 
 __all__ = ["ctc_loss"]
 
-Array = Any
 NEVER = -1e30  # stands in for log 0: sums of it stay finite, and so do the gradients
 
 
-def _host(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
+def _host(name: str, what: str, values: Array) -> np.ndarray:
     """Return integers as a NumPy array."""
     raw = values.data if isinstance(values, Variable) else values
     array = to_numpy(raw) if is_array(raw) else np.asarray(raw)
@@ -32,7 +31,7 @@ def _host(name: str, what: str, values: Any) -> np.ndarray[Any, Any]:
     return array.astype(np.int64)
 
 
-def _lengths(what: str, values: Any, n: int, most: int) -> np.ndarray[Any, Any]:
+def _lengths(what: str, values: Array, n: int, most: int) -> np.ndarray:
     array = _host("ctc_loss", what, values).reshape(-1)
     if array.shape != (n,):
         raise ValueError(f"ctc_loss: {what} has one entry for each of {n} sequences; got {array.size}")
@@ -41,7 +40,7 @@ def _lengths(what: str, values: Any, n: int, most: int) -> np.ndarray[Any, Any]:
     return array
 
 
-def _padded(targets: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any], blank: int) -> np.ndarray[Any, Any]:
+def _padded(targets: np.ndarray, lengths: np.ndarray, blank: int) -> np.ndarray:
     """Return the labels with a blank before, between and behind them: (n, 2 longest + 1)."""
     n, longest = len(lengths), int(lengths.max(initial=0))
     rows = np.full((n, 2 * longest + 1), blank)
@@ -106,11 +105,11 @@ def ctc_loss(
     return reduced(loss / (counts[0] if single else counts), "mean")
 
 
-def _raw(x: Any) -> Any:
+def _raw(x: Array) -> Array:
     return x.data if isinstance(x, Variable) else x
 
 
-def _log_likelihood(lp: Any, rows: np.ndarray[Any, Any], inputs: Any, lengths: Any) -> Any:
+def _log_likelihood(lp: Array, rows: np.ndarray, inputs: Array, lengths: Any) -> Array:
     """Return ln P(target) of each sequence, the forward recursion over the states: the labels and blanks of `rows`."""
     xp, device = namespace(_raw(lp)), device_of(_raw(lp))
     n, states = rows.shape

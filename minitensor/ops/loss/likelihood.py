@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.ops.elementwise import equal, exp, log, square, where
@@ -13,8 +13,6 @@ from minitensor.ops.loss.reduction import reduced
 from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["gaussian_nll_loss", "kl_div", "poisson_nll_loss"]
-
-Array = Any
 
 
 @composite

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import clip, equal, minimum, sqrt, square, where
 from minitensor.ops.linalg.distance import pairwise_distance
@@ -11,8 +10,6 @@ from minitensor.ops.loss.reduction import reduced
 from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss"]
-
-Array = Any
 
 
 @composite

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.graph import Variable, describe
 from minitensor.ops.reductions.reduce import mean, sum
 
 __all__ = ["check_classes", "check_reduction", "check_same_shape", "reduced"]
-
-Array = Any
 
 
 def check_reduction(reduction: str) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import abs, clip, square
 from minitensor.ops.loss.reduction import check_reduction, check_same_shape, reduced
 from minitensor.ops.reductions.reduce import sum
 
 __all__ = ["huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"]
-
-Array = Any
 
 
 def _weighted(name: str, loss: Array, weight: Array | None, reduction: str, by_weight: bool = True) -> Array:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, erf, exp, sigmoid, tanh, where
@@ -16,7 +15,6 @@ __all__ = [
     "tanhshrink",
 ]  # fmt: skip
 
-Array = Any
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 
@@ -66,7 +64,7 @@ def softplus(input: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     return select(z > threshold, input, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.abs(z)))) / beta)
 
 
-def _softplus_rule(g: Any, input: Any, beta: float, threshold: float) -> Any:
+def _softplus_rule(g: Array, input: Array, beta: float, threshold: float) -> Array:
     z = beta * input
     return g * where(z > threshold, 1.0, sigmoid(where(z >= threshold, threshold, z)))  # no curvature at the threshold
 

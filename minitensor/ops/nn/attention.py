@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import where
@@ -14,8 +13,6 @@ from minitensor.ops.reductions.reduce import sum
 from minitensor.ops.shaping.shape import swapaxes
 
 __all__ = ["attention_weights", "masked_softmax", "scaled_dot_product_attention"]
-
-Array = Any
 
 
 @op("floating", autocast="float32")

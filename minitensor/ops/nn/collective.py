@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.op import op
 from minitensor.threads import member
 
 __all__ = ["all_sum", "from_all", "from_first"]
-
-Array = Any
 
 
 @op(onnx="Identity Identity")
@@ -31,11 +30,11 @@ def all_sum(x: Array, what: str = "a sum") -> Array:
 all_sum.vjp(x=lambda g, what: all_sum(g, what=f"the gradient of {what}"))
 
 
-def from_all(what: str, value: Any) -> list[Any]:
+def from_all(what: str, value: Any) -> list[Array]:
     """Return the values that all members have, in their order; outside of a team the one that there is."""
     return [value] if member.team is None else member.team.meet(member.rank, what, value)
 
 
-def from_first(what: str, make: Callable[[], Any]) -> Any:
+def from_first(what: str, make: Callable[[], Any]) -> Array:
     """Return what make() returns to the first member, which alone calls it; outside of a team, what it returns."""
     return from_all(what, make() if member.rank == 0 else None)[0]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy.lib.array_utils import normalize_axis_index
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import sigmoid
 from minitensor.ops.nn.activation import silu
 
 __all__ = ["glu", "swiglu"]
-
-Array = Any
 
 
 def _halves(name: str, x: Array, dim: int) -> tuple[Array, Array]:

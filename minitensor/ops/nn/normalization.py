@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.elementwise import power, sqrt, square
 from minitensor.ops.linalg.distance import vector_norm
@@ -16,8 +16,6 @@ from minitensor.ops.shaping.padding import pad
 from minitensor.threads import member
 
 __all__ = ["batch_norm", "global_response_norm", "group_norm", "layer_norm", "local_response_norm", "rms_norm"]
-
-Array = Any
 
 
 def _affine(y: Array, weight: Array | None, bias: Array | None) -> Array:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import abs, logical_and, logical_or, where
@@ -13,8 +11,6 @@ from minitensor.ops.elementwise.selection import select
 __all__ = [
     "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "leaky_relu", "prelu", "relu6", "softshrink", "threshold",
 ]  # fmt: skip
-
-Array = Any
 
 
 @composite

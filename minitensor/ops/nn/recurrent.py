@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -15,11 +15,10 @@ from minitensor.ops.shaping.join import concatenate, stack
 
 __all__ = ["NONLINEARITIES", "gru_step", "gru_walk", "lstm_step", "lstm_walk", "rnn_walk", "separate"]
 
-Array = Any
 NONLINEARITIES = {"tanh": tanh, "relu": relu}
 
 
-def _zeros_like(x: Any) -> Array:
+def _zeros_like(x: Array) -> Array:
     x = x.data if isinstance(x, Variable) else x
     return namespace(x).zeros(x.shape, x.dtype)
 
@@ -38,7 +37,7 @@ def separate(x: Array, axis: int = 0) -> tuple[Array, ...]:
     return tuple(x[(slice(None),) * (axis % x.ndim) + (i,)].copy() for i in range(x.shape[axis]))
 
 
-def _restack(g: Any, axis: int) -> Any:
+def _restack(g: Array, axis: int) -> Array:
     zeros = _zeros_like(next(d for d in g if d is not None))
     return stack(*[zeros if d is None else d for d in g], axis=axis)
 
@@ -46,7 +45,7 @@ def _restack(g: Any, axis: int) -> Any:
 separate.vjp(x=_restack)
 
 
-def _quarters(x: Any) -> tuple[Any, Any, Any, Any]:
+def _quarters(x: Array) -> tuple[Array, Array, Array, Array]:
     n = x.shape[-1] // 4
     return x[..., :n], x[..., n : 2 * n], x[..., 2 * n : 3 * n], x[..., 3 * n :]
 
@@ -69,7 +68,7 @@ def lstm_step(gates: Array, cell: Array) -> tuple[Array, Array]:
     return o * tanh(c), c
 
 
-def _lstm_rule(g: Any, gates: Any, cell: Any) -> tuple[Any, Any]:
+def _lstm_rule(g: Array, gates: Array, cell: Array) -> tuple[Array, Array]:
     gh, gc = g
     i, f, z, o = _quarters(gates)
     i, f, z, o = sigmoid(i), sigmoid(f), tanh(z), sigmoid(o)
@@ -103,7 +102,7 @@ def gru_step(x: Array, hidden: Array, state: Array) -> Array:
     return new + u * (state - new)
 
 
-def _gru_rule(g: Any, x: Any, hidden: Any, state: Any) -> tuple[Any, Any, Any]:
+def _gru_rule(g: Array, x: Array, hidden: Array, state: Any) -> tuple[Array, Array, Array]:
     n = state.shape[-1]
     gates = sigmoid(x[..., : 2 * n] + hidden[..., : 2 * n])
     r, u, hn = gates[..., :n], gates[..., n:], hidden[..., 2 * n :]
@@ -116,7 +115,7 @@ def _gru_rule(g: Any, x: Any, hidden: Any, state: Any) -> tuple[Any, Any, Any]:
 gru_step.vjp(("x", "hidden", "state"), _gru_rule)
 
 
-def _walk(x: Array, step: Callable[..., Any], *state: Array, reverse: bool) -> Any:
+def _walk(x: Array, step: Callable[..., Any], *state: Array, reverse: bool) -> Array:
     """Carry the state through the steps of x; return the first part of it after each step, and all of the last."""
     xs = separate(x)
     hs: list[Any] = [None] * len(xs)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.elementwise import exp
@@ -15,8 +14,6 @@ from minitensor.ops.shaping.shape import reshape
 from minitensor.sums import total
 
 __all__ = ["log_normalized_exp", "log_softmax", "logsumexp", "normalized_exp", "softmax", "softmin"]
-
-Array = Any
 
 
 @op("floating", autocast="float32", public="logsumexp")
@@ -45,7 +42,7 @@ def logsumexp(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return y if keepdims else y.reshape(shape)
 
 
-def _logsumexp_rule(g: Any, x: Any, y: Any, axis: Axis) -> Any:
+def _logsumexp_rule(g: Array, x: Array, y: Array, axis: Axis) -> Array:
     shape = kept("logsumexp", axis, x.shape)
     return reshape(g, shape=shape) * exp(x - reshape(y, shape=shape))
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
 
+import numpy as np
 from numpy.exceptions import AxisError
 
-from minitensor.backend import is_half
+from minitensor.backend import Array, is_half
 
 __all__ = ["Axis", "accumulator", "along", "kept", "length", "reduced", "wide"]
 
-Array = Any
 Axis = int | tuple[int, ...] | None
 
 
@@ -58,7 +57,7 @@ def along(name: str, axis: int | None, shape: tuple[int, ...]) -> tuple[tuple[in
     return (shape, axes[0], shape) if axes else ((1,), 0, ())
 
 
-def accumulator(dtype: Any) -> Any:
+def accumulator(dtype: np.dtype) -> np.dtype | str:
     """Return the dtype to add up in: half precision in float32, bools and integers in int64."""
     return "float32" if is_half(dtype) else "int64" if dtype.kind in "biu" else dtype
 

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace, to_numpy
+from minitensor.backend import Array, is_array, namespace, to_numpy
 from minitensor.op import op
 from minitensor.ops.indexing.index import take_along_axis
 from minitensor.promotion import default_float
 
 __all__ = ["bincount", "histogram", "nonzero", "unique"]
-
-Array = Any
 
 
 @op("complex", public="nonzero")

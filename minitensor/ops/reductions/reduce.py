@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.op import op
 from minitensor.ops.elementwise import astype, equal, logical_or, not_equal, where
 from minitensor.ops.reductions.axes import Axis, accumulator, along, kept, length, reduced
@@ -14,8 +14,6 @@ from minitensor.ops.shaping.shape import broadcast_to, reshape, transpose
 from minitensor.sums import total
 
 __all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "prod", "sum"]
-
-Array = Any
 
 
 # -- sums and products -----------------------------------------------------------------------------------------------
@@ -27,7 +25,7 @@ def _total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return total(x, axis, keepdims) if wider is x.dtype else x.sum(axis=axis, keepdims=keepdims, dtype=wider)
 
 
-def _spread(g: Any, x_shape: tuple[int, ...], axis: Axis) -> Any:
+def _spread(g: Array, x_shape: tuple[int, ...], axis: Axis) -> Array:
     return broadcast_to(reshape(g, shape=kept("sum", axis, x_shape)), shape=x_shape)
 
 
@@ -88,7 +86,7 @@ def prod(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return y if y.dtype.kind == "i" else y.astype(x.dtype, copy=False)
 
 
-def _prod_rule(g: Any, x: Any, axis: Axis) -> Any:
+def _prod_rule(g: Array, x: Array, axis: Axis) -> Array:
     axes = reduced("prod", axis, x.shape)
     order = (*(i for i in range(len(x.shape)) if i not in axes), *axes)  # the reduced axes go last
     n = length("prod", axis, x.shape)
@@ -115,7 +113,7 @@ def _chosen(name: str, x: Array, axis: Axis) -> tuple[int, ...]:
     return reduced(name, axis, x.shape)
 
 
-def _share_extreme(g: Any, x: Any, y: Any, axis: Axis) -> Any:
+def _share_extreme(g: Array, x: Array, y: Array, axis: Axis) -> Array:
     shape = kept("max", axis, x.shape)
     hit = logical_or(equal(x, reshape(y, shape=shape)), not_equal(x, x))  # where there is a NaN, y is NaN
     among = sum(astype(hit, dtype=g.dtype), axis=axis, keepdims=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -18,27 +16,26 @@ from minitensor.sums import FEW, WIDER
 
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp", "shifted"]
 
-Array = Any
 LN_2 = 0.6931471805599453
 
 
-def _same(x: Array) -> Any:
+def _same(x: Array) -> Array:
     """Return the dtype of what x adds up to."""
     return "int64" if x.dtype.kind in "biu" else x.dtype
 
 
-def _part(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+def _part(x: Array, axis: int, start: int | None, stop: int | None) -> Array:
     return x[(slice(None),) * axis + (slice(start, stop),)]
 
 
-def shifted(x: Any, axis: int, first: float) -> Any:
+def shifted(x: Array, axis: int, first: float) -> Array:
     """Return x one place later along the axis, after a `first` entry."""
     shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
     ones = namespace(x.data if isinstance(x, Variable) else x).full(shape, first, dtype=x.dtype)
     return concatenate(ones, _part(x, axis, None, -1), axis=axis)
 
 
-def _recurrence(a: Any, u: Any, axis: int) -> Any:
+def _recurrence(a: Array, u: Array, axis: int) -> Array:
     """hᵢ = aᵢ hᵢ₋₁ + uᵢ along the axis, h₀ = u₀, in log₂ n steps: each joins two neighboring stretches into one."""
     step, n = 1, u.shape[axis]
     while step < n:
@@ -68,7 +65,7 @@ def cumsum(x: Array, axis: int | None = None) -> Array:
     return y.astype(_same(x), copy=False).reshape(out)
 
 
-def _cumsum_rule(g: Any, x_shape: tuple[int, ...], axis: int | None) -> Any:
+def _cumsum_rule(g: Array, x_shape: tuple[int, ...], axis: int | None) -> Array:
     shape, at, _ = along("cumsum", axis, x_shape)
     return reshape(flip(cumsum(flip(reshape(g, shape=shape), axis=at), axis=at), axis=at), shape=x_shape)
 
@@ -93,7 +90,7 @@ def cumprod(x: Array, axis: int | None = None) -> Array:
     return x.reshape(shape).cumprod(axis=at, dtype=accumulator(x.dtype)).astype(_same(x), copy=False).reshape(out)
 
 
-def _cumprod_rule(g: Any, x: Any, y: Any, axis: int | None) -> Any:
+def _cumprod_rule(g: Array, x: Array, y: Array, axis: int | None) -> Array:
     # dxₖ = (Π_{j<k} xⱼ) Sₖ with Sₖ = Σ_{i≥k} gᵢ Π_{k<j≤i} xⱼ = gₖ + xₖ₊₁ Sₖ₊₁, a recurrence from the end
     shape, at, _ = along("cumprod", axis, x.shape)
     if not shape[at]:
@@ -129,7 +126,7 @@ def logcumsumexp(x: Array, axis: int | None = None) -> Array:
     return y.astype(x.dtype).reshape(out)
 
 
-def _logcumsumexp_rule(g: Any, x: Any, y: Any, axis: int | None) -> Any:
+def _logcumsumexp_rule(g: Array, x: Array, y: Array, axis: int | None) -> Array:
     # dxₖ = Σ_{i≥k} gᵢ e^(xₖ - yᵢ) = e^(xₖ - yₖ) Sₖ with Sₖ = gₖ + e^(yₖ - yₖ₊₁) Sₖ₊₁: no factor is above 1
     shape, at, _ = along("logcumsumexp", axis, x.shape)
     if not shape[at]:
@@ -162,7 +159,7 @@ def leader(x: Array, axis: int, smallest: bool) -> Array:
     return y + 0
 
 
-def _leading(name: str, x: Any, axis: int | None, smallest: bool) -> tuple[Any, Any]:
+def _leading(name: str, x: Array, axis: int | None, smallest: bool) -> tuple[Array, Array]:
     shape, at, out = along(name, axis, x.shape)
     lanes = reshape(x, shape=shape)
     index = leader(lanes, axis=at, smallest=smallest)

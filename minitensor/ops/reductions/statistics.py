@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from minitensor.backend import namespace, to_numpy
+from minitensor.backend import Array, namespace, to_numpy
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -22,8 +21,6 @@ from minitensor.promotion import default_float
 from minitensor.sums import total
 
 __all__ = ["median", "nanmean", "nansum", "ptp", "quantile", "std", "var"]
-
-Array = Any
 
 
 def _variance(x: Array, axes: tuple[int, ...], correction: float, keepdims: bool) -> Array:
@@ -55,7 +52,7 @@ def var(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = Fal
     return _variance(x, reduced("var", axis, x.shape), correction, keepdims).astype(x.dtype, copy=False)
 
 
-def _var_rule(g: Any, x: Any, axis: Axis, correction: float) -> Any:
+def _var_rule(g: Array, x: Array, axis: Axis, correction: float) -> Array:
     n = length("var", axis, x.shape)
     d = x - mean(x, axis=axis, keepdims=True)
     g = reshape(g, shape=kept("var", axis, x.shape))
@@ -85,7 +82,7 @@ def std(x: Array, axis: Axis = None, correction: float = 0, keepdims: bool = Fal
     return namespace(x).sqrt(v).astype(x.dtype, copy=False)
 
 
-def _std_rule(g: Any, x: Any, y: Any, axis: Axis, correction: float) -> Any:
+def _std_rule(g: Array, x: Array, y: Array, axis: Axis, correction: float) -> Array:
     flat = equal(y, 0)
     half = where(flat, 0.0, g / where(flat, 1.0, 2 * y))
     return _var_rule(half, x, axis, correction)
@@ -164,7 +161,7 @@ def _rank(method: str, q: float, n: int) -> tuple[int, int, float]:
     return low, high, place - low if low != high and method == "linear" else 0.5
 
 
-def _at_ranks(x: Any, axis: Axis, keepdims: bool, name: str, q: Any, method: str) -> Any:
+def _at_ranks(x: Array, axis: Axis, keepdims: bool, name: str, q: Array, method: str) -> Array:
     """Sort the reduced axes as one lane and read it at each q, whose axes come first in the result."""
     axes = reduced(name, axis, x.shape)
     rest = tuple([i for i in range(len(x.shape)) if i not in axes])
@@ -182,7 +179,7 @@ def _at_ranks(x: Any, axis: Axis, keepdims: bool, name: str, q: Any, method: str
     return reshape(moveaxis(y, source=-1, destination=0), shape=(*q.shape, *out))
 
 
-def _floats(x: Any) -> Any:
+def _floats(x: Array) -> Array:
     return astype(x, dtype=default_float) if x.dtype.kind in "biu" else x
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.ops.shaping.padding import frame
 
 __all__ = ["border"]
-
-Array = Any
 
 
 def border(x: Array, widths: Sequence[tuple[int, int]]) -> Array:

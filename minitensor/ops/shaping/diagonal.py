@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.reductions.reduce import sum
 from minitensor.ops.shaping.shape import axes_of
 
 __all__ = ["diag", "diagonal", "put_diagonal", "trace", "tril", "triu"]
-
-Array = Any
 
 
 def _plane(name: str, x: Array, axis1: int, axis2: int) -> tuple[int, int]:
@@ -90,7 +86,7 @@ def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     return sum(diagonal(x, offset=offset, axis1=a, axis2=b), axis=-1)
 
 
-def _matrices(name: str, x: Array) -> Any:
+def _matrices(name: str, x: Array) -> Array:
     if x.ndim < 2:
         raise ValueError(f"{name} takes matrices, (..., n, m); got shape {tuple(x.shape)}")
     return namespace(x)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.shaping.shape import atleast_1d, atleast_2d, axes_of, expand_dims, is_one, ravel, whole
@@ -14,8 +13,6 @@ from minitensor.ops.shaping.shape import atleast_1d, atleast_2d, axes_of, expand
 __all__ = [
     "array_split", "chunk", "column_stack", "concatenate", "hstack", "split", "stack", "unstack", "vstack",
 ]  # fmt: skip
-
-Array = Any
 
 
 @op("complex")
@@ -43,7 +40,7 @@ def concatenate(*xs: Array, axis: int | None = 0) -> Array:
     return namespace(*xs).concatenate(xs, axis=a)
 
 
-def _cut(g: Any, xs_shape: Sequence[tuple[int, ...]], axis: int | None) -> list[Any]:
+def _cut(g: Array, xs_shape: Sequence[tuple[int, ...]], axis: int | None) -> list[Array]:
     at, pieces = 0, []
     for shape in xs_shape:
         if axis is None:

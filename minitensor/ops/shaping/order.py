@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index as integer
-from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.shaping.shape import axes_of, swapaxes, whole
 
 __all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
-
-Array = Any
 
 
 @op("view", public="flip")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace
+from minitensor.backend import Array, is_array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -16,14 +16,13 @@ from minitensor.ops.indexing.gather import read_rows
 
 __all__ = ["frame", "pad"]
 
-Array = Any
 MODES = {
     "constant": "constant", "reflect": "reflect", "symmetric": "symmetric",
     "edge": "edge", "replicate": "edge", "wrap": "wrap", "circular": "wrap",
 }  # fmt: skip
 
 
-def pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
+def pairs(name: str, given: Array, ndim: int) -> list[tuple[Any, Any]]:
     """Return (before, after) for each axis, of one value, one pair, or a pair for each axis."""
     given = given.tolist() if isinstance(given, Variable) or is_array(given) else given
     rows = [given] if not isinstance(given, (list, tuple)) else list(given)
@@ -91,7 +90,7 @@ def pad(
     return x if moved else frame(x, width=width)
 
 
-def _constant(x: Array, width: list[tuple[int, int]], values: Any) -> Array:
+def _constant(x: Array, width: list[tuple[int, int]], values: Array) -> Array:
     each = pairs("constant_values", values, len(x.shape))
     if x.dtype.kind in "iub" and any(isinstance(v, float) and not v.is_integer() for pair in each for v in pair):
         raise TypeError(f"pad: {values} around {x.dtype} would be cut to an integer: use .astype('float32')")

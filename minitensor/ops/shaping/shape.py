@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.lib.array_utils import normalize_axis_index
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.sums import total
@@ -18,8 +18,6 @@ __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "axes_of", "broadcast_arrays", "broadcast_to", "common_shape",
     "expand_dims", "is_one", "moveaxis", "ravel", "reshape", "squeeze", "swapaxes", "transpose", "whole",
 ]  # fmt: skip
-
-Array = Any
 
 
 def is_one(value: Any) -> bool:
@@ -109,7 +107,7 @@ def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     return x.transpose(_order(axes, x.ndim))
 
 
-def _untranspose(g: Any, axes: Sequence[int] | None) -> Any:
+def _untranspose(g: Array, axes: Sequence[int] | None) -> Array:
     order = _order(axes, len(g.shape))
     return transpose(g, axes=tuple(sorted(range(len(order)), key=order.__getitem__)))
 
@@ -210,7 +208,7 @@ def broadcast_to(x: Array, shape: int | Sequence[int]) -> Array:
     return namespace(x).broadcast_to(x, shape)
 
 
-def _unbroadcast(g: Any, x_shape: tuple[int, ...]) -> Any:
+def _unbroadcast(g: Array, x_shape: tuple[int, ...]) -> Array:
     extra = len(g.shape) - len(x_shape)
     axes = (*range(extra), *(i + extra for i, n in enumerate(x_shape) if n == 1 and g.shape[i + extra] != 1))
     return (total(g, axes) if axes else g).reshape(x_shape)

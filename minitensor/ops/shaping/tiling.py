@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, namespace, to_numpy
+from minitensor.backend import Array, is_array, namespace, to_numpy
 from minitensor.composite import composite
 from minitensor.graph import Variable
 from minitensor.op import op
@@ -17,8 +16,6 @@ from minitensor.sums import total
 
 __all__ = ["meshgrid", "repeat", "repeat_each", "tile"]
 
-Array = Any
-
 
 @op("complex")
 def repeat_each(x: Array, count: int, axis: int) -> Array:
@@ -26,7 +23,7 @@ def repeat_each(x: Array, count: int, axis: int) -> Array:
     return namespace(x).repeat(x, count, axis=axis)
 
 
-def _summed(g: Any, x_shape: tuple[int, ...], count: int, axis: int) -> Any:
+def _summed(g: Array, x_shape: tuple[int, ...], count: int, axis: int) -> Array:
     return total(g.reshape((*x_shape[: axis + 1], count, *x_shape[axis + 1 :])), (axis + 1,))
 
 
@@ -85,7 +82,7 @@ def tile(x: Array, reps: int | Sequence[int]) -> Array:
     return namespace(x).tile(x, times)
 
 
-def _untile(g: Any, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Any:
+def _untile(g: Array, x_shape: tuple[int, ...], reps: int | Sequence[int]) -> Array:
     shape, times = _aligned(x_shape, whole(reps))
     pairs = [n for pair in zip(times, shape, strict=True) for n in pair]  # (tiles, entries) of each axis
     return total(g.reshape(pairs), tuple(range(0, len(pairs), 2))).reshape(x_shape) if pairs else g

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.ops.reductions.reduce import mean, sum
@@ -20,7 +21,6 @@ __all__ = [
     "adaptive_max_pool3d",
 ]  # fmt: skip
 
-Array = Any
 Size = int | tuple[int | None, ...]
 
 
@@ -54,7 +54,7 @@ def _mean(name: str, n: int, x: Array, output_size: Any) -> Array:
     return x
 
 
-def _max(name: str, n: int, x: Array, output_size: Any, return_indices: bool) -> Any:
+def _max(name: str, n: int, x: Array, output_size: Any, return_indices: bool) -> Array:
     places = []
     for m, out in zip(spatial(name, n, x), _size(name, n, x, output_size), strict=True):
         windows = _bounds(m, out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.ops.elementwise import abs, astype, not_equal, where
@@ -15,8 +15,6 @@ from minitensor.ops.windows.max_pooling import Setting, geometry, max_pool1d, ma
 from minitensor.ops.windows.sliding import each, unfold
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
-
-Array = Any
 
 
 def _avg_pool(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.ops.linalg.matmul import bmm
@@ -13,7 +14,6 @@ from minitensor.ops.windows.sliding import Ints, each, unfold, window_count
 
 __all__ = ["batched", "conv1d", "conv2d", "conv3d", "same", "with_bias"]
 
-Array = Any
 Setting = int | tuple[int, ...]
 
 
@@ -74,7 +74,9 @@ def _settings(
     return stride, widths, dilation
 
 
-def _convolve(x: Array, weight: Array, stride: Ints, widths: list[tuple[int, int]], dilation: Ints, groups: int) -> Any:
+def _convolve(
+    x: Array, weight: Array, stride: Ints, widths: list[tuple[int, int]], dilation: Ints, groups: int
+) -> Array:
     """(n, c, *lengths) with the weight (o, c / groups, *size) -> (n, o, *counts), checked before"""
     (n, *_), (o, per_group, *size) = x.shape, weight.shape
     if any(a or b for a, b in widths):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.op import op
@@ -17,8 +17,6 @@ from minitensor.ops.linalg.matmul import bmm
 from minitensor.ops.shaping.shape import broadcast_to
 
 __all__ = ["affine_grid", "grid_sample", "lattice"]
-
-Array = Any
 
 
 @op

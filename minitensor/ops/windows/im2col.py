@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.ops.shaping.border import border
@@ -13,7 +13,6 @@ from minitensor.ops.windows.sliding import each, window_count
 
 __all__ = ["fold", "unfold"]
 
-Array = Any
 Setting = int | tuple[int, ...]
 
 

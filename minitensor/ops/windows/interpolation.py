@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import Variable, describe
 from minitensor.ops.indexing.gather import read_rows
@@ -17,7 +17,6 @@ from minitensor.ops.windows.sliding import Ints, each
 
 __all__ = ["interpolate"]
 
-Array = Any
 Host = NDArray[Any]
 AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos": 2}  # how many each mode interpolates
 PLAIN = ("nearest", "nearest-exact", "area")  # for 1, 2 or 3

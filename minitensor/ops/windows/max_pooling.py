@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.op import op
@@ -15,7 +15,6 @@ from minitensor.ops.windows.sliding import Ints, each
 
 __all__ = ["geometry", "largest", "max_pool1d", "max_pool2d", "max_pool3d", "spatial", "window_argmax"]
 
-Array = Any
 Setting = int | tuple[int, ...]
 Places = tuple[tuple[int, ...], ...]  # along one axis, for each entry of a window: where it stands in each window
 
@@ -83,7 +82,7 @@ def window_argmax(x: Array, places: tuple[Places, ...]) -> Array:
     return at
 
 
-def largest(input: Array, places: tuple[Places, ...], return_indices: bool) -> Any:
+def largest(input: Array, places: tuple[Places, ...], return_indices: bool) -> Array:
     """Return the largest entry of each window, and where it stands if that is asked for."""
     n = len(places)
     lead = input.shape[: len(input.shape) - n]
@@ -104,7 +103,7 @@ def _max_pool(
     dilation: Any,
     ceil_mode: bool,
     return_indices: bool,
-) -> Any:
+) -> Array:
     if input.dtype.kind == "b":
         raise TypeError(f"{name} takes numbers; got {describe(input)}")
     lengths, *axes = geometry(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)

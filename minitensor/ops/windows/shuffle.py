@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.ops.windows.sliding import each
 
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
-
-Array = Any
 
 
 @composite("moves")

@@ -10,12 +10,11 @@ from itertools import product
 from operator import index as integer
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.op import op
 
 __all__ = ["each", "fold", "unfold", "window_count"]
 
-Array = Any
 Ints = tuple[int, ...]
 
 

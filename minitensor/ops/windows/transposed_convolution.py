@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.linalg.matmul import bmm
 from minitensor.ops.shaping.border import border
@@ -12,8 +13,6 @@ from minitensor.ops.windows.convolution import Setting, batched, with_bias
 from minitensor.ops.windows.sliding import each, fold
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
-
-Array = Any
 
 
 def _spread(

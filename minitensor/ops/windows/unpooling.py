@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from minitensor.backend import namespace
+from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.indexing.gather import inside, integers, lanes, read_along
@@ -13,8 +13,6 @@ from minitensor.ops.windows.max_pooling import Setting, spatial
 from minitensor.ops.windows.sliding import each
 
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d", "put_along"]
-
-Array = Any
 
 
 @op

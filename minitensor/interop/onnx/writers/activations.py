@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
+from numpy.typing import DTypeLike
+
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.functions import log1p
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops import elementwise as el
 from minitensor.ops.nn.activation import exponential_linear, logsigmoid, softplus
 from minitensor.ops.nn.attention import masked_softmax
@@ -19,7 +22,7 @@ __all__: list[str] = []
 
 
 @writes(el.relu)
-def _relu(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _relu(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     if y.dtype.kind == "f":
         t.emit("Relu", [t.name(xs[0])], y)
     else:
@@ -27,43 +30,43 @@ def _relu(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(hardtanh)
-def _hardtanh(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _hardtanh(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     low, high = (t.name(s[k] if y.dtype.kind == "f" else int(s[k]), y.dtype) for k in ("min_val", "max_val"))
     t.emit("Min", [t.step("Max", [t.name(xs[0]), low]), high], y)
 
 
-def _sixth(t: Any, x: str, dtype: Any) -> str:
+def _sixth(t: Trace, x: str, dtype: DTypeLike) -> str:
     """min(max(x + 3, 0), 6)"""
     moved = t.step("Add", [x, t.name(3, dtype)])
     return str(t.step("Min", [t.step("Max", [moved, t.name(0, dtype)]), t.name(6, dtype)]))
 
 
 @writes(hardsigmoid)
-def _hardsigmoid(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _hardsigmoid(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Div", [_sixth(t, t.name(xs[0]), y.dtype), t.name(6, y.dtype)], y)
 
 
 @writes(hardswish)
-def _hardswish(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _hardswish(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x = t.name(xs[0])
     t.emit("Div", [t.step("Mul", [x, _sixth(t, x, y.dtype)]), t.name(6, y.dtype)], y)
 
 
 @writes(softshrink)
-def _softshrink(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _softshrink(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, width = t.name(xs[0]), t.name(s["lambd"], y.dtype)
     near = t.step("LessOrEqual", [t.step("Abs", [x]), width])
     moved = t.step("Sub", [x, t.step("Mul", [width, t.step("Sign", [x])])])
     where(t, near, t.name(0, y.dtype), moved, y)
 
 
-def _log_exp(t: Any, x: str, dtype: Any) -> str:
+def _log_exp(t: Trace, x: str, dtype: DTypeLike) -> str:
     """ln(1 + e^-|x|)"""
     return log1p(t, t.step("Exp", [t.step("Neg", [t.step("Abs", [x])])]), dtype)
 
 
 @writes(softplus)
-def _softplus(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _softplus(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, beta = t.name(xs[0]), t.name(s["beta"], y.dtype)
     z = t.step("Mul", [x, beta])
     smooth = t.step("Add", [t.step("Max", [z, t.name(0, y.dtype)]), _log_exp(t, z, y.dtype)])
@@ -72,13 +75,13 @@ def _softplus(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(logsigmoid)
-def _logsigmoid(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _logsigmoid(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x = t.name(xs[0])
     t.emit("Sub", [t.step("Min", [x, t.name(0, y.dtype)]), _log_exp(t, x, y.dtype)], y)
 
 
 @writes(exponential_linear)
-def _exponential_linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _exponential_linear(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, zero, one = t.name(xs[0]), t.name(0, y.dtype), t.name(1, y.dtype)
     below = t.step("Mul", [t.step("Min", [x, zero]), t.name(s["rate"], y.dtype)])
     curve = t.step("Mul", [t.step("Sub", [t.step("Exp", [below]), one]), t.name(s["alpha"], y.dtype)])
@@ -87,7 +90,7 @@ def _exponential_linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) 
 
 
 @writes(normalized_exp, log_normalized_exp)
-def _softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _softmax(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     axis, log = s["axis"], t.op is log_normalized_exp
     axes = tuple(range(y.ndim)) if axis is None else axis
     if isinstance(axes, tuple) and len(axes) == 1:
@@ -105,7 +108,7 @@ def _softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(masked_softmax)
-def _masked_softmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _masked_softmax(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """A row without a place to look at is 0."""
     x = t.name(xs[0])
     if not y.shape[-1]:

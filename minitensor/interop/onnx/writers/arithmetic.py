@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from minitensor.interop.onnx.writing import SMALL, Array, writes
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
+from minitensor.interop.onnx.writing import SMALL, writes
 from minitensor.ops import elementwise as el
 from minitensor.ops.elementwise.rounding import nothing, trunc_divide
 from minitensor.ops.linalg.distance import raised
@@ -16,20 +16,20 @@ from minitensor.ops.windows.grid_sample import lattice
 __all__ = ["where"]
 
 
-def where(t: Any, condition: str, a: str, b: str, y: Array | None = None) -> str:
+def where(t: Trace, condition: str, a: str, b: str, y: Array | None = None) -> str:
     """Add a = where(condition, a, b), of names."""
     name: str = t.step("Where", [condition, a, b]) if y is None else t.emit("Where", [condition, a, b], y)
     return name
 
 
 @writes(el.where)
-def _where(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _where(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     condition, a, b = t.names(xs, y)
     where(t, condition, a, b, y)
 
 
 @writes(el.fmax, el.fmin)
-def _fmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _fmax(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """A number wins over NaN."""
     a, b = t.names(xs, y)
     both = t.step("Max" if t.op is el.fmax else "Min", [a, b])
@@ -41,7 +41,7 @@ def _fmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.clip)
-def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _clip(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, low, high = xs
     name = t.name(x, y.dtype)
     for kind, bound in (("Max", low), ("Min", high)):
@@ -51,25 +51,25 @@ def _clip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(raised)
-def _raised(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _raised(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Max", [t.name(xs[0]), t.name(s["least"], y.dtype)], y)
 
 
 @writes(el.astype)
-def _astype(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _astype(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Cast", [t.name(xs[0])], y, to=y.dtype)
     if id(xs[0]) in t.origins:  # half precision is widened between two layers: it is still made of the same
         t.origins[id(y)] = t.origins[id(xs[0])]
 
 
 @writes(el.square)
-def _square(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _square(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x = t.name(xs[0]) if xs[0].dtype == y.dtype else t.cast(t.name(xs[0]), y.dtype)
     t.emit("Mul", [x, x], y)
 
 
 @writes(nothing)
-def _nothing(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _nothing(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """Zeros: they depend on no value, so that there is nothing to write."""
 
 
@@ -77,7 +77,7 @@ def _nothing(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.floor, el.ceil, el.trunc)
-def _floor(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _floor(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x = t.name(xs[0])
     if y.dtype.kind != "f":
         t.emit("Identity", [x], y)
@@ -89,7 +89,7 @@ def _floor(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.round)
-def _round(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _round(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, decimals = t.name(xs[0]), s["decimals"]
     if y.dtype.kind != "f":
         if decimals < 0:
@@ -104,20 +104,20 @@ def _round(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(lattice)
-def _lattice(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _lattice(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Round" if s["nearest"] else "Floor", [t.name(xs[0])], y)
 
 
-def _wide(t: Any, xs: Sequence[Any], y: Array) -> list[str]:
+def _wide(t: Trace, xs: Operands, y: Array) -> list[str]:
     names: list[str] = t.names(xs, y)
     return [t.cast(n, np.int64) for n in names] if y.dtype.name in SMALL else names
 
 
-def _finish(t: Any, name: str, y: Array) -> None:
+def _finish(t: Trace, name: str, y: Array) -> None:
     t.emit("Cast", [name], y, to=y.dtype)
 
 
-def _remainder(t: Any, a: str, b: str, dtype: Any) -> str:
+def _remainder(t: Trace, a: str, b: str, dtype: np.dtype) -> str:
     """a mod b with the sign of b."""
     if dtype.kind in "iu":
         return str(t.step("Mod", [a, b]))
@@ -128,18 +128,18 @@ def _remainder(t: Any, a: str, b: str, dtype: Any) -> str:
 
 
 @writes(el.remainder)
-def _mod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _mod(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     a, b = _wide(t, xs, y)
     _finish(t, _remainder(t, a, b, y.dtype), y)
 
 
 @writes(el.fmod)
-def _fmod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _fmod(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     _finish(t, t.step("Mod", _wide(t, xs, y), fmod=1), y)
 
 
 @writes(el.floor_divide)
-def _floor_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _floor_divide(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     a, b = _wide(t, xs, y)
     exact = t.step("Div", [t.step("Sub", [a, _remainder(t, a, b, y.dtype)]), b])
     if y.dtype.kind != "f":
@@ -150,7 +150,7 @@ def _floor_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 
 @writes(trunc_divide)
-def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _trunc_divide(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     names: list[str] = t.names(xs, y)
     dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
     if dtype.kind != "f":
@@ -164,7 +164,7 @@ def _trunc_divide(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 
 @writes(el.bitwise_left_shift, el.bitwise_right_shift)
-def _shift(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _shift(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """Multiply by a power of two, or divide; by the width or more, nothing is left."""
     if y.dtype.kind == "u" and y.dtype.itemsize == 8:
         t.refuse("shifts uint64, which has no counterpart in ONNX here")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops import elementwise as el
 
 __all__ = ["as_bool"]
 
 
 @writes(el.not_equal)
-def _not_equal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _not_equal(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Not", [t.step("Equal", t.names(xs, y))], y)
 
 
-def as_bool(t: Any, name: str, x: Any) -> str:
+def as_bool(t: Trace, name: str, x: Any) -> str:
     """Add whether a value is not 0, NaN being none."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind == "b":
@@ -27,18 +30,18 @@ def as_bool(t: Any, name: str, x: Any) -> str:
 
 
 @writes(el.logical_and, el.logical_or, el.logical_xor)
-def _connect(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _connect(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     kind = {el.logical_and: "And", el.logical_or: "Or", el.logical_xor: "Xor"}[t.op]
     t.emit(kind, [as_bool(t, t.name(x), x) for x in xs], y)
 
 
 @writes(el.logical_not)
-def _not(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _not(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Not", [as_bool(t, t.name(xs[0]), xs[0])], y)
 
 
 @writes(el.isnan, el.isinf, el.isposinf, el.isneginf, el.isfinite)
-def _ask(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _ask(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     if x.dtype.kind != "f":
         return  # of integers the answer is known: a constant
@@ -53,7 +56,7 @@ def _ask(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         t.emit("IsInf", [t.name(x)], y, **sides)
 
 
-def _ask_double(t: Any, x: Array, y: Array) -> None:
+def _ask_double(t: Trace, x: Array, y: Array) -> None:
     if t.op is el.isnan:
         t.emit("IsNaN", [t.name(x)], y)
     elif t.op is el.isfinite:
@@ -64,7 +67,7 @@ def _ask_double(t: Any, x: Array, y: Array) -> None:
 
 
 @writes(el.signbit)
-def _signbit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _signbit(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x = xs[0]
     if x.dtype.kind == "f":
         t.emit("Identity", [negative(t, t.name(x), x.dtype)], y)
@@ -72,14 +75,14 @@ def _signbit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
         t.emit("Less", [t.name(x), t.name(0, x.dtype)], y)
 
 
-def negative(t: Any, name: str, dtype: Any) -> str:
+def negative(t: Trace, name: str, dtype: DTypeLike) -> str:
     """Add whether a float has a minus, -0 too."""
     zero = t.name(0, dtype)
     return str(t.step("Or", [t.step("Less", [name, zero]), t.step("Less", [t.step("Reciprocal", [name]), zero])]))
 
 
 @writes(el.isclose)
-def _isclose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _isclose(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     dtype = next(x.dtype for x in xs if hasattr(x, "dtype"))
     names = t.names(xs, y)
     if dtype.kind != "f":

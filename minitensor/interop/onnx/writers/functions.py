@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.comparisons import negative
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops import elementwise as el
 from minitensor.ops.loss.binary import log_likelihood
 
@@ -18,17 +20,17 @@ __all__ = ["log1p"]
 
 
 @writes(el.exp2)
-def _exp2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _exp2(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Pow", [t.name(2, y.dtype), t.name(xs[0])], y)
 
 
 @writes(el.log2, el.log10)
-def _log_of_base(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _log_of_base(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     base = 2 if t.op is el.log2 else 10
     t.emit("Div", [t.step("Log", [t.name(xs[0])]), t.name(math.log(base), y.dtype)], y)
 
 
-def log1p(t: Any, x: str, dtype: Any) -> str:
+def log1p(t: Trace, x: str, dtype: DTypeLike) -> str:
     """ln(1 + x) = x ln(u) / (u - 1) with u = 1 + x as it is rounded (Kahan): exact for small x too."""
     one = t.name(1, dtype)
     u = t.step("Add", [x, one])
@@ -40,12 +42,12 @@ def log1p(t: Any, x: str, dtype: Any) -> str:
 
 
 @writes(el.log1p)
-def _log1p(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _log1p(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Identity", [log1p(t, t.name(xs[0]), y.dtype)], y)
 
 
 @writes(el.expm1)
-def _expm1(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _expm1(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """eˣ - 1 = tanh(x / 2) (eˣ + 1) near 0, where the difference would lose its digits."""
     x, one = t.name(xs[0]), t.name(1, y.dtype)
     e = t.step("Exp", [x])
@@ -55,12 +57,12 @@ def _expm1(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.rsqrt)
-def _rsqrt(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _rsqrt(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Reciprocal", [t.step("Sqrt", [t.name(xs[0])])], y)
 
 
 @writes(el.logaddexp, el.logaddexp2)
-def _logaddexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _logaddexp(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """max + ln(1 + e^-|a - b|); where a = b (both may be infinite) it is a + ln 2."""
     unit = math.log(2) if t.op is el.logaddexp2 else 1.0
     a, b = (t.step("Mul", [n, t.name(unit, y.dtype)]) if unit != 1 else n for n in t.names(xs, y))
@@ -71,7 +73,7 @@ def _logaddexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.logit)
-def _logit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _logit(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, one = t.name(xs[0]), t.name(1, y.dtype)
     if s["eps"] is not None:
         x = t.step("Clip", [x, t.name(s["eps"], y.dtype), t.name(1 - s["eps"], y.dtype)])
@@ -79,7 +81,7 @@ def _logit(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.xlogy)
-def _xlogy(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _xlogy(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """0 where a is 0, unless b is NaN."""
     a, b = t.names(xs, y)
     zero = t.name(0, y.dtype)
@@ -88,7 +90,7 @@ def _xlogy(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.hypot)
-def _hypot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _hypot(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """m √(1 + (n / m)²), m the larger: nothing overflows on the way."""
     a, b = (t.step("Abs", [n]) for n in t.names(xs, y))
     large, small, zero = t.step("Max", [a, b]), t.step("Min", [a, b]), t.name(0, y.dtype)
@@ -100,14 +102,14 @@ def _hypot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.copysign)
-def _copysign(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _copysign(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     a, b = t.names(xs, y)
     size = t.step("Abs", [a])
     where(t, negative(t, b, y.dtype), t.step("Neg", [size]), size, y)
 
 
 @writes(el.heaviside)
-def _heaviside(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _heaviside(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, values = t.names(xs, y)
     zero = t.name(0, y.dtype)
     step = t.step("Cast", [t.step("Greater", [x, zero])], to=y.dtype)
@@ -117,7 +119,7 @@ def _heaviside(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.lerp)
-def _lerp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _lerp(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     a, b, w = t.names(xs, y)
     d, one = t.step("Sub", [b, a]), t.name(1, y.dtype)
     near = t.step("Add", [a, t.step("Mul", [w, d])])
@@ -126,7 +128,7 @@ def _lerp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.nan_to_num)
-def _nan_to_num(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _nan_to_num(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, dtype = t.name(xs[0]), y.dtype
     if dtype.kind != "f":
         t.emit("Identity", [x], y)
@@ -140,24 +142,24 @@ def _nan_to_num(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(el.angle)
-def _angle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _angle(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, zero = t.name(xs[0]), t.name(0, y.dtype)
     found = where(t, t.step("Less", [x, zero]), t.name(math.pi, y.dtype), zero)
     where(t, t.step("IsNaN", [x]), x, found, y)
 
 
 @writes(el.real)
-def _real(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _real(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Identity", [t.name(xs[0])], y)
 
 
 @writes(el.imag)
-def _imag(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _imag(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """Zeros, a constant."""
 
 
 @writes(el.atan2)
-def _atan2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _atan2(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """The angle of the point (b, a): atan(a / b) on the right, turned by ±π on the left."""
     a, b = t.names(xs, y)
     pi, zero = t.name(math.pi, y.dtype), t.name(0, y.dtype)
@@ -172,7 +174,7 @@ def _atan2(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(log_likelihood)
-def _log_likelihood(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _log_likelihood(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, target = t.names(xs, y)
     one, least = t.name(1, y.dtype), t.name(-100, y.dtype)
     yes = t.step("Max", [t.step("Log", [x]), least])

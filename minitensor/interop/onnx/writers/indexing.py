@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minitensor.backend import is_array, to_numpy
+from minitensor.backend import Array, is_array, to_numpy
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.indexing.gather import read_along, read_rows
 from minitensor.ops.indexing.index import argwhere, getitem, masked_select, one_hot
 from minitensor.ops.reductions.counting import nonzero
@@ -31,7 +32,7 @@ def _spelled(index: Any, ndim: int) -> Index:
     return [*items, *rest] if at is None else [*items[:at], *rest, *items[at + 1 :]]
 
 
-def _without_masks(t: Any, items: Index) -> Index:
+def _without_masks(t: Trace, items: Index) -> Index:
     """Put the places of its True entries in a constant mask's place."""
     found: Index = []
     for i in items:
@@ -44,7 +45,7 @@ def _without_masks(t: Any, items: Index) -> Index:
     return found
 
 
-def _sliced(t: Any, name: str, items: Index) -> str:
+def _sliced(t: Trace, name: str, items: Index) -> str:
     """Add what the slices of an index read; the other axes stay whole."""
     axes, bounds = [], []
     axis = 0
@@ -62,7 +63,7 @@ def _sliced(t: Any, name: str, items: Index) -> str:
     return str(t.step("Slice", [name, starts, stops, t.ints(axes), steps]))
 
 
-def _basic(t: Any, name: str, items: Index) -> str:
+def _basic(t: Trace, name: str, items: Index) -> str:
     """Add what numbers read (their axes leave) and what None adds."""
     axes = [i for i in items if i is not None]
     for axis in reversed([k for k, i in enumerate(axes) if not isinstance(i, slice)]):
@@ -72,12 +73,12 @@ def _basic(t: Any, name: str, items: Index) -> str:
     return str(t.step("Unsqueeze", [name, t.ints(new)])) if new else name
 
 
-def _place(t: Any, i: Any) -> str:
+def _place(t: Trace, i: Any) -> str:
     name = t.name(i if is_array(i) else np.asarray(i, np.int64))
     return str(name if not is_array(i) or i.dtype == np.int64 else t.cast(name, np.int64))
 
 
-def _advanced(t: Any, name: str, items: Index) -> str:
+def _advanced(t: Trace, name: str, items: Index) -> str:
     """Add what arrays read, numbers among them: their axes leave, their common shape stands for the first of them."""
     new = [k for k, i in enumerate(items) if i is None]
     axes = [i for i in items if i is not None]
@@ -116,7 +117,7 @@ def _advanced(t: Any, name: str, items: Index) -> str:
     return str(name)
 
 
-def read(t: Any, name: str, ndim: int, index: Any) -> str:
+def read(t: Trace, name: str, ndim: int, index: Any) -> str:
     """Add x[index]."""
     items = _without_masks(t, _spelled(index, ndim))
     if any(isinstance(i, bool) for i in items):
@@ -128,7 +129,7 @@ def read(t: Any, name: str, ndim: int, index: Any) -> str:
 
 
 @writes(getitem)
-def _getitem(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _getitem(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,), index = xs, s["index"]
     if is_array(index) and index.dtype == bool and t.traced(index):
         places = t.step("Transpose", [t.step("NonZero", [t.name(index)])], perm=[1, 0])
@@ -138,12 +139,12 @@ def _getitem(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(read_rows)
-def _read_rows(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _read_rows(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Gather", [t.name(xs[0]), _place(t, xs[1])], y, axis=s["axis"])
 
 
 @writes(read_along)
-def _read_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _read_along(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """GatherElements, which wants indices as long as the operand beside the axis, or shorter ones."""
     x, index = xs
     if not index.size:
@@ -156,7 +157,7 @@ def _read_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(masked_select)
-def _masked_select(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _masked_select(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     x, mask = xs
     shape = np.broadcast_shapes(x.shape, mask.shape)
     if not shape:
@@ -167,7 +168,7 @@ def _masked_select(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> An
 
 
 @writes(nonzero, argwhere)
-def _nonzero(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> None:
+def _nonzero(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     if not x.ndim:
         t.refuse("of a number has no counterpart in ONNX here")
@@ -180,7 +181,7 @@ def _nonzero(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> None:
 
 
 @writes(one_hot)
-def _one_hot(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _one_hot(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     apart = t.step("Unsqueeze", [t.cast(t.name(x), np.int64), t.ints([x.ndim])])
     t.emit("Cast", [t.step("Equal", [apart, t.name(np.arange(s["classes"]))])], y, to=y.dtype)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.linalg.matmul import einsum, linear
 from minitensor.ops.nn.normalization import layer_norm
 
@@ -15,12 +17,12 @@ __all__: list[str] = []
 
 
 @writes(einsum)
-def _einsum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _einsum(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Einsum", t.names(xs, y), y, equation=s["subscripts"])
 
 
 @writes(linear)
-def _linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _linear(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     x, weight, bias = xs
     if len({v.dtype for v in (x, weight, bias) if v is not None}) > 1 or x.ndim < 1:
         return NotImplemented
@@ -31,7 +33,7 @@ def _linear(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
 
 
 @writes(layer_norm)
-def _layer_norm(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _layer_norm(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     axes = s["axes"]
     if len({v.dtype for v in xs if v is not None}) > 1 or y.dtype != np.float32:
         return NotImplemented  # the node has epsilon in float32

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.functions import log1p
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.indexing.sorting import argsort, searchsorted
 from minitensor.ops.reductions.counting import unique
 from minitensor.ops.reductions.scan import cumprod, cumsum, leader, logcumsumexp
@@ -18,7 +21,7 @@ from minitensor.ops.reductions.scan import cumprod, cumsum, leader, logcumsumexp
 __all__: list[str] = []
 
 
-def _lanes(t: Any, x: Array, axis: int | None, dtype: Any = None) -> tuple[str, int, int]:
+def _lanes(t: Trace, x: Array, axis: int | None, dtype: DTypeLike | None = None) -> tuple[str, int, int]:
     """Return x with one axis to go along, which axis, and how long it is."""
     name = t.name(x) if dtype is None or x.dtype == dtype else t.cast(t.name(x), dtype)
     if axis is None or not x.ndim:
@@ -27,7 +30,7 @@ def _lanes(t: Any, x: Array, axis: int | None, dtype: Any = None) -> tuple[str, 
 
 
 @writes(argsort)
-def _argsort(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _argsort(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """TopK of all entries: equal ones stay in their order."""
     (x,) = xs
     sortable = x.dtype.name in ("float32", "float64", "int64", "int32")
@@ -37,7 +40,7 @@ def _argsort(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(searchsorted)
-def _searchsorted(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _searchsorted(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """How many entries are smaller (or, on the right, not larger); NaN is the largest."""
     row, v = t.names(xs, y)
     left = s["side"] == "left"
@@ -52,20 +55,20 @@ def _searchsorted(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 
 @writes(cumsum)
-def _cumsum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _cumsum(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     name, axis, _ = _lanes(t, xs[0], s["axis"], y.dtype)
     found = t.step("CumSum", [name, t.name(np.asarray(axis))])
     reshaped(t, found, y.shape, y) if not y.ndim else t.emit("Identity", [found], y)
 
 
-def _part(t: Any, name: str, axis: int, start: int, stop: int) -> str:
+def _part(t: Trace, name: str, axis: int, start: int, stop: int) -> str:
     return str(t.step("Slice", [name, t.ints([start]), t.ints([stop]), t.ints([axis])]))
 
 
 Pair = tuple[str, ...]
 
 
-def _scan(t: Any, names: Pair, axis: int, n: int, join: Callable[[Pair, Pair], Pair]) -> Pair:
+def _scan(t: Trace, names: Pair, axis: int, n: int, join: Callable[[Pair, Pair], Pair]) -> Pair:
     """Join what has come together over 1, 2, 4, ... entries with what came before it."""
     step = 1
     while step < n:
@@ -79,14 +82,14 @@ def _scan(t: Any, names: Pair, axis: int, n: int, join: Callable[[Pair, Pair], P
 
 
 @writes(cumprod)
-def _cumprod(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _cumprod(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     name, axis, n = _lanes(t, xs[0], s["axis"], y.dtype)
     (found,) = _scan(t, (name,), axis, n, lambda a, b: (t.step("Mul", [a[0], b[0]]),))
     reshaped(t, found, y.shape, y)
 
 
 @writes(logcumsumexp)
-def _logcumsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _logcumsumexp(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     name, axis, n = _lanes(t, xs[0], s["axis"])
 
     def join(late: Pair, early: Pair) -> Pair:
@@ -101,7 +104,7 @@ def _logcumsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Non
 
 
 @writes(leader)
-def _leader(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _leader(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """The value that leads and its place, the later of equal ones; a NaN leads from where it is."""
     (x,), axis = xs, s["axis"] % max(xs[0].ndim, 1)
     n = x.shape[axis]
@@ -121,7 +124,7 @@ def _leader(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(unique)
-def _unique(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> None:
+def _unique(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     found = t.steps_of("Unique", [t.name(x)], 4, sorted=1)
     flags = [True, s["return_index"], s["return_inverse"], s["return_counts"]]

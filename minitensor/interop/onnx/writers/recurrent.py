@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import to_numpy
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.backend import Array, to_numpy
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.nn.recurrent import gru_step, gru_walk, lstm_step, lstm_walk, rnn_walk
 
 __all__: list[str] = []
@@ -17,7 +19,7 @@ ORDER = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}  # ONNX's gates, b
 
 
 @writes(lstm_walk, gru_walk, rnn_walk)
-def _walk(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> Any:
+def _walk(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> Any:
     """One node, if what goes in is a `linear` of the sequence, with weights that no input decides."""
     kind = {lstm_walk: "LSTM", gru_walk: "GRU", rnn_walk: "RNN"}[t.op]
     projected, recurrent, *state = xs
@@ -48,14 +50,14 @@ def _gates(x: Any, kind: str, rows: int = 0) -> Array:
     return np.concatenate([parts[k] for k in ORDER[kind]])
 
 
-def _parts(t: Any, x: Array, count: int) -> list[str]:
+def _parts(t: Trace, x: Array, count: int) -> list[str]:
     """Cut the last axis into equal parts."""
     n, name, axis = x.shape[-1] // count, t.name(x), t.ints([-1])
     return [t.step("Slice", [name, t.ints([i * n]), t.ints([(i + 1) * n]), axis]) for i in range(count)]
 
 
 @writes(gru_step)
-def _gru_step(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _gru_step(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (xr, xu, xn), (hr, hu, hn), h = _parts(t, xs[0], 3), _parts(t, xs[1], 3), t.name(xs[2])
     r, u = (t.step("Sigmoid", [t.step("Add", [a, b])]) for a, b in ((xr, hr), (xu, hu)))
     new = t.step("Tanh", [t.step("Add", [xn, t.step("Mul", [r, hn])])])
@@ -63,7 +65,7 @@ def _gru_step(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(lstm_step)
-def _lstm_step(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
+def _lstm_step(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> None:
     i, f, z, o = _parts(t, xs[0], 4)
     i, f, o = (t.step("Sigmoid", [v]) for v in (i, f, o))
     kept, new = t.step("Mul", [f, t.name(xs[1])]), t.step("Mul", [i, t.step("Tanh", [z])])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.arithmetic import where
 from minitensor.interop.onnx.writers.comparisons import as_bool
-from minitensor.interop.onnx.writing import SMALL, Array, writes
+from minitensor.interop.onnx.writing import SMALL, writes
 from minitensor.ops.linalg.norm import present
 from minitensor.ops.nn.softmax import logsumexp
 from minitensor.ops.reductions import reduce as red
@@ -25,19 +28,19 @@ def axes_of(x: Array, axis: Any) -> list[int]:
     return [int(a) % max(x.ndim, 1) for a in axes] if x.ndim else []
 
 
-def _reduce(t: Any, kind: str, name: str, x: Array, s: dict[str, Any], y: Array | None = None) -> str:
+def _reduce(t: Trace, kind: str, name: str, x: Array, s: Settings, y: Array | None = None) -> str:
     axes = axes_of(x, s["axis"])
     inputs, settings = ([name], {}) if not axes else ([name, t.ints(axes)], {"keepdims": int(s["keepdims"])})
     kind = kind if axes else "Identity"
     return str(t.step(kind, inputs, **settings) if y is None else t.emit(kind, inputs, y, **settings))
 
 
-def _cast(t: Any, x: Array, dtype: Any) -> str:
+def _cast(t: Trace, x: Array, dtype: DTypeLike) -> str:
     return str(t.name(x) if x.dtype == dtype else t.cast(t.name(x), dtype))
 
 
 @writes(red.sum, red.prod, red.mean)
-def _total(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _total(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     kind = {red.sum: "ReduceSum", red.prod: "ReduceProd", red.mean: "ReduceMean"}[t.op]
     if t.op is red.mean and not xs[0].size:
         t.refuse("is of no entries, which has no counterpart in ONNX here")
@@ -45,7 +48,7 @@ def _total(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(nansum)
-def _nansum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _nansum(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     name = t.name(x)
     if x.dtype.kind == "f":
@@ -54,7 +57,7 @@ def _nansum(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(red.max, red.min)
-def _extreme(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _extreme(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,), kind = xs, "ReduceMax" if t.op is red.max else "ReduceMin"
     if x.dtype.name in SMALL or x.dtype == bool:
         t.emit("Cast", [_reduce(t, kind, t.cast(t.name(x), np.int64), x, s)], y, to=y.dtype)
@@ -67,7 +70,7 @@ def _extreme(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(red.any, red.all)
-def _any(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _any(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     if not x.size:
         t.refuse("is of no entries, which has no counterpart in ONNX here")
@@ -76,18 +79,18 @@ def _any(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(red.count_nonzero)
-def _count(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _count(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     _reduce(t, "ReduceSum", t.cast(as_bool(t, t.name(x), x), y.dtype), x, s, y)
 
 
 @writes(present)
-def _present(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _present(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Cast", [as_bool(t, t.name(xs[0]), xs[0])], y, to=y.dtype)
 
 
 @writes(logsumexp)
-def _logsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _logsumexp(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """max + ln Σ e^(x - max); an infinite maximum is the result."""
     (x,) = xs
     axes = axes_of(x, s["axis"])
@@ -109,7 +112,7 @@ def _logsumexp(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(var, std)
-def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _var(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     axes = axes_of(x, s["axis"])
     count = math.prod(x.shape[a] for a in axes)
@@ -123,7 +126,7 @@ def _var(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(red.argmax, red.argmin)
-def _argument(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _argument(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,), axis, kind = xs, s["axis"], "ArgMax" if t.op is red.argmax else "ArgMin"
     name = t.cast(t.name(x), np.int32) if x.dtype.name in (*SMALL, "bool") else t.name(x)
     whole = axis is None or not x.ndim

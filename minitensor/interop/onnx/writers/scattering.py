@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minitensor.backend import is_array
+from minitensor.backend import Array, is_array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.indexing import read
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.indexing.gather import add_along, add_rows
 from minitensor.ops.indexing.index import add_at, plain_index
 from minitensor.ops.indexing.scatter import (
@@ -30,16 +33,16 @@ from minitensor.ops.windows.unpooling import put_along
 __all__: list[str] = []
 
 
-def _int64(t: Any, x: Any) -> str:
+def _int64(t: Trace, x: Any) -> str:
     name = t.name(x)
     return str(name if x.dtype == np.int64 else t.cast(name, np.int64))
 
 
-def _zeros(t: Any, shape: Sequence[int], dtype: Any) -> str:
+def _zeros(t: Trace, shape: Sequence[int], dtype: DTypeLike) -> str:
     return str(t.step("Expand", [t.name(np.zeros((), dtype)), t.ints(shape)]))
 
 
-def _lanes(t: Any, x: Any, index: Any, src: Any, axis: int, reduction: str, y: Array) -> None:
+def _lanes(t: Trace, x: Any, index: Any, src: Any, axis: int, reduction: str, y: Array) -> None:
     """x with src put (or added, ...) where an index as long as src says, in its lanes along an axis."""
     if not index.size:
         t.emit("Identity", [t.name(x)], y)
@@ -58,7 +61,7 @@ def _lanes(t: Any, x: Any, index: Any, src: Any, axis: int, reduction: str, y: A
 
 
 @writes(scatter, scatter_add)
-def _scatter(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _scatter(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     adds = t.op is scatter_add
     if adds and y.dtype == bool:
         return NotImplemented
@@ -67,7 +70,7 @@ def _scatter(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
 
 
 @writes(scatter_reduce)
-def _scatter_reduce(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _scatter_reduce(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     kind = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}[s["reduce"]]
     if y.dtype.name not in ("float32", "float64", "int64", "int32"):
         return NotImplemented
@@ -98,7 +101,7 @@ def _scatter_reduce(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> A
 
 
 @writes(put_along_axis)
-def _put_along_axis(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _put_along_axis(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     x, index, values = xs
     axis = s["axis"]
     if axis is None:
@@ -115,7 +118,7 @@ def _put_along_axis(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> A
 
 
 @writes(index_add)
-def _index_add(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _index_add(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     x, index, source = xs
     if not y.ndim or not index.ndim or not index.size or source.dtype != y.dtype:
         return NotImplemented
@@ -126,7 +129,7 @@ def _index_add(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     _rows(t, t.name(x), _int64(t, index), values, source.shape, axis, y)
 
 
-def _rows(t: Any, x: str, index: str, values: str, shape: Sequence[int], axis: int, y: Array) -> None:
+def _rows(t: Trace, x: str, index: str, values: str, shape: Sequence[int], axis: int, y: Array) -> None:
     """x with slices added at the places of a vector along an axis."""
     column = t.step("Unsqueeze", [index, t.ints([i for i in range(y.ndim) if i != axis])]) if y.ndim > 1 else index
     wide = t.step("Expand", [column, t.ints(shape)])
@@ -134,14 +137,14 @@ def _rows(t: Any, x: str, index: str, values: str, shape: Sequence[int], axis: i
 
 
 @writes(add_rows)
-def _add_rows(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _add_rows(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, index = xs
     if x.size:
         _rows(t, _zeros(t, y.shape, y.dtype), _int64(t, index), t.name(x), x.shape, s["axis"] % y.ndim, y)
 
 
 @writes(add_along, put_along)
-def _add_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _add_along(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, index = xs
     if not index.size:
         return
@@ -152,7 +155,7 @@ def _add_along(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(write_at)
-def _write_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _write_at(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, values, at = xs
     if not at.size:
         t.emit("Identity", [t.name(x)], y)
@@ -162,14 +165,14 @@ def _write_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(untouched)
-def _untouched(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _untouched(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (at,) = xs
     ones, zeros = (t.name(np.full(n, v)) for n, v in ((y.size, True), (at.size, False)))
     reshaped(t, t.step("ScatterElements", [ones, _int64(t, at), zeros], axis=0), y.shape, y)
 
 
 @writes(add_at)
-def _add_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _add_at(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     places = t.name(np.arange(y.size).reshape(y.shape))
     at = flat(t, read(t, places, y.ndim, s["index"]))
@@ -177,7 +180,7 @@ def _add_at(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     reshaped(t, found, y.shape, y)
 
 
-def _put_at(t: Any, x: Array, at: str, values: str, adds: bool, y: Array) -> None:
+def _put_at(t: Trace, x: Array, at: str, values: str, adds: bool, y: Array) -> None:
     """x with values at places that are counted row by row."""
     settings = {"reduction": "add"} if adds else {}
     found = t.step("ScatterElements", [flat(t, t.name(x)), flat(t, at), flat(t, values)], axis=0, **settings)
@@ -185,7 +188,7 @@ def _put_at(t: Any, x: Array, at: str, values: str, adds: bool, y: Array) -> Non
 
 
 @writes(index_put)
-def _index_put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _index_put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     """A table of all places is read as x would be: that says where the values go."""
     (x, values), index = xs, plain_index(s["indices"], xs[0])
     if not y.size or (s["accumulate"] and y.dtype == bool):
@@ -202,7 +205,7 @@ def _index_put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
     return None
 
 
-def _masked_put(t: Any, x: Array, mask: Array, src: str, ndim: int, adds: bool, y: Array) -> Any:
+def _masked_put(t: Trace, x: Array, mask: Array, src: str, ndim: int, adds: bool, y: Array) -> Any:
     """One value for all that a mask of the input names."""
     if ndim:
         t.refuse("puts several values where a mask that is an input says, which has no counterpart in ONNX here")
@@ -212,7 +215,7 @@ def _masked_put(t: Any, x: Array, mask: Array, src: str, ndim: int, adds: bool, 
 
 
 @writes(put)
-def _put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     x, index, values = xs
     index = np.asarray(index) if not hasattr(index, "dtype") else index
     count, given = index.size, int(np.size(values))
@@ -227,7 +230,7 @@ def _put(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
 
 
 @writes(kthvalue, topk)
-def _topk(t: Any, xs: Sequence[Any], s: dict[str, Any], y: tuple[Array, Array]) -> Any:
+def _topk(t: Trace, xs: Operands, s: Settings, y: tuple[Array, Array]) -> Any:
     """The k first in order; of the k-th alone the last of them."""
     (x,), kth = xs, t.op is kthvalue
     if not x.ndim or not s["k"]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.nn.recurrent import separate
 from minitensor.ops.shaping.diagonal import diagonal, put_diagonal, tril, triu
 from minitensor.ops.shaping.join import concatenate
@@ -21,27 +23,27 @@ __all__ = ["END", "flat", "reshaped"]
 END = 2**63 - 1  # beyond every axis
 
 
-def reshaped(t: Any, name: str, shape: Sequence[int], y: Array | None = None) -> str:
+def reshaped(t: Trace, name: str, shape: Sequence[int], y: Array | None = None) -> str:
     """Add the entries in another shape; one length that follows the batch becomes -1 in the file."""
     settings = {"allowzero": 1} if 0 in shape else {}
     inputs = [name, t.ints(shape)]
     return str(t.step("Reshape", inputs, **settings) if y is None else t.emit("Reshape", inputs, y, **settings))
 
 
-def flat(t: Any, name: str) -> str:
+def flat(t: Trace, name: str) -> str:
     """Add all entries in one axis."""
     return reshaped(t, name, [-1])
 
 
 @writes(reshape)
-def _reshape(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _reshape(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     given = s["shape"] if isinstance(s["shape"], (tuple, list)) else [s["shape"]]
     shape = [int(n) for n in given]
     reshaped(t, t.name(xs[0]), y.shape if 0 in y.shape or -1 not in shape else shape, y)
 
 
 @writes(transpose)
-def _transpose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _transpose(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     axes = range(y.ndim)[::-1] if s["axes"] is None else [int(a) % y.ndim for a in s["axes"]]
     if not y.ndim:
         t.emit("Identity", [t.name(xs[0])], y)
@@ -50,12 +52,12 @@ def _transpose(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(broadcast_to)
-def _broadcast_to(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _broadcast_to(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Expand", [t.name(xs[0]), t.ints(y.shape)], y)
 
 
 @writes(concatenate)
-def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _concatenate(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     names, axis = t.names(xs, y), s["axis"]
     if axis is None:
         names, axis = [flat(t, n) for n in names], 0
@@ -63,14 +65,14 @@ def _concatenate(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None
 
 
 @writes(separate)
-def _separate(t: Any, xs: Sequence[Any], s: dict[str, Any], ys: Sequence[Array]) -> None:
+def _separate(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> None:
     x = t.name(xs[0])
     for i, y in enumerate(ys):
         t.emit("Gather", [x, t.name(np.asarray(i))], y, axis=s["axis"])
 
 
 @writes(frame)
-def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _frame(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     if not x.ndim:
         t.emit("Identity", [t.name(x)], y)
@@ -81,7 +83,7 @@ def _frame(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(flip)
-def _flip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _flip(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     axis = s["axis"]
     axes = list(range(y.ndim)) if axis is None else [axis] if hasattr(axis, "__index__") else list(axis)
     if not axes:
@@ -92,7 +94,7 @@ def _flip(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(roll)
-def _roll(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _roll(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """What is cut off at one end is joined on at the other."""
     shift, axis = s["shift"], s["axis"]
     shifts = [shift] if hasattr(shift, "__index__") else list(shift)
@@ -115,7 +117,7 @@ def _roll(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(tile)
-def _tile(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _tile(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     reps = [s["reps"]] if hasattr(s["reps"], "__index__") else list(s["reps"])
     shape = [1] * (y.ndim - xs[0].ndim) + list(xs[0].shape)
     name = reshaped(t, t.name(xs[0]), shape) if len(shape) > xs[0].ndim else t.name(xs[0])
@@ -126,7 +128,7 @@ def _tile(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(repeat_each)
-def _repeat_each(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _repeat_each(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,), axis = xs, s["axis"] % max(y.ndim, 1)
     apart = t.step("Unsqueeze", [t.name(x), t.ints([axis + 1])])
     tiles = [s["count"] if i == axis + 1 else 1 for i in range(x.ndim + 1)]
@@ -134,7 +136,7 @@ def _repeat_each(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None
 
 
 @writes(tril, triu)
-def _triangle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _triangle(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     x, narrow = t.name(xs[0]), y.dtype.name not in ("float32", "float64", "int64", "bool")
     inputs = [t.cast(x, np.int64) if narrow else x, t.name(np.asarray(s["k"]))]
     found = t.step("Trilu", inputs, upper=int(t.op is triu))
@@ -142,7 +144,7 @@ def _triangle(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(diagonal)
-def _diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _diagonal(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,) = xs
     a, b = s["axis1"] % x.ndim, s["axis2"] % x.ndim
     rest = [i for i in range(x.ndim) if i not in (a, b)]
@@ -150,11 +152,11 @@ def _diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
     rows = t.step("Transpose", [t.name(x)], perm=[*rest, a, b])
     rows = reshaped(t, rows, [*lead, x.shape[a] * x.shape[b]])
     places = np.arange(x.shape[a] * x.shape[b]).reshape(x.shape[a], x.shape[b]).diagonal(s["offset"])
-    t.emit("Gather", [rows, t.ints(places)], y, axis=len(lead))
+    t.emit("Gather", [rows, t.ints(places.tolist())], y, axis=len(lead))
 
 
 @writes(put_diagonal)
-def _put_diagonal(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _put_diagonal(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """Each diagonal beside a column of zeros, which all other places read."""
     (x,) = xs
     a, b = s["axis1"] % y.ndim, s["axis2"] % y.ndim

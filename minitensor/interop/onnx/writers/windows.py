@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from minitensor.backend import Array
+from minitensor.graph import Operands, Settings
+from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.shapes import reshaped
-from minitensor.interop.onnx.writing import Array, writes
+from minitensor.interop.onnx.writing import writes
 from minitensor.ops.windows.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
 from minitensor.ops.windows.convolution import conv1d, conv2d, conv3d
 from minitensor.ops.windows.max_pooling import max_pool1d, max_pool2d, max_pool3d, window_argmax
@@ -24,13 +27,13 @@ def _each(value: Any, n: int) -> list[int]:
     return values * n if len(values) == 1 else values
 
 
-def _nodes_take(xs: Sequence[Any], y: Array, n: int) -> bool:
+def _nodes_take(xs: Operands, y: Array, n: int) -> bool:
     """Whether runtimes have the node: a batch of float32."""
     return all(x is None or x.dtype == np.float32 for x in xs) and y.ndim == xs[0].ndim == n + 2
 
 
 @writes(conv1d, conv2d, conv3d)
-def _convolution(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _convolution(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     n = int(t.op.name[4])
     if isinstance(s["padding"], str) or not _nodes_take(xs, y, n):
         return NotImplemented
@@ -43,7 +46,7 @@ def _convolution(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
 
 
 @writes(conv_transpose1d, conv_transpose2d, conv_transpose3d)
-def _transposed(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
+def _transposed(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     n = int(t.op.name[-2])
     more, stride = _each(s["output_padding"], n), _each(s["stride"], n)
     if not _nodes_take(xs, y, n) or any(a >= b for a, b in zip(more, stride, strict=True)):
@@ -57,7 +60,7 @@ def _transposed(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> Any:
 
 
 @writes(max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d)
-def _pool(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Any) -> Any:
+def _pool(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     n, largest = int(t.op.name[-2]), t.op.name.startswith("max")
     if s.get("return_indices") or s["ceil_mode"] or s.get("divisor_override") or not _nodes_take(xs, y, n):
         return NotImplemented
@@ -86,7 +89,7 @@ def _windows(lengths: Sequence[int], size: Sequence[int], stride: Sequence[int],
 
 
 @writes(unfold)
-def _unfold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _unfold(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     (x,), n = xs, len(s["size"])
     at = x.ndim - n
     places = _windows(x.shape[at:], s["size"], s["stride"], s["dilation"])
@@ -95,7 +98,7 @@ def _unfold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(fold)
-def _fold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _fold(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """Add the windows up in a table that has a row for each place."""
     (x,), n = xs, len(s["lengths"])
     at = x.ndim - 2 * n
@@ -109,7 +112,7 @@ def _fold(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
 
 
 @writes(window_argmax)
-def _window_argmax(t: Any, xs: Sequence[Any], s: dict[str, Any], y: Array) -> None:
+def _window_argmax(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     """The entries of each window along an axis of their own: the first of the largest, and where it stands."""
     (x,), tables = xs, s["places"]
     n = len(tables)
