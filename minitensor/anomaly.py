@@ -6,13 +6,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from minitensor.backend import Array, is_array
 from minitensor.errors import AnomalyError
-from minitensor.graph import Node, Observer, Operands, Settings, Variable, describe
+from minitensor.graph import Gradient, Node, Observer, Operands, Settings, Variable, describe
 from minitensor.modes import switch
 
+T = TypeVar("T")
 __all__ = ["detect_anomaly"]
 
 PACKAGE = str(Path(__file__).parent)
@@ -41,9 +42,7 @@ class _Search(Observer):
     def __init__(self) -> None:
         self.lines: dict[int, str] = {}  # serial of a node -> where it was made
 
-    def forward(
-        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
-    ) -> Any:
+    def forward(self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], T]) -> T:
         """Run a call; raise if it made a NaN."""
         y = run()
         value = y[0] if isinstance(y, tuple) and callable(y[-1]) else y  # a kernel returns (value, pullback)
@@ -56,7 +55,7 @@ class _Search(Observer):
         """Note the line at which a Node was made."""
         self.lines[node.serial] = _here()
 
-    def backward(self, node: Node, g: Array, run: Callable[[], Any]) -> Any:
+    def backward(self, node: Node, g: Gradient, run: Callable[[], Sequence[Gradient]]) -> Sequence[Gradient]:
         """Run a call's rules; raise if they made a NaN."""
         grads = run()
         if _has_nan(grads) and not _has_nan(g):
@@ -69,14 +68,14 @@ class _Search(Observer):
         return grads
 
 
-def _has_nan(x: Any) -> bool:
+def _has_nan(x: Array) -> bool:
     if isinstance(x, (tuple, list)):
         return any(_has_nan(v) for v in x)
     x = x.data if isinstance(x, Variable) else x
     return is_array(x) and x.dtype.kind in "fc" and bool((x != x).any())
 
 
-def _extent(x: Any) -> str:
+def _extent(x: Array) -> str:
     empty = not x.size or x.dtype.kind not in "fiu"
     return describe(x) + ("" if empty else f" between {float(x.min()):.3g} and {float(x.max()):.3g}")
 

@@ -11,6 +11,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -46,11 +47,11 @@ Array: TypeAlias = Any  # of NumPy or CuPy; in a gradient rule it may be a Tenso
 class Backend(NamedTuple):
     """What the engine needs to know of one kind of array."""
 
-    module: Any  # the array namespace: numpy, cupy
+    module: ModuleType  # the array namespace: numpy, cupy
     device: Callable[[Array], str]  # array -> "cpu", "cuda:0", ...
     from_host: Callable[[np.ndarray, str], Array]  # copies a NumPy array to the named device
     to_host: Callable[[Array], np.ndarray]
-    checked: Callable[[], AbstractContextManager[Any]] = nullcontext  # in which LAPACK's failures are LinAlgErrors
+    checked: Callable[[], AbstractContextManager[object]] = nullcontext  # in which LAPACK's failures are LinAlgErrors
 
 
 backends: dict[type, Backend] = {}  # by the type of its arrays
@@ -86,8 +87,8 @@ def _load_cupy() -> None:
         with cupy.cuda.Device(_index(device)):
             return cupy.asarray(x)
 
-    def checked() -> AbstractContextManager[Any]:
-        found: AbstractContextManager[Any] = importlib.import_module("cupyx").errstate(linalg="raise")
+    def checked() -> AbstractContextManager[object]:
+        found: AbstractContextManager[object] = importlib.import_module("cupyx").errstate(linalg="raise")
         return found
 
     register("cuda", cupy.ndarray, Backend(cupy, lambda x: f"cuda:{x.device.id}", from_host, cupy.asnumpy, checked))
@@ -138,7 +139,7 @@ def plain(x: Array) -> Array:
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def namespace(*arrays: Array) -> Any:
+def namespace(*arrays: Array) -> ModuleType:
     """Return the array module (`numpy`, `cupy`) of the first operand that is a device array; scalars follow the others.
 
     >>> namespace(np.ones(3)).__name__
@@ -218,12 +219,12 @@ def writable(x: Array) -> Array:
     return x.copy() if shared or not getattr(x.flags, "writeable", True) else x
 
 
-def checked(x: Array) -> AbstractContextManager[Any]:
+def checked(x: Array) -> AbstractContextManager[object]:
     """Return a context in which linear algebra raises LinAlgError: by itself CuPy gives whatever is in the memory."""
     return _of(x).checked()
 
 
-def from_device_dlpack(x: Any) -> Array:
+def from_device_dlpack(x: object) -> Array:
     """Return the array on a GPU that another library's array shares its memory with."""
     if "cuda" not in _kinds:
         _load_cupy()

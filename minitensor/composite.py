@@ -11,7 +11,7 @@ from numpy import ndarray
 from minitensor.backend import Array, is_array, is_half, namespace, plain
 from minitensor.declaration import Declaration, Facts, P, refuse_tensor
 from minitensor.engine import grad
-from minitensor.graph import Node, Operands, Settings, Variable, parents, results, state, watch, wrap
+from minitensor.graph import Gradient, Node, Operands, Settings, Variable, parents, results, state, watch, wrap
 from minitensor.op import op
 from minitensor.operands import Call, alike, as_plain, unshared
 from minitensor.precision import cast
@@ -41,7 +41,7 @@ class Composite(Declaration[P]):
     def __call__(self, *operands: P.args, **given: P.kwargs) -> Tensor:
         """Run an attached kernel, if there is one that takes the operands; else the plain Python."""
         args: tuple[Any, ...] = operands
-        settings: dict[str, Any] = given
+        settings: Settings = given
         if settings:
             settings = self._checked(settings, args)
         if not state.ordinary:
@@ -63,7 +63,7 @@ class Composite(Declaration[P]):
         y: Tensor = self.forward(*args, **settings) if result is NotImplemented else result
         return y
 
-    def _checked(self, settings: Settings, args: Operands) -> dict[str, Any]:
+    def _checked(self, settings: Settings, args: Operands) -> Settings:
         """Refuse what is not taken by name, and return Tensors and arrays among the settings as plain values."""
         for name, value in settings.items():
             if name not in self.defaults and name not in self.arguments[len(args) :]:
@@ -139,14 +139,14 @@ class Composite(Declaration[P]):
         if first is None or first.dtype.kind not in "fV":
             return None
         edges = parents(args, [a is not None for a in args]) if state.recording else None
-        arrays: list[Any] = [a.data if isinstance(a, Variable) else a for a in args]
+        arrays: list[Array] = [a.data if isinstance(a, Variable) else a for a in args]
         floats = [is_array(a) and a.dtype.kind in "fV" for a in arrays]  # masks and labels stay what they are
         arrays, narrow = settle(arrays, floats, False)
         if edges is not None:
             arrays = unshared(args, arrays)
-        return args, arrays, edges, int(edges is not None), narrow
+        return args, arrays, edges or (), int(edges is not None), narrow
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Run the pullback; or, under `create_graph`, replay the plain Python and differentiate that."""
         assert node.saved is not None
         pullback: Pullback = node.saved[0]

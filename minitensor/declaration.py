@@ -119,7 +119,7 @@ class Declaration(Generic[P]):
 
         return attach
 
-    def run_kernel(self, call: Call, settings: Settings) -> Any:
+    def run_kernel(self, call: Call, settings: Settings) -> Outcome:
         """Return (value, pullback) of the first attached kernel that takes the call, or NotImplemented."""
         args, arrays, edges, mask, _ = call
         needs = tuple([e is not None for e in edges]) if mask else (False,) * len(args)
@@ -140,7 +140,7 @@ class Declaration(Generic[P]):
         known = f"it has {', '.join(self.defaults)}" if self.defaults else "it has none"
         raise TypeError(f"{self.name}() got an unknown setting {name!r}: {known}")
 
-    def bind(self, args: tuple[Any, ...], settings: Settings) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def bind(self, args: tuple[Any, ...], settings: Settings) -> tuple[tuple[Any, ...], Settings]:
         """Move arrays that were passed by name to their positions, and settings by position to their names."""
         if self.variadic:
             return args, settings
@@ -155,7 +155,7 @@ class Declaration(Generic[P]):
             raise TypeError(f"{self.name}({', '.join(self.arguments)}) takes {self.count} arrays; got {given}")
         return args, settings
 
-    def _named(self, extra: tuple[Any, ...], settings: Settings) -> dict[str, Any]:
+    def _named(self, extra: tuple[Any, ...], settings: Settings) -> Settings:
         """Return the settings with those that were passed by position."""
         if len(extra) > len(self.by_position):
             most = self.count + len(self.by_position)

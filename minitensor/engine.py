@@ -27,14 +27,13 @@ from numpy import asarray
 from minitensor import hooks
 from minitensor.backend import Array, is_array, namespace, plain, references, writable
 from minitensor.errors import GradientError, InPlaceError
-from minitensor.graph import Node, Output, Place, Variable, describe, outward, place, state, wrap
+from minitensor.graph import Gradient, Node, Output, Place, Variable, describe, outward, place, state, wrap
 from minitensor.modes import switch
 from minitensor.promotion import listed
 from minitensor.sums import total
 
 __all__ = ["Sweep", "backward", "grad"]
 
-Gradient = Any  # an array; a Tensor under `create_graph`
 
 _accumulating = Lock()
 
@@ -105,7 +104,7 @@ class Sweep:
         else:
             self.pending[place] += g
 
-    def arrived(self, node: Node) -> Any:
+    def arrived(self, node: Node) -> Gradient:
         """Return the gradient of a node's result, a tuple if there are several; None if it goes no further."""
         if type(node.dtype) is not tuple:
             g = self.pending.pop(node)
@@ -124,7 +123,7 @@ class Sweep:
         ends = asked and (self.part or place.node not in self.route)
         return None if ends else g
 
-    def rules(self, node: Node, g: Array) -> Sequence[Gradient | None]:
+    def rules(self, node: Node, g: Gradient) -> Sequence[Gradient | None]:
         """Run the gradient rules of a call, if what it saved is still there and still the same."""
         if node.saved is None:
             raise GradientError(
@@ -169,7 +168,7 @@ def _route(starts: Sequence[Place], wanted: Collection[Place]) -> set[Place]:
     return route
 
 
-def unbroadcast(g: Array, shape: tuple[int, ...]) -> Any:
+def unbroadcast(g: Gradient, shape: tuple[int, ...]) -> Gradient:
     """Sum a gradient over the axes along which its argument was broadcast."""
     extra = g.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
@@ -213,14 +212,14 @@ def _accumulate(leaf: Variable, g: Gradient, create_graph: bool) -> None:
             before.changed()
 
 
-def _incoming(gradient: Any, xp: ModuleType) -> Any:
+def _incoming(gradient: Gradient, xp: ModuleType) -> Gradient:
     """Return a gradient that the user passes as an array."""
     if isinstance(gradient, (list, tuple)):
         return xp.asarray(listed(gradient)[0])
     return xp.asarray(plain(gradient if is_array(gradient) else asarray(gradient)))
 
 
-def _seed(y: Array, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
+def _seed(y: Array, gradient: Gradient, create_graph: bool) -> tuple[Gradient, Gradient]:
     """Pair a place in the graph with the gradient that enters there: 1 for a scalar."""
     if not isinstance(y, Variable) or not y.requires_grad:
         raise GradientError(
@@ -247,7 +246,7 @@ def _seed(y: Array, gradient: Any, create_graph: bool) -> tuple[Any, Any]:
     return place(y), outward((gradient if isinstance(gradient, Variable) else wrap(array)) if create_graph else array)
 
 
-def backward(y: Variable, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+def backward(y: Variable, gradient: Gradient = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
     with switch(recording=create_graph):
         Sweep(retain_graph or create_graph, create_graph).run([_seed(y, gradient, create_graph)])
@@ -260,11 +259,11 @@ def _listed(x: Any) -> list[Any]:
 def grad(
     outputs: Any,
     inputs: Any,
-    grad_outputs: Any = None,
+    grad_outputs: Gradient = None,
     create_graph: bool = False,
     retain_graph: bool | None = None,
     allow_unused: bool = False,
-) -> tuple[Any, ...]:
+) -> tuple[Gradient, ...]:
     """Return the gradients of `outputs` with respect to `inputs`, without touching any `.grad`.
 
     Computes sum_k grad_outputs[k] · d outputs[k] / d inputs[i] for each i. `inputs` may be leaves or any Tensor of the

@@ -11,7 +11,19 @@ from typing import Any, ClassVar
 
 from minitensor.backend import Array, namespace
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, outward, parents, results, share_version, state, watch, wrap
+from minitensor.graph import (
+    Gradient,
+    Node,
+    Variable,
+    describe,
+    outward,
+    parents,
+    results,
+    share_version,
+    state,
+    watch,
+    wrap,
+)
 from minitensor.modes import no_grad
 
 __all__ = ["Context", "Function"]
@@ -27,7 +39,7 @@ class Context:
         self._linked: tuple[Any, ...] | None = None
         self._constant: set[int] = set()
 
-    def save_for_backward(self, *tensors: Any) -> None:
+    def save_for_backward(self, *tensors: Variable) -> None:
         """Keep arguments or results (or None) until backward; a change in place since then raises there."""
         for t in tensors:
             if t is not None and not isinstance(t, Variable):
@@ -36,7 +48,7 @@ class Context:
                 )
         self._to_save = tensors
 
-    def mark_non_differentiable(self, *tensors: Any) -> None:
+    def mark_non_differentiable(self, *tensors: Variable) -> None:
         """Say which results get no gradient."""
         self._constant = {id(t) for t in tensors}
 
@@ -54,7 +66,7 @@ class _Recorded:
     def __init__(self, function: type[Function]) -> None:
         self.function, self.name = function, function.__name__
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Run the user's backward on Tensors."""
         assert node.saved is not None
         ctx: Context = node.saved[0]
@@ -87,7 +99,7 @@ class _Recorded:
         return found if create_graph else [None if v is None else v.data for v in found]
 
 
-def _link(node: Node, array: Any, where: Any) -> Any:
+def _link(node: Node, array: Array, where: Any) -> Any:
     """Give a saved array its place in the graph back."""
     kind, i = where or ("neither", 0)
     if kind == "argument":
@@ -134,7 +146,7 @@ class Function:
         raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
 
     @staticmethod
-    def backward(ctx: Context, *gs: Any) -> Any:
+    def backward(ctx: Context, *gs: Gradient) -> Any:
         """Compute the gradients of the arguments from those of the results."""
         raise NotImplementedError("a Function needs a static method backward(ctx, *gradients)")
 

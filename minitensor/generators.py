@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from minitensor.errors import GradientError
 from minitensor.graph import state
 
+T = TypeVar("T")
 __all__ = [
     "Borrowed", "Part", "Recorded", "Replayed", "Shares", "Source", "default_generator", "generator_of", "manual_seed",
     "remembered", "source",
@@ -34,7 +35,7 @@ class Source:
         """Return the generator to draw from in the place of g."""
         return g
 
-    def recall(self, make: Callable[[], Any]) -> Any:
+    def recall(self, make: Callable[[], T]) -> T:
         """Return what make() returns."""
         return make()
 
@@ -71,10 +72,11 @@ class Recorded(Source):
                 self.met[id(known)] = known, entry
         return self.met[id(g)][1].own
 
-    def recall(self, make: Callable[[], Any]) -> Any:
+    def recall(self, make: Callable[[], T]) -> T:
         """Return what make() returns, and keep it."""
-        self.values.append(self.below.recall(make))
-        return self.values[-1]
+        value = self.below.recall(make)
+        self.values.append(value)
+        return value
 
     def close(self) -> None:
         """Move the generators outside on, unless somebody else has done so meanwhile."""
@@ -133,10 +135,11 @@ class Replayed(Source):
             self.made[id(entry.own)] = replica(entry.own, entry.stood)
         return self.made[id(entry.own)]
 
-    def recall(self, make: Callable[[], Any]) -> Any:
+    def recall(self, make: Callable[[], T]) -> T:
         """Return what the first run got."""
         try:
-            return next(self.values)
+            value: T = next(self.values)
+            return value
         except StopIteration:
             raise GradientError("checkpoint: the second run went another way, and reads a state once more") from None
 
@@ -173,7 +176,7 @@ class Part(Source):
             self.own[id(g)], self.own[id(child)] = (g, child), (child, child)
         return self.own[id(g)][1]
 
-    def recall(self, make: Callable[[], Any]) -> Any:
+    def recall(self, make: Callable[[], T]) -> T:
         """Return what make() returns; asked by the first part alone (see `from_first`)."""
         return self.shares.below.recall(make)
 
@@ -198,7 +201,7 @@ def generator_of(generator: Generator | None = None) -> Generator:
     return source().draw(_default if generator is None else generator)
 
 
-def remembered(make: Callable[[], Any]) -> Any:
+def remembered(make: Callable[[], T]) -> T:
     """Return make(), or, in the second run of a `checkpoint`, what it returned in the first."""
     return source().recall(make)
 

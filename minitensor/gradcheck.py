@@ -147,7 +147,7 @@ def _input(x: Any) -> Any:
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
-def _leaves(arrays: Operands) -> list[Any]:
+def _leaves(arrays: Operands) -> list[Tensor]:
     return [Tensor(x, requires_grad=True) if _is_float(x) else x for x in arrays]
 
 
@@ -220,7 +220,13 @@ def _numerical(f: Callable[..., Any], arrays: Operands, i: int, eps: float) -> M
 
 
 def _complain(
-    f: Any, i: int, shape: tuple[int, ...], shapes: Sequence[tuple[int, ...]], got: Matrix, expected: Matrix, off: Any
+    f: Any,
+    i: int,
+    shape: tuple[int, ...],
+    shapes: Sequence[tuple[int, ...]],
+    got: Matrix,
+    expected: Matrix,
+    off: np.ndarray,
 ) -> str:
     """Name the argument and the worst entry, and guess."""
     error = np.where(off, np.nan_to_num(np.abs(got - expected), nan=np.inf), -1.0)

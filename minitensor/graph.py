@@ -9,20 +9,24 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, NamedTuple, Protocol, final
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar, final
 
+import numpy as np
 from numpy import asarray, generic
 
 from minitensor.backend import Array, device_of, is_array
 
 __all__ = [
-    "Node", "Observer", "Operands", "Operation", "Output", "Place", "Settings", "Variable", "describe", "outward",
-    "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state", "watch", "wrap",
+    "Gradient", "Node", "Observer", "Operands", "Operation", "Output", "Place", "Settings", "Variable", "describe",
+    "outward", "parents", "place", "reached", "results", "serial", "set_tensor_class", "share_version", "state",
+    "watch", "wrap",
 ]  # fmt: skip
 
 Operands = Sequence[Any]  # what a call was given: Tensors, arrays, numbers, None
 Settings = dict[str, Any]  # of a call, by name: plain values
-Hooks = dict[int | None, dict[int, Callable[[Any], Any]]]  # by the index of a result: its hooks, by number
+Gradient: TypeAlias = Any  # an array; a Tensor under `create_graph`
+T = TypeVar("T")
+Hooks = dict[int | None, dict[int, Callable[[Gradient], Gradient]]]  # by the index of a result: its hooks, by number
 Versions = tuple[tuple[list[int], int], ...]  # of saved arrays: a counter, and its value when the array was saved
 
 
@@ -37,7 +41,7 @@ class Operation(Protocol):
     def broadcasts(self) -> bool:
         """Whether its operands broadcast, so that the engine sums each gradient back to its operand's shape."""
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Return the gradients of the node's parents (None for none) from that of its result, a tuple if several.
 
         They are arrays; Tensors under `create_graph`.
@@ -47,9 +51,7 @@ class Operation(Protocol):
 class Observer:
     """Something that watches each call of a thread; this one watches and does nothing."""
 
-    def forward(
-        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
-    ) -> Any:
+    def forward(self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], T]) -> T:
         """Run a call and return its result; `arrays` is what `args` became in the dtype of the computation."""
         return run()
 
@@ -60,7 +62,7 @@ class Observer:
     def recorded(self, node: Node) -> None:
         """Hear of the Node that the last call left."""
 
-    def backward(self, node: Node, g: Array, run: Callable[[], Sequence[Any]]) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, run: Callable[[], Sequence[Gradient]]) -> Sequence[Gradient]:
         """Run a call's gradient rules and return their results."""
         return run()
 
@@ -105,7 +107,7 @@ class Variable:
         self.data = data
         self.source = source
         self.requires_grad = source is not None
-        self._grad: Any = None  # `Tensor.grad`, which looks at what it is given
+        self._grad: Gradient = None  # `Tensor.grad`, which looks at what it is given
         self.version: list[int] | None = None  # a counter, shared by views; made when somebody has to look at it
 
     @property
@@ -114,9 +116,9 @@ class Variable:
         return self.data.shape  # type: ignore[no-any-return]
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """The NumPy dtype."""
-        return self.data.dtype
+        return self.data.dtype  # type: ignore[no-any-return]
 
     @property
     def node(self) -> Node | Variable:
@@ -165,7 +167,7 @@ class Node:
     def __init__(
         self,
         op: Operation,
-        parents: tuple[Place | None, ...],
+        parents: Sequence[Place | None],
         plan: Any,
         saved: tuple[Any, ...],
         versions: Versions,
@@ -204,12 +206,14 @@ class Output(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of this result."""
-        return self.node.shape[self.index]  # type: ignore[no-any-return]
+        found: tuple[int, ...] = self.node.shape[self.index]
+        return found
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype:
         """The dtype of this result."""
-        return self.node.dtype[self.index]
+        found: np.dtype = self.node.dtype[self.index]
+        return found
 
 
 Place = Node | Output | Variable  # where a gradient goes: to a call's result, or to a leaf
@@ -222,7 +226,7 @@ def results(y: Array, node: Node | None) -> Any:
     return tuple(wrap(v, None if node is None or v.dtype.kind in "iub" else Output(node, i)) for i, v in enumerate(y))
 
 
-def outward(g: Array) -> Any:
+def outward(g: Gradient) -> Gradient:
     """Turn a gradient of the engine into the user's, or back: a complex one is conjugated, see `engine.py`."""
     return g.conj() if g.dtype.kind == "c" else g
 
@@ -263,7 +267,7 @@ def reached(outputs: Sequence[Variable], before: int) -> tuple[list[Place], list
     return list(found), list(inside)
 
 
-def watch(tensors: Sequence[Any]) -> Versions:
+def watch(tensors: Operands) -> Versions:
     """Note the version of each saved Tensor, to notice an in-place change before backward."""
     watched = []
     for t in tensors:

@@ -11,13 +11,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from minitensor.backend import Array, device_of
+from minitensor.backend import device_of
 from minitensor.errors import GradientError
-from minitensor.graph import Place, Variable, describe, outward, wrap
+from minitensor.graph import Gradient, Place, Variable, describe, outward, wrap
 
 __all__ = ["Handle", "at", "register", "run"]
 
-Hook = Callable[[Any], Any]
+Hook = Callable[[Gradient], Gradient]
 _number = itertools.count()
 used = False  # has any hook been registered since the start? Until then backward does not look for them
 
@@ -60,7 +60,7 @@ def register(x: Variable, hook: Hook) -> Handle:
     return Handle(hooks, number)
 
 
-def run(hooks: dict[int, Hook], g: Array) -> Any:
+def run(hooks: dict[int, Hook], g: Gradient) -> Gradient:
     """Pass a gradient (array or Tensor) through hooks, in the order of their registration."""
     traced = isinstance(g, Variable)
     for hook in list(hooks.values()):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args, overload
 from numpy import ndarray
 
 from minitensor.backend import Array, backends, is_array, plain
-from minitensor.declaration import Facts, P, refuse_tensor
+from minitensor.declaration import Facts, Outcome, P, refuse_tensor
 from minitensor.errors import GradientError
 from minitensor.graph import Operands, Settings, Variable, describe, parents, results, state
 from minitensor.notices import same
@@ -46,7 +46,7 @@ class Op(Differentiable[P]):
     def __call__(self, *operands: P.args, **given: P.kwargs) -> Tensor:
         """Compute on arrays; record on Tensors."""
         args: tuple[Any, ...] = operands
-        settings: dict[str, Any] = given
+        settings: Settings = given
         if len(args) != self.count:
             args, settings = self.bind(args, settings)
         if settings:
@@ -92,7 +92,7 @@ class Op(Differentiable[P]):
             args = cast(self.autocast, args)
         if "numbers" in self.traits:
             self._refuse_bools(args)
-        arrays: list[Any] = [
+        arrays: list[Array] = [
             a.data if isinstance(a, Variable) else plain(a) if isinstance(a, ndarray) else a for a in args
         ]
         narrow = None
@@ -109,13 +109,13 @@ class Op(Differentiable[P]):
     def _wanted(self, args: Operands) -> tuple[Any, int]:
         """Return where each gradient goes, and the mask of those that are wanted."""
         if not state.recording:
-            return None, 0
+            return (), 0
         differentiable = self.differentiable * (len(args) if self.variadic else 1)
         edges = parents(args, differentiable)
         if not self.complete:
             self._refuse_hidden_gradient(args, differentiable)
         if edges is None:
-            return None, 0
+            return (), 0
         return edges, 2 if self.variadic else sum([1 << (len(edges) - i) for i, p in enumerate(edges) if p is not None])
 
     def _refuse_hidden_gradient(self, args: Operands, differentiable: Sequence[bool]) -> None:
@@ -126,11 +126,11 @@ class Op(Differentiable[P]):
                     f"{self.name} has no gradient for its argument {name!r} ({describe(a)}, requires_grad): detach() it"
                 )
 
-    def _computed(self, call: Call, settings: Settings) -> tuple[Any, Any]:
+    def _computed(self, call: Call, settings: Settings) -> Outcome:
         """Return the value and a pullback: of an attached kernel that takes the call, or of the function, and None."""
         args, arrays = call[:2]
         if self.kernels and state.fused and self._floats(arrays):
-            outcome: tuple[Any, Any] = self.run_kernel(call, settings)
+            outcome: Outcome = self.run_kernel(call, settings)
             if outcome is not NotImplemented:
                 return outcome
         if state.observer is None:

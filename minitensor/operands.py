@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
-from minitensor.backend import is_array, is_plain, plain
-from minitensor.graph import Operands, Variable, state
+from minitensor.backend import Array, is_array, is_plain, plain
+from minitensor.graph import Operands, Place, Variable, state
 from minitensor.promotion import FLOAT32, FLOAT64
 
 # (operands, their arrays, edges, mask, what narrows the result to half precision). Edges: where each gradient goes, the
 # parents of the Node. Mask: the sum of 2ⁿ⁻ⁱ over the operands i of n that want one, 0 if none does, 2 for a tuple.
-Call = tuple[Sequence[Any], list[Any], Any, int, Any]
+Edges = Sequence[Place | None]
+Call = tuple[Operands, list[Array], Edges, int, Callable[[Array], Array] | None]
 
 
 def alike(args: Operands) -> Call | None:
@@ -22,9 +24,9 @@ def alike(args: Operands) -> Call | None:
     None for anything else: then they have to be brought together. Most of the time of an op on few numbers is spent
     here, so all is done in one loop.
     """
-    arrays: list[Any] = []
-    edges: list[Any] = []
-    dtype: Any = None
+    arrays: list[Array] = []
+    edges: list[Place | None] = []
+    dtype: np.dtype | None = None
     mask = 0
     for x in args:
         edge = None
@@ -70,6 +72,6 @@ def as_plain(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return args
 
 
-def unshared(args: Operands, arrays: Operands) -> list[Any]:
+def unshared(args: Operands, arrays: Operands) -> list[Array]:
     """Return the arrays with a copy in the place of each that was passed raw: it could change unseen until backward."""
     return [x.copy() if not isinstance(a, Variable) and is_array(a) else x for x, a in zip(arrays, args, strict=True)]

@@ -11,7 +11,7 @@ from minitensor.backend import Array, device_of
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError, ParallelError
 from minitensor.generators import Part, Shares, remembered
-from minitensor.graph import Node, Variable, describe, place, reached, results, serial, state, wrap
+from minitensor.graph import Gradient, Node, Variable, describe, place, reached, results, serial, state, wrap
 from minitensor.modes import modes, switch
 from minitensor.promotion import widen
 from minitensor.threads import exclusive, get_num_threads, member, together
@@ -129,7 +129,7 @@ class _Parts:
 
     name, broadcasts = "data_parallel", False
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Carry the gradients of each part's results back through its own graph, each in its own thread."""
         assert node.saved is not None
         if create_graph:
@@ -156,7 +156,7 @@ class _Parts:
 _PARTS = _Parts()
 
 
-def _total(gradients: Sequence[Any]) -> Any:
+def _total(gradients: Sequence[Gradient]) -> Gradient:
     """Return their sum, first to last; None if there are none."""
     if not gradients:
         return None

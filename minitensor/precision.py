@@ -37,11 +37,11 @@ def autocast(dtype: DTypeLike = "float16") -> Any:
     return switch(autocast=chosen)
 
 
-def _dtype(name: Any) -> Any:
+def _dtype(name: DTypeLike) -> np.dtype:
     if name == "bfloat16":
         import ml_dtypes
 
-        return np.dtype(ml_dtypes.bfloat16)
+        name = ml_dtypes.bfloat16
     return np.dtype(name)
 
 
@@ -54,7 +54,7 @@ def cast(to: str | None, args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([a.astype(wanted) if c else a for a, c in zip(args, chosen, strict=True)])
 
 
-def _to_cast(a: Any, wanted: Any) -> bool:
+def _to_cast(a: Variable, wanted: np.dtype) -> bool:
     """Whether to cast an operand: float32 if a half is wanted, a half if float32 is, and never on the CPU."""
     global _told
     if not (a.dtype == np.float32 if is_half(wanted) else is_half(a.dtype)):

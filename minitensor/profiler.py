@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from minitensor.backend import Array, is_array, synchronize
-from minitensor.graph import Node, Observer, Operands, Settings, Variable
+from minitensor.graph import Gradient, Node, Observer, Operands, Settings, Variable
 from minitensor.modes import switch
 
+T = TypeVar("T")
 __all__ = ["profile"]
 
 
@@ -46,9 +47,7 @@ class profile(Observer):  # noqa: N801
     def _row(self, name: str) -> dict[str, Any]:
         return self._rows.setdefault(name, {"calls": 0, "forward": 0.0, "backward": 0.0, "bytes": 0})
 
-    def forward(
-        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
-    ) -> Any:
+    def forward(self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], T]) -> T:
         """Run a call and take its time."""
         start = time.perf_counter()
         y = run()
@@ -62,7 +61,7 @@ class profile(Observer):  # noqa: N801
         row["bytes"] += _bytes(value)
         return y
 
-    def backward(self, node: Node, g: Array, run: Callable[[], Any]) -> Any:
+    def backward(self, node: Node, g: Gradient, run: Callable[[], Sequence[Gradient]]) -> Sequence[Gradient]:
         """Run a call's rules and take their time."""
         start = time.perf_counter()
         grads = run()
@@ -85,12 +84,12 @@ class profile(Observer):  # noqa: N801
         return "\n".join([*lines, f"in ops {1e3 * inside:.1f} ms of {1e3 * getattr(self, 'seconds', 0.0):.1f} ms"])
 
 
-def _wait(x: Any) -> None:
+def _wait(x: Array) -> None:
     for v in x if isinstance(x, (tuple, list)) else (x,):
         synchronize(v.data if isinstance(v, Variable) else v)
 
 
-def _bytes(x: Any) -> int:
+def _bytes(x: Array) -> int:
     if isinstance(x, (tuple, list)):
         return sum(map(_bytes, x))
     x = x.data if isinstance(x, Variable) else x

@@ -18,6 +18,7 @@ numbers of half precision: with a complex operand a half gives complex64 (PyTorc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def _kind(dtype: np.dtype) -> int:
     return _kinds[dtype.kind]
 
 
-def promote(a: Any, b: Any) -> Any:
+def promote(a: np.dtype, b: np.dtype) -> np.dtype:
     """Return the dtype in which arrays of the dtypes `a` and `b` meet.
 
     >>> promote(np.dtype("int64"), np.dtype("float32"))
@@ -60,7 +61,7 @@ def promote(a: Any, b: Any) -> Any:
     return np.dtype(np.int64) if both.kind == "f" else both  # NumPy would send uint64 + int64 to float64
 
 
-def complex_of(dtype: np.dtype) -> Any:
+def complex_of(dtype: np.dtype) -> np.dtype:
     """Return the dtype of complex numbers whose parts are floats of a dtype, half precision being widened.
 
     >>> complex_of(np.dtype("float64"))
@@ -69,31 +70,31 @@ def complex_of(dtype: np.dtype) -> Any:
     return np.dtype(np.complex128) if dtype.itemsize > 4 else default_complex
 
 
-def _scalar_dtype(x: Any) -> Any:
+def _scalar_dtype(x: complex) -> np.dtype:
     if isinstance(x, complex):
         return default_complex
     return np.dtype(bool) if isinstance(x, bool) else np.dtype(np.int64) if isinstance(x, int) else default_float
 
 
-def _result_dtype(operands: Operands) -> Any:
+def _result_dtype(operands: Operands) -> np.dtype:
     """Apply the table: arrays decide, then 0-d arrays, then scalars, each only if it is of a higher kind."""
-    result: Any = None
+    result: np.dtype | None = None
     tiers = (
         [x.dtype for x in operands if is_array(x) and x.ndim],
         [x.dtype for x in operands if is_array(x) and not x.ndim],
         [_scalar_dtype(x) for x in operands if not is_array(x)],
     )
     for tier in tiers:
-        best: Any = None
+        best: np.dtype | None = None
         for dtype in tier:
             best = dtype if best is None else promote(best, dtype)
         if best is not None and (result is None or _kind(best) > _kind(result)):
-            among_floats = result is not None and _kind(result) == 2
-            result = complex_of(result) if among_floats else best
+            result = complex_of(result) if result is not None and _kind(result) == 2 else best
+    assert result is not None
     return result
 
 
-def _holds_arrays(values: Sequence[Any]) -> bool:
+def _holds_arrays(values: Operands) -> bool:
     """Whether something with a dtype stands in nested lists."""
     if set(map(type, values)) <= {bool, int, float, complex}:
         return False
@@ -115,7 +116,7 @@ def _host(v: Any, leaves: list[Any]) -> Any:
     return v
 
 
-def listed(values: Sequence[Any]) -> tuple[np.ndarray, Any]:
+def listed(values: Operands) -> tuple[np.ndarray, Any]:
     """Return nested lists as one array, and the dtype that is meant: arrays and Tensors in them decide, as in a call.
 
     >>> listed([[1.0, 2.0], [3.0, 4.0]])[1], listed([np.ones(2), [3.0, 4.0]])[1]
@@ -139,7 +140,7 @@ def listed(values: Sequence[Any]) -> tuple[np.ndarray, Any]:
     return array, {"f": default_float, "c": default_complex}.get(array.dtype.kind, array.dtype)
 
 
-def _plain(x: Any, module: Any) -> Any:
+def _plain(x: Any, module: ModuleType) -> Any:
     """Bring an operand to an array or a Python scalar."""
     if is_array(x):
         return plain(x)
@@ -155,14 +156,14 @@ def _plain(x: Any, module: Any) -> Any:
 
 def settle(
     operands: Operands, promoted: Sequence[bool], floating: bool, real: str = ""
-) -> tuple[list[Any], Callable[[Any], Any] | None]:
+) -> tuple[list[Array], Callable[[Array], Array] | None]:
     """Bring the promoted operands to one dtype and check that they are on one device.
 
     real: the name of a function that refuses complex numbers. Returns the operands, and what narrows the result again
     if half precision was widened to compute (or None).
     """
-    dtype: Any = None
-    cls: Any = None
+    dtype: np.dtype | None = None
+    cls: type | None = None
     for x, wanted in zip(operands, promoted, strict=True):
         if not wanted or x is None or (t := type(x)) is float or t is int:
             continue
@@ -186,7 +187,7 @@ def refuse_complex(name: str, dtype: np.dtype | str) -> None:
 
 def _settle(
     operands: Operands, promoted: Sequence[bool], floating: bool, real: str
-) -> tuple[list[Any], Callable[[Any], Any] | None]:
+) -> tuple[list[Array], Callable[[Array], Array] | None]:
     module = namespace(*operands)
     result = [_plain(x, module) if p and x is not None else x for x, p in zip(operands, promoted, strict=True)]
     chosen = [x for x, p in zip(result, promoted, strict=True) if p and x is not None]
@@ -219,8 +220,8 @@ def _fits(x: int, dtype: np.dtype) -> bool:
     return bool(info.min <= x <= info.max)
 
 
-def _narrow(dtype: np.dtype) -> Callable[[Any], Any]:
-    def narrow(y: Array) -> Any:
+def _narrow(dtype: np.dtype) -> Callable[[Array], Array]:
+    def narrow(y: Array) -> Array:
         if isinstance(y, tuple):
             return tuple(narrow(v) for v in y)
         if y.dtype != np.float32:
@@ -231,7 +232,7 @@ def _narrow(dtype: np.dtype) -> Callable[[Any], Any]:
     return narrow
 
 
-def widen(g: Array) -> Any:
+def widen(g: Array) -> Array:
     """Return a gradient as its rule computes it: half precision on the CPU becomes float32."""
     if isinstance(g, tuple):
         return tuple(v if v is None else widen(v) for v in g)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from minitensor.backend import Array, is_array
 from minitensor.errors import InPlaceError
-from minitensor.graph import Variable, watch
+from minitensor.graph import Gradient, Variable, watch
 from minitensor.promotion import widen
 
 
@@ -25,10 +25,10 @@ class Observed(NamedTuple):
 class Pullback(NamedTuple):
     """The function of a kernel that returns the gradients, and the Tensors whose change in place would spoil it."""
 
-    function: Callable[[Any], Sequence[Any]]
+    function: Callable[[Gradient], Sequence[Gradient]]
     observed: tuple[Observed, ...]
 
-    def run(self, name: str, g: Array) -> Sequence[Any]:
+    def run(self, name: str, g: Gradient) -> Sequence[Gradient]:
         """Return one gradient per argument, or None; InPlaceError if what the pullback keeps was changed."""
         for counter, version, owner in self.observed:
             if counter[0] != version and _keeps(self.function, owner):

@@ -13,7 +13,19 @@ from minitensor.backend import Array, is_array
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError
 from minitensor.generators import Recorded, Replayed
-from minitensor.graph import Node, Output, Variable, describe, place, reached, serial, share_version, watch, wrap
+from minitensor.graph import (
+    Gradient,
+    Node,
+    Output,
+    Variable,
+    describe,
+    place,
+    reached,
+    serial,
+    share_version,
+    watch,
+    wrap,
+)
 from minitensor.modes import is_recording, modes, switch
 from minitensor.promotion import widen
 from minitensor.trees import leaves, mapped
@@ -99,7 +111,7 @@ class _Replay:
 
     name, broadcasts = "checkpoint", False
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Return the gradient of each place outside that the function reached."""
         assert node.saved is not None
         (run,) = node.saved

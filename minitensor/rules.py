@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Unpack
 
 from minitensor.backend import Array, is_array
 from minitensor.declaration import Declaration, Facts, P
-from minitensor.graph import Node, Operands, Settings, Variable, results, watch, wrap
+from minitensor.graph import Gradient, Node, Operands, Settings, Variable, results, watch, wrap
 from minitensor.operands import Call
 from minitensor.promotion import widen
 from minitensor.pullback import Pullback, observed
@@ -147,7 +147,7 @@ class Differentiable(Declaration[P]):
         full = {**self.defaults, **settings}
         return [tuple(shapes) if self.variadic else shapes[i] for i in plan.shapes] + [full[n] for n in plan.settings]
 
-    def backward(self, node: Node, g: Array, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Run the rules of one recorded call: the gradient of each argument, None where none is wanted."""
         plan: Plan = node.plan
         saved: Sequence[Any] = node.saved or ()
@@ -158,7 +158,7 @@ class Differentiable(Declaration[P]):
         if create_graph and plan.slots:
             saved = self._placed(node, saved)
         values = (widen(g), *saved)
-        grads: list[Any] = [None] * len(node.parents)
+        grads: list[Gradient] = [None] * len(node.parents)
         for argument, rule, positions in plan.rules:
             try:
                 result = rule(*(values if positions is None else [values[i] for i in positions]))

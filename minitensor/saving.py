@@ -29,7 +29,7 @@ _ONLY = "only numbers can be saved"
 _WIDEST = {"V": 2}  # bytes of a number: bfloat16 is of kind V; others have 8, as there is no float128 in the format
 
 
-def _checked(name: Any) -> str:
+def _checked(name: object) -> str:
     """Return a name that the format can hold, or say why it cannot."""
     if not isinstance(name, str):
         raise TypeError(f"save: names are text; got {name!r} of type {type(name).__name__}: use str({name!r})")
@@ -77,7 +77,7 @@ def _ordered(content: bytes) -> tuple[bytes, memoryview]:
     return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]
 
 
-def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, Any] | None = None) -> None:
+def save(path: str | os.PathLike[str], tensors: Mapping[str, Any], metadata: dict[str, str] | None = None) -> None:
     """Write named Tensors, arrays or numbers, and anything that JSON can hold, to a safetensors file.
 
     Whole or not at all: it is written beside its place, to a new file whose name cannot be guessed, flushed to the disk

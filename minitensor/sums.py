@@ -8,9 +8,9 @@ Here rows are added in float32 only in blocks of a few dozen, at the speed of `x
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minitensor.backend import Array
 
@@ -51,7 +51,7 @@ def _one_by_one(x: Array, axes: tuple[int, ...]) -> int:
     return terms // shape[near] if near in axes else terms
 
 
-def _blocked(x: Array, axes: tuple[int, ...], wider: Any) -> Array:
+def _blocked(x: Array, axes: tuple[int, ...], wider: DTypeLike) -> Array:
     """Add up blocks of the longest axis in x's dtype, `across` neighbors at once; then their sums, wider."""
     a = max(axes, key=lambda i: (x.shape[i], -abs(x.strides[i])))
     n, step = x.shape[a], abs(x.strides[a])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from minitensor import backend, engine
 from minitensor.backend import Array
@@ -23,16 +23,18 @@ from minitensor.ops.linalg import matmul as linalg
 from minitensor.ops.linalg import norm
 from minitensor.ops.nn import softmax
 from minitensor.ops.reductions import reduce, scan, statistics
+from minitensor.ops.reductions.axes import Axis
 from minitensor.ops.shaping import diagonal, join, order, tiling
 from minitensor.ops.shaping import shape as sh
 from minitensor.viz.html import tensor_html
 
-__all__ = ["Tensor"]
+__all__ = ["Shape", "Tensor"]
 
-Axis = int | tuple[int, ...] | None
+Shape = int | tuple[int, ...]
+Operator = Callable[["Tensor", ArrayLike], "Tensor"]
 
 
-def _operator(f: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+def _operator(f: Operator) -> Operator:
     return f
 
 
@@ -66,12 +68,7 @@ class Tensor(Variable):
     _repr_html_ = tensor_html
 
     def __init__(
-        self,
-        data: Any,
-        dtype: DTypeLike | None = None,
-        *,
-        device: str | None = None,
-        requires_grad: bool = False,
+        self, data: ArrayLike, dtype: DTypeLike | None = None, *, device: str | None = None, requires_grad: bool = False
     ) -> None:
         given = data.data if isinstance(data, Variable) else data
         super().__init__(array_from(given, dtype))
@@ -232,7 +229,7 @@ class Tensor(Variable):
         self.requires_grad = requires_grad
         return self
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
+    def backward(self, gradient: Array = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) to the `.grad` of every leaf that requires grad.
 
         gradient: the incoming gradient, of this Tensor's shape; 1 if this is a single number. What the graph saved is
@@ -246,7 +243,7 @@ class Tensor(Variable):
         """
         engine.backward(self, gradient, retain_graph, create_graph)
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Handle:
         """Call `hook(gradient)` when this Tensor's gradient is complete; what it returns (or None) takes its place.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -302,14 +299,14 @@ class Tensor(Variable):
 
     # -- operators ---------------------------------------------------------------------------------------------------
 
-    __add__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.add(self, other))
-    __radd__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.add(other, self))
-    __sub__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.subtract(self, other))
-    __rsub__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.subtract(other, self))
-    __mul__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.multiply(self, other))
-    __rmul__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.multiply(other, self))
-    __truediv__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.divide(self, other))
-    __rtruediv__: ClassVar[Callable[[Tensor, Any], Tensor]] = _operator(lambda self, other: el.divide(other, self))
+    __add__: ClassVar[Operator] = _operator(lambda self, other: el.add(self, other))
+    __radd__: ClassVar[Operator] = _operator(lambda self, other: el.add(other, self))
+    __sub__: ClassVar[Operator] = _operator(lambda self, other: el.subtract(self, other))
+    __rsub__: ClassVar[Operator] = _operator(lambda self, other: el.subtract(other, self))
+    __mul__: ClassVar[Operator] = _operator(lambda self, other: el.multiply(self, other))
+    __rmul__: ClassVar[Operator] = _operator(lambda self, other: el.multiply(other, self))
+    __truediv__: ClassVar[Operator] = _operator(lambda self, other: el.divide(self, other))
+    __rtruediv__: ClassVar[Operator] = _operator(lambda self, other: el.divide(other, self))
     __pow__ = _operator(lambda self, other: el.power(self, other))
     __rpow__ = _operator(lambda self, other: el.power(other, self))
     __matmul__ = _operator(lambda self, other: linalg.matmul(self, other))
@@ -336,7 +333,7 @@ class Tensor(Variable):
     def __getitem__(self, index: Any) -> Tensor:
         return ix.getitem(self, index=ix.plain_index(index, self))
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: Any, value: ArrayLike) -> None:
         """Change entries in place: only where no recorded call would notice."""
         if is_recording() and (self.requires_grad or (isinstance(value, Variable) and value.requires_grad)):
             raise InPlaceError(
@@ -514,9 +511,9 @@ class Tensor(Variable):
         """The places of the entries in order"""
         return sorting.argsort(self, axis=axis, descending=descending)
 
-    def topk(self, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    def topk(self, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> tuple[Tensor, ...]:
         """The k largest entries and their places"""
-        return sorting.topk(self, k=k, axis=axis, largest=largest, sorted=sorted)
+        return tuple(sorting.topk(self, k=k, axis=axis, largest=largest, sorted=sorted))
 
     def ravel(self) -> Tensor:
         """All entries in one axis"""
@@ -530,7 +527,7 @@ class Tensor(Variable):
         """With an axis of length 1 put in"""
         return sh.expand_dims(self, axis=axis)
 
-    def broadcast_to(self, shape: Any) -> Tensor:
+    def broadcast_to(self, shape: Shape) -> Tensor:
         """Repeated along axes of length 1 to a shape"""
         return sh.broadcast_to(self, shape=shape)
 
@@ -538,11 +535,11 @@ class Tensor(Variable):
         """The order along axes reversed"""
         return order.flip(self, axis=axis)
 
-    def roll(self, shift: Any, axis: Any = None) -> Tensor:
+    def roll(self, shift: Shape, axis: Axis = None) -> Tensor:
         """Moved along axes, what falls out coming in again"""
         return order.roll(self, shift=shift, axis=axis)
 
-    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
         """Each entry repeated"""
         return tiling.repeat(self, repeats=repeats, axis=axis)
 
@@ -554,35 +551,35 @@ class Tensor(Variable):
         """The sum of the diagonal"""
         return diagonal.trace(self, offset=offset, axis1=axis1, axis2=axis2)
 
-    def split(self, indices_or_sections: Any, axis: int = 0) -> Any:
+    def split(self, indices_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
         """Consecutive pieces"""
-        return join.split(self, indices_or_sections=indices_or_sections, axis=axis)
+        return tuple(join.split(self, indices_or_sections=indices_or_sections, axis=axis))
 
-    def chunk(self, chunks: int, dim: int = 0) -> Any:
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """At most so many pieces, PyTorch's"""
-        return join.chunk(self, chunks=chunks, dim=dim)
+        return tuple(join.chunk(self, chunks=chunks, dim=dim))
 
-    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+    def take(self, indices: ArrayLike, axis: int | None = None) -> Tensor:
         """The slices at indices"""
         return ix.take(self, indices, axis=axis)
 
-    def gather(self, dim: int, index: Any) -> Tensor:
+    def gather(self, dim: int, index: ArrayLike) -> Tensor:
         """The entries that an index names, PyTorch's"""
         return gather.gather(self, index, dim=dim)
 
-    def scatter(self, dim: int, index: Any, src: Any) -> Tensor:
+    def scatter(self, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:
         """Entries put where an index says, PyTorch's"""
         return scatter.scatter(self, index, src, dim=dim)
 
-    def scatter_add(self, dim: int, index: Any, src: Any) -> Tensor:
+    def scatter_add(self, dim: int, index: ArrayLike, src: ArrayLike) -> Tensor:
         """Entries added where an index says, PyTorch's"""
         return scatter.scatter_add(self, index, src, dim=dim)
 
-    def index_select(self, dim: int, index: Any) -> Tensor:
+    def index_select(self, dim: int, index: ArrayLike) -> Tensor:
         """The slices at an index, PyTorch's"""
         return gather.index_select(self, index, dim=dim)
 
-    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+    def masked_fill(self, mask: ArrayLike, value: ArrayLike) -> Tensor:
         """A value where the mask is true"""
         return scatter.masked_fill(self, mask, value)
 

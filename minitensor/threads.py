@@ -14,12 +14,13 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 from minitensor.errors import ParallelError
 
+T = TypeVar("T")
 __all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
 
 LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
@@ -191,9 +192,9 @@ def _serve(tasks: SimpleQueue[Callable[[], None]]) -> None:
         _idle.append(tasks)
 
 
-def _begin(work: Callable[[], Any]) -> Future[Any]:
+def _begin(work: Callable[[], T]) -> Future[T]:
     """Do work in another thread: one that has nothing to do, or a new one, which does not keep the process alive."""
-    future: Future[Any] = Future()
+    future: Future[T] = Future()
     try:
         tasks = _idle.pop()
     except IndexError:
@@ -203,7 +204,7 @@ def _begin(work: Callable[[], Any]) -> Future[Any]:
     return future
 
 
-def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
+def _settle(future: Future[T], work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
     except BaseException as error:
@@ -212,14 +213,14 @@ def _settle(future: Future[Any], work: Callable[[], Any]) -> None:
         del future, work  # the error knows this frame, which would know the error
 
 
-def together(work: Callable[[int], Any], count: int) -> list[Any]:
+def together(work: Callable[[int], T], count: int) -> list[T]:
     """Return [work(0), ..., work(count - 1)], each in a thread of its own, the first in this one.
 
     If one raises, the others stop at their next `Team.meet`, and what it raised is raised here.
     """
     team = Team(count)
 
-    def run(rank: int) -> Any:
+    def run(rank: int) -> T:
         before, member.team, member.rank = (member.team, member.rank), team, rank
         try:
             with _apart(rank, count):
@@ -228,8 +229,8 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
             member.team, member.rank = before
             team.leave(rank)
 
-    others: list[Future[Any]] = []
-    results: list[Any] = []
+    others: list[Future[T]] = []
+    results: list[T] = []
     errors: list[BaseException] = []
     with _one_blas_thread():
         try:
@@ -253,7 +254,7 @@ def together(work: Callable[[int], Any], count: int) -> list[Any]:
         errors.clear()  # an error knows this frame, and this frame would know it
 
 
-def shared(work: Callable[[Sequence[Any]], None], pieces: Sequence[Any], entries: int) -> None:
+def shared(work: Callable[[Sequence[T]], None], pieces: Sequence[T], entries: int) -> None:
     """Do work(pieces), several threads each with some of them; `entries` says how much it is in all.
 
     The pieces have nothing to do with each other: the result does not depend on who does which.

@@ -24,11 +24,11 @@ PLAN: dict[str, dict[str, str]] = {
     "minitensor": {
         "errors": "",
         "backend": "errors",
-        "sums": "",
+        "sums": "backend",
         "graph": "errors backend",
         "hooks": "errors backend graph",
         "modes": "graph",
-        "notices": "graph",
+        "notices": "backend graph",
         "generators": "errors graph",
         "trees": "backend graph",
         "promotion": "errors backend graph",

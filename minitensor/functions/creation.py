@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import DTypeLike
 from minitensor.backend import is_complex
 from minitensor.generators import generator_of
 from minitensor.promotion import default_complex, default_float
-from minitensor.tensor import Tensor
+from minitensor.tensor import Shape, Tensor
 
 __all__ = [
     "arange",
@@ -27,13 +28,13 @@ __all__ = [
 ]
 
 
-def _lengths(name: str, shape: Any, dtype: DTypeLike) -> Any:
+def _lengths(name: str, shape: Shape, dtype: DTypeLike) -> Shape:
     if isinstance(dtype, int):
         raise TypeError(f"{name} takes one shape, as NumPy does: {name}(({shape}, {dtype}))")
     return shape
 
 
-def zeros(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
+def zeros(shape: Shape, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return zeros, float32 unless a dtype is given.
 
     Differs from NumPy: float32, not float64; a device. Differs from PyTorch: one shape, not several lengths.
@@ -45,7 +46,7 @@ def zeros(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device
     return Tensor(np.zeros(_lengths("zeros", shape, dtype), dtype), device=device)
 
 
-def ones(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
+def ones(shape: Shape, dtype: DTypeLike = default_float, device: str = "cpu") -> Tensor:
     """Return ones, float32 unless a dtype is given.
 
     Differs from NumPy: float32, not float64; a device. Differs from PyTorch: one shape, not several lengths.
@@ -57,7 +58,7 @@ def ones(shape: int | tuple[int, ...], dtype: DTypeLike = default_float, device:
     return Tensor(np.ones(_lengths("ones", shape, dtype), dtype), device=device)
 
 
-def full(shape: int | tuple[int, ...], value: complex, dtype: DTypeLike | None = None, device: str = "cpu") -> Tensor:
+def full(shape: Shape, value: complex, dtype: DTypeLike | None = None, device: str = "cpu") -> Tensor:
     """Return one value everywhere, float32 unless a dtype is given, complex64 for a complex number.
 
     Differs from NumPy: float32 for integers too; a device. Differs from PyTorch: float32 for integers too.
@@ -146,12 +147,12 @@ def linspace(start: float, stop: float, num: int = 50, dtype: DTypeLike = defaul
     return Tensor(np.linspace(start, stop, num, dtype=dtype if whole else None), dtype, device=device)
 
 
-def _plain_shape(shape: tuple[Any, ...]) -> Any:
+def _plain_shape(shape: tuple[Any, ...]) -> Sequence[int]:
     return shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
 
 
 def randn(
-    *shape: Any, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
+    *shape: Shape, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
 ) -> Tensor:
     """Return draws from N(0, 1), made on the host by the default generator or the one passed.
 
@@ -165,7 +166,7 @@ def randn(
 
 
 def rand(
-    *shape: Any, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
+    *shape: Shape, dtype: DTypeLike = default_float, device: str = "cpu", generator: np.random.Generator | None = None
 ) -> Tensor:
     """Return draws from the uniform distribution on [0, 1), made on the host.
 

@@ -65,18 +65,18 @@ def column_stack(xs: Operands) -> Tensor:  # noqa: D103
 
 
 @says(join.unstack)
-def unbind(x: ArrayLike, dim: int = 0) -> Any:  # noqa: D103
-    return join.unstack(tensor(x), axis=dim)
+def unbind(x: ArrayLike, dim: int = 0) -> tuple[Tensor, ...]:  # noqa: D103
+    return tuple(join.unstack(tensor(x), axis=dim))
 
 
 @says(sh.broadcast_arrays)
-def broadcast_arrays(*xs: ArrayLike) -> Any:  # noqa: D103
-    return sh.broadcast_arrays(*_several(xs))
+def broadcast_arrays(*xs: ArrayLike) -> tuple[Tensor, ...]:  # noqa: D103
+    return tuple(sh.broadcast_arrays(*_several(xs)))
 
 
 @says(tiling.meshgrid)
-def meshgrid(*xs: ArrayLike, indexing: str = "xy") -> Any:  # noqa: D103
-    return tiling.meshgrid(*_several(xs), indexing=indexing)
+def meshgrid(*xs: ArrayLike, indexing: str = "xy") -> tuple[Tensor, ...]:  # noqa: D103
+    return tuple(tiling.meshgrid(*_several(xs), indexing=indexing))
 
 
 def _each(declared: Composite[...], xs: tuple[Any, ...]) -> Any:

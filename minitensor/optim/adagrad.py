@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params
 
 __all__ = ["Adagrad"]
 
@@ -32,7 +31,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-2,
         lr_decay: float = 0.0,
         weight_decay: float = 0.0,

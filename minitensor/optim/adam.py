@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Array, namespace
-from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params
 
 __all__ = ["Adam", "AdamW"]
 
 
-def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> Any:
+def _loop(self: Adam, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> Any:
     """Change p in one pass; without amsgrad."""
     if group["amsgrad"]:
         return NotImplemented
@@ -54,7 +53,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -96,7 +95,7 @@ class Adam(Optimizer):
         s *= float(group["lr"]) * root / (1 - beta1**step)
         p -= s
 
-    def decay(self, group: Settings) -> tuple[float, float]:
+    def decay(self, group: Group) -> tuple[float, float]:
         """Return what p is multiplied by, and how much of p joins the gradient."""
         return 1.0, float(group["weight_decay"])
 
@@ -115,7 +114,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -124,6 +123,6 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
-    def decay(self, group: Settings) -> tuple[float, float]:
+    def decay(self, group: Group) -> tuple[float, float]:
         """Return what p is multiplied by, and how much of p joins the gradient."""
         return 1 - float(group["lr"]) * float(group["weight_decay"]), 0.0

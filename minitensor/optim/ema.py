@@ -98,7 +98,7 @@ class EMA:
                 self._runs.append((mine, theirs[a:b]))
         self._arrays = [(t.data, s.data) for t, s in self._parameters]
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> EMA:
+    def __deepcopy__(self, memo: dict[int, object]) -> EMA:
         """Return the average of the copied layers: the flat buffers are found anew."""
         return EMA(copy.deepcopy(self.target, memo), copy.deepcopy(self.source, memo))
 

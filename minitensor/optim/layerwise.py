@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Array, namespace
-from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params
 
 __all__ = ["LAMB", "LARS"]
 
@@ -47,7 +46,7 @@ def _lars(self: LARS, p: Array, g: Array, moments: Sequence[Array], group: Group
     return loops.momentum(*flat, np.array((decay, group["momentum"], share, False, lr), p.dtype))
 
 
-def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> None:
+def _lamb(self: LAMB, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> None:
     """Change p in three passes: the direction, its norm, and the step."""
     flat, (beta1, beta2) = lines(p, g, *moments), group["betas"]
     root = math.sqrt(1 - beta2**step)
@@ -79,7 +78,7 @@ class LARS(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-1,
         momentum: float = 0.9,
         weight_decay: float = 0.0,
@@ -131,7 +130,7 @@ class LAMB(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-6,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from minitensor.modes import enable_grad
 from minitensor.nn.base.checks import whole
 from minitensor.optim import saved
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params, State
 from minitensor.optim.wolfe import Point, strong_wolfe
 
 __all__ = ["LBFGS"]
@@ -50,7 +50,7 @@ class LBFGS(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1.0,
         max_iter: int = 20,
         max_eval: int | None = None,
@@ -171,7 +171,7 @@ class LBFGS(Optimizer):
             q = q + (a - float(y @ q) / float(y @ s)) * s
         return q
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the memory with the settings, as PyTorch lays them out."""
         state, memory = super().state_dict(), self._memory
         if not memory["iterations"]:
@@ -190,7 +190,7 @@ class LBFGS(Optimizer):
         self._gather({})
         self._memory = memory
 
-    def _loaded(self, state: Any) -> dict[str, Any]:
+    def _loaded(self, state: Any) -> State:
         entry = next(iter(state.values()), {}) if isinstance(state, Mapping) else state
         if isinstance(state, Mapping) and (unknown := [k for k in state if str(k) != "0"]):
             raise StateDictError(f"LBFGS keeps one state for all parameters, under 0; got one under {unknown[0]!r}")

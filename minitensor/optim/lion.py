@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Array, namespace
-from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params
 
 __all__ = ["Lion"]
 
 
-def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> Any:
+def _loop(self: Lion, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> Any:
     """Change p in one pass."""
     lr, (beta1, beta2) = float(group["lr"]), group["betas"]
     numbers = (1 - lr * float(group["weight_decay"]), 1 - beta1, 1 - beta2, lr)
@@ -43,7 +42,7 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params, State
 
 __all__ = ["Muon", "orthogonalize"]
 
@@ -55,7 +55,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
@@ -86,7 +86,7 @@ class Muon(Optimizer):
             group["adjust_lr_fn"] = self.fixed["adjust_lr_fn"]
         return state
 
-    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+    def loaded_clock(self, entry: State) -> Any:
         """Return the clock of an entry, which PyTorch does not keep, as no step depends on it."""
         return super().loaded_clock({"step": 1, **entry})
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params, State
 
 __all__ = ["NAdam", "RAdam"]
 
@@ -58,7 +58,7 @@ class NAdam(_Corrected):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -75,11 +75,11 @@ class NAdam(_Corrected):
         t, product = clock
         return t + 1, product * _mu(group, t + 1)
 
-    def saved_clock(self, clock: Any) -> dict[str, Any]:
+    def saved_clock(self, clock: Any) -> State:
         """Return a clock as the state dict has it."""
         return {"step": clock[0], "mu_product": clock[1]}
 
-    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+    def loaded_clock(self, entry: State) -> Any:
         """Return the clock of an entry of a state dict."""
         product = float(entry["mu_product"])
         if not 0 <= product <= 1:
@@ -126,7 +126,7 @@ class RAdam(_Corrected):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

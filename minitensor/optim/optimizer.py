@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minitensor.backend import Array, to_numpy
+from minitensor.graph import Settings
 from minitensor.modes import enable_grad
 from minitensor.nn.base.parameter import forget
 from minitensor.optim import groups, saved
 from minitensor.optim.section import Memory, Section
-from minitensor.optim.settings import Group, check
+from minitensor.optim.settings import Group, Params, State, check
 from minitensor.tensor import Tensor
 
 __all__ = ["Optimizer"]
@@ -59,7 +60,7 @@ class Optimizer:
     start: ClassVar[Any] = 0  # the clock of a parameter that no step has reached: see `tick`
     fixed: ClassVar[Mapping[str, Any]] = {"maximize": False}  # settings of PyTorch's that have one value here
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Params, defaults: Settings) -> None:
         if not isinstance(params, Iterable) or isinstance(params, (Tensor, str, set, frozenset)):
             raise TypeError(
                 f"{type(self).__name__} takes a list of parameters, or of groups; got a {type(params).__name__}"
@@ -77,10 +78,10 @@ class Optimizer:
             self.param_groups.append(groups.checked(self, group))
         self._gather()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         return {"defaults": self.defaults, "param_groups": self.param_groups, "state": self.state_dict()}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         self.defaults, self.param_groups = state["defaults"], state["param_groups"]
         self._sections, self._apart = [], {}
         self._gather()
@@ -170,11 +171,11 @@ class Optimizer:
         """Return a parameter's clock after one step more: the number of its steps."""
         return clock + 1
 
-    def saved_clock(self, clock: Any) -> dict[str, Any]:
+    def saved_clock(self, clock: Any) -> State:
         """Return a clock as the state dict has it."""
         return {"step": clock}
 
-    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+    def loaded_clock(self, entry: State) -> Any:
         """Return the clock of an entry of a state dict, or raise ValueError or KeyError."""
         step = float(entry["step"])
         if not 0 <= step < 2**63 or step != int(step):
@@ -211,7 +212,7 @@ class Optimizer:
 
     # -- saving and loading ------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return the state as PyTorch lays it out, with copies of the moments as NumPy arrays.
 
         {"state": {i: {"step": n, moment: array of the parameter's shape}}, "param_groups": [{..., "params": [i, ..]}]}

@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.backend import is_half, to_numpy
 from minitensor.errors import StateDictError
 from minitensor.optim.section import Memory
-from minitensor.optim.settings import Group, check
+from minitensor.optim.settings import Group, State, check
 from minitensor.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def memories(optimizer: Optimizer, state: Mapping[str, Any], settings: Sequence[
     return found
 
 
-def _memory(optimizer: Optimizer, p: Tensor, group: Group, key: str, entry: Mapping[str, Any]) -> Memory:
+def _memory(optimizer: Optimizer, p: Tensor, group: Group, key: str, entry: State) -> Memory:
     owner = type(optimizer).__name__
     known = optimizer.moments(dict.fromkeys(group, True))  # of all settings: one may have been changed since
     needed = optimizer.moments(dict.fromkeys(group, False))

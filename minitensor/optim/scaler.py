@@ -13,6 +13,7 @@ from minitensor.graph import describe
 from minitensor.nn.base.checks import number, share, whole
 from minitensor.optim.flat import gradients
 from minitensor.optim.optimizer import Optimizer
+from minitensor.optim.settings import State
 from minitensor.tensor import Tensor
 
 __all__ = ["GradScaler"]
@@ -157,7 +158,7 @@ class GradScaler:
                     self._scale *= self.growth_factor
         self._turns.clear()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return what `load_state_dict` needs, under PyTorch's names."""
         values = (self._scale, self.growth_factor, self.backoff_factor, self.growth_interval, self._good)
         return dict(zip(STATE, values, strict=True))
@@ -174,11 +175,11 @@ class GradScaler:
         except (TypeError, ValueError) as error:
             raise StateDictError(f"the state does not fit: {error}") from None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> State:
         if len(self._turns):
             raise RuntimeError("a GradScaler is copied or pickled between iterations: after update()")
         return {k: v for k, v in self.__dict__.items() if k != "_turns"}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: State) -> None:
         self.__dict__.update(state)
         self._turns = WeakKeyDictionary()

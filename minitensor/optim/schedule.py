@@ -16,6 +16,7 @@ from typing import Any
 
 from minitensor.errors import StateDictError
 from minitensor.nn.base.checks import number, share, whole
+from minitensor.optim.settings import State
 
 __all__ = [
     "Plateau", "constant", "cosine", "exponential", "linear", "multi_step", "one_cycle", "polynomial", "restarts",
@@ -240,11 +241,11 @@ class Plateau:
             self._value, self._bad = self._value * factor, 0
         return self._value
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         """Return what `load_state_dict` needs."""
         return {"value": self._value, "best": self._best, "bad": self._bad}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a state; StateDictError, and no change, if it is none."""
         try:
             value, best, bad = float(state["value"]), float(state["best"]), int(state["bad"])

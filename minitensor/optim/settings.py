@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from minitensor.nn.base.checks import number, share, whole
+from minitensor.tensor import Tensor
 
-__all__ = ["Group", "check"]
+__all__ = ["Group", "Params", "State", "check"]
 
 Group = dict[str, Any]  # "params", a list of Tensors, and the settings that hold for them
+State = dict[str, Any]  # what `state_dict` returns
+Params = Iterable[Tensor] | Iterable[Group]  # what an optimizer is given: parameters, or groups of them
 
 
 def _betas(owner: str, betas: Any) -> None:

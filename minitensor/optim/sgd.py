@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Array, namespace
-from minitensor.graph import Settings
 from minitensor.optim import loops
 from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
-from minitensor.optim.settings import Group
+from minitensor.optim.settings import Group, Params, State
 
 __all__ = ["SGD"]
 
 
-def _loop(self: SGD, p: Array, g: Array, moments: Sequence[Array], group: Settings, step: int) -> Any:
+def _loop(self: SGD, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> Any:
     """Change p in one pass; with momentum."""
     if not group["momentum"]:
         return NotImplemented
@@ -47,7 +46,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Params,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -65,7 +64,7 @@ class SGD(Optimizer):
         """Return the number of steps with momentum: without it nothing is remembered, as in PyTorch."""
         return clock + 1 if group["momentum"] else clock
 
-    def loaded_clock(self, entry: Mapping[str, Any]) -> Any:
+    def loaded_clock(self, entry: State) -> Any:
         """Return the clock of an entry: 1 or more where there is a buffer; PyTorch's have no step count."""
         return super().loaded_clock({"step": 1, **entry}) if "momentum_buffer" in entry else self.start
 

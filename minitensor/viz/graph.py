@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from minitensor.modes import switch
 from minitensor.viz.layout import LINE, Vertex, drawing
 from minitensor.viz.svg import COLORS, svg
 
+T = TypeVar("T")
 __all__ = ["Graph", "graph"]
 
 SHOWN = 4  # entries of an array that are printed
@@ -156,9 +157,7 @@ class _Watch(Observer):
         self.values: dict[int, Array] = {}
         self.last: Array = None
 
-    def forward(
-        self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], Any]
-    ) -> Any:
+    def forward(self, op: Any, args: Operands, arrays: Sequence[Array], settings: Settings, run: Callable[[], T]) -> T:
         """Run a call and remember its result."""
         y = run()
         self.last = y[0] if isinstance(y, tuple) and callable(y[-1]) else y
@@ -224,7 +223,7 @@ def _saved(node: Node) -> list[str]:
     return [f"saves {what}: {size / unit:.3g} {({1: 'B', 1e3: 'kB', 1e6: 'MB', 1e9: 'GB'})[unit]}"]
 
 
-def _flat(x: Any) -> list[Any]:
+def _flat(x: Array) -> list[Any]:
     return [w for v in x for w in _flat(v)] if isinstance(x, (tuple, list)) else [x]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from traceback import walk_tb
+from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import DTypeLike
 from minitensor import notices, tensor
 from minitensor.backend import Array, is_array, is_half, to_numpy
 from minitensor.graph import Observer, Operands, Settings, Variable
-from minitensor.interop.onnx.writing import Write, writer
+from minitensor.interop.onnx.writing import Write, Written, writer
 from minitensor.modes import no_grad, switch, unfused
 from minitensor.nn.base.layer import Layer
 from minitensor.ops.indexing.index import argwhere
@@ -39,7 +40,7 @@ class Step(NamedTuple):
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: dict[str, Any]
+    attributes: Settings
     maker: str  # the op and the layer, as an error names them
 
 
@@ -61,8 +62,8 @@ class Trace(Observer):
         self.origins: dict[int, tuple[Array, ...]] = {}  # of what `linear` made: input, weight, bias
         self._names: dict[int, str] = {}  # id of an array -> its name
         self._traced: set[int] = set()  # ids of what depends on an input
-        self._watched: dict[int, Any] = {}  # an id means something only while its array lives
-        self._locked: dict[int, Any] = {}
+        self._watched: dict[int, weakref.ref[Any]] = {}  # an id means something only while its array lives
+        self._locked: dict[int, weakref.ref[Any]] = {}
         self._stack: list[str] = []  # composites that are being taken apart
         self._maker = "the model"
         self.op: Any = None
@@ -112,7 +113,7 @@ class Trace(Observer):
             table.pop(key, None)
         self._traced.discard(key)
 
-    def traced(self, x: Any) -> bool:
+    def traced(self, x: Array) -> bool:
         """Whether a value depends on an input."""
         if isinstance(x, Variable):
             x = x.data
@@ -120,7 +121,7 @@ class Trace(Observer):
             return any(map(self.traced, x))
         return is_array(x) and id(x) in self._traced
 
-    def name(self, x: Any, dtype: DTypeLike | None = None) -> str:
+    def name(self, x: Array, dtype: DTypeLike | None = None) -> str:
         """Return an array's or a number's name; what no input has decided is a constant."""
         if not is_array(x):
             return self._constant(np.asarray(x, dtype))
@@ -179,14 +180,14 @@ class Trace(Observer):
 
     def place(self) -> str:
         """Name the layer that is running."""
-        frame: Any = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             if layer := self._layer(frame):
                 return layer
             frame = frame.f_back
         return "the model"
 
-    def _layer(self, frame: Any) -> str:
+    def _layer(self, frame: FrameType) -> str:
         """Name the layer that a frame calls, if it calls one of the model."""
         layer = frame.f_locals["self"] if frame.f_code is Layer.__call__.__code__ else None
         if id(layer) not in self._paths:
@@ -236,7 +237,7 @@ class Trace(Observer):
             return NotImplemented
         return y
 
-    def _written(self, write: Write, arrays: Operands, settings: Settings, y: Array) -> Any:
+    def _written(self, write: Write, arrays: Operands, settings: Settings, y: Array) -> Written:
         try:
             return write(self, arrays, settings, y)
         except NotImplementedError:
@@ -280,7 +281,7 @@ class Trace(Observer):
         if not self.traced(x):
             return
         self.read[self._names[id(x.data)]] = f"{how} in {self.place()}"
-        frame: Any = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code.co_filename in DOORS:
             frame = frame.f_back
         if frame is None or frame.f_code.co_filename.startswith(LIBRARY):

@@ -6,21 +6,22 @@ it is taken apart into its ops.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from minitensor.backend import Array
 from minitensor.declaration import Declaration
-from minitensor.graph import Operands, Settings
+from minitensor.graph import Operands, Operation, Settings
 
 if TYPE_CHECKING:
     from minitensor.interop.onnx.trace import Trace
 
-__all__ = ["SMALL", "Array", "Write", "writer", "writes"]
+__all__ = ["SMALL", "Array", "Write", "Written", "writer", "writes"]
 
-Write = Callable[[Any, Sequence[Any], dict[str, Any], Any], Any]
+Written: TypeAlias = Any  # NotImplemented where a composite is to be taken apart into its ops
+Write = Callable[["Trace", Operands, Settings, Any], Written]
 
 SMALL = ("int8", "int16", "uint8", "uint16", "uint32")  # runtimes compute in few integers
 
@@ -36,7 +37,7 @@ def writes(*declarations: Declaration[...]) -> Callable[[Write], Write]:
     return enter
 
 
-def writer(op: Any) -> Write | None:
+def writer(op: Operation) -> Write | None:
     """Return what writes an op or composite, None if nothing does."""
     onnx = op.onnx if isinstance(op, Declaration) else None  # a Function has none
     return _one_node(*onnx.split()) if onnx and isinstance(onnx, str) else onnx or None

@@ -11,7 +11,6 @@ reduction. With p = e^(x - m) / Z the gradients are
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -47,13 +46,13 @@ def raised(rows: Array, m: Array, out: Array, ones: Array) -> Array:
     return sums
 
 
-def last(x: Array, axis: Any) -> bool:
+def last(x: Array, axis: int) -> bool:
     """Whether `axis` is the last one of an array that has entries."""
     return x.ndim > 0 and x.size > 0 and type(axis) is int and axis in (-1, x.ndim - 1)
 
 
 @softmax.fused("cpu")
-def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Outcome:
+def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: int = -1) -> Outcome:
     """Run softmax; keeps a copy of its result."""
     if not last(x, axis):
         return NotImplemented
@@ -87,7 +86,7 @@ def softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Outcome
 
 
 @log_softmax.fused("cpu")
-def log_softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: Any = -1) -> Outcome:
+def log_softmax_cpu(x: Array, *, needs: tuple[bool, ...], axis: int = -1) -> Outcome:
     """Run log_softmax; keeps e^(x - m) and Z."""
     if not last(x, axis):
         return NotImplemented

@@ -55,7 +55,7 @@ def matrices() -> tuple[Array, Array, Array]:
 
 
 @cache
-def transforms(dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+def transforms(dtype: np.dtype) -> tuple[Array, Array, Array]:
     """Return Aᵀ⊗Aᵀ (16, 36), Bᵀ⊗Bᵀ (36, 36) and G⊗G (36, 9)."""
     a, b, g = matrices()
     a, b, g = (np.kron(m, m).astype(dtype) for m in (a.T, b.T, g))

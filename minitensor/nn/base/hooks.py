@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from minitensor.errors import GradientError
-from minitensor.graph import Node, Variable, describe, place, results, watch, wrap
+from minitensor.graph import Gradient, Node, Variable, describe, place, results, watch, wrap
 from minitensor.hooks import Handle
 from minitensor.modes import is_recording
 
@@ -212,7 +212,7 @@ class _Entry:
 
     name, broadcasts = "arguments of a layer", False
 
-    def backward(self, node: Node, g: Any, create_graph: bool) -> Sequence[Any]:
+    def backward(self, node: Node, g: Gradient, create_graph: bool) -> Sequence[Gradient]:
         """Return what the hooks make of the gradients."""
         assert node.saved is not None
         passing, count, positions = node.saved

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from minitensor.backend import Array
 from minitensor.nn import functional as F
 from minitensor.nn.base.checks import number, share, whole
 from minitensor.nn.loss.reduction import Loss, buffer
@@ -29,7 +28,7 @@ class CrossEntropyLoss(Loss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: Tensor | None = None,
         *,
         ignore_index: int = -100,
         reduction: str = "mean",
@@ -67,7 +66,7 @@ class NLLLoss(Loss):
     weight: Tensor | None
     shown = ("ignore_index",)
 
-    def __init__(self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", buffer(weight))
         whole(self, None, ignore_index=ignore_index)
@@ -91,7 +90,9 @@ class MultiMarginLoss(Loss):
     weight: Tensor | None
     shown = ("p", "margin")
 
-    def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean") -> None:
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
+    ) -> None:
         super().__init__(reduction)
         number(self, p=p)
         if p not in (1, 2):
@@ -142,7 +143,7 @@ class CTCLoss(Loss):
         whole(self, blank=blank)
         self.blank, self.zero_infinity = blank, zero_infinity
 
-    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Array, target_lengths: Array) -> Tensor:
         """Return the loss of all alignments."""
         return F.ctc_loss(
             log_probs,

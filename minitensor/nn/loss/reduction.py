@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minitensor.nn.base.layer import Layer
 from minitensor.ops.loss.reduction import check_reduction
 from minitensor.tensor import Tensor
@@ -11,7 +9,7 @@ from minitensor.tensor import Tensor
 __all__ = ["Loss", "buffer"]
 
 
-def buffer(weight: Any) -> Tensor | None:
+def buffer(weight: Tensor | None) -> Tensor | None:
     """Return weights as a Tensor, or None."""
     return weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minitensor.backend import Array
 from minitensor.nn import functional as F
 from minitensor.nn import initial
 from minitensor.nn.base.checks import number, whole
@@ -137,7 +138,7 @@ class EmbeddingBag(_Table):
             raise ValueError(f"EmbeddingBag: mode is 'sum', 'mean' or 'max'; got {mode!r}")
         self.mode, self.include_last_offset = mode, include_last_offset
 
-    def forward(self, input: Tensor, offsets: Any = None, per_sample_weights: Tensor | None = None) -> Tensor:
+    def forward(self, input: Tensor, offsets: Array = None, per_sample_weights: Tensor | None = None) -> Tensor:
         """Return one vector for each bag."""
         return F.embedding_bag(
             input,

@@ -7,12 +7,12 @@ first. Lengths and orders live on the host, entries where they were.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minitensor.backend import to_numpy
+from minitensor.backend import Array, to_numpy
 from minitensor.graph import describe
 from minitensor.ops.elementwise import where
 from minitensor.ops.indexing.index import take
@@ -44,7 +44,7 @@ class PackedSequence(NamedTuple):
     unsorted_indices: Tensor | None = None
 
 
-def checked_lengths(name: str, lengths: Any, batch: int, longest: int) -> Integers:
+def checked_lengths(name: str, lengths: Array, batch: int, longest: int) -> Integers:
     """Return lengths as an array; raise unless there is one for each sequence, between 1 and the longest."""
     found = np.asarray(to_numpy(lengths.data) if isinstance(lengths, Tensor) else lengths)
     if found.ndim != 1 or len(found) != batch or (found.size and found.dtype.kind not in "iu"):
@@ -93,7 +93,7 @@ def repacked(x: Tensor, like: PackedSequence) -> PackedSequence:
 
 
 def pack_padded_sequence(
-    input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+    input: Tensor, lengths: Array, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
     """Return the packed batch of padded sequences: input (steps, batch, ...), lengths (batch,).
 
@@ -176,7 +176,7 @@ def pad_sequence(
     return stack(*padded, axis=0 if batch_first else 1)
 
 
-def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
+def unpad_sequence(padded_sequences: Tensor, lengths: Array, batch_first: bool = False) -> list[Tensor]:
     """Return the sequences (lengthᵢ, ...) of a padded (steps, batch, ...), or (batch, steps, ...) with batch_first.
 
     Raises ValueError for lengths that are not from 1 to steps, one for each sequence. Differs from PyTorch: lengths of

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minitensor.backend import Array
 from minitensor.graph import describe
 from minitensor.nn import functional as F
 from minitensor.nn import initial
@@ -70,7 +71,7 @@ class Recurrence(Layer):
                     draw = initial.uniform(shape, 1 / math.sqrt(hidden_size), generator)
                     setattr(self, f"{key}_l{layer}{suffix}", Parameter(draw))
 
-    def forward(self, input: Any, hx: Any = None, *, lengths: Any = None) -> tuple[Any, Any]:
+    def forward(self, input: Any, hx: Any = None, *, lengths: Array = None) -> tuple[Any, Any]:
         """Return the outputs of the last layer at all steps, and the last state of each layer and direction.
 
         lengths: how many steps of each sequence count; the outputs after them are 0, as after packing and padding.
@@ -96,7 +97,7 @@ class Recurrence(Layer):
             y = y.swapaxes(0, 1)
         return y, last if self.states > 1 else last[0]
 
-    def _steps(self, input: Any, lengths: Any) -> tuple[Tensor, bool]:
+    def _steps(self, input: Any, lengths: Array) -> tuple[Tensor, bool]:
         """Return the input as (steps, batch, features), and whether it came without a batch."""
         name = type(self).__name__
         packed = isinstance(input, PackedSequence)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ def maximum(a: Array, b: Array) -> Array:
     return namespace(a, b).maximum(a, b)
 
 
-def _share(g: Array, a: Array, b: Array, behind: Any) -> Array:
+def _share(g: Array, a: Array, b: Array, behind: Array) -> Array:
     """Give the gradient to an operand unless it is behind; half of it where both tie."""
     return where(equal(a, b), 0.5 * g, where(behind, 0.0, g))
 
@@ -151,16 +150,16 @@ def clip(x: Array, min: Array = None, max: Array = None) -> Array:
     return y if max is None else xp.minimum(y, max)
 
 
-def _inside(g: Array, x: Array, min: Any, max: Any) -> Array:
+def _inside(g: Array, x: Array, min: Array, max: Array) -> Array:
     kept = True if min is None else greater_equal(x, min)
     return where(kept if max is None else both(kept, less_equal(x, max)), g, 0.0)
 
 
-def _below(g: Array, x: Array, min: Any, max: Any) -> Array:
+def _below(g: Array, x: Array, min: Array, max: Array) -> Array:
     return where(less(x, min) if max is None else both(less(x, min), less(min, max)), g, 0.0)
 
 
-def _above(g: Array, x: Array, min: Any, max: Any) -> Array:
+def _above(g: Array, x: Array, min: Array, max: Array) -> Array:
     return where(greater(x, max) if min is None else either(greater(x, max), less(max, min)), g, 0.0)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from minitensor.backend import Array
 from minitensor.composite import Composite, Trait, composite
@@ -37,13 +37,13 @@ def _plan(name: str, ndim: int, s: Axes, axes: Axes, least: int) -> list[tuple[i
     return [(None if n == -1 else n, a) for n, a in zip(lengths, found, strict=True)]
 
 
-def _each(transform: Any, x: Array, plan: list[tuple[int | None, int]], norm: str | None) -> Array:
+def _each(transform: Callable[..., Array], x: Array, plan: list[tuple[int | None, int]], norm: str | None) -> Array:
     for n, axis in plan[::-1]:
         x = transform(x, n=n, axis=axis, norm=norm)
     return x
 
 
-def _full(name: str, transform: Any, x: Array, s: Axes, axes: Axes, norm: str | None) -> Array:
+def _full(name: str, transform: Callable[..., Array], x: Array, s: Axes, axes: Axes, norm: str | None) -> Array:
     plan = _plan(name, len(x.shape), s, axes, 0)
     return _each(transform, x, plan, norm) if plan else x * 1 if x.dtype.kind == "c" else complex(x, 0.0)
 

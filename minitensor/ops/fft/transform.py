@@ -7,8 +7,7 @@ the others are their conjugates; so irfft reads each inner bin twice, and of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from minitensor.backend import Array, namespace
 from minitensor.graph import Variable
@@ -131,7 +130,7 @@ def irfft(x: Array, n: int | None = None, axis: int = -1, norm: str | None = "ba
     return _transformed("irfft", x, n, axis, norm)
 
 
-def _same_rule(transform: Any) -> Array:
+def _same_rule(transform: Callable[..., Array]) -> Callable[..., Array]:
     def rule(g: Array, x_shape: tuple[int, ...], axis: int, norm: str | None) -> Array:
         return _fit(transform(g, axis=axis, norm=norm), x_shape[axis], axis)
 

@@ -6,7 +6,6 @@ Indices are checked on the CPU. On a GPU that would wait for the device: there a
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ LONG = 32  # entries of a row
 FEW = 16  # runs, that are summed one by one
 
 
-def integers(name: str, indices: Any, x: Array) -> Array:
+def integers(name: str, indices: Array, x: Array) -> Array:
     """Return indices into x as they are if they are an integer array or Tensor on x's device; lists become one."""
     array, at = (v.data if isinstance(v, Variable) else v for v in (indices, x))
     if not is_array(array):
@@ -46,7 +45,7 @@ def _flat(values: Array) -> bool:
     return isinstance(values, (list, tuple)) and any(isinstance(v, Variable) for v in values)
 
 
-def inside(name: str, indices: Any, n: int, axis: int, negative: bool = False) -> None:
+def inside(name: str, indices: Array, n: int, axis: int, negative: bool = False) -> None:
     """Refuse indices beyond the ends of an axis of length n (on the CPU, where looking costs little)."""
     array = indices.data if isinstance(indices, Variable) else indices
     if namespace(array) is not np or not array.size:
@@ -58,7 +57,7 @@ def inside(name: str, indices: Any, n: int, axis: int, negative: bool = False) -
         raise IndexError(f"{name}: index {wrong} is out of bounds for axis {axis} of length {n}: indices are {bounds}")
 
 
-def add_into(y: Array, index: Any, x: Array) -> Array:
+def add_into(y: Array, index: Array, x: Array) -> Array:
     """Return y after y[index] += x, where repeated places add up; halves add up in float32."""
     xp = namespace(y)
     if xp is np and not is_half(y.dtype):
@@ -186,7 +185,7 @@ read_along.vjp(x=lambda g, index, axis, x_shape: add_along(g, index, axis=axis, 
 add_along.vjp(x=lambda g, index, axis: read_along(g, index, axis=axis))
 
 
-def lane_index(name: str, x: Array, index: Any, dim: int) -> tuple[Array, int]:
+def lane_index(name: str, x: Array, index: Array, dim: int) -> tuple[Array, int]:
     """Return PyTorch's index of `gather` and `scatter` and its axis, checked against x."""
     index = integers(name, index, x)
     (axis,) = axes_of(name, dim, len(x.shape) or 1)

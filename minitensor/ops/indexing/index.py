@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def plain_index(index: Any, x: Array) -> Array:
+def plain_index(index: Array, x: Array) -> Array:
     """Return an index into x as plain values: Tensors unwrapped, lists made arrays, arrays copied.
 
     Raises IndexError for what is no index, and for a mask that does not fit; DeviceError for one on another device.
@@ -96,13 +96,13 @@ def _is_mask(i: Array) -> bool:
     return is_array(i) and i.dtype.kind == "b"
 
 
-def _repeats(index: Any) -> bool:
+def _repeats(index: Array) -> bool:
     """Whether an index can name a place twice: only an array of integers can."""
     return any(is_array(i) and i.dtype.kind != "b" for i in (index if isinstance(index, tuple) else (index,)))
 
 
 @op("view")
-def getitem(x: Array, *, index: Any) -> Array:
+def getitem(x: Array, *, index: Array) -> Array:
     """y = x[index]; a basic index (numbers, slices, None, ...) gives a view, arrays of integers or bools a copy
 
     Everything that NumPy takes: negative steps, lists, tuples of lists, masks of fewer axes, several arrays that
@@ -123,7 +123,7 @@ def getitem(x: Array, *, index: Any) -> Array:
 
 
 @op("complex")
-def add_at(x: Array, *, index: Any, shape: tuple[int, ...]) -> Array:
+def add_at(x: Array, *, index: Array, shape: tuple[int, ...]) -> Array:
     """y = zeros of the shape, then y[index] += x, where repeated places add up: the adjoint of `getitem`"""
     xp = namespace(x)
     y = xp.zeros(shape, x.dtype)
@@ -183,7 +183,7 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     return y if shape else reshape(y, shape=())
 
 
-def same_lanes(name: str, x: Array, indices: Any, axis: int | None) -> tuple[Array, Array, int]:
+def same_lanes(name: str, x: Array, indices: Array, axis: int | None) -> tuple[Array, Array, int]:
     """Broadcast x and indices against each other on every axis but one."""
     if axis is None:
         x, axis = ravel(x), 0

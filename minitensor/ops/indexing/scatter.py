@@ -6,7 +6,6 @@ Where a place is written twice, the last value stays, and it alone gets the grad
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -86,20 +85,20 @@ def _write(x: Array, values: Array, at: Array) -> Array:
     return write_at(x, ravel(values), ravel(at))
 
 
-def _places(x: Array, index: Any, axis: int) -> Array:
+def _places(x: Array, index: Array, axis: int) -> Array:
     """Return the places, counted row by row in x, of the entries that `index` names in its lanes."""
     xp = namespace(_raw(x))
     raw = _raw(index)
     if not raw.size:
         return raw.reshape(-1).astype("int64")
     raw = raw if raw.ndim else raw.reshape(1)
-    at: Any = 0
+    at: Array = 0
     for lane, n in zip(lanes(xp, raw % (x.shape[axis] if x.shape else 1), axis), x.shape or (1,), strict=True):
         at = at * n + lane.astype("int64")
     return at
 
 
-def _cut(name: str, src: Array, index: Any) -> Array:
+def _cut(name: str, src: Array, index: Array) -> Array:
     """Return the part of src that the index's shape covers."""
     if not math.prod(index.shape):
         return ravel(src)[:0].reshape(index.shape)
@@ -224,7 +223,7 @@ def put_along_axis(x: Array, indices: Array, values: Array, axis: int | None) ->
 
 
 @composite("complex")
-def index_put(x: Array, values: Array, *, indices: Any, accumulate: bool = False) -> Array:
+def index_put(x: Array, values: Array, *, indices: Array, accumulate: bool = False) -> Array:
     """y = x, then y[indices] = values, or += with `accumulate`: what x[...] = v does, without changing x
 
     `mt.index_put(x, indices, values)`: any index that x[...] takes; values broadcast to what it names. Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from operator import index as integer
-from typing import Any
 
 from minitensor.backend import Array
 from minitensor.composite import composite
@@ -74,7 +73,7 @@ def cov(
         x = concatenate(x, other, axis=0)
     variables, n = x.shape
     ddof = (0 if bias else 1) if ddof is None else integer(ddof)
-    w: Any = None
+    w: Array = None
     if fweights is not None:
         w = astype(_weights("fweights", fweights, n, "iu"), dtype=x.dtype)
     if aweights is not None:
@@ -82,7 +81,7 @@ def cov(
         w = a if w is None else w * a
     if w is None:
         centered = scaled = x - sum(x, axis=1, keepdims=True) * (1 / n if n else math.nan)
-        freedom: Any = n - ddof
+        freedom: Array = n - ddof
         c = bmm(scaled, centered.mT) * (1 / freedom if freedom > 0 else math.inf)
     else:
         total = sum(w)

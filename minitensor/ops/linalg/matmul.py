@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from minitensor.sums import total
 __all__ = ["bmm", "einsum", "linear", "matmul", "operands", "without_ones"]
 
 
-def operands(*xs: Any) -> tuple[Array, ...]:
+def operands(*xs: Array) -> tuple[Array, ...]:
     """Return arrays and Tensors as they are, lists and numbers as arrays where the others live.
 
     >>> operands([1.0, 2.0])[0].dtype
@@ -127,7 +126,7 @@ def _check_lengths(terms: Sequence[str], shapes: Sequence[Sequence[int]], out: s
         raise ValueError(f"einsum: the letter {missing[0]!r} of the result is in no operand")
 
 
-def without_ones(xs: Operands, subscripts: str) -> tuple[list[Any], str]:
+def without_ones(xs: Operands, subscripts: str) -> tuple[list[Array], str]:
     """Take off the axes of length 1 whose letter is longer elsewhere: an operand without the letter is broadcast.
 
     >>> without_ones([np.ones((2, 1)), np.ones(3)], "ij,j->i")[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -44,7 +43,7 @@ def square(name: str, x: Array) -> int:
     return found
 
 
-def attempt(x: Array, run: Callable[[], Any], text: str) -> Array:
+def attempt(x: Array, run: Callable[[], Array], text: str) -> Array:
     """Run LAPACK on x; if it gives up, say why in one sentence."""
     try:
         with checked(x):

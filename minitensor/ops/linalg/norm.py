@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array
 from minitensor.composite import composite
@@ -28,7 +27,7 @@ def present(x: Array) -> Array:
 present.vjp(x=lambda g: g * 0.0)
 
 
-def _root(s: Any, root: Array) -> Array:
+def _root(s: Array, root: Array) -> Array:
     """Return the root of a sum that may be 0, where the gradient is 0."""
     flat = equal(s, 0)
     return where(flat, 0.0, root(where(flat, 1.0, s)))
@@ -41,7 +40,7 @@ def _power(x: Array, p: float, axis: Axis, keepdims: bool) -> Array:
     return _root(sum(powers, axis=axis, keepdims=keepdims), lambda s: s ** (1 / p))
 
 
-def _vector(x: Array, order: Any, axis: Axis, keepdims: bool) -> Array:
+def _vector(x: Array, order: float | str | None, axis: Axis, keepdims: bool) -> Array:
     if order in (None, 2):
         squares = real(x * conj(x)) if x.dtype.kind == "c" else x * x
         return _root(sum(squares, axis=axis, keepdims=keepdims), sqrt)
@@ -59,7 +58,7 @@ def _vector(x: Array, order: Any, axis: Axis, keepdims: bool) -> Array:
     return _power(x, order, axis, keepdims)
 
 
-def _of_singular_values(x: Array, order: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
+def _of_singular_values(x: Array, order: float | str | None, axes: tuple[int, ...], keepdims: bool) -> Array:
     if x.dtype.kind == "c":
         refuse_complex(f"norm of order {order!r}", x.dtype)
     values = svdvals(moveaxis(x, source=axes, destination=(-2, -1)))  # (..., k)
@@ -70,7 +69,7 @@ def _of_singular_values(x: Array, order: Any, axes: tuple[int, ...], keepdims: b
     return reshape(y, shape=[1 if i in axes else n for i, n in enumerate(x.shape)]) if keepdims else y
 
 
-def _matrix(x: Array, order: Any, axes: tuple[int, ...], keepdims: bool) -> Array:
+def _matrix(x: Array, order: float | str | None, axes: tuple[int, ...], keepdims: bool) -> Array:
     if order in (None, "fro"):
         return _vector(x, 2, axes, keepdims)
     if order in (2, -2, "nuc"):

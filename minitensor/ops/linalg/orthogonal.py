@@ -31,8 +31,8 @@ def _qr_rule(g: Array, y: Array) -> Array:
     (gq, gr), (q, r) = g, y
     m = r.shape[-1]
     q1, r1 = q[..., :m], r[..., :m, :]
-    middle: Any = 0.0
-    h: Any = 0.0
+    middle: Array = 0.0
+    h: Array = 0.0
     if gr is not None:
         middle = bmm(r1, gr[..., :m, :].mT)
     if gq is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from operator import index as integer
-from typing import Any
 
 import numpy as np
 
@@ -76,7 +75,7 @@ def diff(x: Array, prepend: Array | None = None, append: Array | None = None, n:
     return x
 
 
-def _end(value: Any, x: Array, axis: int) -> Array:
+def _end(value: Array, x: Array, axis: int) -> Array:
     """Return a number as one slice of x's shape; an array as it is."""
     if not (isinstance(value, Variable) or is_array(value)):
         array = np.asarray(value)

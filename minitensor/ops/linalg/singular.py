@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.composite import composite
@@ -56,7 +55,7 @@ def _svd_rule(g: Array, y: Array) -> Array:
     u1, vh1 = u[..., :k], vh[..., :k, :]
     if 0 in s.shape:
         return bmm(u1, vh1)  # zeros of no entries, or none
-    total: Any = 0.0
+    total: Array = 0.0
     if gs is not None:
         total = bmm(u1 * gs[..., None, :], vh1)
     if gu is not None:
@@ -70,7 +69,7 @@ def _svd_rule(g: Array, y: Array) -> Array:
     return total
 
 
-def _turned(q: Array, g: Array, s: Any) -> tuple[Array, Array]:
+def _turned(q: Array, g: Array, s: Array) -> tuple[Array, Array]:
     """How g turns the k singular vectors among themselves, F ∘ (q₁ᵀ g₁ - g₁ᵀ q₁), and out of the space they span.
 
     F[i, j] = 1 / (sⱼ² - sᵢ²); q₁ and g₁ are the first k columns.
@@ -92,7 +91,7 @@ def _turned(q: Array, g: Array, s: Any) -> tuple[Array, Array]:
     return turned, out
 
 
-def _divided(out: Array, s: Any) -> Array:
+def _divided(out: Array, s: Array) -> Array:
     """Return out / s, column by column; where s is 0, NaN, but 0 where out is: nothing asks how that vector turns."""
     none = hardly(s, s)[..., None, :]
     return out * where(none, where(equal(out, 0), 0.0, math.nan), 1 / where(none, 1.0, s[..., None, :]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from operator import index as integer
-from typing import Any
 
 from minitensor.backend import Array, checked, namespace
 from minitensor.composite import composite
@@ -148,7 +147,7 @@ def matrix_power(a: Array, n: int) -> Array:
     n = integer(n)
     if n < 0:
         a, n = inverse(a), -n
-    y: Any = None
+    y: Array = None
     while n:
         if n & 1:
             y = a if y is None else bmm(y, a)

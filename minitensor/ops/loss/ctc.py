@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minitensor.backend import Array, device_of, is_array, move, namespace, to_numpy
@@ -109,7 +107,7 @@ def _raw(x: Array) -> Array:
     return x.data if isinstance(x, Variable) else x
 
 
-def _log_likelihood(lp: Array, rows: np.ndarray, inputs: Array, lengths: Any) -> Array:
+def _log_likelihood(lp: Array, rows: np.ndarray, inputs: Array, lengths: Array) -> Array:
     """Return ln P(target) of each sequence, the forward recursion over the states: the labels and blanks of `rows`."""
     xp, device = namespace(_raw(lp)), device_of(_raw(lp))
     n, states = rows.shape
@@ -121,7 +119,7 @@ def _log_likelihood(lp: Array, rows: np.ndarray, inputs: Array, lengths: Any) ->
     skips_here = move(skips, device)
     start = np.full((n, states), NEVER, _raw(lp).dtype)
     start[:, 0] = 0  # before the first step: from the first blank it stays, or goes on to the first label
-    state: Any = move(start, device)
+    state: Array = move(start, device)
     for t, e in enumerate(emitted):
         before = concatenate(never, state, axis=1)  # (n, 2 + states)
         jump = where(skips_here, before[:, :states], NEVER)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from minitensor.backend import Array
 from minitensor.op import op
@@ -30,11 +29,11 @@ def all_sum(x: Array, what: str = "a sum") -> Array:
 all_sum.vjp(x=lambda g, what: all_sum(g, what=f"the gradient of {what}"))
 
 
-def from_all(what: str, value: Any) -> list[Array]:
+def from_all(what: str, value: Array) -> list[Array]:
     """Return the values that all members have, in their order; outside of a team the one that there is."""
     return [value] if member.team is None else member.team.meet(member.rank, what, value)
 
 
-def from_first(what: str, make: Callable[[], Any]) -> Array:
+def from_first(what: str, make: Callable[[], Array]) -> Array:
     """Return what make() returns to the first member, which alone calls it; outside of a team, what it returns."""
     return from_all(what, make() if member.rank == 0 else None)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.composite import composite
@@ -102,7 +101,7 @@ def gru_step(x: Array, hidden: Array, state: Array) -> Array:
     return new + u * (state - new)
 
 
-def _gru_rule(g: Array, x: Array, hidden: Array, state: Any) -> tuple[Array, Array, Array]:
+def _gru_rule(g: Array, x: Array, hidden: Array, state: Array) -> tuple[Array, Array, Array]:
     n = state.shape[-1]
     gates = sigmoid(x[..., : 2 * n] + hidden[..., : 2 * n])
     r, u, hn = gates[..., :n], gates[..., n:], hidden[..., 2 * n :]
@@ -115,10 +114,10 @@ def _gru_rule(g: Array, x: Array, hidden: Array, state: Any) -> tuple[Array, Arr
 gru_step.vjp(("x", "hidden", "state"), _gru_rule)
 
 
-def _walk(x: Array, step: Callable[..., Any], *state: Array, reverse: bool) -> Array:
+def _walk(x: Array, step: Callable[..., Array], *state: Array, reverse: bool) -> Array:
     """Carry the state through the steps of x; return the first part of it after each step, and all of the last."""
     xs = separate(x)
-    hs: list[Any] = [None] * len(xs)
+    hs: list[Array] = [None] * len(xs)
     for t in reversed(range(len(xs))) if reverse else range(len(xs)):
         state = step(xs[t], *state)
         hs[t] = state[0]

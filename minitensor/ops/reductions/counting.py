@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -111,7 +110,7 @@ def histogram(
     xp = namespace(x)
     dtype = x.dtype if x.dtype.kind == "f" else default_float
     x = x.astype("uint8") if x.dtype.kind == "b" else x
-    into: Any = bins  # what CuPy takes as NumPy does
+    into: Array = bins  # what CuPy takes as NumPy does
     if isinstance(bins, str):
         into = bins if xp is np else xp.asarray(np.histogram_bin_edges(to_numpy(x), bins, range))
     elif not hasattr(bins, "__index__") or (is_array(bins) and into.ndim):

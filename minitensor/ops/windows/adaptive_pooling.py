@@ -24,12 +24,12 @@ __all__ = [
 Size = int | tuple[int | None, ...]
 
 
-def _size(name: str, n: int, x: Array, output_size: Any) -> Ints:
+def _size(name: str, n: int, x: Array, output_size: Size) -> Ints:
     """Return the wanted lengths: one for all axes, or one for each, None for the input's."""
     if x.dtype.kind not in "fV":
         raise TypeError(f"{name} takes floats; got {describe(x)}: use .astype('float32')")
     if isinstance(output_size, (tuple, list)) and len(output_size) == n:
-        output_size = [m if o is None else o for o, m in zip(output_size, x.shape[-n:], strict=True)]
+        output_size = tuple([m if o is None else o for o, m in zip(output_size, x.shape[-n:], strict=True)])
     return each(name, "output_size", output_size, n, least=0)
 
 
@@ -37,7 +37,7 @@ def _bounds(m: int, out: int) -> list[tuple[int, int]]:
     return [(i * m // out, -(-(i + 1) * m // out)) for i in range(out)]
 
 
-def _mean(name: str, n: int, x: Array, output_size: Any) -> Array:
+def _mean(name: str, n: int, x: Array, output_size: Size) -> Array:
     lengths, ndim = spatial(name, n, x, empty=True), len(x.shape)
     sizes = _size(name, n, x, output_size)
     if 0 in lengths and set(sizes) != {1}:
@@ -54,7 +54,7 @@ def _mean(name: str, n: int, x: Array, output_size: Any) -> Array:
     return x
 
 
-def _max(name: str, n: int, x: Array, output_size: Any, return_indices: bool) -> Array:
+def _max(name: str, n: int, x: Array, output_size: Size, return_indices: bool) -> Array:
     places = []
     for m, out in zip(spatial(name, n, x), _size(name, n, x, output_size), strict=True):
         windows = _bounds(m, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.composite import composite
@@ -12,7 +11,7 @@ from minitensor.ops.elementwise import abs, astype, not_equal, where
 from minitensor.ops.reductions.reduce import sum
 from minitensor.ops.shaping.border import border
 from minitensor.ops.windows.max_pooling import Setting, geometry, max_pool1d, max_pool2d, max_pool3d
-from minitensor.ops.windows.sliding import each, unfold
+from minitensor.ops.windows.sliding import PerAxis, each, unfold
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d"]
 
@@ -21,9 +20,9 @@ def _avg_pool(
     name: str,
     n: int,
     input: Array,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
+    kernel_size: PerAxis,
+    stride: PerAxis | None,
+    padding: PerAxis,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
@@ -37,7 +36,7 @@ def _avg_pool(
     widths = [(p, (c - 1) * s + k - m - p) for m, k, s, p, c in axes]  # up to the end of the last window
     x = border(input, widths) if any(map(any, widths)) else input
     y = sum(unfold(x, size=size, stride=stride, dilation=ones), axis=tuple(range(-2 * n, -n)))
-    divisor: Any = divisor_override
+    divisor: Array = divisor_override
     if divisor is None:
         divisor = [1]
         for m, k, s, p, c in axes:
@@ -122,7 +121,14 @@ def avg_pool3d(
     return _avg_pool("avg_pool3d", 3, input, *args)
 
 
-def _lp_pool(n: int, input: Array, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Array:
+def _lp_pool(
+    n: int,
+    input: Array,
+    norm_type: float,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None,
+    ceil_mode: bool,
+) -> Array:
     name = f"lp_pool{n}d"
     if not norm_type:
         raise ValueError(f"{name}: norm_type is not 0")

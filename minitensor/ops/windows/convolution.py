@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.graph import describe
 from minitensor.ops.linalg.matmul import bmm
 from minitensor.ops.shaping.border import border
-from minitensor.ops.windows.sliding import Ints, each, unfold, window_count
+from minitensor.ops.windows.sliding import Ints, PerAxis, each, unfold, window_count
 
 __all__ = ["batched", "conv1d", "conv2d", "conv3d", "same", "with_bias"]
 
@@ -44,7 +43,14 @@ def with_bias(name: str, y: Array, bias: Array | None) -> Array:
 
 
 def _settings(
-    name: str, n: int, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
+    name: str,
+    n: int,
+    x: Array,
+    weight: Array,
+    stride: PerAxis,
+    padding: PerAxis | str,
+    dilation: PerAxis,
+    groups: int,
 ) -> tuple[Ints, list[tuple[int, int]], Ints]:
     """Return strides, paddings (before, after) and dilations of each axis; refuse what does not fit."""
     stride, dilation = each(name, "stride", stride, n), each(name, "dilation", dilation, n)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.composite import composite
@@ -49,8 +48,8 @@ def _within(x: Array, m: int, padding_mode: str, align: bool) -> Array:
 
 def _read(flat: Array, places: Sequence[Array], lengths: Sequence[int]) -> Array:
     """Read (n, c, Π lengths) at whole places (n, p) on each axis: (n, c, p); 0 outside."""
-    inside: Any = None
-    index: Any = 0
+    inside: Array = None
+    index: Array = 0
     for x, m in zip(places, lengths, strict=True):
         ok = logical_and(x >= 0, x <= m - 1)
         index = index * m + astype(where(ok, x, 0.0), dtype="int64")

@@ -11,7 +11,7 @@ from minitensor.graph import describe
 from minitensor.op import op
 from minitensor.ops.elementwise.selection import select
 from minitensor.ops.indexing.gather import read_along
-from minitensor.ops.windows.sliding import Ints, each
+from minitensor.ops.windows.sliding import Ints, PerAxis, each
 
 __all__ = ["geometry", "largest", "max_pool1d", "max_pool2d", "max_pool3d", "spatial", "window_argmax"]
 
@@ -30,7 +30,14 @@ def spatial(name: str, n: int, x: Array, empty: bool = False) -> Ints:
 
 
 def geometry(
-    name: str, n: int, x: Array, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+    name: str,
+    n: int,
+    x: Array,
+    kernel_size: PerAxis,
+    stride: PerAxis | None,
+    padding: PerAxis,
+    dilation: PerAxis,
+    ceil_mode: bool,
 ) -> tuple[Ints, Ints, Ints, Ints, Ints, Ints]:
     """Return lengths, sizes, strides, paddings, dilations, and how many windows there are, on each axis."""
     lengths = spatial(name, n, x)
@@ -62,12 +69,12 @@ def window_argmax(x: Array, places: tuple[Places, ...]) -> Array:
     Of equal ones the first, of several NaN the last. One axis is reduced after the other, from the last one on.
     """
     xp = namespace(x)
-    at: Any = None
+    at: Array = None
     step = 1
     for axis, table in zip(range(-1, -len(places) - 1, -1), reversed(places), strict=True):
         length = x.shape[axis]
-        best: Any = None
-        where: Any = None
+        best: Array = None
+        where: Array = None
         for row in table:
             index = xp.asarray(row, dtype="int64")
             here = x.take(index, axis=axis)
@@ -97,10 +104,10 @@ def _max_pool(
     name: str,
     n: int,
     input: Array,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    kernel_size: PerAxis,
+    stride: PerAxis | None,
+    padding: PerAxis,
+    dilation: PerAxis,
     ceil_mode: bool,
     return_indices: bool,
 ) -> Array:

@@ -5,7 +5,7 @@ Convolution and pooling are these two and a matrix product or a maximum.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 from operator import index as integer
 from typing import Any
@@ -16,6 +16,7 @@ from minitensor.op import op
 __all__ = ["each", "fold", "unfold", "window_count"]
 
 Ints = tuple[int, ...]
+PerAxis = int | Sequence[int]  # one number for all axes of a window, or one for each
 
 
 def each(name: str, setting: str, value: Any, n: int, least: int = 1) -> Ints:

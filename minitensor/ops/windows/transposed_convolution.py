@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array
 from minitensor.composite import composite
 from minitensor.ops.linalg.matmul import bmm
 from minitensor.ops.shaping.border import border
 from minitensor.ops.windows.convolution import Setting, batched, with_bias
-from minitensor.ops.windows.sliding import each, fold
+from minitensor.ops.windows.sliding import PerAxis, each, fold
 
 __all__ = ["conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -21,11 +20,11 @@ def _spread(
     input: Array,
     weight: Array,
     bias: Array | None,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: Any,
-    dilation: Any,
+    stride: PerAxis,
+    padding: PerAxis,
+    output_padding: PerAxis,
+    groups: int,
+    dilation: PerAxis,
 ) -> Array:
     if not batched(name, n, input, weight, "(in, out / groups)"):
         return _spread(name, n, input[None], weight, bias, stride, padding, output_padding, groups, dilation)[0]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from minitensor.backend import Array, namespace
 from minitensor.composite import composite
 from minitensor.op import op
 from minitensor.ops.indexing.gather import inside, integers, lanes, read_along
 from minitensor.ops.windows.max_pooling import Setting, spatial
-from minitensor.ops.windows.sliding import each
+from minitensor.ops.windows.sliding import PerAxis, each
 
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d", "put_along"]
 
@@ -28,7 +27,13 @@ put_along.vjp(x=lambda g, index: read_along(g, index, axis=1))
 
 
 def _unpool(
-    n: int, input: Array, indices: Array, kernel_size: Any, stride: Any, padding: Any, output_size: Any
+    n: int,
+    input: Array,
+    indices: Array,
+    kernel_size: PerAxis,
+    stride: PerAxis | None,
+    padding: PerAxis,
+    output_size: tuple[int, ...] | None,
 ) -> Array:
     name = f"max_unpool{n}d"
     lengths, lead = spatial(name, n, input), tuple(input.shape[: len(input.shape) - n])

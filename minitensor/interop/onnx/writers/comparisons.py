@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -21,7 +19,7 @@ def _not_equal(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     t.emit("Not", [t.step("Equal", t.names(xs, y))], y)
 
 
-def as_bool(t: Trace, name: str, x: Any) -> str:
+def as_bool(t: Trace, name: str, x: Array) -> str:
     """Add whether a value is not 0, NaN being none."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind == "b":

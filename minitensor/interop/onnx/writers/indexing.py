@@ -10,7 +10,7 @@ from minitensor.backend import Array, is_array, to_numpy
 from minitensor.graph import Operands, Settings
 from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import writes
+from minitensor.interop.onnx.writing import Written, writes
 from minitensor.ops.indexing.gather import read_along, read_rows
 from minitensor.ops.indexing.index import argwhere, getitem, masked_select, one_hot
 from minitensor.ops.reductions.counting import nonzero
@@ -20,7 +20,7 @@ __all__ = ["read"]
 Index = list[Any]
 
 
-def _spelled(index: Any, ndim: int) -> Index:
+def _spelled(index: Array, ndim: int) -> Index:
     """Return an index with a slice in place of ..., one item for each axis, None and True left in between."""
     items = list(index) if isinstance(index, tuple) else [index]
     used = sum(
@@ -73,7 +73,7 @@ def _basic(t: Trace, name: str, items: Index) -> str:
     return str(t.step("Unsqueeze", [name, t.ints(new)])) if new else name
 
 
-def _place(t: Trace, i: Any) -> str:
+def _place(t: Trace, i: Array) -> str:
     name = t.name(i if is_array(i) else np.asarray(i, np.int64))
     return str(name if not is_array(i) or i.dtype == np.int64 else t.cast(name, np.int64))
 
@@ -117,7 +117,7 @@ def _advanced(t: Trace, name: str, items: Index) -> str:
     return str(name)
 
 
-def read(t: Trace, name: str, ndim: int, index: Any) -> str:
+def read(t: Trace, name: str, ndim: int, index: Array) -> str:
     """Add x[index]."""
     items = _without_masks(t, _spelled(index, ndim))
     if any(isinstance(i, bool) for i in items):
@@ -157,7 +157,7 @@ def _read_along(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
 
 
 @writes(masked_select)
-def _masked_select(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _masked_select(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     x, mask = xs
     shape = np.broadcast_shapes(x.shape, mask.shape)
     if not shape:

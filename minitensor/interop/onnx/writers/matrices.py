@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minitensor.backend import Array
 from minitensor.graph import Operands, Settings
 from minitensor.interop.onnx.trace import Trace
-from minitensor.interop.onnx.writing import writes
+from minitensor.interop.onnx.writing import Written, writes
 from minitensor.ops.linalg.matmul import einsum, linear
 from minitensor.ops.nn.normalization import layer_norm
 
@@ -22,7 +20,7 @@ def _einsum(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
 
 
 @writes(linear)
-def _linear(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _linear(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     x, weight, bias = xs
     if len({v.dtype for v in (x, weight, bias) if v is not None}) > 1 or x.ndim < 1:
         return NotImplemented
@@ -33,7 +31,7 @@ def _linear(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(layer_norm)
-def _layer_norm(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _layer_norm(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     axes = s["axes"]
     if len({v.dtype for v in xs if v is not None}) > 1 or y.dtype != np.float32:
         return NotImplemented  # the node has epsilon in float32

@@ -10,7 +10,7 @@ import numpy as np
 from minitensor.backend import Array, to_numpy
 from minitensor.graph import Operands, Settings
 from minitensor.interop.onnx.trace import Trace
-from minitensor.interop.onnx.writing import writes
+from minitensor.interop.onnx.writing import Written, writes
 from minitensor.ops.nn.recurrent import gru_step, gru_walk, lstm_step, lstm_walk, rnn_walk
 
 __all__: list[str] = []
@@ -19,7 +19,7 @@ ORDER = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}  # ONNX's gates, b
 
 
 @writes(lstm_walk, gru_walk, rnn_walk)
-def _walk(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> Any:
+def _walk(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> Written:
     """One node, if what goes in is a `linear` of the sequence, with weights that no input decides."""
     kind = {lstm_walk: "LSTM", gru_walk: "GRU", rnn_walk: "RNN"}[t.op]
     projected, recurrent, *state = xs
@@ -43,7 +43,7 @@ def _walk(t: Trace, xs: Operands, s: Settings, ys: Sequence[Array]) -> Any:
     return None
 
 
-def _gates(x: Any, kind: str, rows: int = 0) -> Array:
+def _gates(x: Array, kind: str, rows: int = 0) -> Array:
     """Return a weight or bias with the gates in ONNX's order; zeros for None."""
     array = np.zeros(rows, np.float32) if x is None else to_numpy(x)
     parts = np.split(array, len(ORDER[kind]))

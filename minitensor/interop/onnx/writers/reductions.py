@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -17,12 +16,13 @@ from minitensor.interop.onnx.writing import SMALL, writes
 from minitensor.ops.linalg.norm import present
 from minitensor.ops.nn.softmax import logsumexp
 from minitensor.ops.reductions import reduce as red
+from minitensor.ops.reductions.axes import Axis
 from minitensor.ops.reductions.statistics import nansum, std, var
 
 __all__ = ["axes_of"]
 
 
-def axes_of(x: Array, axis: Any) -> list[int]:
+def axes_of(x: Array, axis: Axis) -> list[int]:
     """Return the axes that are reduced, none of them negative."""
     axes = range(x.ndim) if axis is None else [axis] if hasattr(axis, "__index__") else axis
     return [int(a) % max(x.ndim, 1) for a in axes] if x.ndim else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,7 +12,7 @@ from minitensor.graph import Operands, Settings
 from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.indexing import read
 from minitensor.interop.onnx.writers.shapes import END, flat, reshaped
-from minitensor.interop.onnx.writing import writes
+from minitensor.interop.onnx.writing import Written, writes
 from minitensor.ops.indexing.gather import add_along, add_rows
 from minitensor.ops.indexing.index import add_at, plain_index
 from minitensor.ops.indexing.scatter import (
@@ -33,7 +32,7 @@ from minitensor.ops.windows.unpooling import put_along
 __all__: list[str] = []
 
 
-def _int64(t: Trace, x: Any) -> str:
+def _int64(t: Trace, x: Array) -> str:
     name = t.name(x)
     return str(name if x.dtype == np.int64 else t.cast(name, np.int64))
 
@@ -42,7 +41,7 @@ def _zeros(t: Trace, shape: Sequence[int], dtype: DTypeLike) -> str:
     return str(t.step("Expand", [t.name(np.zeros((), dtype)), t.ints(shape)]))
 
 
-def _lanes(t: Trace, x: Any, index: Any, src: Any, axis: int, reduction: str, y: Array) -> None:
+def _lanes(t: Trace, x: Array, index: Array, src: Array, axis: int, reduction: str, y: Array) -> None:
     """x with src put (or added, ...) where an index as long as src says, in its lanes along an axis."""
     if not index.size:
         t.emit("Identity", [t.name(x)], y)
@@ -61,7 +60,7 @@ def _lanes(t: Trace, x: Any, index: Any, src: Any, axis: int, reduction: str, y:
 
 
 @writes(scatter, scatter_add)
-def _scatter(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _scatter(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     adds = t.op is scatter_add
     if adds and y.dtype == bool:
         return NotImplemented
@@ -70,7 +69,7 @@ def _scatter(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(scatter_reduce)
-def _scatter_reduce(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _scatter_reduce(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     kind = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean"}[s["reduce"]]
     if y.dtype.name not in ("float32", "float64", "int64", "int32"):
         return NotImplemented
@@ -101,7 +100,7 @@ def _scatter_reduce(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(put_along_axis)
-def _put_along_axis(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _put_along_axis(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     x, index, values = xs
     axis = s["axis"]
     if axis is None:
@@ -118,7 +117,7 @@ def _put_along_axis(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(index_add)
-def _index_add(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _index_add(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     x, index, source = xs
     if not y.ndim or not index.ndim or not index.size or source.dtype != y.dtype:
         return NotImplemented
@@ -188,7 +187,7 @@ def _put_at(t: Trace, x: Array, at: str, values: str, adds: bool, y: Array) -> N
 
 
 @writes(index_put)
-def _index_put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _index_put(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     """A table of all places is read as x would be: that says where the values go."""
     (x, values), index = xs, plain_index(s["indices"], xs[0])
     if not y.size or (s["accumulate"] and y.dtype == bool):
@@ -205,7 +204,7 @@ def _index_put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
     return None
 
 
-def _masked_put(t: Trace, x: Array, mask: Array, src: str, ndim: int, adds: bool, y: Array) -> Any:
+def _masked_put(t: Trace, x: Array, mask: Array, src: str, ndim: int, adds: bool, y: Array) -> Written:
     """One value for all that a mask of the input names."""
     if ndim:
         t.refuse("puts several values where a mask that is an input says, which has no counterpart in ONNX here")
@@ -215,7 +214,7 @@ def _masked_put(t: Trace, x: Array, mask: Array, src: str, ndim: int, adds: bool
 
 
 @writes(put)
-def _put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _put(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     x, index, values = xs
     index = np.asarray(index) if not hasattr(index, "dtype") else index
     count, given = index.size, int(np.size(values))
@@ -230,7 +229,7 @@ def _put(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(kthvalue, topk)
-def _topk(t: Trace, xs: Operands, s: Settings, y: tuple[Array, Array]) -> Any:
+def _topk(t: Trace, xs: Operands, s: Settings, y: tuple[Array, Array]) -> Written:
     """The k first in order; of the k-th alone the last of them."""
     (x,), kth = xs, t.op is kthvalue
     if not x.ndim or not s["k"]:

@@ -12,7 +12,7 @@ from minitensor.backend import Array
 from minitensor.graph import Operands, Settings
 from minitensor.interop.onnx.trace import Trace
 from minitensor.interop.onnx.writers.shapes import reshaped
-from minitensor.interop.onnx.writing import writes
+from minitensor.interop.onnx.writing import Written, writes
 from minitensor.ops.windows.average_pooling import avg_pool1d, avg_pool2d, avg_pool3d
 from minitensor.ops.windows.convolution import conv1d, conv2d, conv3d
 from minitensor.ops.windows.max_pooling import max_pool1d, max_pool2d, max_pool3d, window_argmax
@@ -33,7 +33,7 @@ def _nodes_take(xs: Operands, y: Array, n: int) -> bool:
 
 
 @writes(conv1d, conv2d, conv3d)
-def _convolution(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _convolution(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     n = int(t.op.name[4])
     if isinstance(s["padding"], str) or not _nodes_take(xs, y, n):
         return NotImplemented
@@ -46,7 +46,7 @@ def _convolution(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(conv_transpose1d, conv_transpose2d, conv_transpose3d)
-def _transposed(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _transposed(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     n = int(t.op.name[-2])
     more, stride = _each(s["output_padding"], n), _each(s["stride"], n)
     if not _nodes_take(xs, y, n) or any(a >= b for a, b in zip(more, stride, strict=True)):
@@ -60,7 +60,7 @@ def _transposed(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 
 @writes(max_pool1d, max_pool2d, max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d)
-def _pool(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
+def _pool(t: Trace, xs: Operands, s: Settings, y: Array) -> Written:
     n, largest = int(t.op.name[-2]), t.op.name.startswith("max")
     if s.get("return_indices") or s["ceil_mode"] or s.get("divisor_override") or not _nodes_take(xs, y, n):
         return NotImplemented
@@ -77,7 +77,7 @@ def _pool(t: Trace, xs: Operands, s: Settings, y: Array) -> Any:
 
 def _windows(lengths: Sequence[int], size: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> Array:
     """Return where the entry k of window i stands, counted row by row over the axes: (*size, *counts)."""
-    places: Any = np.zeros((), np.int64)
+    places: Array = np.zeros((), np.int64)
     n = len(size)
     for axis, (m, k, s, d) in enumerate(zip(lengths, size, stride, dilation, strict=True)):
         count = (m - d * (k - 1) - 1) // s + 1
@@ -118,7 +118,7 @@ def _window_argmax(t: Trace, xs: Operands, s: Settings, y: Array) -> None:
     n = len(tables)
     at = x.ndim - n
     lengths = x.shape[at:]
-    places: Any = np.zeros((), np.int64)
+    places: Array = np.zeros((), np.int64)
     for axis, (m, table) in enumerate(zip(lengths, tables, strict=True)):
         rows = np.asarray(table)
         shape = [1] * (2 * n)
