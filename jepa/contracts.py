@@ -283,8 +283,8 @@ class Target(Protocol):
         """Return embeddings of true views (n, v, *shape), the first of those that the context embeds, z (n, V, d)."""
         ...
 
-    def encoder(self, branch: Any, /) -> Encoder:
-        """Return the encoder that makes the true tokens."""
+    def branch(self, branch: Any, /) -> Any:
+        """Return the encoder and projector that make the targets."""
 
     def update(self, branch: Any, step: int, steps: float, /) -> dict[str, float]:
         """Move after an optimizer step, counted from 0, of so many; return what the log should show."""

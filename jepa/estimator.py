@@ -121,7 +121,8 @@ class JEPAFeatures:
         finally:
             generator.state = before  # whoever draws from it draws on as if nothing had happened
         parts.model.to("cpu")
-        self.pool_, self.encoder_ = config.evaluation.pool, parts.model.encoders[config.evaluation.encoder]
+        self.evaluation_, self.branch_ = config.evaluation, parts.model.branches[config.evaluation.encoder]
+        self.encoder_ = self.branch_.encoder
         self.n_features_out_ = self._features(x[:1]).shape[1]
         return self
 
@@ -190,7 +191,8 @@ class JEPAFeatures:
         return z
 
     def _features(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        return frozen.frozen(self.encoder_, lambda z: self.encoder_.pooled(z, self.pool_), self._scaled(x))
+        s = self.evaluation_
+        return frozen.frozen(self.branch_, lambda z: self.branch_.features(z, s.pool, s.layer), self._scaled(x))
 
     def _seed(self) -> int:
         state = self.random_state

@@ -27,13 +27,14 @@ def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: i
     return np.concatenate(parts)
 
 
-def features(model: Any, x: Array, which: str = "target", pool: str = "mean") -> Array:
+def features(model: Any, x: Array, which: str = "target", pool: str = "mean", layer: int = 0) -> Array:
     """Return one vector of each example, normalized as in training: (n, *shape) -> (n, d).
 
-    which: the encoder of a learner, "target" or "context"; pool: one of its `pools`.
+    which: the encoder of a learner, "target" or "context"; pool: one of its `pools`; layer: 0, the encoder's, or what
+    the projector's k-th layer makes of it.
     """
-    encoder = model.encoders[which]
-    return frozen(encoder, lambda x: encoder.pooled(x, pool), x)
+    branch = model.branches[which]
+    return frozen(branch, lambda x: branch.features(x, pool, layer), x)
 
 
 def tokens(model: Any, x: Array, which: str = "target") -> Array:
@@ -42,9 +43,20 @@ def tokens(model: Any, x: Array, which: str = "target") -> Array:
     return frozen(encoder, encoder.tokens, x)
 
 
-def check_pool(model: Any, pool: str) -> None:
-    """Raise ConfigError if the encoder of a learner does not have a way to pool its tokens."""
+def check_features(model: Any, pool: str, layer: int = 0) -> None:
+    """Raise ConfigError if a learner does not have a way to pool its tokens, or such a layer behind them."""
     try:
         model.context.encoder.check_pool(pool)
     except ValueError as error:
         raise ConfigError(f"evaluation.{error}") from error
+    most = model.context.layers_behind
+    if layer > most:
+        raise ConfigError(
+            f"evaluation.layer={layer}: the projector has {most} layers; take at most {most}, 0 for the encoder, or a "
+            "run with a deeper projector"
+        )
+    if layer and pool != "mean":
+        raise ConfigError(
+            f"evaluation.layer={layer} with evaluation.pool={pool}: the projector learned from means of tokens; take "
+            "evaluation.pool=mean, or evaluation.layer=0"
+        )

@@ -10,7 +10,7 @@ from jepa import health, objectives, targets
 from jepa.contracts import Asked, Batch, Embeddings, Encoder, Flags, Keep
 from jepa.errors import ConfigError
 from jepa.parts import chosen
-from jepa.projectors import Identity
+from jepa.projectors import Identity, Projector
 from jepa.text import by_x
 
 
@@ -28,6 +28,19 @@ class Branch(mt.nn.Layer):
         """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
         y: mt.Tensor = self.projector(self.encoder.tokens(x))
         return y
+
+    @property
+    def layers_behind(self) -> int:
+        """The number of the projector's layers."""
+        return self.projector.depth if isinstance(self.projector, Projector) else 1
+
+    def features(self, x: mt.Tensor, pool: str = "mean", layer: int = 0) -> mt.Tensor:
+        """Return one vector of an example, (n, *shape) -> (n, d): of the encoder, or of the projector's k-th layer."""
+        y: mt.Tensor = self.encoder.pooled(x, pool)
+        if layer == 0:
+            return y
+        behind = self.projector.after_layers(y) if isinstance(self.projector, Projector) else [self.projector(y)]
+        return behind[layer - 1]
 
     def context(self, seen: Any, keep: Keep | None, asked: Asked) -> tuple[mt.Tensor, Flags | None]:
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
@@ -87,7 +100,12 @@ class JEPA(mt.nn.Layer):
     @property
     def encoders(self) -> dict[str, Encoder]:
         """The context encoder, and the one that makes the true tokens; they may be the same."""
-        return {"context": self.context.encoder, "target": self.target.encoder(self.context)}
+        return {name: branch.encoder for name, branch in self.branches.items()}
+
+    @property
+    def branches(self) -> dict[str, Any]:
+        """The context's encoder and projector, and those that make the targets; they may be the same."""
+        return {"context": self.context, "target": self.target.branch(self.context)}
 
     def embed(self, batch: Batch) -> Embeddings:
         """Return the embeddings of a batch; threads compute a part of the examples each."""
@@ -106,7 +124,7 @@ class JEPA(mt.nn.Layer):
         predictions, targets = map(list, zip(*kept, strict=True))
         flags = [] if other is None else other.valid
         misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
-        same = batch.true is None and self.target.encoder(self.context) is self.context.encoder
+        same = batch.true is None and self.target.branch(self.context) is self.context
         return Embeddings(context, predictions, targets, batch.asked.level_weights, same, returned), misled
 
     def part(

@@ -6,7 +6,7 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, NoSettings, Settings, between, setting
 
-__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings"]
+__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings", "Projector"]
 
 DIM = between(2, 16_384)
 
@@ -42,16 +42,33 @@ def perceptron(inputs: int, width: int, depth: int, outputs: int) -> mt.nn.Seque
     return mt.nn.Sequential(*layers, mt.nn.Linear(inputs, outputs))
 
 
-class Identity(mt.nn.Identity):
+class Projector(mt.nn.Layer):
+    """Base of the projectors: a subclass sets `dim`, what it makes. A layer that has `dim` alone will do as well."""
+
+    dim: int
+    depth: int = 1
+    """its layers, each of which can be probed"""
+
+    def after_layers(self, x: mt.Tensor) -> list[mt.Tensor]:
+        """Return what each of its layers makes of tokens, (..., dim) -> (..., width) each; the last is `forward`'s."""
+        return [self(x)]
+
+
+class Identity(Projector):
     """No projector: the loss sees the encoder's tokens."""
 
     Settings = NoSettings
+    depth = 0
 
     def __init__(self, dim: int, settings: NoSettings | None = None) -> None:
         self.settings, self.dim = settings or NoSettings(), dim
 
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the tokens."""
+        return x
 
-class Linear(mt.nn.Layer):
+
+class Linear(Projector):
     """W x + b of each token: (..., dim) -> (..., settings.dim)."""
 
     Settings = LinearSettings
@@ -67,13 +84,14 @@ class Linear(mt.nn.Layer):
         return y
 
 
-class MLP(mt.nn.Layer):
+class MLP(Projector):
     """`depth` times Linear, batch norm, ReLU, then a Linear, on each token: (..., dim) -> (..., settings.dim).
 
     Wide and deep it is worth points in papers of views, and is thrown away after training.
 
-    >>> MLP(8, dim=4)(mt.ones((2, 3, 8))).shape
-    (2, 3, 4)
+    >>> projector = MLP(8, dim=4, width=16)
+    >>> projector(mt.ones((2, 3, 8))).shape, [y.shape for y in projector.after_layers(mt.ones((5, 8)))]
+    ((2, 3, 4), [(5, 16), (5, 16), (5, 4)])
     """
 
     Settings = MLPSettings
@@ -81,8 +99,20 @@ class MLP(mt.nn.Layer):
     def __init__(self, dim: int, settings: MLPSettings | None = None, /, **changes: Any) -> None:
         self.settings = s = replace(settings or MLPSettings(), **changes)
         self.dim, self.mlp = s.dim, perceptron(dim, s.width, s.depth, s.dim)
+        self.depth = s.depth + 1
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the projected tokens."""
-        y = self.mlp(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.dim)
+        return self._last(self.mlp(x.reshape(-1, x.shape[-1])), x)
+
+    def _last(self, y: mt.Tensor, x: mt.Tensor) -> mt.Tensor:
+        y = y.reshape(*x.shape[:-1], self.dim)
         return mt.nn.functional.normalize(y, dim=-1) if self.settings.unit else y
+
+    def after_layers(self, x: mt.Tensor) -> list[mt.Tensor]:
+        """Return what each hidden layer makes of tokens, behind its ReLU, and then what `forward` does."""
+        y, hidden = x.reshape(-1, x.shape[-1]), list[mt.Tensor]()
+        for layer in self.mlp:
+            y = layer(y)
+            hidden += [y.reshape(*x.shape[:-1], y.shape[-1])] if isinstance(layer, mt.nn.ReLU) else []
+        return [*hidden, self._last(y, x)]

@@ -28,11 +28,7 @@ class TargetBranch(mt.nn.Layer):
         """Take what this kind needs of the context's branch, once, when the learner is made."""
 
     def branch(self, branch: Any) -> Any:
-        """Return the encoder and projector that make the targets."""
         return branch
-
-    def encoder(self, branch: Any) -> Any:
-        return self.branch(branch).encoder
 
     def __call__(self, branch: Any, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         own = self.branch(branch)

@@ -74,6 +74,12 @@ class EvaluationSettings(Settings):
     """use at most so many examples of each split; null: all"""
     pool: Literal["mean", "cls", "attentive", "last4"] = setting("mean")
     """one vector of an example's tokens: their mean, the class token, by attention, the last four blocks' means"""
+    layer: int = setting(0, between(0, 256))
+    """which layer is probed: 0, the encoder's pooled output; k, the k-th layer of the projector behind it"""
+    crops: int | None = setting(None, between(2, 256))
+    """probe features averaged over so many crops too, and those of one crop from the middle; null: neither"""
+    crop: float = setting(0.5, between(0.01, 1))
+    """share of an example that each of these crops shows"""
     every: int | None = setting(None, TIMES)
     """epochs between two probes during training, beside the untrained encoder's; null: none"""
     online_images: int = setting(2000, between(2))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jepa import frozen
 from jepa.evaluation import pose
+from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
@@ -47,14 +48,18 @@ def evaluate_run(
     One protocol for every row (`probe_table`): linear probe and kNN, learned from the training examples without
     augmentation, tested on the held-out ones. The rows are
 
-    - ``jepa``: features of the trained encoder, frozen (`evaluation.encoder`: the target encoder by default);
+    - ``jepa``: features of the trained encoder, frozen (`evaluation.encoder`: the target encoder by default), or of a
+      layer of the projector behind it (`evaluation.layer`);
+    - ``center`` and ``crops``, with `evaluation.crops`: the same of one crop from the middle, and averaged over crops;
     - ``random``: the same encoder at random initialization, its batch-norm statistics calibrated on the training
       examples; the median over `evaluation.random_seeds` initializations; not of a model with a class without Settings;
     - ``pixels``: the examples themselves, as the encoder sees them, whether or not they are images;
     - ``chance``: always the most frequent training class.
 
-    Where a task asks for single places there is a third probe, the attentive one, on the tokens of at most 4000
-    examples of each split.
+    Where there is a projector, ``layers`` has the figures of the encoder and of each layer of the projector, of at most
+    4000 examples of each split and with two strengths of regularization to choose from: a look, to see which layer is
+    worth the whole protocol. Where a task asks for single places there is a third probe, the attentive one, on the
+    tokens of at most 4000 examples of each split.
 
     run_dir: a run folder with a checkpoint. data: another folder or file of examples than the one of the configuration
     (`evaluation.data`, else the training data); the figures then go into ``evaluation-NAME.json``, so that those of the
@@ -85,6 +90,7 @@ def evaluate_run(
         "data": str(root or (source.where if isinstance(source, Source) else "") or run.config.source.kind),
         "step": run.step,
         "encoder": protocol.encoder,
+        **({"layer": protocol.layer} if protocol.layer else {}),
         **({"settings": list(settings)} if settings else {}),
         **_measured(run, parts),
     }
@@ -157,6 +163,7 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
     result: dict[str, Any] = {}
     rows: dict[str, Any] = {
         "jepa": (features["train"], features["val"]),
+        **_crops(run, parts),
         "pixels": _made(parts, lambda x: x.reshape(len(x), -1), "raw input"),
     }
     twins, first = list[str](), run.random_twin(0, calibration)
@@ -166,7 +173,7 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
         rows[name] = _made(parts, lambda x, twin=twin: run.features(x, twin), f"features of untrained encoder {seed}")()
         if seed == 0:
             result["untrained"] = figures(rows[name][1][:HEALTH_IMAGES])
-    tokens = _token_table(run, first, parts)
+    tokens = _token_table(run, first, parts) | _layers(run, parts)
     protocol = Protocol(settings.k, settings.C, run.config.seed)
     table = probe_table(rows, train.labels, val.labels, protocol)
     result |= {"random_seeds": {}, "k": min(settings.k, len(train.kept))}
@@ -188,6 +195,30 @@ def _calibration(train: Part) -> Array:
 def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:
     """Return a function that makes the rows of both parts."""
     return lambda: (parts["train"].rows(f, doing), parts["val"].rows(f, doing))
+
+
+def _crops(run: Run, parts: Parts) -> dict[str, Callable[[], tuple[Array, Array]]]:
+    """Return what makes the features of crops, if they are asked for."""
+    s, lengths = run.config.evaluation, parts["val"].source.shape[1:]
+    if s.crops is None:
+        return {}
+    boxes = {"center": center(lengths, s.crop), "crops": scattered(lengths, s.crop, s.crops, run.config.seed)}
+    return {name: _made(parts, averaged(run.features, some), f"features of {name}") for name, some in boxes.items()}
+
+
+def _layers(run: Run, parts: Parts) -> dict[str, Any]:
+    """Return the probes and the health of the encoder and of each layer of the projector, if there is one."""
+    behind = run.model.context.layers_behind
+    if not behind or run.config.evaluation.pool != "mean":
+        return {}
+    few = {name: part.limited(TOKEN_IMAGES, run.config.seed) for name, part in parts.items()}
+    protocol, found = Protocol(run.config.evaluation.k, ONLINE, run.config.seed), []
+    for layer in range(behind + 1):
+        train, test = _made(few, lambda x, layer=layer: run.features(x, layer=layer), f"features of layer {layer}")()
+        row = {"layer": layer, "dim": test.shape[1], **figures(test[:HEALTH_IMAGES])}
+        table = probe_table({"row": (train, test)}, few["train"].labels, few["val"].labels, protocol)
+        found.append({**row, **{name: table[name]["row"] for name in table if name in PROBES}})
+    return {"layers": found}
 
 
 def _token_table(run: Run, twin: JEPA | None, parts: Parts) -> dict[str, Any]:

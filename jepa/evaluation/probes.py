@@ -125,7 +125,8 @@ def row_titles(shape: Sequence[int] = (3, 32, 32)) -> dict[str, str]:
     'raw input'
     """
     raw = "raw pixels" if len(shape) == 3 else "raw input"
-    return {"jepa": "trained encoder", "random": "same encoder, untrained", "pixels": raw, "chance": "chance"}
+    ours = {"jepa": "trained encoder", "center": "  of one center crop", "crops": "  mean over crops"}
+    return {**ours, "random": "same encoder, untrained", "pixels": raw, "chance": "chance"}
 
 
 def probe_table(

@@ -120,7 +120,7 @@ def plot_labels(found: Found) -> Figure:
     axes.set_xlim(0.8 * counts[0], 1.25 * counts[-1])
     axes.set_ylim(0, 103)
     describe(axes, "Accuracy on held-out examples", x="labeled examples, and their share (log scale)", y="correct (%)")
-    legend(axes, loc="lower right")
+    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
 
 

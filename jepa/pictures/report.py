@@ -159,6 +159,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
         )
         pieces.append(page.paragraph(text))
         pieces.append(_picture(run_dir, name.replace("evaluation", "probes"), plot_probes(evaluation)))
+    pieces += _layers(evaluation)
     facts = {key: figure.title for key, figure in FIGURES.items()}
     facts |= {"feature_dim": "size of the features", "seconds": "seconds that the evaluation took"}
     columns = evaluation, evaluation.get("untrained") or {}
@@ -174,6 +175,25 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
         rows = [[text, *(f"{told[row]:.2f}" for told in found.values())] for row, text in names.items()]
         pieces.append(page.table(["where the second view lies: R² of held-out pairs", *found], rows, ours=0))
     return pieces
+
+
+def _layers(evaluation: Mapping[str, Any]) -> list[str]:
+    """A table of the encoder and of the projector's layers: which of them is worth keeping."""
+    if not (layers := evaluation.get("layers")):
+        return []
+    probes = [probe for probe in PROBES if probe in layers[0]]
+    heads = ["layer", "size", *(PROBES[probe].title for probe in probes), "effective rank"]
+    names = ["encoder", *(f"projector, layer {row['layer']}" for row in layers[1:])]
+    rows = [
+        [name, str(row["dim"]), *(_percent(row[probe]) for probe in probes), f"{row['effective_rank']:.1f}"]
+        for name, row in zip(names, layers, strict=True)
+    ]
+    text = (
+        "The encoder's features and what each layer of the projector makes of them, on fewer examples and with less "
+        "choice than above: a look. The projector is left away when the encoder is used; `evaluation.layer=N` probes "
+        "and embeds layer N instead."
+    )
+    return [page.table(heads, rows, ours=0), page.paragraph(text)]
 
 
 def _settings(run_dir: Path) -> list[str]:

@@ -83,6 +83,8 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         for name, probe in PROBES.items()
         if evaluation.get(name)
     ]
+    if evaluation.get("layer"):
+        sentences.append(f"The features are those of layer {evaluation['layer']} of the projector, not the encoder's.")
     if evaluation.get("note"):
         sentences.append(str(evaluation["note"]))
     if "feature_std" in evaluation and "effective_rank" in evaluation:

@@ -34,7 +34,7 @@ class Run:
         self.folder, self.config, self.parts, self.device, self.step = folder, config, parts, device, step
         self.model, self.task = parts.model, parts.task
         if isinstance(self.model.context.encoder, Encoder):
-            frozen.check_pool(self.model, config.evaluation.pool)
+            frozen.check_features(self.model, config.evaluation.pool, config.evaluation.layer)
         self._said: set[str] = set()
 
     def source(self, split: str | None = None, data: str | Path | None = None) -> contracts.Source:
@@ -62,13 +62,13 @@ class Run:
                 f"source.{found.place}=PATH"
             )
 
-    def features(self, x: Array, model: JEPA | None = None) -> Array:
+    def features(self, x: Array, model: JEPA | None = None, layer: int | None = None) -> Array:
         """Return the frozen encoder's features, as `evaluation` says, of normalized examples: (n, *shape) -> (n, d).
 
-        model: another one of these settings, such as `random_twin`.
+        model: another one of these settings, such as `random_twin`. layer: other than `evaluation.layer`.
         """
-        settings = self.config.evaluation
-        return frozen.features(model or self.model, x, settings.encoder, settings.pool)
+        s = self.config.evaluation
+        return frozen.features(model or self.model, x, s.encoder, s.pool, s.layer if layer is None else layer)
 
     def batches(self, split: str, seed_offset: int = 0) -> Batches:
         """Return the batches of a part of the examples, the last of an epoch too; another offset draws anew."""
@@ -80,7 +80,7 @@ class Run:
         return self.parts.held_out(self.config, self.source("val"))
 
     def random_twin(self, seed: int, x: Array) -> JEPA | None:
-        """Return the same model with fresh weights, the batch norm of the evaluated encoder calibrated.
+        """Return the same model with fresh weights, the batch norm of what is evaluated calibrated.
 
         None if a part of it has no Settings, so that it cannot be made again.
 
@@ -93,14 +93,18 @@ class Run:
         before = generator.state
         model = learner(self.config.choices, seed, x.shape[1:])
         generator.state = before  # whoever is training draws on as if nothing had happened
-        encoder: Any = model.encoders[self.config.evaluation.encoder]
-        norms: list[Any] = [n for n in encoder.layers() if isinstance(n, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
-        encoder.train()
+        s = self.config.evaluation
+        branch: Any = model.branches[s.encoder]
+        part = branch if s.layer else branch.encoder
+        norms: list[Any] = [n for n in part.layers() if isinstance(n, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
+        part.train()
         with mt.no_grad():
             for k, i in enumerate(range(0, len(x) if norms else 0, 256)):
                 for norm in norms:
                     norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
-                encoder.tokens(mt.Tensor(x[i : i + 256]))
+                tokens = branch.encoder.tokens(mt.Tensor(x[i : i + 256]))
+                if s.layer and len(tokens) > 1:
+                    branch.projector(tokens.mean(axis=1))
         model.eval()
         model.to(self.device)
         return model

@@ -8,7 +8,7 @@ import pytest
 from jepa.assembly import assemble
 from jepa.config import load
 from jepa.errors import ConfigError, JEPAError
-from jepa.frozen import check_pool
+from jepa.frozen import check_features
 from jepa.training.run import train
 from tests.jepa.tiny import config
 from tests.jepa.training.test_start import warnings_of
@@ -36,6 +36,19 @@ ADVICE = [
     ("task=masked encoder.patch=5", "must divide an example's 32 x 32: take another patch", ["encoder.patch=8"]),
     ("task=masked encoder.patch=5", "or a source of examples of another size", ["source.size=40"]),
     ("task=masked predictor=geometry", "take predictor=places", ["predictor=places"]),
+    ("evaluation.layer=3", "take at most 1", ["evaluation.layer=1"]),
+    ("evaluation.layer=3", "0 for the encoder", ["evaluation.layer=0"]),
+    ("evaluation.layer=3", "a run with a deeper projector", ["projector=mlp"]),
+    (
+        "task=masked evaluation.layer=1 projector=linear evaluation.pool=last4",
+        "take evaluation.pool=mean",
+        ["evaluation.pool=mean"],
+    ),
+    (
+        "task=masked evaluation.layer=1 projector=linear evaluation.pool=last4",
+        "or evaluation.layer=0",
+        ["evaluation.layer=0"],
+    ),
     ("encoder.patch=4", "encoder=vit, encoder=energy and encoder=convnext have it", ["encoder=vit"]),
     ("task=masked evaluation.pool=cls", "has mean, attentive, last4", ["evaluation.pool=last4"]),
     ("task=masked encoder=cnn evaluation.pool=last4", "CNN has mean", ["evaluation.pool=mean"]),
@@ -51,7 +64,7 @@ ADVICE = [
 def made(words: Sequence[str]) -> None:
     """Make the parts, and look at what a training looks at before it starts."""
     config = load(overrides=words)
-    check_pool(assemble(config.choices, config.seed).model, config.evaluation.pool)
+    check_features(assemble(config.choices, config.seed).model, config.evaluation.pool, config.evaluation.layer)
 
 
 @pytest.mark.parametrize(("words", "advice", "remedy"), ADVICE)

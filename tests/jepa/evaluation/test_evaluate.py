@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 
 import jepa
+import minitensor as mt
+from jepa.commands.runs import table
 from jepa.config import Config, EvaluationSettings
-from jepa.errors import DataError
+from jepa.errors import ConfigError, DataError
 from jepa.evaluation import embed, evaluate_run, write_embeddings
+from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.evaluate import _absent
 from jepa.files.atomic import replacing
 from jepa.objectives import SmoothL1
+from jepa.pictures.report import draw
+from jepa.pictures.results import summary
+from jepa.transforms.resize import crop_resize
 
 
 class Model:
@@ -62,7 +68,7 @@ class Run:
         settings = EvaluationSettings(k=5, C=(0.01, 1.0), random_seeds=3, max_images=max_images)
         self.config = Config(evaluation=settings)
         self.model, self.task = Model(signal=1), SimpleNamespace(places=False, poses=False)
-        self.model.context = SimpleNamespace(encoder=SimpleNamespace(grid=(2, 2)))
+        self.model.context = SimpleNamespace(encoder=SimpleNamespace(grid=(2, 2)), layers_behind=0)
         self.labels = labels
 
     def source(self, split, data=None):
@@ -245,3 +251,61 @@ def test_a_run_on_series_is_evaluated_and_embedded_as_one_on_images(tmp_path, mo
     assert [archive["classes"][k] for k in archive["labels"][:2]] == ["slow", "fast"]
     again = jepa.evaluate(result.folder, settings=["evaluation.max_images=20"])
     assert again["images"] == 20 and again["settings"] == ["evaluation.max_images=20"]
+
+
+@pytest.fixture(scope="module")
+def projected(tmp_path_factory):
+    """A run on series whose projector has three layers."""
+    x, labels = series()
+    encoder = jepa.encoders.ViT((2, 32), patch=4, dim=8, depth=1, heads=2)
+    projector = jepa.projectors.MLP(8, dim=6, width=12, depth=2)
+    predictor = jepa.predictors.MLP(6, encoder.grid, width=8, depth=1)
+    model = jepa.JEPA(encoder, predictor, projector=projector, objective=jepa.objectives.VICReg())
+    source = jepa.sources.Arrays(x, labels, validation=0.25)
+    folder = tmp_path_factory.mktemp("projected") / "run"
+    return jepa.fit(model, source, jepa.tasks.Views(), out=folder, epochs=2, batch_size=16).folder
+
+
+def test_every_layer_of_the_projector_is_probed_and_one_of_them_may_be_what_counts(projected, tmp_path):
+    found = jepa.evaluate(projected, settings=["evaluation.random_seeds=1"])
+    assert [(row["layer"], row["dim"]) for row in found["layers"]] == [(0, 8), (1, 12), (2, 12), (3, 6)]
+    assert all({"linear", "knn", "effective_rank"} < set(row) for row in found["layers"])
+    assert found["layers"][0]["knn"] == found["knn"]["jepa"] and "layer" not in found
+    assert "projector, layer 3" in draw(projected).read_text("utf-8")
+    second = jepa.evaluate(projected, settings=["evaluation.random_seeds=1", "evaluation.layer=2"])
+    assert (second["layer"], second["feature_dim"]) == (2, 12) and second["layers"] == found["layers"]
+    assert second["knn"]["jepa"] == found["layers"][2]["knn"]
+    assert "those of layer 2 of the projector" in " ".join(summary(second))
+
+
+def test_a_layer_is_what_the_projector_makes_of_the_pooled_tokens(projected):
+    run = jepa.load_run(projected, settings=["evaluation.layer=2"])
+    source = run.source("val")
+    x = source.normalize(source.read(range(5)))
+    branch = run.model.branches["target"].eval()
+    y = branch.encoder.pooled(mt.Tensor(x))
+    for layer in list(branch.projector.mlp)[:6]:  # twice Linear, batch norm, ReLU
+        y = layer(y)
+    np.testing.assert_array_equal(run.features(x), y.numpy())
+    archive = np.load(embed(projected, None, projected / "z.npz", settings=["evaluation.layer=3"]))
+    assert archive["embeddings"].shape == (96, 6)
+    with pytest.raises(ConfigError, match="take at most 3"):
+        jepa.load_run(projected, settings=["evaluation.layer=4"])
+
+
+def test_features_of_crops_are_the_mean_over_them_batch_by_batch(projected, monkeypatch):
+    words = ["evaluation.random_seeds=1", "evaluation.crops=3", "evaluation.crop=0.4"]
+    found = jepa.evaluate(projected, settings=words)
+    assert set(found["linear"]) == set(found["knn"]) == {"jepa", "center", "crops", "random", "pixels", "chance"}
+    assert [line[:22] for line in table(found).splitlines()[1:4]] == [
+        "trained encoder       ", "  of one center crop  ", "  mean over crops     "
+    ]  # fmt: skip
+    run = jepa.load_run(projected)
+    source, boxes = run.source("val"), scattered((32,), 0.4, 3, seed=0)
+    assert [size for _, size in boxes] == [13] * 3 and len({start for start, _ in boxes}) > 1
+    assert center((32,), 0.4) == [(10, 13)]
+    x = source.normalize(source.read(range(7)))
+    each = [run.features(crop_resize(x, [box] * 7, (32,))) for box in boxes]
+    np.testing.assert_allclose(averaged(run.features, boxes)(x), np.mean(each, axis=0), rtol=1e-6)
+    whole = jepa.evaluate(projected, settings=[*words, "evaluation.crop=1"])
+    assert whole["knn"]["center"] == whole["knn"]["crops"] == whole["knn"]["jepa"]
