@@ -36,8 +36,8 @@ ROLES: dict[str, dict[str, str]] = {
         "masked": "jepa.tasks.masked:Masked",
         "levels": "jepa.tasks.levels:Levels",
         "views": "jepa.tasks.views:Views",
-        "multiview": "jepa.tasks.multiview:MultiView",
         "saccade": "jepa.tasks.saccade:Saccade",
+        "multiview": "jepa.tasks.multiview:MultiView",
     },
     "encoder": {
         "cnn": "jepa.encoders.cnn:CNN",
@@ -76,8 +76,8 @@ ROLES: dict[str, dict[str, str]] = {
         "barlow": "jepa.objectives.barlow:BarlowTwins",
         "ntxent": "jepa.objectives.ntxent:NTXent",
         "byol": "jepa.objectives.byol:BYOL",
-        "simsiam": "jepa.objectives.simsiam:SimSiam",
         "saccade": "jepa.objectives.saccade:Saccade",
+        "simsiam": "jepa.objectives.simsiam:SimSiam",
     },
     "optimizer": {
         "adamw": "jepa.training.optimizer:AdamW",

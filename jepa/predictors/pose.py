@@ -7,6 +7,7 @@ import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.predictors.base import Predictor
+from jepa.predictors.geometry import FREQUENCIES, encode_geometry
 from jepa.projectors import perceptron
 from jepa.tasks.saccade import Pose as Asked
 
@@ -44,9 +45,11 @@ class Pose(Predictor):
     def __init__(self, dim: int, grid: Grid, settings: PoseSettings | None = None, /, **changes: Any) -> None:
         super().__init__(dim, grid)
         self.settings = s = replace(settings or PoseSettings(), **changes)
-        self.embed = mt.nn.Sequential(mt.nn.Linear(4, s.width), mt.nn.GELU(), mt.nn.Linear(s.width, dim))
+        known = [mt.nn.Linear(4 + 8 * FREQUENCIES, s.width, bias=False), mt.nn.BatchNorm1d(s.width), mt.nn.GELU()]
+        self.embed = mt.nn.Sequential(*known, mt.nn.Linear(s.width, dim))
         self.mlp = perceptron(dim, s.width, s.depth, dim)
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Asked) -> list[mt.Tensor]:
-        x = tokens[:, 0] + self.embed(mt.Tensor(asked.code, device=tokens.device))
+        told = encode_geometry(mt.Tensor(asked.code, device=tokens.device))
+        x = tokens[:, 0] + self.embed(told)
         return [self.mlp(x)[:, None]]
