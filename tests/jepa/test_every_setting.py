@@ -74,7 +74,7 @@ def test_every_setting_is_read_by_something(
         run = tmp_path / name
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
         if name in ("crops", "blocks"):
-            evaluate_run(run, device="cpu")
+            evaluate_run(run, device="cpu", settings=["evaluation.crops=2"])
     finetune(tmp_path / "crops", labels=(1.0,), epochs=1, epoch_steps=1, device="cpu")
     embed(run, None, tmp_path / "e.npz", device="cpu")
     draw(run, device="cpu")

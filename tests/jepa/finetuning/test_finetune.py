@@ -20,6 +20,7 @@ from jepa.evaluation.split import Part
 from jepa.finetuning import Classifier, load_classifier
 from jepa.finetuning.labels import share_of
 from jepa.parts import ROLES, Choice, made
+from jepa.pretrained import save_pretrained
 from jepa.training.loop import Trainer
 from jepa.training.run import train
 from tests.jepa.composition import TINY
@@ -255,3 +256,20 @@ def test_examples_without_labels_are_refused(tmp_path: Path) -> None:
 
 def test_the_settings_are_those_of_the_dataclass() -> None:
     assert set(FinetuneSettings.__dataclass_fields__) > {"labels", "epochs", "lr", "layer_decay", "freeze"}
+
+
+def test_published_weights_are_fine_tuned_beside_the_same_network_from_scratch(
+    shapes_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    encoder = jepa.encoders.ViT((3, 24, 24), patch=8, dim=12, depth=1, heads=2)
+    save_pretrained(encoder, tmp_path / "vit")
+    monkeypatch.chdir(tmp_path)
+    words = ["finetune", "--pretrained", "vit", *WORDS, "finetune.labels=1", "evaluation.max_images=30"]
+    assert main(words) == 2 and "--pretrained needs --data PATH" in capsys.readouterr().err
+    assert main([*words, "--data", str(shapes_folder)]) == 0
+    assert "published weights" in capsys.readouterr().out
+    found = json.loads((tmp_path / "runs" / "vit-finetuned" / "finetune.json").read_text())
+    assert [r["start"] for r in found["results"]] == ["pretrained", "scratch"] and found["shape"] == [3, 24, 24]
+    assert (found["results"][0]["examples"], found["test"]) == (30, 10)
+    assert main(["predict", "runs/vit-finetuned", "--data", str(shapes_folder), "--out", "p.csv"]) == 0
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 81
