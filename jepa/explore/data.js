@@ -71,19 +71,19 @@ function sized(canvas, width, height) {
   return pen;
 }
 
-/** Draw an example of the sheet of thumbnails, as high as that. */
-function drawThumbnail(canvas, index, height) {
-  const { width: w, height: h, columns, picture } = shown.sheet;
-  const width = Math.round((w / h) * height);
+/** Draw an example of the sheet of thumbnails, within so much height and width. */
+function drawThumbnail(canvas, index, most, widest = 3 * most) {
+  const { width: w, height: h, columns, picture, smooth } = shown.sheet;
+  const [width, height] = [w, h].map((side) => Math.round(side * Math.min(most / h, widest / w)));
   const pen = sized(canvas, width, height);
   canvas.style.width = `${width}px`;
-  pen.imageSmoothingEnabled = h >= height; // small pictures keep their pixels
+  pen.imageSmoothingEnabled = smooth || h >= height; // small images keep their pixels
   pen.drawImage(picture, (index % columns) * w, Math.floor(index / columns) * h, w, h, 0, 0, width, height);
   return canvas;
 }
 
-const thumbnail = (index, height) =>
-  drawThumbnail(made("canvas", { role: "img", "aria-label": shown.map.names[index] }), index, height);
+const thumbnail = (index, most) =>
+  drawThumbnail(made("canvas", { role: "img", "aria-label": shown.map.names[index] }), index, most);
 
 /** Return the class of an example in words. */
 function className(index) {

@@ -32,6 +32,8 @@ class Drawing(NamedTuple):
     """width and height"""
     boxes: Array
     """(N, B, 4): left, top, right, bottom of each place, in shares of width and height; 0 where a place has fewer"""
+    framed: bool
+    """whether it has axes with ticks; without, it is the example's own pixels"""
 
 
 def data_uri(image: Image.Image) -> str:
@@ -82,7 +84,7 @@ def drawing(canvas: Canvas, x: Array, group: int) -> Drawing:
     agg: Any = FigureCanvasAgg(figure)
     axes = figure.subplots()
     canvas.draw.show(axes, x)
-    if len(axes.get_xticks()):
+    if framed := len(axes.get_xticks()) > 0:
         agg.draw()
         image, at = Image.fromarray(np.asarray(agg.buffer_rgba())[..., :3]), axes.get_position()
     else:
@@ -95,7 +97,7 @@ def drawing(canvas: Canvas, x: Array, group: int) -> Drawing:
     shares = (np.clip(corners, *limits.T) - [left, bottom]) / [right - left, top - bottom]
     shares = [0, 1] - (at.p0 + shares * at.size) * [-1, 1]  # from the top
     shares = np.concatenate([shares.min(axis=2), shares.max(axis=2)], axis=2)
-    return Drawing(data_uri(image), image.size, np.nan_to_num(shares).astype(np.float32))
+    return Drawing(data_uri(image), image.size, np.nan_to_num(shares).astype(np.float32), framed)
 
 
 def _boxes(canvas: Canvas, group: int) -> Array:

@@ -10,11 +10,11 @@ function change(what) {
 }
 
 function render() {
-  renderPlaces(state);
+  renderPlaces();
   renderMap();
   renderChosen();
   const { steps } = shown;
-  element("step-said").textContent = `${steps[state.step]} (${state.step + 1} of ${steps.length})`;
+  element("step-said").textContent = `${steps[state.step] ?? "untrained"} (${state.step + 1} of ${steps.length})`;
   for (const bar of document.querySelectorAll("canvas.bar")) {
     const pen = bar.getContext("2d");
     for (let x = 0; x < bar.width; x++) {
@@ -25,7 +25,8 @@ function render() {
 }
 
 async function start() {
-  element("about").textContent = `Encoder ${shown.encoder}. Everything here was computed when the page was written; nothing is loaded.`;
+  const kept = `the run kept ${shown.kept} ${shown.kept === 1 ? "checkpoint" : "checkpoints"} (train.keep)`;
+  element("about").textContent = `Encoder ${shown.encoder}; ${kept}. The page holds all that it shows, and loads nothing.`;
   if (typeof DecompressionStream === "undefined") throw new Error("this browser is older than 2023 and cannot unpack the page");
   await startMap();
   await startPlaces();
@@ -39,13 +40,13 @@ async function start() {
   element("step").oninput = (event) => change({ step: Number(event.target.value) });
   document.querySelector("main").hidden = false;
   render();
-  let width = window.innerWidth;
-  window.addEventListener("resize", () => {
-    if (window.innerWidth === width) return; // a phone's bars come and go
-    width = window.innerWidth;
-    hover(null);
-    render();
+  const widths = new Map();
+  const watcher = new ResizeObserver((entries) => {
+    const others = entries.filter(({ target, contentRect: { width } }) => widths.get(target) !== width);
+    for (const { target, contentRect } of others) widths.set(target, contentRect.width);
+    if (others.length) render();
   });
+  for (const id of ["map", "attention-map", "cosine-map"]) watcher.observe(element(id));
   dark.addEventListener("change", () => location.reload());
 }
 

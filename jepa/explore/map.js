@@ -158,6 +158,7 @@ function renderChosen() {
       return made("li", {}, button, ...lines(className(index), `cosine ${cosine.toFixed(2)}`));
     }),
   );
+  element("neighbors").style.setProperty("--wide", `${element("neighbors").querySelector("button").offsetWidth}px`);
 }
 
 /** Return the point under a place of the canvas; null if none is near. */

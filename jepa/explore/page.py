@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jepa.errors import DataError
 from jepa.evaluation.split import streamed
-from jepa.explore.drawings import data_uri, drawing, sheet, thumbnails
+from jepa.explore.drawings import Drawing, data_uri, drawing, sheet, thumbnails
 from jepa.explore.plane import maps, neighbors, sides, usual
 from jepa.explore.snapshots import Shown, Snapshots, planned, snapshots
 from jepa.files.atomic import write_text
@@ -48,9 +48,9 @@ def explore(
     """Write a page to look around in a run by hand, and return its path.
 
     It shows where a patch of an example looks, in each layer and head of the encoder that is evaluated, and which other
-    patches resemble it; the map of embeddings with each example and its nearest neighbors; both at every checkpoint of
-    the run, or at six of them, from the first that was kept to the last. About 5 MB at most: of large transformers
-    fewer examples and checkpoints are looked into, then groups of patches.
+    patches resemble it; the map of embeddings with each example and its nearest neighbors; both untrained and at every
+    checkpoint that the run kept, or seven moments of it. About 5 MB at most: of large transformers fewer moments and
+    examples are looked into, then groups of patches.
 
     out: the file (RUN/explore.html). data: examples of another folder or file than the run's held-out ones. device:
     auto, cpu, cuda or cuda:1. projection: pca, tsne or umap; None: UMAP where it is installed, else PCA. settings:
@@ -76,6 +76,7 @@ def content(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
     run, source = shown.run, shown.source
     name = "" if run.folder is None else run.folder.resolve().name
     kept = 0 if run.folder is None else len(list_checkpoints(run.folder))
+    drawn = [drawing(shown.place, x, shown.how.group) for x in source.read(shown.chosen[: shown.how.examples])]
     return {
         "title": f"JEPA run: {_text(name)}",
         "encoder": f"{run.config.encoder.kind}, the {run.config.evaluation.encoder} encoder",
@@ -84,8 +85,8 @@ def content(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
         "kept": kept,
         "ramp": [to_hex(color) for color in matplotlib.colormaps["viridis"](np.linspace(0, 1, 33))],
         "map": _map(shown, seen, projection),
-        "sheet": _sheet(shown),
-        "places": _places(shown, seen),
+        "sheet": {**_sheet(shown), "smooth": drawn[0].framed},
+        "places": _places(shown, seen, drawn),
     }
 
 
@@ -103,7 +104,7 @@ def _map(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
         "neighbors": packed(np.stack([order for order, _ in near]), np.uint16),  # (C, M, k)
         "cosines": packed(1000 * np.stack([cosines for _, cosines in near]), np.int16),
         "labels": labels.tolist(),
-        "names": [_text("/".join(Path(str(source.names[k])).parts[-2:])) for k in chosen],  # not where they lie here
+        "names": [_name(str(source.names[k])) for k in chosen],
         "classes": classes,
         "blue": BLUE,
         "looks": [{"class": k, "color": PALETTE[n], "sign": MARKERS[n]} for n, k in enumerate(told)],
@@ -117,12 +118,11 @@ def _sheet(shown: Shown) -> dict[str, Any]:
     return {"source": data_uri(image), "columns": columns, "height": small.shape[1], "width": small.shape[2]}
 
 
-def _places(shown: Shown, seen: Snapshots) -> dict[str, Any] | None:
+def _places(shown: Shown, seen: Snapshots, drawn: Sequence[Drawing]) -> dict[str, Any] | None:
     """Where places look; None of an encoder with a single one."""
-    how, x = shown.how, shown.source.read(shown.chosen[: shown.how.examples])
-    if not seen.looks[0].cosines.shape[-1] > 1:
+    how = shown.how
+    if seen.looks[0].cosines.shape[-1] == 1:
         return None
-    drawn = [drawing(shown.place, one, how.group) for one in x]
     attention, peaks, cosines = (np.stack(side) for side in zip(*seen.looks, strict=True))
     return {
         "pictures": [{"source": d.source, "width": d.size[0], "height": d.size[1]} for d in drawn],
@@ -138,10 +138,11 @@ def _places(shown: Shown, seen: Snapshots) -> dict[str, Any] | None:
 
 
 def packed(x: Array, kind: Any) -> dict[str, Any]:
-    """Return an array as the page reads it: its type, its shape, and its bytes, compressed and in base 64.
+    r"""Return an array as the page reads it: its type, its shape, and its bytes, compressed and in base 64.
 
-    >>> packed(np.array([1, 2]), np.uint8)
-    {'kind': 'u1', 'shape': [2], 'bytes': 'eJxjZAIAAAYABA=='}
+    >>> found = packed(np.array([0.6, 2.2]), np.uint8)
+    >>> found["kind"], found["shape"], zlib.decompress(base64.b64decode(found["bytes"]))
+    ('u1', [2], b'\x01\x02')
     """
     x = np.ascontiguousarray(np.rint(x) if np.issubdtype(kind, np.integer) else x, np.dtype(kind).newbyteorder("<"))
     data = base64.b64encode(zlib.compress(x.tobytes(), 9)).decode("ascii")
@@ -165,6 +166,11 @@ def document(shown: dict[str, Any]) -> str:
         "DATA": data,
     }
     return Template((folder / "page.html").read_text("utf-8")).substitute(pieces)
+
+
+def _name(name: str) -> str:
+    """Return the name of an example, not where it lies on this machine."""
+    return f"row {name}" if name.isdecimal() else _text("/".join(Path(name).parts[-2:]))
 
 
 def _text(name: str) -> str:

@@ -10,7 +10,7 @@ function headsOf(layer) {
 }
 
 /** Return what the asked token gives to each place, from 0 to 1, in one head or the mean of a layer's heads. */
-function given(state, head) {
+function given(head) {
   const { attention, peaks, before } = shown.places;
   const token = state.place === CLASS_TOKEN ? 0 : before + state.place;
   const heads = head === MEAN ? headsOf(state.layer) : [headsOf(state.layer)[head]];
@@ -22,7 +22,7 @@ function given(state, head) {
 }
 
 /** Return the cosine of the asked place's token with each other; null of the class token. */
-function cosines(state) {
+function cosines() {
   if (state.place === CLASS_TOKEN) return null;
   const row = shown.places.cosines.row(state.step, state.example, state.place);
   return Float32Array.from(row, (byte) => byte / 127.5 - 1);
@@ -44,18 +44,25 @@ function placeAt(example, x, y) {
   return null;
 }
 
-/** Draw an example, values from `low` to `high` over its places, and a frame around the one that is asked. */
-function drawHeat(canvas, state, values, [low, high], width, strength = state.strength) {
-  const picture = shown.places.pictures[state.example];
-  const height = (width * picture.height) / picture.width;
+/** Return what is around all places, without axes and their letters. */
+function inside(example) {
+  const all = Array.from({ length: shown.places.boxes.shape[1] }, (_, place) => areas(example, place)).flat();
+  return [Math.min, Math.min, Math.max, Math.max].map((most, side) => most(...all.map((area) => area[side])));
+}
+
+/** Draw a part of an example, values from `low` to `high` over its places, and a frame around the one that is asked. */
+function drawHeat(canvas, values, [low, high], width, { part = [0, 0, 1, 1], strength = state.strength } = {}) {
+  const { picture, width: w, height: h } = shown.places.pictures[state.example];
+  const [left, top, right, bottom] = part;
+  const height = (width * (bottom - top) * h) / ((right - left) * w);
   const pen = sized(canvas, width, height);
-  pen.imageSmoothingEnabled = picture.width > width;
-  pen.drawImage(picture.picture, 0, 0, width, height);
+  pen.imageSmoothingEnabled = shown.sheet.smooth || w > width;
+  pen.drawImage(picture, left * w, top * h, (right - left) * w, (bottom - top) * h, 0, 0, width, height);
+  const across = (share) => Math.round(((share - left) / (right - left)) * width);
+  const down = (share) => Math.round(((share - top) / (bottom - top)) * height);
   const frame = (place, draw) => {
-    for (const [l, t, r, b] of areas(state.example, place)) {
-      const [x, y] = [Math.round(l * width), Math.round(t * height)];
-      draw(x, y, Math.round(r * width) - x, Math.round(b * height) - y);
-    }
+    for (const [l, t, r, b] of areas(state.example, place))
+      draw(across(l), down(t), across(r) - across(l), down(b) - down(t));
   };
   values?.forEach((value, place) => {
     const [red, green, blue] = heat((value - low) / Math.max(high - low, 1e-9));
@@ -70,20 +77,23 @@ function drawHeat(canvas, state, values, [low, high], width, strength = state.st
   }
 }
 
-/** Return a place in words: its row and column, or its number. */
+/** Return a place in words: its number, or its row and column. */
 function said(place) {
   const { grid, group } = shown.places;
   const what = group > 1 ? `group of ${grid.map(() => group).join(" x ")} patches` : "patch";
   if (place === CLASS_TOKEN) return "the class token";
-  if (grid.length !== 2) return `${what} ${place + 1}`;
-  return `the ${what} in row ${Math.floor(place / grid[1]) + 1}, column ${(place % grid[1]) + 1}`;
+  if (grid.length === 1) return `${what} ${place + 1}`;
+  const [rows, columns] = grid.slice(-2);
+  const slice = Math.floor(place / (rows * columns)) + 1; // of a clip
+  const where = [`row ${(Math.floor(place / columns) % rows) + 1}`, `column ${(place % columns) + 1}`];
+  return `the ${what} in ${[...(grid.length > 2 ? [`slice ${slice}`] : []), ...where].join(", ")}`;
 }
 
-function renderAttention(state) {
-  const values = given(state, state.head);
+function renderAttention() {
+  const values = given(state.head);
   const most = values.indexOf(Math.max(...values));
   const canvas = element("attention-map");
-  drawHeat(canvas, state, values, [0, values[most]], canvas.clientWidth);
+  drawHeat(canvas, values, [0, values[most]], canvas.clientWidth);
   element("attention-low").textContent = "0 %";
   element("attention-high").textContent = `${percent(values[most])} of its attention`;
   const head = state.head === MEAN ? "the mean of its heads" : `head ${state.head + 1}`;
@@ -92,11 +102,15 @@ function renderAttention(state) {
   element("attention-said").textContent = text;
   canvas.setAttribute("aria-label", `heat map of attention. ${text}`);
   element("layer-said").textContent = `${state.layer + 1} of ${shown.places.heads.length}`;
-  renderHeads(state);
+  renderHeads();
 }
 
 /** Draw a small map of each head of the layer, to choose one by. */
-function renderHeads(state) {
+function renderHeads() {
+  const part = inside(state.example);
+  const { width, height } = shown.places.pictures[state.example];
+  const ratio = ((part[2] - part[0]) * width) / ((part[3] - part[1]) * height);
+  const across = Math.min(64 * Math.sqrt(ratio), 150);
   const row = element("heads");
   const heads = [MEAN, ...headsOf(state.layer).keys()];
   while (row.children.length > heads.length) row.lastChild.remove();
@@ -105,19 +119,17 @@ function renderHeads(state) {
     button.onclick = () => change({ head });
     button.setAttribute("aria-pressed", head === state.head);
     button.lastChild.textContent = head === MEAN ? "mean" : `head ${head + 1}`;
-    const values = given(state, head);
-    const { width, height } = shown.places.pictures[state.example];
-    const across = Math.min(64 * Math.sqrt(width / height), 120);
-    drawHeat(button.firstChild, state, values, [0, Math.max(...values)], across, 0.9);
+    const values = given(head);
+    drawHeat(button.firstChild, values, [0, Math.max(...values)], across, { part, strength: 0.9 });
     button.firstChild.style.width = `${across}px`;
   });
 }
 
-function renderCosines(state) {
-  const values = cosines(state);
+function renderCosines() {
+  const values = cosines();
   const canvas = element("cosine-map");
   const low = values ? Math.min(...values) : 0;
-  drawHeat(canvas, state, values, [low, 1], canvas.clientWidth);
+  drawHeat(canvas, values, [low, 1], canvas.clientWidth);
   element("cosine-low").textContent = low.toFixed(2);
   element("cosine-high").textContent = "1.00 cosine";
   const mean = values && (values.reduce((a, b) => a + b, 0) - 1) / Math.max(values.length - 1, 1);
@@ -129,10 +141,10 @@ function renderCosines(state) {
 }
 
 /** Draw all that shows places. */
-function renderPlaces(state) {
+function renderPlaces() {
   if (!shown.places) return;
-  if (shown.places.heads.length) renderAttention(state);
-  renderCosines(state);
+  if (shown.places.heads.length) renderAttention();
+  renderCosines();
   [...element("examples").children].forEach((b, k) => b.setAttribute("aria-pressed", k === state.example));
   element("class-token").setAttribute("aria-pressed", state.place === CLASS_TOKEN);
 }
@@ -169,6 +181,8 @@ async function startPlaces() {
     ? "Tap a patch: the first map shows where it looks, in one layer and head; the second which patches have tokens like its own."
     : "Tap a place: the map shows which places have tokens like its own. This encoder has no attention.";
   if (!looks) element("places-title").textContent = "What a place resembles";
+  const wide = places.pictures[0].width > 3 * places.pictures[0].height;
+  for (const figure of document.querySelectorAll("#places figure")) figure.classList.toggle("wide", wide);
   for (const id of ["attention", "layer-row", "heads"]) element(id).hidden = !looks;
   element("class-token").hidden = places.before === 0;
   element("class-token").onclick = () => change({ place: state.place === CLASS_TOKEN ? middle() : CLASS_TOKEN });

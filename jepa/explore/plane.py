@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from jepa.errors import JEPAError
 from jepa.evaluation.neighbors import nearest
 from jepa.pictures.embedding import METHODS, Points, pca, project
+from jepa.progress import shown_progress
 
 LEAST = 3  # examples on a map
 
@@ -42,7 +43,7 @@ def maps(features: Sequence[NDArray[Any]], method: str) -> list[Points]:
     if len(features[-1]) < LEAST:
         raise JEPAError(f"a map needs {LEAST} examples, and there are {len(features[-1])}: name more with --data")
     found: list[Points] = []
-    for z in reversed(features):
+    for z in shown_progress(reversed(features), len(features), METHODS[method], "maps"):
         points = project(z, method)
         found.append(turned(points, found[-1]) if found else points)
     return found[::-1]

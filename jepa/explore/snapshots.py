@@ -1,6 +1,8 @@
 """What the encoder of each checkpoint makes of held-out examples, within so many bytes."""
 
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +22,11 @@ from jepa.runs.checkpoint import list_checkpoints
 from jepa.runs.run import Run, load_run
 
 Array = NDArray[Any]
-BYTES = 2_000_000  # of all maps over places, one a number, before they are compressed
+BYTES = 2_200_000  # of all maps over places, one a number, before they are compressed
 POINTS = 600  # examples on the map
-EXAMPLES, CHECKPOINTS = 12, 6  # that are looked into, at most
-FEW = 4  # examples that come before more checkpoints
+EXAMPLES, MOMENTS = 12, 7  # that are looked into, at most
+CALIBRATION = 256  # examples from which an untrained encoder has its batch-norm statistics
+FEW = 4  # examples that come before more moments
 
 
 class Plan(NamedTuple):
@@ -35,7 +38,8 @@ class Plan(NamedTuple):
     """tokens without a place, such as a class token"""
     group: int
     """places along each axis that are taken together"""
-    checkpoints: int
+    moments: int
+    """checkpoints, and the untrained encoder before them"""
     examples: int
 
 
@@ -62,9 +66,10 @@ class Shown(NamedTuple):
 
 
 class Snapshots(NamedTuple):
-    """What the encoders of the checkpoints make of the examples, oldest first."""
+    """What the encoder makes of the examples from moment to moment, oldest first."""
 
-    steps: list[int]
+    steps: list[int | None]
+    """None: untrained"""
     features: list[Array]
     """(n, d) each"""
     looks: list[Looks]
@@ -78,29 +83,42 @@ def planned(run: Run, source: Source) -> Shown:
     place = canvas(source, run.model.encoders[run.config.evaluation.encoder].grid)
     chosen = some(source, POINTS)
     assert run.folder is not None
-    count = len(list_checkpoints(run.folder))
-    how = plan(run, source.normalize(source.read(chosen[:1])), place.grid, count, len(chosen))
+    moments = 1 + len(list_checkpoints(run.folder))
+    how = plan(run, source.normalize(source.read(chosen[:1])), place.grid, moments, len(chosen))
     return Shown(run, source, place, chosen, how)
 
 
 def snapshots(shown: Shown, **opened: Any) -> Snapshots:
-    """Return what checkpoints from the first to the last make of the examples. opened: how `load_run` opens the run."""
+    """Return what the untrained encoder and the checkpoints make of the examples. opened: as `load_run` opens the run.
+
+    If not all fit, they are as evenly spread as can be, the last one among them.
+    """
     source, chosen, how = shown.source, shown.chosen, shown.how
-    assert shown.run.folder is not None
-    paths = list_checkpoints(shown.run.folder)
-    kept = np.linspace(len(paths) - 1, 0, how.checkpoints).round().astype(int)[::-1]
-    x = source.normalize(source.read(chosen[: how.examples]))
-    found = Snapshots([], [], [])
-    for k in kept:
-        run = load_run(shown.run.folder, checkpoint=str(paths[k]), **opened)
-        found.steps.append(run.step)
+    x, found = source.normalize(source.read(chosen[: how.examples])), Snapshots([], [], [])
+    for run in _moments(shown, opened):
+        found.steps.append(run.step or None)
         found.features.append(_features(run, source, chosen))
         found.looks.append(looks(run, x, shown.place.grid, how))
     return found
 
 
+def _moments(shown: Shown, opened: dict[str, Any]) -> Iterator[Run]:
+    """Yield the run with the weights of each moment that is shown; the untrained one is at step 0."""
+    run, source = shown.run, shown.source
+    assert run.folder is not None
+    ways: list[Path | None] = [None, *list_checkpoints(run.folder)]
+    kept = np.linspace(len(ways) - 1, 0, shown.how.moments).round().astype(int)[::-1]
+    for path in (ways[k] for k in kept):
+        if path is not None:
+            yield load_run(run.folder, checkpoint=str(path), **opened)
+        else:
+            twin = run.random_twin(run.config.seed, source.normalize(source.read(shown.chosen[:CALIBRATION])))
+            if twin is not None:  # a model of one's own cannot be made anew
+                yield Run(run.folder, run.config, run.parts._replace(model=twin), run.device)
+
+
 def _features(run: Run, source: Source, chosen: Index) -> Array:
-    return streamed(lambda x: run.features(source.normalize(x)), source, chosen, f"step {run.step}: embedding")
+    return streamed(lambda x: run.features(source.normalize(x)), source, chosen, f"step {run.step}, embedding")
 
 
 def attention(run: Run, x: Array) -> list[Array]:
@@ -112,8 +130,8 @@ def attention(run: Run, x: Array) -> list[Array]:
         return [block.numpy() for block in encoder.attention_maps(mt.Tensor(x, device=run.device))]
 
 
-def plan(run: Run, example: Array, grid: Grid, checkpoints: int, most: int) -> Plan:
-    """Return how much of so many checkpoints and at most so many examples fits into `BYTES`: see `Plan`.
+def plan(run: Run, example: Array, grid: Grid, moments: int, most: int) -> Plan:
+    """Return how much of so many moments and at most so many examples fits into `BYTES`: see `Plan`.
 
     example: one, normalized, (1, *shape). Of large grids, groups of places are taken together.
     """
@@ -127,13 +145,13 @@ def plan(run: Run, example: Array, grid: Grid, checkpoints: int, most: int) -> P
 
     group = next(g for g in range(1, max(grid) + 1) if size(g) * FEW <= BYTES or g == max(grid))
     pairs = max(1, BYTES // size(group))
-    checkpoints = max(1, min(checkpoints, CHECKPOINTS, pairs // FEW))
-    return Plan(heads, before, group, checkpoints, max(1, min(most, EXAMPLES, pairs // checkpoints)))
+    moments = max(1, min(moments, MOMENTS, pairs // FEW))
+    return Plan(heads, before, group, moments, max(1, min(most, EXAMPLES, pairs // moments)))
 
 
 def looks(run: Run, x: Array, grid: Grid, how: Plan) -> Looks:
     """Return where the tokens of normalized examples (n, *shape) look."""
-    one_by_one = shown_progress(range(len(x)), len(x), f"step {run.step}: where patches look", "examples")
+    one_by_one = shown_progress(range(len(x)), len(x), f"step {run.step}, where patches look", "examples")
     found = [_look(run, x[k : k + 1], grid, how) for k in one_by_one]  # large maps stay few
     return Looks(*(np.stack(side) for side in zip(*found, strict=True)))
 

@@ -71,7 +71,7 @@ def project(z: NDArray[Any], method: str = "pca", *, seed: int = 0) -> Points:
         else:
             from umap import UMAP
 
-            made = UMAP(n_neighbors=min(15, few), random_state=seed)
+            made = UMAP(n_neighbors=min(15, few), random_state=seed, n_jobs=1)
     except ImportError as error:
         package, extra = ("scikit-learn", "eval") if method == "tsne" else ("umap-learn", "viz")
         raise JEPAError(f"{METHODS[method]} needs {package}: pip install 'minitensor-jepa[{extra}]'") from error

@@ -12,7 +12,7 @@ from jepa.pictures.image import Array, Flags, Instead
 from jepa.pictures.style import BLACK, PALETTE, border
 
 CHANNELS = 6  # that are drawn, at most
-SMALL = 80, 34  # pixels of a thumbnail, width and height
+SMALL = 96, 40  # pixels of a thumbnail, width and height
 
 
 def ratio(shape: tuple[int, ...]) -> float:

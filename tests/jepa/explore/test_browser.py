@@ -14,7 +14,7 @@ import pytest
 
 import jepa
 
-from .runs import data, page, trained, vit
+from .runs import data, own, page, trained, vit
 from .test_page import unpacked
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright: make browser")
@@ -54,7 +54,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "mlp": trained(root / "mlp", IMAGE, jepa.encoders.MLP(IMAGE, width=8), steps=1),
         "series": trained(root / "series", SERIES),
     }
-    return {name: (page(run), run / "explore.html")[1] for name, run in runs.items()}
+    found = {name: (page(run), run / "explore.html")[1] for name, run in runs.items()}
+    return found | {"own": own(root / "own")}
 
 
 class Opened:
@@ -211,9 +212,9 @@ def test_pointing_shows_an_example_and_tapping_its_neighbors(open_page: Open) ->
 def test_the_slider_moves_the_map_the_neighbors_and_the_attention(open_page: Open) -> None:
     opened = open_page("vit")
     seen = []
-    for step in (2, 1, 0):
+    for step in (3, 2, 1, 0):
         opened.slide("step", step)
-        assert opened.text("step-said") == f"{opened.shown['steps'][step]} ({step + 1} of 3)"
+        assert opened.text("step-said") == f"{opened.shown['steps'][step] or 'untrained'} ({step + 1} of 4)"
         at = np.array([opened.page.evaluate(f"pointAt({k})") for k in range(3)])
         points = unpacked(opened.shown["map"]["points"])[step]
         scale = opened.page.evaluate("frame.scale")
@@ -222,7 +223,7 @@ def test_the_slider_moves_the_map_the_neighbors_and_the_attention(open_page: Ope
         cosine = unpacked(opened.shown["map"]["cosines"])[step, 0, 0] / 1000
         assert opened.page.locator("#neighbors li").first.inner_text().endswith(f"cosine {cosine:.2f}")
         seen.append((opened.pixels("map"), opened.pixels("attention-map"), opened.pixels("cosine-map"), str(at)))
-    assert all(len(set(side)) == 3 for side in zip(*seen, strict=True))
+    assert all(len(set(side)) == 4 for side in zip(*seen, strict=True))
 
 
 def test_the_page_fits_the_screen_and_can_be_read(open_page: Open, screen: str) -> None:
@@ -262,17 +263,21 @@ def test_names_of_others_are_text(open_page: Open) -> None:
     assert opened.page.locator("img, b").count() == 0
 
 
-def test_encoders_without_attention_and_a_single_checkpoint(open_page: Open) -> None:
+def test_encoders_without_attention_or_places_and_a_single_checkpoint(open_page: Open) -> None:
     opened = open_page("cnn")
     assert not opened.page.locator("#attention").is_visible() and not opened.page.locator("#heads").is_visible()
-    assert "This encoder has no attention" in opened.text("places-how") and opened.text("step-said") == "1 (1 of 1)"
-    assert opened.page.locator("#step").is_disabled()
+    assert "This encoder has no attention" in opened.text("places-how") and opened.text("step-said") == "1 (2 of 2)"
     before = opened.pixels("cosine-map")
     opened.tap_share("cosine-map", 0.01, 0.01)
     assert "row 1, column 1" in opened.text("cosine-said") and opened.pixels("cosine-map") != before
     opened = open_page("mlp")
     assert "there are no places to ask" in opened.text("places-how") and opened.page.locator("#map").is_visible()
     assert not opened.page.locator("#cosine-map").is_visible()
+    opened = open_page("own")
+    assert opened.text("step-said") == "1 (1 of 1)" and opened.page.locator("#step").is_disabled()
+    assert (
+        "Layer 1, the mean of its heads" in opened.text("attention-said") and opened.page.locator("#map").is_visible()
+    )
 
 
 def test_a_place_of_a_series_is_tapped(open_page: Open) -> None:

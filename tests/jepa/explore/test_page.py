@@ -5,8 +5,11 @@ import hashlib
 import io
 import json
 import re
+import sys
 import zlib
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,15 +20,16 @@ import jepa
 import minitensor as mt
 from jepa import frozen
 from jepa.__main__ import main
+from jepa.assembly import learner
 from jepa.errors import DataError, JEPAError, RunError
-from jepa.explore import drawings, plane, snapshots
+from jepa.explore import drawings, explore, plane, snapshots
 from jepa.health import unit
 from jepa.pictures import image, line
 from jepa.pictures.places import Canvas
 from jepa.runs.run import load_run
 from jepa.text import printable
 
-from .runs import HOSTILE, data, page, trained, vit
+from .runs import HOSTILE, data, own, page, trained, vit
 
 
 def unpacked(packed: dict[str, Any]) -> Any:
@@ -55,10 +59,13 @@ def shown(text: str) -> dict[str, Any]:
 def test_attention_and_resemblance_are_the_encoders_own(run: Path, shown: dict[str, Any]) -> None:
     places, k = shown["places"], 1
     attention, peaks, cosines = (unpacked(places[name]) for name in ("attention", "peaks", "cosines"))
-    assert attention.shape == (3, 12, 6, 25, 24) and cosines.shape == (3, 12, 24, 24)  # with the class token's row
+    assert attention.shape == (4, 12, 6, 25, 24) and cosines.shape == (4, 12, 24, 24)  # with the class token's row
     assert (places["heads"], places["before"], places["grid"], places["group"]) == ([3, 3], 1, [4, 6], 1)
+    assert shown["steps"] == [None, 1, 2, 3]
     for number, step in enumerate(shown["steps"]):
-        opened = load_run(run, "cpu", str(run / "checkpoints" / f"step-{step:08d}.safetensors"))
+        opened = load_run(run, "cpu", str(run / "checkpoints" / f"step-{step or 1:08d}.safetensors"))
+        if step is None:
+            opened.model = learner(opened.config.choices, opened.config.seed, (3, 16, 24))
         source = opened.source("val")
         x = source.normalize(source.read(np.random.default_rng(0).permutation(len(source))[k : k + 1]))
         maps = opened.model.encoders["target"].attention_maps(mt.Tensor(x))
@@ -74,7 +81,7 @@ def test_points_neighbors_names_and_classes_are_of_one_order(run: Path, shown: d
     source = opened.source("val")
     chosen = np.random.default_rng(0).permutation(len(source))
     assert found["labels"] == [int(source.labels[k]) for k in chosen] and shown["examples"] == len(source) == 24
-    assert found["names"] == [str(source.names[k]) for k in chosen]
+    assert found["names"] == [f"row {source.names[k]}" for k in chosen]
     assert found["classes"] == [printable(name) for name in sorted(HOSTILE)]
     z = unit(opened.features(source.normalize(source.read(chosen))))
     cosines = z @ z.T - 2 * np.eye(len(z))
@@ -83,7 +90,7 @@ def test_points_neighbors_names_and_classes_are_of_one_order(run: Path, shown: d
     np.testing.assert_allclose(near / 1000, -np.sort(-cosines)[:, :8], atol=6e-4)
     np.testing.assert_allclose(np.take_along_axis(cosines, order.astype(int), 1), near / 1000, atol=6e-4)
     points = unpacked(found["points"])
-    assert points.shape == (3, 24, 2) and "principal component 1 (" in found["sides"][-1][0]
+    assert points.shape == (4, 24, 2) and "principal component 1 (" in found["sides"][-1][0]
     np.testing.assert_allclose(
         points[-1], plane.maps([opened.features(source.normalize(source.read(chosen)))], "pca")[0], atol=1e-5
     )
@@ -123,9 +130,15 @@ def test_it_loads_nothing_and_runs_its_own_scripts_alone(text: str) -> None:
 def test_series_and_clips_have_a_page(tmp_path: Path, shape: tuple[int, ...]) -> None:
     found = json.loads(data(page(trained(tmp_path / "run", shape, steps=1))))
     places, boxes = found["places"], unpacked(found["places"]["boxes"])
-    assert found["steps"] == [1] and boxes.shape[1:] == (8, 1 if len(shape) == 2 else 2, 4)
+    assert found["steps"] == [None, 1] and boxes.shape[1:] == (8, 1 if len(shape) == 2 else 2, 4)
     assert ((boxes >= 0) & (boxes <= 1)).all() and len(places["pictures"]) == 12
     assert found["sheet"]["width"] > 0
+
+
+def test_an_encoder_of_ones_own_has_a_page_of_one_checkpoint(tmp_path: Path) -> None:
+    found = json.loads(data(own(tmp_path / "run").read_text("utf-8")))
+    assert found["steps"] == [1] and found["places"]["heads"] == [1]
+    assert unpacked(found["places"]["attention"]).shape == (1, 12, 1, 24, 24)
 
 
 def test_an_encoder_without_attention_or_without_places_has_what_it_has(tmp_path: Path) -> None:
@@ -150,11 +163,11 @@ class Large:
 @pytest.mark.parametrize(
     ("blocks", "heads", "grid", "expected"),
     [
-        (4, 3, (8, 8), (1, 6, 6)),  # ijepa-shapes
-        (12, 3, (14, 14), (2, 5, 4)),  # ViT-Ti/16
-        (32, 16, (16, 16), (4, 3, 4)),  # ViT-H/14
-        (0, 0, (8, 8), (1, 6, 12)),
-        (0, 0, (1, 1), (1, 6, 12)),
+        (4, 3, (8, 8), (1, 7, 5)),  # ijepa-shapes
+        (12, 3, (14, 14), (2, 6, 4)),  # ViT-Ti/16
+        (32, 16, (16, 16), (4, 3, 5)),  # ViT-H/14
+        (0, 0, (8, 8), (1, 7, 12)),
+        (0, 0, (1, 1), (1, 7, 12)),
     ],
 )
 def test_large_transformers_are_looked_at_less_closely(
@@ -165,8 +178,8 @@ def test_large_transformers_are_looked_at_less_closely(
     how = snapshots.plan(None, None, grid, 20, 600)  # type: ignore[arg-type]
     few = (-(-grid[0] // how.group)) ** 2
     assert how.heads == [heads] * blocks and how.before == (1 if blocks else 0)
-    assert (how.group, how.checkpoints, how.examples) == expected
-    assert how.checkpoints * how.examples * few * (blocks * heads * (few + 1) + few) <= snapshots.BYTES
+    assert (how.group, how.moments, how.examples) == expected
+    assert how.moments * how.examples * few * (blocks * heads * (few + 1) + few) <= snapshots.BYTES
 
 
 def test_groups_of_patches_keep_all_attention(run: Path) -> None:
@@ -204,6 +217,22 @@ def test_maps_do_not_jump() -> None:
     distances = [np.linalg.norm(p[:, None] - p, axis=2) for p in (early, alone)]
     np.testing.assert_allclose(*distances, atol=1e-9)  # turned and mirrored, and nothing else
     assert np.linalg.norm(early - late) < np.linalg.norm(z)
+
+
+def test_umap_is_taken_where_it_is_installed(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class UMAP:
+        def __init__(self, **settings: Any) -> None: ...
+
+        def fit_transform(self, z: Any) -> Any:
+            return z[:, :2]
+
+    umap: Any = ModuleType("umap")
+    umap.__spec__, umap.UMAP = ModuleSpec("umap", None), UMAP
+    monkeypatch.setitem(sys.modules, "umap", umap)
+    found = json.loads(data(explore(run, out=tmp_path / "page.html", device="cpu").read_text("utf-8")))["map"]
+    assert found["method"] == "UMAP" and found["sides"] == [["UMAP 1", "UMAP 2"]] * 4
+    monkeypatch.setitem(sys.modules, "umap", None)
+    assert plane.usual() == "pca"
 
 
 def test_examples_that_are_alike_are_not_their_own_neighbors() -> None:
