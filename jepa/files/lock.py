@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAME = ".lock"
+WINDOWS = sys.platform == "win32"
 
 
 class Taken(Exception):
@@ -40,7 +41,7 @@ def writing(folder: str | Path) -> Iterator[None]:
             os.write(descriptor, f"process {os.getpid()}".encode())
         yield
     finally:
-        if os.name == "posix":
+        if not WINDOWS:
             path.unlink(missing_ok=True)  # while it is held: whoever opens it now finds that it is no longer there
             os.close(descriptor)
         else:
@@ -55,7 +56,7 @@ def _acquire(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             _lock(descriptor)
-            if os.name != "posix" or _is(path, descriptor):
+            if WINDOWS or _is(path, descriptor):
                 return descriptor
         except BlockingIOError:
             who = os.read(descriptor, 80).decode("utf-8", "replace")

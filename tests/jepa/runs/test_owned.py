@@ -218,6 +218,39 @@ def test_a_killed_process_holds_no_lock(tmp_path):
     assert not (tmp_path / ".lock").exists()
 
 
+WINDOWS = """
+import fcntl, importlib, os, sys, types
+import jepa.files.lock
+def locking(descriptor, mode, count):  # as msvcrt's: `count` bytes from where the file stands, an OSError where taken
+    assert mode == 2
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, count, os.lseek(descriptor, 0, os.SEEK_CUR))
+sys.modules["msvcrt"] = types.SimpleNamespace(LK_NBLCK=2, locking=locking)
+sys.platform = "win32"
+lock = importlib.reload(jepa.files.lock)
+try:
+    with lock.writing(sys.argv[1]):
+        print("held by", os.getpid(), flush=True)
+        sys.stdin.readline()
+except lock.Taken as taken:
+    print("taken by", taken)
+"""
+
+
+def test_the_lock_of_windows(tmp_path):
+    def start():
+        command = [sys.executable, "-c", WINDOWS, str(tmp_path)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    first = start()
+    assert first.stdout.readline() == f"held by {first.pid}\n"
+    assert start().communicate()[0] == f"taken by process {first.pid}\n"
+    first.kill()
+    first.communicate()
+    second = start()
+    assert second.communicate("\n")[0] == f"held by {second.pid}\n"
+    assert not (tmp_path / ".lock").exists()
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
