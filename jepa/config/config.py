@@ -68,6 +68,8 @@ class EvaluationSettings(Settings):
     """inverse strengths of regularization that the linear probe chooses from"""
     random_seeds: int = setting(3, between(1, 1000))
     """untrained encoders whose median is the baseline"""
+    kmeans: int | None = setting(None, TIMES)
+    """centroids of k-means on whitened patches, another baseline (minutes: 1600 are usual); null: none"""
     encoder: Literal["target", "context"] = setting("target")
     """which encoder is evaluated"""
     max_images: int | None = setting(None, TIMES)

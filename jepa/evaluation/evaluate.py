@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jepa import frozen
 from jepa.evaluation import pose
 from jepa.evaluation.crops import averaged, center, scattered
+from jepa.evaluation.kmeans import ROUNDS, patch_features
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
@@ -27,6 +28,7 @@ from jepa.text import listed
 CALIBRATION = 2048  # training examples at most, from which an untrained encoder has its batch-norm statistics
 HEALTH_IMAGES = 4096  # held-out examples at most, that the figures without labels look at
 TOKEN_IMAGES = 4000  # examples of each split at most, of which probes of tokens keep every token
+PATCHES = {"kmeans": ROUNDS, "patches": 0}  # rounds of k-means behind these two rows
 ONLINE = (0.01, 0.1)  # strengths C of the linear probe during training: a look at every few epochs, not the last word
 
 ALONE = "No untrained encoder beside it: a part of the model is of a class without Settings, and cannot be made again."
@@ -54,6 +56,8 @@ def evaluate_run(
     - ``random``: the same encoder at random initialization, its batch-norm statistics calibrated on the training
       examples; the median over `evaluation.random_seeds` initializations; not of a model with a class without Settings;
     - ``pixels``: the examples themselves, as the encoder sees them, whether or not they are images;
+    - ``kmeans``, ``patches``: distances to so many centroids of whitened patches, found by k-means, and to patches
+      drawn at random (`jepa.evaluation.kmeans`), where `evaluation.kmeans` gives a number;
     - ``chance``: always the most frequent training class.
 
     Where there is a projector, ``layers`` has the figures of the encoder and of each layer of the projector, of at most
@@ -166,6 +170,7 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
         **_crops(run, parts),
         "pixels": _made(parts, lambda x: x.reshape(len(x), -1), "raw input"),
     }
+    rows |= _patch_rows(parts, settings.kmeans, run.config.seed) if settings.kmeans else {}
     twins, first = list[str](), run.random_twin(0, calibration)
     for seed in range(settings.random_seeds if first is not None else 0):
         twin = run.random_twin(seed, calibration) if seed else first
@@ -190,6 +195,14 @@ def _calibration(train: Part) -> Array:
     """Return the examples from which an untrained encoder has its batch-norm statistics."""
     x: Array = train.source.normalize(train.source.read(train.kept[:CALIBRATION]))
     return x
+
+
+def _patch_rows(parts: Parts, centroids: int, seed: int) -> dict[str, Callable[[], tuple[Array, Array]]]:
+    """Return the features of patches: with centroids of k-means, and with patches as they were drawn."""
+    found = {
+        name: patch_features(parts["train"], centroids, rounds=rounds, seed=seed) for name, rounds in PATCHES.items()
+    }
+    return {name: _made(parts, f, f"features of {row_titles()[name]}") for name, f in found.items()}
 
 
 def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:

@@ -102,6 +102,7 @@ PROBES = {
     "knn": Probe("kNN", _knn),
     "attentive": Probe("attentive probe", _attentive, tokens=True),
 }
+BASELINES = ("random", "pixels", "kmeans", "patches", "chance")  # rows of a table that nothing was trained for
 FIGURES = {
     "feature_std": Figure("feature standard deviation (1 = spread evenly, 0 = collapsed)", health.feature_std),
     "effective_rank": Figure("effective rank (near 1 = collapsed; more is not better)", health.effective_rank),
@@ -126,7 +127,8 @@ def row_titles(shape: Sequence[int] = (3, 32, 32)) -> dict[str, str]:
     """
     raw = "raw pixels" if len(shape) == 3 else "raw input"
     ours = {"jepa": "trained encoder", "center": "  of one center crop", "crops": "  mean over crops"}
-    return {**ours, "random": "same encoder, untrained", "pixels": raw, "chance": "chance"}
+    patches = {"kmeans": "k-means of patches", "patches": "random patches"}
+    return {**ours, "random": "same encoder, untrained", "pixels": raw, **patches, "chance": "chance"}
 
 
 def probe_table(

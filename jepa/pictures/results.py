@@ -8,12 +8,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jepa.evaluation.probes import PROBES, row_titles
+from jepa.evaluation.probes import BASELINES, PROBES, row_titles
 from jepa.health import is_collapsed
-from jepa.pictures.style import BLACK, BLUE, ORANGE, SKY, describe, legend, message, new_figure
+from jepa.pictures.style import BLACK, BLUE, GREEN, OLIVE, ORANGE, SKY, describe, legend, message, new_figure
 
-_BARS = {"jepa": BLUE, "random": ORANGE, "pixels": SKY}
-_WIDTH = 0.26
+_BARS = {"jepa": BLUE, "random": ORANGE, "pixels": SKY, "kmeans": GREEN, "patches": OLIVE}
+_WIDTH = 0.78  # of all bars of a probe
 
 
 def titles(evaluation: Mapping[str, Any]) -> dict[str, str]:
@@ -25,7 +25,7 @@ def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
     """Draw the accuracy of each probe for each row, the spread of the random encoders, and chance as a dashed line.
 
     evaluation: the content of ``evaluation.json``: under the name of each probe fractions for "jepa", "random",
-    "pixels" and "chance"; "random_seeds" may have lists under the same names.
+    "pixels" and "chance", and what other rows there are; "random_seeds" may have lists under the same names.
     """
     figure = new_figure(3.9)
     shown = [probe for probe in PROBES if evaluation.get(probe)]
@@ -34,11 +34,13 @@ def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
     axes, names = figure.subplots(), titles(evaluation)
     for place, probe in enumerate(shown):
         row, seeds = evaluation[probe], (evaluation.get("random_seeds") or {}).get(probe, [])
-        for offset, (name, color) in enumerate(_BARS.items(), start=-1):
-            if name in row:
-                bar = axes.bar(place + offset * _WIDTH, 100 * row[name], _WIDTH * 0.92, color=color)
-                bar.patches[0].set(edgecolor=BLACK, linewidth=0.6, label=names[name] if place == 0 else "_")
-                _write(axes, place + offset * _WIDTH, 100 * row[name], seeds if name == "random" else ())
+        bars = {name: color for name, color in _BARS.items() if name in row}
+        width = _WIDTH / len(bars)
+        for number, (name, color) in enumerate(bars.items()):
+            x = place + width * (number - (len(bars) - 1) / 2)
+            bar = axes.bar(x, 100 * row[name], width * 0.92, color=color)
+            bar.patches[0].set(edgecolor=BLACK, linewidth=0.6, label=names[name] if place == 0 else "_")
+            _write(axes, x, 100 * row[name], seeds if name == "random" else ())
         level = 100 * row["chance"]
         label = names["chance"] if place == 0 else None
         axes.plot([place - 0.4, place + 0.4], [level, level], "--", color=BLACK, linewidth=1.4, label=label)
@@ -122,7 +124,7 @@ def _poses(found: Mapping[str, Any], rows: Mapping[str, str]) -> list[str]:
 
 
 def _verdict(probe: str, row: Mapping[str, float], count: int, rows: Mapping[str, str]) -> str:
-    baselines = {name: row[name] for name in ("random", "pixels", "chance") if name in row}
+    baselines = {name: row[name] for name in BASELINES if name in row}
     best = max(baselines, key=lambda name: baselines[name])
     ours, theirs = row["jepa"], baselines[best]
     difference = 100 * (ours - theirs)

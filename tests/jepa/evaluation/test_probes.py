@@ -9,7 +9,7 @@ from jepa.errors import DataError
 from jepa.evaluation import PROBES, Protocol, chance, knn, linear_probe, nearest_classes, probe_table
 from jepa.evaluation.linear import probed, standardize
 from jepa.evaluation.logistic import logistic, principal, rotated
-from jepa.evaluation.probes import FIGURES, Probe, figures, row_titles
+from jepa.evaluation.probes import BASELINES, FIGURES, Probe, figures, row_titles
 from jepa.evaluation.split import stratified
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
@@ -256,4 +256,4 @@ def test_figures_that_cannot_be_told_are_none():
 
 def test_raw_rows_are_pixels_of_images_alone():
     assert row_titles()["pixels"] == "raw pixels" and row_titles((6, 128))["pixels"] == "raw input"
-    assert list(row_titles()) == ["jepa", "random", "pixels", "chance"]
+    assert list(row_titles()) == ["jepa", "center", "crops", *BASELINES]
