@@ -60,7 +60,8 @@ class PatchFeatures:
         """Return the sums of f over the halves along all axes but the first: (places along the first, halves, K)."""
         near = _distances(patches, self.centroids)
         np.subtract(near.mean(axis=1, keepdims=True), near, out=near)
-        near = np.maximum(near, 0, out=near).reshape(-1, *across, len(self.centroids))
+        np.maximum(near, 0, out=near)
+        near = near.reshape(-1, *across, len(self.centroids))
         quarters = _halves(near, len(across), first=1)
         return np.stack([part.reshape(len(part), -1, near.shape[-1]).sum(axis=1) for part in quarters], axis=1)
 
@@ -126,14 +127,15 @@ def _kmeans(patches: Array, centroids: Array, rounds: int, generator: np.random.
 
 def _distances(p: Array, centroids: Array) -> Array:
     """Return |p_i - c_k|: (m, K)."""
-    squared = p @ (-2 * centroids.T)
+    squared: Array = p @ (-2 * centroids.T)
     squared += (centroids**2).sum(axis=1)
     squared += (p**2).sum(axis=1, keepdims=True)
-    return np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+    np.sqrt(np.maximum(squared, 0, out=squared), out=squared)
+    return squared
 
 
 def _normalized(patches: Array, floor: float) -> Array:
-    centered = patches - patches.mean(axis=1, keepdims=True)
+    centered: Array = patches - patches.mean(axis=1, keepdims=True)
     centered /= np.sqrt((centered**2).mean(axis=1, keepdims=True) + np.float32(floor))
     return centered
 
