@@ -7,6 +7,7 @@ from minitensor.kernels.compiled import (
     activation,
     convolution,
     cross_entropy,
+    distance,
     gelu,
     group_norm,
     layer_norm,
@@ -14,11 +15,14 @@ from minitensor.kernels.compiled import (
     normalization,
     piecewise,
     pooling,
+    rows,
+    scan,
     softmax,
+    transcendental,
 )
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
-    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "gelu", "group_norm", "layer_norm",
-    "losses", "normalization", "piecewise", "pooling", "softmax",
+    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "distance", "gelu", "group_norm",
+    "layer_norm", "losses", "normalization", "piecewise", "pooling", "rows", "scan", "softmax", "transcendental",
 ]  # fmt: skip

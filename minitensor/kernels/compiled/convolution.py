@@ -3,6 +3,7 @@
 All else is left to NumPy's kernel, whose work is in products.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,18 @@ from minitensor.kernels.compiled.lanes import WIDTH
 from minitensor.kernels.compiled.layout import to_last
 from minitensor.kernels.cpu.convolution import Way, by_winograd, conv2d_by
 from minitensor.kernels.cpu.layout import to_first
+from minitensor.kernels.cpu.transposed_convolution import conv_transpose2d_by
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import window_count
+from minitensor.ops.windows.transposed_convolution import conv_transpose2d
 
-__all__ = ["conv2d_compiled"]
+__all__ = ["conv2d_compiled", "conv_transpose2d_compiled"]
 
 Array = np.ndarray[Any, Any]
 Pair = tuple[int, int]
 
 
-def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
+def way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
     """Return the way by loops for such a convolution; None: NumPy's kernel's."""
     o, c, *size = weight.shape
     sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
@@ -63,13 +66,28 @@ def _direct(x: Array, weight: Array, counts: Pair, stride: Pair, padding: Pair, 
     )
 
 
-@conv2d.fused("compiled")
-def conv2d_compiled(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
-    """Run conv2d; keeps x (channels-last) and the weight."""
+def _channels_last(
+    run: Callable[..., Any], x: Array, weight: Array, bias: Array | None, needs: tuple[bool, ...], settings: Any
+) -> Any:
+    """Run by these ways on images that are brought to channels-last by a loop."""
     if x.ndim != 4 or not x.size:
         return NotImplemented
-    outcome = conv2d_by(_way, to_first(to_last(x)), weight, bias, needs, **settings)
+    outcome = run(way, to_first(to_last(x)), weight, bias, needs, **settings)
     if outcome is NotImplemented:
         return NotImplemented
     y, pullback = outcome
     return y, lambda g: pullback(to_first(to_last(g)))
+
+
+@conv2d.fused("compiled")
+def conv2d_compiled(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Any:
+    """Run conv2d; keeps x (channels-last) and the weight."""
+    return _channels_last(conv2d_by, x, weight, bias, needs, settings)
+
+
+@conv_transpose2d.fused("compiled")
+def conv_transpose2d_compiled(
+    x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any
+) -> Any:
+    """Run conv_transpose2d; keeps x (channels-last) and the weight."""
+    return _channels_last(conv_transpose2d_by, x, weight, bias, needs, settings)

@@ -9,7 +9,7 @@ from minitensor.kernels.compiled.compiler import Loop, compiled
 from minitensor.kernels.compiled.lanes import WIDTH, line, transposed
 from minitensor.threads import LEAST, get_num_threads, shared
 
-__all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last"]
+__all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last", "turned"]
 
 Array = np.ndarray[Any, Any]
 BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of a few roundings, in vectors
@@ -45,6 +45,17 @@ def to_last(x: Array) -> Array:
         return packed(last)
     y = np.empty(last.shape, x.dtype)
     share(swap, (packed(x).reshape(*x.shape[:2], -1), y.reshape(len(x), -1, x.shape[1])))
+    return y
+
+
+def turned(x: Array) -> Array:
+    """Return a contiguous copy of the transpose of a matrix.
+
+    >>> turned(np.arange(6.0).reshape(2, 3)).tolist()
+    [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+    """
+    y = np.empty(x.shape[::-1], x.dtype)
+    swap(packed(x)[None], y[None])
     return y
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.compiled.bits import select
-from minitensor.kernels.compiled.compiler import compiled, inlined
+from minitensor.kernels.compiled.compiler import compiled, inlined, real
 from minitensor.kernels.compiled.layout import share, to_last
 from minitensor.kernels.cpu.layout import to_first
 from minitensor.kernels.cpu.pooling import LARGEST
+from minitensor.ops.windows.adaptive_pooling import adaptive_avg_pool2d
 from minitensor.ops.windows.average_pooling import avg_pool2d
 from minitensor.ops.windows.max_pooling import geometry, max_pool2d
 
-__all__ = ["avg_pool2d_compiled", "max_pool2d_compiled"]
+__all__ = ["adaptive_avg_pool2d_compiled", "avg_pool2d_compiled", "max_pool2d_compiled"]
 
 Array = np.ndarray[Any, Any]
 MOST = 255  # entries of a window, which are numbered in bytes
@@ -161,6 +162,65 @@ def avg_pool2d_compiled(
         dx = np.zeros(shape, g.dtype)
         g = to_last(g)
         share(average_backward, (g, dx), size, steps, factor)
+        return (to_first(dx),)
+
+    return to_first(y), pullback if needs[0] else None
+
+
+@compiled
+def adaptive_forward(x: Array, y: Array) -> None:
+    """y (n, h', w', c), means over parts of images (n, h, w, c): of a part, each row is added up, then in float64"""
+    _, h, w, c = x.shape
+    row, total = np.empty(c, x.dtype), np.empty(c, np.float64)
+    for n in range(len(x)):
+        for i in range(y.shape[1]):
+            top, bottom = i * h // y.shape[1], -((-i - 1) * h // y.shape[1])
+            for j in range(y.shape[2]):
+                left, right = j * w // y.shape[2], -((-j - 1) * w // y.shape[2])
+                for k in range(c):
+                    total[k] = np.float64(0.0)
+                for a in range(top, bottom):
+                    for k in range(c):
+                        row[k] = x[n, a, left, k]
+                    for b in range(left + 1, right):
+                        add(x[n, a, b], 1.0, row)
+                    for k in range(c):
+                        total[k] += row[k]
+                for k in range(c):
+                    y[n, i, j, k] = real(total[k] / ((bottom - top) * (right - left)))
+
+
+@compiled
+def adaptive_backward(g: Array, dx: Array) -> None:
+    """dx (n, h, w, c), which is 0, of g (n, h', w', c)"""
+    _, h, w, _ = dx.shape
+    for n in range(len(g)):
+        for i in range(g.shape[1]):
+            top, bottom = i * h // g.shape[1], -((-i - 1) * h // g.shape[1])
+            for j in range(g.shape[2]):
+                left, right = j * w // g.shape[2], -((-j - 1) * w // g.shape[2])
+                part = 1.0 / real((bottom - top) * (right - left))
+                for a in range(top, bottom):
+                    for b in range(left, right):
+                        add(g[n, i, j], part, dx[n, a, b])
+
+
+@adaptive_avg_pool2d.fused("compiled")
+def adaptive_avg_pool2d_compiled(x: Array, *, needs: tuple[bool, ...], output_size: Any) -> Any:
+    """Run adaptive_avg_pool2d; keeps nothing."""
+    wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size, output_size)
+    if x.ndim != 4 or x.dtype.char not in "fd" or not x.size or len(wanted) != 2:
+        return NotImplemented
+    sizes = [m if o is None else o for o, m in zip(wanted, x.shape[2:], strict=True)]
+    if any(type(o) is not int or o < 1 for o in sizes):
+        return NotImplemented  # the plain Python says what is wrong
+    last = to_last(x)
+    shape, y = last.shape, np.empty((len(x), *sizes, x.shape[1]), x.dtype)
+    share(adaptive_forward, (last, y))
+
+    def pullback(g: Array) -> tuple[Array]:
+        dx = np.zeros(shape, g.dtype)
+        share(adaptive_backward, (to_last(g), dx))
         return (to_first(dx),)
 
     return to_first(y), pullback if needs[0] else None

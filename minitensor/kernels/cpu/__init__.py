@@ -12,10 +12,11 @@ from minitensor.kernels.cpu import (
     pooling,
     recurrent,
     softmax,
+    transposed_convolution,
 )
 from minitensor.kernels.cpu.convolution import set_conv_algorithm
 
 __all__ = [
     "attention", "convolution", "cross_entropy", "gelu", "huber", "layer_norm", "linear", "normalization",
-    "pooling", "recurrent", "set_conv_algorithm", "softmax",
+    "pooling", "recurrent", "set_conv_algorithm", "softmax", "transposed_convolution",
 ]  # fmt: skip

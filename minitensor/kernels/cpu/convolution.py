@@ -25,7 +25,7 @@ from minitensor.kernels.cpu.layout import channel_sum, to_first, to_last
 from minitensor.ops.windows.convolution import conv2d
 from minitensor.ops.windows.sliding import each, window_count
 
-__all__ = ["Way", "Windows", "by_winograd", "classes", "conv2d_by", "set_conv_algorithm"]
+__all__ = ["Way", "Windows", "by_winograd", "classes", "conv2d_by", "set_conv_algorithm", "way"]
 
 Array = np.ndarray
 Pair = tuple[int, int]
@@ -201,7 +201,7 @@ def by_winograd(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: 
     return small and (_algorithm == "winograd" or (_algorithm == "auto" and min(c, o) >= winograd.CHANNELS))
 
 
-def _way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
+def way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
     """Return the way for such a convolution; None: the composite's."""
     o, c, *size = weight.shape
     sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
@@ -249,18 +249,18 @@ def conv2d_by(
         return NotImplemented
     stride, dilation = each("conv2d", "stride", stride, 2), each("conv2d", "dilation", dilation, 2)
     padding = each("conv2d", "padding", padding, 2, least=0)
-    way = ways(to_last(x), weight, stride, padding, dilation, groups)
-    if way is None:
+    by = ways(to_last(x), weight, stride, padding, dilation, groups)
+    if by is None:
         return NotImplemented
-    y = way.forward()
+    y = by.forward()
     if bias is not None:
         y += bias
 
     def pullback(g: Array) -> tuple[Array | None, ...]:
         g = to_last(g)
         return (
-            to_first(way.image_gradient(g)) if needs[0] else None,
-            way.weight_gradient(g) if needs[1] else None,
+            to_first(by.image_gradient(g)) if needs[0] else None,
+            by.weight_gradient(g) if needs[1] else None,
             channel_sum(g.reshape(-1, g.shape[3])) if bias is not None and needs[2] else None,
         )
 
@@ -270,4 +270,4 @@ def conv2d_by(
 @conv2d.fused("cpu")
 def conv2d_cpu(x: Array, weight: Array, bias: Array | None, *, needs: tuple[bool, ...], **settings: Any) -> Outcome:
     """Run conv2d. Takes groups of one channel, with stride 1."""
-    return conv2d_by(_way, x, weight, bias, needs, **settings)
+    return conv2d_by(way, x, weight, bias, needs, **settings)

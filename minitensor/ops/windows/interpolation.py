@@ -15,7 +15,7 @@ from minitensor.ops.reductions.reduce import sum
 from minitensor.ops.windows.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from minitensor.ops.windows.sliding import Ints, each
 
-__all__ = ["interpolate"]
+__all__ = ["interpolate", "resampled"]
 
 Host = NDArray[Any]
 AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos": 2}  # how many each mode interpolates
@@ -114,6 +114,21 @@ def _check(x: Array, mode: str, align_corners: bool | None, antialias: bool) -> 
 
 
 @composite
+def resampled(x: Array, index: Array, weight: Array, axis: int) -> Array:
+    """y[..., j, ...] = Σ_t weight[t, j] x[..., index[t, j], ...] along an axis
+
+    (..., n, ...) with index and weight (taps, m) -> (..., m, ...). Differs from PyTorch: it has no public one.
+
+    >>> import numpy as np
+    >>> resampled(np.array([0.0, 4.0]), np.array([[0], [1]]), np.array([[0.75], [0.25]]), axis=0).tolist()
+    [1.0]
+    """
+    before, after = tuple(x.shape[:axis]), tuple(x.shape[axis + 1 :])
+    parts = read_rows(x, index.reshape((-1,)), axis=axis).reshape((*before, *index.shape, *after))
+    return sum(parts * weight.reshape((*weight.shape, *(1,) * len(after))), axis=axis)
+
+
+@composite
 def interpolate(
     input: Array,
     size: Any = None,
@@ -156,8 +171,5 @@ def interpolate(
             continue
         kernel = {"bicubic": "cubic", "lanczos": "lanczos"}.get(mode, "linear")
         index, weight = _smoothed(kernel, m, out, scale) if antialias else _taps(kernel, m, out, scale, align)
-        before, after = tuple(y.shape[:axis]), tuple(y.shape[axis + 1 :])
-        parts = read_rows(y, xp.asarray(index.reshape(-1)), axis=axis).reshape((*before, *index.shape, *after))
-        weights = xp.asarray(weight.astype(y.dtype)).reshape((*weight.shape, *(1,) * len(after)))
-        y = sum(parts * weights, axis=axis)
+        y = resampled(y, xp.asarray(index), xp.asarray(weight.astype(y.dtype)), axis=axis)
     return y

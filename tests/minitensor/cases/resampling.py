@@ -159,6 +159,26 @@ case(grids.lattice, normal(3, 2), nearest=False, ref=np.floor, smooth=False)
 case(grids.lattice, normal(3, 2), nearest=True, ref=np.round, smooth=False)
 
 
+_index, _weight = np.array([[0, 2, 1, 1], [2, 1, 1, 0]]), normal(2, 4)
+
+
+def _weighed(x: np.ndarray, axis: int) -> np.ndarray:
+    rows = np.moveaxis(x, axis, 0)
+    y = [sum(w * rows[k] for w, k in zip(*pair, strict=True)) for pair in zip(_weight.T, _index.T, strict=True)]
+    return np.moveaxis(np.array(y), 0, axis)
+
+
+for axis_ in (1, 2):
+    case(
+        interpolation.resampled,
+        normal(2, 3, 3),
+        _index,
+        _weight,
+        axis=axis_,
+        ref=lambda x, i, w, a=axis_: _weighed(x, a),
+    )
+
+
 def _affine(theta: np.ndarray, lengths: Any, align: bool = False) -> np.ndarray:
     y = np.empty((theta.shape[0], *lengths, len(lengths)))
     for i in np.ndindex(*lengths):

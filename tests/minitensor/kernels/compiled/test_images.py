@@ -18,8 +18,19 @@ IMAGES = {
     ],
     "group_norm, statistics": lambda x: sum(s.sum() for s in normalization.group_norm(x, groups=2)[1:]),
     "instance_norm": lambda x: normalization.group_norm(x, groups=x.shape[1])[0],
+    "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, (3, 2)),
+    "adaptive_avg_pool2d, whole": lambda x: F.adaptive_avg_pool2d(x, (1, None)),
+    "nearest": lambda x: F.interpolate(x, size=(5, 4)),
+    "bilinear": lambda x: F.interpolate(x, scale_factor=(1.7, 0.6), mode="bilinear"),
+    "bicubic": lambda x: F.interpolate(x, size=(4, 9), mode="bicubic", align_corners=True),
+    "antialiased": lambda x: F.interpolate(x, size=(2, 3), mode="bilinear", antialias=True),
+    "replicate": lambda x: F.pad(x, (2, 1, 0, 3), mode="replicate"),
+    "circular": lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
+    "take": lambda x: mt.take(x, np.array([0, -1, 1, 0, 0]), axis=1),
+    "cumsum": lambda x: mt.cumsum(x, axis=1),
+    "cumsum, last axis": lambda x: mt.cumsum(x, axis=-1),
 }
-SHAPES = [(1, 2, 3, 2), (2, 6, 7, 5), (3, 10, 1, 9), (2, 16, 9, 8), (1, 4, 40, 41)]
+SHAPES = [(1, 2, 3, 2), (1, 2, 1, 2), (2, 6, 7, 5), (3, 10, 1, 9), (2, 16, 9, 8), (1, 4, 40, 41)]
 
 
 def layouts(x):
@@ -106,6 +117,31 @@ def test_convolutions(name, dtype):
     x = normal((2, c, 9, 8), dtype)
     x[0, 1, 2, 3], x[1, 0, 4, 4] = np.nan, np.inf
     compare(f, x, w, b, tolerance=TOLERANCE[dtype] * 10)
+
+
+TRANSPOSED = {  # channels, outputs, kernel, settings
+    "plain": (6, 5, (3, 3), {}),
+    "stride": (8, 16, (4, 4), {"stride": 2, "padding": 1}),
+    "output padding": (8, 6, (3, 2), {"stride": (3, 2), "padding": (2, 0), "output_padding": (2, 1)}),
+    "dilation above the stride": (4, 4, (3, 3), {"dilation": 3, "output_padding": 2}),
+    "groups": (8, 16, (3, 3), {"groups": 2, "stride": 2, "dilation": (1, 2)}),
+    "depthwise": (8, 8, (3, 3), {"groups": 8, "padding": 1}),
+    "Winograd": (32, 32, (3, 3), {"padding": 1}),
+}
+
+
+@dtypes
+@pytest.mark.parametrize("kernels", ["compiled", "numpy"])
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions(name, kernels, dtype):
+    mt.set_kernels(kernels)
+    c, o, size, settings = TRANSPOSED[name]
+    w, b = normal((c, o // settings.get("groups", 1), *size), dtype), normal((o,), dtype)
+    for x in (normal((1, c, 5, 4), dtype), *layouts(normal((2, c, 6, 7), dtype))):
+        compare(
+            lambda x, w, b: F.conv_transpose2d(x, w, b, **settings), x, w, b,
+            tolerance=TOLERANCE[dtype] * 10, upstream=lambda y: normal(y.shape[::-1], y.dtype).T,
+        )  # fmt: skip
 
 
 def test_channels_come_last():

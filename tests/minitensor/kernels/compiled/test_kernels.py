@@ -26,6 +26,11 @@ MAPS = {
     "relu6": F.relu6,
     "hardsigmoid": F.hardsigmoid,
     "hardswish": F.hardswish,
+    "erf": mt.erf,
+    "exp": mt.exp,
+    "expm1": mt.expm1,
+    "log1p": mt.log1p,
+    "abs": mt.abs,
 }
 ROWS = {
     "softmax": lambda x: mt.softmax(x, axis=-1),
@@ -150,6 +155,27 @@ def test_pairs(name, dtype):
     x, t = normal((2, 4, 9), dtype)
     x[1, 2], x[2, 3], t[3, 3] = np.nan, np.inf, 0
     compare(PAIRS[name], x, np.abs(t), upstream=lambda y: np.ones(y.shape, y.dtype))
+
+
+@dtypes
+def test_distances(dtype):
+    for a, b in (((1, 1), (1, 1)), ((7, 3), (9, 3)), ((2, 66, 70), (2, 3, 70)), ((3, 2, 5, 65), (3, 2, 67, 65))):
+        x, z = normal(a, dtype), normal(b, dtype) + 1
+        compare(mt.cdist, x, z, tolerance=TOLERANCE[dtype] * 10)
+        compare(mt.cdist, x[..., ::-1, :], z[..., :, ::-1], tolerance=TOLERANCE[dtype] * 10)
+    x = normal((9, 6), dtype)
+    compare(mt.cdist, x, x[::2] * 1, tolerance=TOLERANCE[dtype] * 10)  # points that coincide
+    x[1, 2], x[3, 3], x[4, 0] = np.nan, np.inf, -np.inf
+    compare(mt.cdist, x, normal((8, 6), dtype), tolerance=TOLERANCE[dtype] * 10)
+
+
+def test_a_place_that_is_read_often():
+    x, index = normal((3, 5), np.float32), np.zeros(100_000, np.int64)
+    index[7] = 2
+    for a, b in zip(
+        *(evaluated(lambda x: mt.take(x, index, axis=0), v) for v in (x, x.astype(np.float64))), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
 
 
 def test_long_rows_add_up():
