@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any, ClassVar, Generic, Literal, ParamSpec, TypeAlias, TypedDict
@@ -97,13 +98,14 @@ class Declaration(Generic[P]):
                 raise TypeError(f"{self.name}: a parameter may not be called {name!r}: rules use that name")
         self.real = "" if self.traits & {"complex", "moves"} else self.name  # for the error; "": complex is taken
         self.kernels: dict[str, Kernel] = {}  # by kind: "compiled", "cpu", "cuda"
+        self.least = math.inf  # entries of the first array, from which on a kernel is asked
         update_wrapper(self, function)  # type: ignore[arg-type]
         registry[f"{function.__module__}.{self.name}"] = self
 
     def __repr__(self) -> str:
         return f"{type(self).__name__.lower()} {self.name}({', '.join(self.arguments)})"
 
-    def fused(self, kind: str) -> Callable[[Kernel], Kernel]:
+    def fused(self, kind: str, least: int = 0) -> Callable[[Kernel], Kernel]:
         """Attach a kernel: `f(*arrays, needs, **settings) -> (value, pullback)`, by hand, for one kind of device.
 
         kind: "cpu" for NumPy's arrays, "compiled" for loops compiled by Numba, asked first where `set_kernels`
@@ -111,10 +113,11 @@ class Declaration(Generic[P]):
         per argument, any number of times. A kernel that returns NotImplemented leaves the call to the next: the
         compiled one to NumPy's, that to the plain Python. Under `create_graph` an op's rules run instead of the
         pullback, and a composite's plain Python is differentiated.
+        least: with fewer entries in the first array no kernel is asked, which would cost more than it saves.
         """
 
         def attach(kernel: Kernel) -> Kernel:
-            self.kernels[kind] = kernel
+            self.kernels[kind], self.least = kernel, min(self.least, least)
             return kernel
 
         return attach
@@ -124,6 +127,8 @@ class Declaration(Generic[P]):
         args, arrays, edges, mask, _ = call
         needs = tuple([e is not None for e in edges]) if mask else (False,) * len(args)
         first = arrays[0] if type(arrays[0]) is ndarray else next(x for x in arrays if is_array(x))
+        if first.size < self.least:
+            return NotImplemented
         kinds = kernel_sets.kinds() if type(first) is ndarray else (device_of(first).partition(":")[0],)
         for kind in kinds:
             if kind in self.kernels and (kind != "compiled" or _of_one_float(arrays)):

@@ -1,5 +1,6 @@
 """Kernels attached to ops and to composites: which one runs, what it may leave to the next, and what is then kept."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -51,8 +52,8 @@ def change(x):
         x[...] = 7.0
 
 
-def attach(declared, kind, ran, takes=lambda x: True):
-    @declared.fused(kind)
+def attach(declared, kind, ran, takes=lambda x: True, least=0):
+    @declared.fused(kind, least)
     def kernel(x, *, needs, times=1.0):
         if not takes(x):
             return NotImplemented
@@ -91,6 +92,20 @@ def test_the_chosen_set_runs(make, name, ran):
     np.testing.assert_allclose(y.numpy(), [2.0, 16.0])
     np.testing.assert_allclose(x.grad.numpy(), [6.0, 24.0])
     assert y.source.op is cube
+
+
+@BOTH
+@pytest.mark.parametrize(("entries", "asked"), [(3, False), (4, True)])
+def test_a_kernel_is_asked_from_so_many_entries_on(make, entries, asked, ran):
+    cube = make()
+    attach(cube, "cpu", ran, least=4)
+    x = leaf(*range(entries))
+    for watch in (contextlib.nullcontext, mt.profile):
+        with watch():
+            cube(x, times=1.0).sum().backward()
+        assert bool(ran) == asked
+        ran.clear()
+    np.testing.assert_allclose(x.grad.numpy(), 6 * np.arange(entries) ** 2)
 
 
 @BOTH

@@ -11,10 +11,12 @@ import numpy as np
 from minitensor.declaration import Declaration
 from minitensor.kernels.compiled.compiler import Inlined, compiled
 from minitensor.kernels.compiled.layout import flat, flat_as, share
+from minitensor.op import Op
 
 __all__ = ["attach", "mapped"]
 
 Array = np.ndarray[Any, Any]
+LEAST = 2048  # entries, from which on the loop of an op saves more than it costs to call it
 
 value: Any  # parts, which `of_parts` puts in
 gradient: Any
@@ -69,7 +71,7 @@ def attach(
     run = mapped(value, gradient, keeps)
     defaults = declared.defaults
 
-    @declared.fused("compiled")
+    @declared.fused("compiled", LEAST if isinstance(declared, Op) else 0)
     def kernel(x: Array, *, needs: tuple[bool, ...], **settings: Any) -> Any:
         numbers = [float(settings.get(name, default)) for name, default in defaults.items()]
         return run(x, needs, *numbers) if takes(*numbers) else NotImplemented

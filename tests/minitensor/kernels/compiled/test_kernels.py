@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import minitensor as mt
+from minitensor.declaration import registry
 from minitensor.ops.nn import activation, attention, normalization, piecewise, softmax
 
 F = mt.nn.functional
@@ -58,9 +59,12 @@ SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -1e-40, 3e38, -3e38, 89.0,
 
 
 @pytest.fixture(autouse=True)
-def kernels():
+def kernels(monkeypatch):
     before, threads = mt.get_kernels(), mt.get_num_threads()
     mt.set_kernels("compiled")
+    for declared in registry.values():
+        if declared.kernels:
+            monkeypatch.setattr(declared, "least", 0)
     yield
     mt.set_kernels(before)
     mt.set_num_threads(threads)
