@@ -16,7 +16,7 @@ from minitensor.op import op
 from minitensor.operands import Call, alike, as_plain, unshared
 from minitensor.precision import cast
 from minitensor.promotion import refuse_complex, settle
-from minitensor.pullback import Pullback, observed
+from minitensor.pullback import Pullback, guards
 
 if TYPE_CHECKING:  # what a call returns, as an editor sees it; here it is a Variable
     from minitensor.tensor import Tensor
@@ -130,7 +130,7 @@ class Composite(Declaration[P]):
             return results(y, None)
         node = Node(self, edges, None, (), watch(args_), y)
         result = results(y, node)
-        node.saved = (Pullback(pullback, observed(result)), arrays, settings)
+        node.saved = (Pullback(pullback, guards(result)), arrays, settings)
         return result
 
     def _settled(self, args: tuple[Any, ...]) -> Call | None:

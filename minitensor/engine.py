@@ -85,10 +85,10 @@ class Sweep:
         """Add a gradient to what has come to a place so far; the first puts its node into the heap."""
         if place in self.pending:
             self.add(place, g)
-        elif self.wanted is not None and place not in self.wanted and place.node not in self.route:
+        elif self.wanted is not None and place not in self.wanted and place.origin not in self.route:
             return
         elif type(place) is Node or type(place) is Output:
-            node = place if type(place) is Node else place.node  # quicker than the property
+            node = place if type(place) is Node else place.origin  # quicker than the property
             self.pending[place] = g
             heappush(self.waiting, (-node.serial, node))
         elif self.wanted is not None or (hooks.used and hooks.at(place)):
@@ -120,7 +120,7 @@ class Sweep:
             g = hooks.run(hooks.at(place), g)
         if asked:
             self.found[place] = g
-        ends = asked and (self.part or place.node not in self.route)
+        ends = asked and (self.part or place.origin not in self.route)
         return None if ends else g
 
     def rules(self, node: Node, g: Gradient) -> Sequence[Gradient | None]:
@@ -154,16 +154,16 @@ def _route(starts: Sequence[Place], wanted: Collection[Place]) -> set[Place]:
     A freed node no longer knows its parents: it counts as leading there, so that reaching it raises.
     """
     nodes: dict[Node, None] = {}
-    stack = [place.node for place in starts]
+    stack = [place.origin for place in starts]
     while stack:
         node = stack.pop()
         if type(node) is Node and node not in nodes:
             nodes[node] = None
-            stack.extend(p.node for p in node.parents if p is not None)
-    ends = {place.node for place in wanted}
+            stack.extend(p.origin for p in node.parents if p is not None)
+    ends = {place.origin for place in wanted}
     route: set[Place] = {node for node in nodes if node.saved is None and node not in ends}
     for node in sorted(nodes, key=lambda n: n.serial):
-        if any(p is not None and (p in wanted or p.node in route) for p in node.parents):
+        if any(p is not None and (p in wanted or p.origin in route) for p in node.parents):
             route.add(node)
     return route
 

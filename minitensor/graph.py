@@ -121,9 +121,9 @@ class Variable:
         return self.data.dtype  # type: ignore[no-any-return]
 
     @property
-    def node(self) -> Node | Variable:
+    def origin(self) -> Node | Variable:
         """The call that made it, or the leaf itself."""
-        return self if self.source is None else self.source.node
+        return self if self.source is None else self.source.origin
 
     @property
     def index(self) -> int | None:
@@ -186,7 +186,7 @@ class Node:
             state.observer.recorded(self)
 
     @property
-    def node(self) -> Node:
+    def origin(self) -> Node:
         """Itself: a Node with one result is also that result's place."""
         return self
 
@@ -200,19 +200,19 @@ class Node:
 class Output(NamedTuple):
     """One result of a Node that has several."""
 
-    node: Node
+    origin: Node
     index: int  # type: ignore[assignment]  # a tuple's method has this name
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of this result."""
-        found: tuple[int, ...] = self.node.shape[self.index]
+        found: tuple[int, ...] = self.origin.shape[self.index]
         return found
 
     @property
     def dtype(self) -> np.dtype:
         """The dtype of this result."""
-        found: np.dtype = self.node.dtype[self.index]
+        found: np.dtype = self.origin.dtype[self.index]
         return found
 
 
@@ -258,7 +258,7 @@ def reached(outputs: Sequence[Variable], before: int) -> tuple[list[Place], list
     stack = [place(y) for y in outputs if y.requires_grad]
     while stack:
         p = stack.pop()
-        node = p.node
+        node = p.origin
         if type(node) is not Node or node.serial < before:
             found[p] = None
         elif node not in inside:

@@ -41,7 +41,7 @@ class Handle:
 
 def at(place: Place) -> dict[int, Hook]:
     """Return the hooks of a place in the graph."""
-    hooks = getattr(place.node, "hooks", None)
+    hooks = getattr(place.origin, "hooks", None)
     return {} if hooks is None else hooks.get(place.index, {})
 
 
@@ -51,7 +51,7 @@ def register(x: Variable, hook: Hook) -> Handle:
     if not x.requires_grad:
         raise GradientError(f"a hook on {describe(x)} would never run: it does not require grad")
     used = True
-    target = x.node
+    target = x.origin
     if not hasattr(target, "hooks"):
         target.hooks = {}
     hooks = target.hooks.setdefault(x.index, {})

@@ -10,7 +10,7 @@ from numpy import ndarray
 from minitensor.backend import Array, backends, is_array, plain
 from minitensor.declaration import Facts, Outcome, P, refuse_tensor
 from minitensor.errors import GradientError
-from minitensor.graph import Operands, Settings, Variable, describe, parents, results, state
+from minitensor.graph import Operands, Settings, Variable, describe, parents, results, state, wrap
 from minitensor.notices import same
 from minitensor.operands import Call, alike, holds_tensor, unshared
 from minitensor.precision import cast
@@ -67,12 +67,12 @@ class Op(Differentiable[P]):
             self.explain(error, args, settings)
             raise
         if not call[3] or (self.verbatim and y.dtype.kind in "iub"):  # a cast to whole numbers has no gradient
-            narrow = call[4]
-            result = results(y if narrow is None else same(y, narrow(y)), None)
+            shown = y if call[4] is None else same(y, call[4](y))
+            result: Any = wrap(shown) if type(shown) is not tuple else results(shown, None)
         else:
             result = self._record(call, settings, y, pullback)
-        shown: Tensor = self._viewing(result, call, y) if self.view else result
-        return shown
+        made: Tensor = self._viewing(result, call, y) if self.view else result
+        return made
 
     def _refuse_bools(self, args: Operands) -> None:
         for x in args:

@@ -14,7 +14,7 @@ from minitensor.graph import Gradient, Variable, watch
 from minitensor.promotion import widen
 
 
-class Observed(NamedTuple):
+class Guard(NamedTuple):
     """A Tensor that a pullback may keep: its version when the kernel ran, and whose memory it is."""
 
     counter: list[int]
@@ -26,11 +26,11 @@ class Pullback(NamedTuple):
     """The function of a kernel that returns the gradients, and the Tensors whose change in place would spoil it."""
 
     function: Callable[[Gradient], Sequence[Gradient]]
-    observed: tuple[Observed, ...]
+    guards: tuple[Guard, ...]
 
     def run(self, name: str, g: Gradient) -> Sequence[Gradient]:
         """Return one gradient per argument, or None; InPlaceError if what the pullback keeps was changed."""
-        for counter, version, owner in self.observed:
+        for counter, version, owner in self.guards:
             if counter[0] != version and _keeps(self.function, owner):
                 raise InPlaceError(
                     f"an operand or the result of {name}, which it keeps for its gradient, was changed in place since. "
@@ -39,11 +39,11 @@ class Pullback(NamedTuple):
         return self.function(widen(g))
 
 
-def observed(tensors: Any) -> tuple[Observed, ...]:
+def guards(tensors: Any) -> tuple[Guard, ...]:
     """Note the versions and the memory of Tensors, one or several; other operands are left out."""
     several = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
     chosen = [t for t in several if isinstance(t, Variable)]
-    return tuple([Observed(*w, id(_owner(t.data))) for w, t in zip(watch(chosen), chosen, strict=True)])
+    return tuple([Guard(*w, id(_owner(t.data))) for w, t in zip(watch(chosen), chosen, strict=True)])
 
 
 def _owner(x: Array) -> Array:

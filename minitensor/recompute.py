@@ -121,7 +121,7 @@ class _Replay:
         _compare(run.way, _way(inside), "it ran")
         _compare([*zip(node.shape, node.dtype, strict=True)], [(y.shape, y.dtype) for y in outputs], "it returned")
         pairs = zip(places, node.parents, strict=False)
-        same = [q is None or (p.node is q.node and p.index == q.index) for p, q in pairs]
+        same = [q is None or (p.origin is q.origin and p.index == q.index) for p, q in pairs]
         if len(places) != len(node.parents) or not all(same):
             raise _another_way("it reached other weights or Tensors from outside")
         seeds = [

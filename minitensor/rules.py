@@ -11,7 +11,7 @@ from minitensor.declaration import Declaration, Facts, P
 from minitensor.graph import Gradient, Node, Operands, Settings, Variable, results, watch, wrap
 from minitensor.operands import Call
 from minitensor.promotion import widen
-from minitensor.pullback import Pullback, observed
+from minitensor.pullback import Pullback, guards
 
 __all__ = ["Differentiable", "Plan", "Rule", "plan"]
 
@@ -28,8 +28,8 @@ class Rule(NamedTuple):
 class Plan(NamedTuple):
     """What a recorded call keeps until backward, and which rules run on it."""
 
-    slots: tuple[int, ...]  # positions among (*arguments, y) of the arrays to keep
-    inputs: tuple[int, ...]  # which of these slots hold arguments
+    arrays: tuple[int, ...]  # positions among (*arguments, y) of the arrays to keep
+    inputs: tuple[int, ...]  # which of these arrays are arguments
     shapes: tuple[int, ...]  # arguments of which only the shape is kept
     settings: tuple[str, ...]
     # (argument or arguments, rule, positions in (g, *saved): None for all of it)
@@ -45,22 +45,22 @@ def plan(rules: Sequence[Rule], mask: int, arguments: tuple[str, ...], defaults:
     n = len(arguments)
     wanted = [r for r in rules if any(mask >> (n - i) & 1 for i in r.arguments)]
     names = dict.fromkeys(name for r in wanted for name in r.needs if name != "g")
-    slots = [name for name in names if name == "y" or name in arguments]
+    arrays = [name for name in names if name == "y" or name in arguments]
     shapes = [name for name in names if name.endswith("_shape") and name[:-6] in arguments]
     settings = [name for name in names if name in defaults]
-    order = ["g", *slots, *shapes, *settings]
+    order = ["g", *arrays, *shapes, *settings]
     runs = []
     for r in wanted:
         positions = tuple(order.index(name) for name in r.needs)
         whole = positions == tuple(range(len(order)))
         runs.append((r.arguments if r.joint else r.arguments[0], r.function, None if whole else positions))
     return Plan(
-        tuple(n if name == "y" else arguments.index(name) for name in slots),
-        tuple(k for k, name in enumerate(slots) if name != "y"),
+        tuple(n if name == "y" else arguments.index(name) for name in arrays),
+        tuple(k for k, name in enumerate(arrays) if name != "y"),
         tuple(arguments.index(name[:-6]) for name in shapes),
         tuple(settings),
         tuple(runs),
-        bool(slots or shapes or settings),
+        bool(arrays or shapes or settings),
     )
 
 
@@ -112,18 +112,18 @@ class Differentiable(Declaration[P]):
             result = wrap(shown, node) if type(shown) is not tuple else results(shown, node)
         else:
             every = [arrays, y] if self.variadic else [*arrays, y]
-            saved = [every[i] for i in planned.slots]
+            saved = [every[i] for i in planned.arrays]
             watched = self._watched(planned, args, saved) if planned.inputs else ()
             if planned.shapes or planned.settings:
                 saved += self._described(planned, arrays, settings)
             node = Node(self, edges, planned, tuple(saved), watched, shown)
             result = results(shown, node)
-            if len(planned.inputs) < len(planned.slots):  # y is kept too
+            if len(planned.inputs) < len(planned.arrays):  # y is kept too
                 node.versions += watch(result if type(result) is tuple else (result,))
         if pullback is not None:
             made = result if type(result) is tuple else (result,)
             assert node.saved is not None
-            node.saved += (Pullback(pullback, observed([*args, *made])),)
+            node.saved += (Pullback(pullback, guards([*args, *made])),)
         return result
 
     def _watched(self, plan: Plan, args: Operands, saved: list[Any]) -> tuple[tuple[list[int], int], ...]:
@@ -132,7 +132,7 @@ class Differentiable(Declaration[P]):
             return watch(args)
         watched = []
         for k in plan.inputs:
-            x = args[plan.slots[k]]
+            x = args[plan.arrays[k]]
             if isinstance(x, Variable):
                 if x.version is None:
                     x.version = [0]
@@ -155,7 +155,7 @@ class Differentiable(Declaration[P]):
             if not create_graph:
                 return saved[-1].run(self.name, g)
             saved = saved[:-1]
-        if create_graph and plan.slots:
+        if create_graph and plan.arrays:
             saved = self._placed(node, saved)
         values = (widen(g), *saved)
         grads: list[Gradient] = [None] * len(node.parents)
@@ -178,7 +178,7 @@ class Differentiable(Declaration[P]):
     def _placed(self, node: Node, saved: Sequence[Any]) -> list[Any]:
         """Wrap the saved arrays as Tensors at their places in the graph, so that the rules are recorded."""
         saved = list(saved)
-        for k, i in enumerate(node.plan.slots):
+        for k, i in enumerate(node.plan.arrays):
             if i == len(self.arguments):
                 saved[k] = results(saved[k], node)
             elif self.variadic:

@@ -111,7 +111,7 @@ class Tensor(Variable):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        made = f" from {self.node.op.name}" if isinstance(self.node, Node) else ""
+        made = f" from {self.origin.op.name}" if isinstance(self.origin, Node) else ""
         values = np.array2string(
             backend.to_numpy(self.data), precision=4, threshold=20, edgeitems=3, separator=" "
         ).replace("\n", "")

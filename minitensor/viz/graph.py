@@ -129,7 +129,7 @@ def graph(
     grads = _gradients(y, nodes) if values else {}
     position: dict[int, int] = {}
     vertices: list[Vertex] = []
-    root = y.source.node
+    root = y.source.origin
     for node in nodes:
         position[id(node)] = len(vertices)
         if isinstance(node, Variable):
@@ -145,7 +145,7 @@ def graph(
             value = y.data if node is root and not many else known.get(id(node))
             facts += [f"value {_text(value)}"] if value is not None else []
             facts += _gradient(grads, node)
-        parents = tuple(position[id(p.node)] for p in node.parents if p is not None)
+        parents = tuple(position[id(p.origin)] for p in node.parents if p is not None)
         vertices.append(Vertex("result" if node is root else "op", node.op.name, tuple(facts), parents))
     return Graph(vertices)
 
@@ -183,14 +183,14 @@ def _topological(y: Variable) -> list[Any]:
     first: dict[int, int] = {}  # a leaf stands before its first user
     stack = [place(y)]
     while stack:
-        node = stack.pop().node
+        node = stack.pop().origin
         if id(node) in found:
             continue
         found[id(node)] = node
         if isinstance(node, Node):
             for q in node.parents:
                 if q is not None:
-                    first[id(q.node)] = min(first.get(id(q.node), node.serial), node.serial)
+                    first[id(q.origin)] = min(first.get(id(q.origin), node.serial), node.serial)
                     stack.append(q)
     order = {i: (n.serial, 1) if isinstance(n, Node) else (first[i], 0) for i, n in found.items()}
     return [found[i] for i in sorted(found, key=order.__getitem__)]
@@ -205,7 +205,7 @@ def _gradients(y: Variable, nodes: Sequence[Any]) -> dict[Any, Any]:
 
 
 def _gradient(grads: Mapping[Any, Any], node: Any) -> list[str]:
-    found = [g for key, g in grads.items() if key.node is node]
+    found = [g for key, g in grads.items() if key.origin is node]
     return [f"gradient {_text(g)}" for g in found]
 
 
@@ -213,11 +213,11 @@ def _saved(node: Node) -> list[str]:
     if node.saved is None:
         return ["freed"]
     names = [*getattr(node.op, "arguments", ()), "y"]
-    slots = node.plan.slots if node.plan is not None else ()
+    kept = node.plan.arrays if node.plan is not None else ()
     arrays = [v for v in _flat(node.saved) if is_array(v)]
     if not arrays:
         return []
-    what = ", ".join(names[i] for i in slots) or f"{len(arrays)} arrays"
+    what = ", ".join(names[i] for i in kept) or f"{len(arrays)} arrays"
     size = sum(v.nbytes for v in arrays)
     unit = next(u for u in (1, 1e3, 1e6, 1e9) if size < 1000 * u or u == 1e9)
     return [f"saves {what}: {size / unit:.3g} {({1: 'B', 1e3: 'kB', 1e6: 'MB', 1e9: 'GB'})[unit]}"]

@@ -71,7 +71,7 @@ def nodes(y):
     seen, stack = {}, [y.source]
     while stack:
         node = stack.pop()
-        node = node.node if isinstance(node, Output) else node
+        node = node.origin if isinstance(node, Output) else node
         if isinstance(node, Node) and id(node) not in seen:
             seen[id(node)] = node
             stack += [p for p in node.parents if p is not None]
