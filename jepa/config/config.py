@@ -69,7 +69,7 @@ class EvaluationSettings(Settings):
     random_seeds: int = setting(3, between(1, 1000))
     """untrained encoders whose median is the baseline"""
     kmeans: int | None = setting(None, TIMES)
-    """centroids of k-means on whitened patches, another baseline (minutes: 1600 are usual); null: none"""
+    """centroids of k-means on whitened patches, a baseline; 1600 of 60,000 images: 20 minutes, 6 GB; null: none"""
     encoder: Literal["target", "context"] = setting("target")
     """which encoder is evaluated"""
     max_images: int | None = setting(None, TIMES)

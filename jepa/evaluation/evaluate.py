@@ -199,10 +199,12 @@ def _calibration(train: Part) -> Array:
 
 def _patch_rows(parts: Parts, centroids: int, seed: int) -> dict[str, Callable[[], tuple[Array, Array]]]:
     """Return the features of patches: with centroids of k-means, and with patches as they were drawn."""
-    found = {
-        name: patch_features(parts["train"], centroids, rounds=rounds, seed=seed) for name, rounds in PATCHES.items()
-    }
-    return {name: _made(parts, f, f"features of {row_titles()[name]}") for name, f in found.items()}
+    made: dict[str, Callable[[], tuple[Array, Array]]] = {}
+    for name, rounds in PATCHES.items():
+        f = patch_features(parts["train"], centroids, rounds=rounds, seed=seed)
+        rows = _made(parts, f, f"features of {row_titles()[name]}")()  # once: they take minutes
+        made[name] = lambda rows=rows: (rows[0].copy(), rows[1].copy())
+    return made
 
 
 def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa.evaluation.split import Part
 from jepa.progress import shown_progress
 
@@ -47,7 +48,8 @@ class PatchFeatures:
 
         f_k = max(0, mean_j |p - c_j| - |p - c_k|),      p a whitened patch; places lie one entry apart.
         """
-        return np.concatenate([self._of_one(example) for example in x])
+        found: Array = mt.data_parallel(lambda part: np.concatenate([self._of_one(example) for example in part]), x)
+        return found
 
     def _of_one(self, example: Array) -> Array:
         places = _places(example.shape[1:])
