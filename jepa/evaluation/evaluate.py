@@ -5,6 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +204,12 @@ def _patch_rows(parts: Parts, centroids: int, seed: int) -> dict[str, Callable[[
     for name, rounds in PATCHES.items():
         f = patch_features(parts["train"], centroids, rounds=rounds, seed=seed)
         rows = _made(parts, f, f"features of {row_titles()[name]}")()  # once: they take minutes
-        made[name] = lambda rows=rows: (rows[0].copy(), rows[1].copy())
+        made[name] = partial(_copied, rows)
     return made
+
+
+def _copied(rows: tuple[Array, Array]) -> tuple[Array, Array]:
+    return rows[0].copy(), rows[1].copy()
 
 
 def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tuple[Array, Array]]:
