@@ -32,6 +32,7 @@ from jepa.training.optimizer import AdamW
 from jepa.transforms.augment import Nothing
 
 FIGURES = "finetune.json"
+ALONE = "No network from scratch beside it: the encoder is of a class without Settings, and cannot be made again."
 MOST_CLASSES = 100  # of which a confusion matrix is kept
 
 
@@ -116,6 +117,7 @@ def tuned(start: Start, out: Path, *, overwrite: bool = False) -> dict[str, Any]
         assert test.labels is not None, "they were asked for"
         found: dict[str, Any] = {
             "origin": start.origin,
+            **({} if SCRATCH in start.beginnings() else {"note": ALONE}),
             "shape": list(start.source.shape),
             "classes": list(start.source.classes),
             "pool": config.evaluation.pool,

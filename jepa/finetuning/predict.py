@@ -30,11 +30,12 @@ class FineTuned(NamedTuple):
     """what the examples were read from: others are read and normalized in the same way (`Source.at`)"""
 
 
-def load_classifier(folder: str | Path, device: str = "auto") -> FineTuned:
+def load_classifier(folder: str | Path, device: str = "auto", encoder: Any = None) -> FineTuned:
     """Open a fine-tuned classifier, in evaluation mode.
 
     folder: what `jepa.finetune` wrote, of which the trained encoder's classifier on the most labels is taken, or the
-    folder of another one in it, such as runs/x-finetuned/jepa-0.1. Raises RunError if there is none, or it is damaged.
+    folder of another one in it, such as runs/x-finetuned/jepa-0.1. encoder: one to put the weights into, of a class
+    without Settings. Raises RunError if there is none, or it is damaged.
     """
     named = Path(folder)
     whole = named if (named / FIGURES).is_file() else named.parent
@@ -46,26 +47,34 @@ def load_classifier(folder: str | Path, device: str = "auto") -> FineTuned:
         classes, shape, pool = found["classes"], tuple(found["shape"]), found["pool"]
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise RunError(f"{named} has no finished fine-tuning: `python -m jepa finetune RUN` writes one") from error
-    config = read_config(whole)
-    model = Classifier(made(config.encoder, "encoder", shape), shape, len(classes), pool=pool)
+    config = read_config(whole, without=() if encoder is None else ("encoder",))
+    encoder = made(config.encoder, "encoder", shape) if encoder is None else encoder
+    model = Classifier(encoder, shape, len(classes), pool=pool)
     load_best(model, whole / own, config)
     return FineTuned(model.eval().to(choose_device(device)), classes, made(config.source, "source"))
 
 
-def predict(folder: str | Path, data: str | Path | contracts.Source, out: str | Path, *, device: str = "auto") -> Path:
+def predict(
+    folder: str | Path,
+    data: str | Path | contracts.Source,
+    out: str | Path,
+    *,
+    device: str = "auto",
+    encoder: Any = None,
+) -> Path:
     """Write the label of each example and its probability to a .csv file, which is returned.
 
-    folder: as `load_classifier` takes it. data: a folder or file of examples, with or without classes, or a source.
-    The file has a heading, then one row an example, ``name,label,probability``, the probability with four digits. It is
-    written batch by batch, and replaces an existing one once it is whole. A name that a spreadsheet would take for a
-    formula begins with an apostrophe (`jepa.text.cell`).
+    folder, encoder: as `load_classifier` takes them. data: a folder or file of examples, with or without classes, or a
+    source. The file has a heading, then one row an example, ``name,label,probability``, the probability with four
+    digits. It is written batch by batch, and replaces an existing one once it is whole. A name that a spreadsheet would
+    take for a formula begins with an apostrophe (`jepa.text.cell`).
 
     Raises JEPAError if the classifier or the data cannot be read, or `out` is no .csv file.
     """
     out = Path(out)
     if out.suffix.lower() != ".csv" or out.is_dir():
         raise DataError(f"cannot write predictions to {out}: name a file that ends in .csv")
-    model, classes, own = load_classifier(folder, device)
+    model, classes, own = load_classifier(folder, device, encoder)
     source: Any = data
     if isinstance(data, str | Path):
         assert isinstance(own, Source), "it was made of settings"

@@ -90,7 +90,7 @@ def sentences(found: Found) -> list[str]:
             f"{100 * share:.3g} % of the labels: right on {100 * accuracy:.1f} % from the {result['title']}, on "
             f"{100 * other:.1f} % from scratch: {points:+.1f} points{clear}."
         )
-    return lines
+    return [*lines, *([found["note"]] if "note" in found else [])]
 
 
 def _error(accuracy: float, found: Found) -> float:
@@ -141,7 +141,7 @@ def plot_confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> F
     axes.grid(False)
     if len(classes) <= FEW:
         for (row, column), share in np.ndenumerate(shares):
-            if share >= 0.5:
+            if share > 0.5:
                 ink = BLACK if share > 55 else "white"
                 axes.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=8, color=ink)
     return figure

@@ -14,12 +14,13 @@ import minitensor as mt
 from jepa.__main__ import main
 from jepa.config import FinetuneSettings
 from jepa.config.config import schema_of
-from jepa.encoders.base import Encoder
+from jepa.encoders.base import Encoder, WholeEncoder
 from jepa.errors import ConfigError, DataError, RunError
 from jepa.evaluation.split import Part
 from jepa.finetuning import Classifier, load_classifier
 from jepa.finetuning.labels import share_of
 from jepa.parts import ROLES, Choice, made
+from jepa.pictures.finetuned import sentences
 from jepa.pretrained import save_pretrained
 from jepa.training.loop import Trainer
 from jepa.training.run import train
@@ -252,6 +253,29 @@ def test_examples_without_labels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give one, such as Arrays"):
         jepa.finetune(encoder_of("mlp", (2, 16)), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+class Own(WholeEncoder):
+    """An encoder of one's own, without Settings."""
+
+    def __init__(self) -> None:
+        self.shape, self.dim, self.grid = (2, 16), 6, (4,)
+        self.conv = mt.nn.Conv1d(2, 6, 4, stride=4)
+
+    def whole(self, x: mt.Tensor) -> mt.Tensor:
+        return mt.relu(self.conv(x)).swapaxes(1, 2)
+
+
+def test_an_encoder_that_cannot_be_made_again_is_fine_tuned_alone(tmp_path: Path) -> None:
+    source, how = source_of((2, 16)), {**QUICK, "labels": (1.0,)}
+    found = jepa.finetune(Own(), source, out=tmp_path / "out", **how)
+    assert [r["start"] for r in found["results"]] == ["jepa"]
+    assert sentences(found) == ["No network from scratch beside it: the encoder is of a class without Settings, and "
+                                "cannot be made again."]  # fmt: skip
+    with pytest.raises(ConfigError, match="has no Settings"):
+        jepa.predict(tmp_path / "out", source, tmp_path / "p.csv")
+    lines = jepa.predict(tmp_path / "out", source, tmp_path / "p.csv", encoder=Own()).read_text().splitlines()
+    assert len(lines) == 91
 
 
 def test_the_settings_are_those_of_the_dataclass() -> None:
