@@ -54,7 +54,7 @@ function legible(hex) {
   if (hex === "#000000") return color("ink");
   let rgb = parts(hex);
   const light = () => 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
-  while (light() < 115) rgb = rgb.map((value) => value + 0.1 * (255 - value) + 1);
+  while (light() < 125) rgb = rgb.map((value) => value + 0.1 * (255 - value) + 1);
   return `rgb(${rgb.map(Math.round).join(" ")})`;
 }
 

@@ -19,8 +19,8 @@ Array = NDArray[Any]
 SMALL = 40  # pixels of a thumbnail's shorter side, at most
 LARGE = 320  # pixels of a picture without axes, at most
 ACROSS = 4.2  # inches of a picture with axes: its letters are legible on a phone
-LOSSLESS = 300_000  # bytes of a PNG, above which a JPEG may do
-QUALITY = 88
+SHEET, PICTURE = 600_000, 40_000  # bytes, at most
+QUALITIES = 90, 75, 50, 25
 
 
 class Drawing(NamedTuple):
@@ -36,17 +36,15 @@ class Drawing(NamedTuple):
     """whether it has axes with ticks; without, it is the example's own pixels"""
 
 
-def data_uri(image: Image.Image) -> str:
-    """Return an image as a data URI: PNG, or a JPEG if that is large and the JPEG smaller."""
-    found = {}
-    for kind, how in (("png", {"optimize": True}), ("jpeg", {"quality": QUALITY, "subsampling": 0})):
-        file = io.BytesIO()
-        image.save(file, kind, **how)
-        found[kind] = file.getvalue()
-        if len(found["png"]) < LOSSLESS:
-            break
-    kind = min(found, key=lambda kind: len(found[kind]))
-    return f"data:image/{kind};base64,{base64.b64encode(found[kind]).decode('ascii')}"
+def data_uri(image: Image.Image, most: int) -> str:
+    """Return an image as a data URI: PNG, or the best JPEG that has at most so many bytes."""
+    kind, file = "png", io.BytesIO()
+    image.save(file, kind, optimize=True)
+    for quality in QUALITIES:
+        if file.tell() > most:
+            kind, file = "jpeg", io.BytesIO()
+            image.save(file, kind, quality=quality, subsampling=0)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def thumbnails(canvas: Canvas, x: Array) -> Array:
@@ -97,7 +95,7 @@ def drawing(canvas: Canvas, x: Array, group: int) -> Drawing:
     shares = (np.clip(corners, *limits.T) - [left, bottom]) / [right - left, top - bottom]
     shares = [0, 1] - (at.p0 + shares * at.size) * [-1, 1]  # from the top
     shares = np.concatenate([shares.min(axis=2), shares.max(axis=2)], axis=2)
-    return Drawing(data_uri(image), image.size, np.nan_to_num(shares).astype(np.float32), framed)
+    return Drawing(data_uri(image, PICTURE), image.size, np.nan_to_num(shares).astype(np.float32), framed)
 
 
 def _boxes(canvas: Canvas, group: int) -> Array:

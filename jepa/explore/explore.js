@@ -4,7 +4,10 @@ const state = { step: 0, example: 0, place: 0, layer: 0, head: MEAN, strength: 0
 
 /** Choose something else, and show it. */
 function change(what) {
-  if ("step" in what && what.step !== state.step) moveFrom(coordinates());
+  if ("step" in what && what.step !== state.step) {
+    moveFrom(coordinates());
+    hover(null);
+  }
   Object.assign(state, what);
   render();
 }

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jepa.errors import DataError
 from jepa.evaluation.split import streamed
-from jepa.explore.drawings import Drawing, data_uri, drawing, sheet, thumbnails
+from jepa.explore.drawings import SHEET, Drawing, data_uri, drawing, sheet, thumbnails
 from jepa.explore.plane import maps, neighbors, sides, usual
 from jepa.explore.snapshots import Shown, Snapshots, planned, snapshots
 from jepa.files.atomic import write_text
@@ -115,7 +115,7 @@ def _sheet(shown: Shown) -> dict[str, Any]:
     """The thumbnails of the points."""
     small = streamed(lambda x: thumbnails(shown.place, x), shown.source, shown.chosen, "drawing thumbnails")
     image, columns = sheet(small.astype(np.uint8))
-    return {"source": data_uri(image), "columns": columns, "height": small.shape[1], "width": small.shape[2]}
+    return {"source": data_uri(image, SHEET), "columns": columns, "height": small.shape[1], "width": small.shape[2]}
 
 
 def _places(shown: Shown, seen: Snapshots, drawn: Sequence[Drawing]) -> dict[str, Any] | None:

@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.errors import JEPAError
 from jepa.evaluation.neighbors import nearest
 from jepa.pictures.embedding import METHODS, Points, pca, project
 from jepa.progress import shown_progress
-
-LEAST = 3  # examples on a map
 
 
 def usual() -> str:
@@ -38,10 +35,8 @@ def turned(points: Points, onto: Points) -> Points:
 def maps(features: Sequence[NDArray[Any]], method: str) -> list[Points]:
     """Return the map of each checkpoint's features (n, d), each turned onto the one after it: (n, 2).
 
-    The last one is as `jepa.pictures.embedding.project` has it. Raises JEPAError for fewer than three examples.
+    The last one is as `jepa.pictures.embedding.project` has it.
     """
-    if len(features[-1]) < LEAST:
-        raise JEPAError(f"a map needs {LEAST} examples, and there are {len(features[-1])}: name more with --data")
     found: list[Points] = []
     for z in shown_progress(reversed(features), len(features), METHODS[method], "maps"):
         points = project(z, method)

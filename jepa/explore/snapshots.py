@@ -23,7 +23,7 @@ from jepa.runs.run import Run, load_run
 
 Array = NDArray[Any]
 BYTES = 2_200_000  # of all maps over places, one a number, before they are compressed
-POINTS = 600  # examples on the map
+LEAST, POINTS = 3, 600  # examples on the map
 EXAMPLES, MOMENTS = 12, 7  # that are looked into, at most
 CALIBRATION = 256  # examples from which an untrained encoder has its batch-norm statistics
 FEW = 4  # examples that come before more moments
@@ -76,12 +76,14 @@ class Snapshots(NamedTuple):
 
 
 def planned(run: Run, source: Source) -> Shown:
-    """Return what to show of a run; DataError for examples that have no picture."""
+    """Return what to show of a run; DataError for examples that have no picture, or are too few."""
     if not isinstance(source.shape, tuple):
         names = ", ".join(source.shape)
         raise DataError(f"examples of several arrays ({names}) have no picture, so they cannot be explored")
     place = canvas(source, run.model.encoders[run.config.evaluation.encoder].grid)
     chosen = some(source, POINTS)
+    if len(chosen) < LEAST:
+        raise DataError(f"a map needs {LEAST} examples, and there are {len(chosen)}: name more of them with --data")
     assert run.folder is not None
     moments = 1 + len(list_checkpoints(run.folder))
     how = plan(run, source.normalize(source.read(chosen[:1])), place.grid, moments, len(chosen))
@@ -126,6 +128,7 @@ def attention(run: Run, x: Array) -> list[Array]:
     encoder: Any = run.model.encoders[run.config.evaluation.encoder]
     if not isinstance(encoder, Attentive):
         return []
+    run.model.eval()
     with mt.no_grad():
         return [block.numpy() for block in encoder.attention_maps(mt.Tensor(x, device=run.device))]
 

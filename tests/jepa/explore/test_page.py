@@ -21,7 +21,7 @@ import minitensor as mt
 from jepa import frozen
 from jepa.__main__ import main
 from jepa.assembly import learner
-from jepa.errors import DataError, JEPAError, RunError
+from jepa.errors import DataError, RunError
 from jepa.explore import drawings, explore, plane, snapshots
 from jepa.health import unit
 from jepa.pictures import image, line
@@ -39,7 +39,7 @@ def unpacked(packed: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    encoder = vit((3, 16, 24), class_token=True)
+    encoder = vit((3, 16, 24), class_token=True, depth=3, drop_path=0.9)
     return trained(tmp_path_factory.mktemp("explore") / "run", (3, 16, 24), encoder)
 
 
@@ -59,13 +59,14 @@ def shown(text: str) -> dict[str, Any]:
 def test_attention_and_resemblance_are_the_encoders_own(run: Path, shown: dict[str, Any]) -> None:
     places, k = shown["places"], 1
     attention, peaks, cosines = (unpacked(places[name]) for name in ("attention", "peaks", "cosines"))
-    assert attention.shape == (4, 12, 6, 25, 24) and cosines.shape == (4, 12, 24, 24)  # with the class token's row
-    assert (places["heads"], places["before"], places["grid"], places["group"]) == ([3, 3], 1, [4, 6], 1)
+    assert attention.shape == (4, 12, 9, 25, 24) and cosines.shape == (4, 12, 24, 24)  # with the class token's row
+    assert (places["heads"], places["before"], places["grid"], places["group"]) == ([3, 3, 3], 1, [4, 6], 1)
     assert shown["steps"] == [None, 1, 2, 3]
     for number, step in enumerate(shown["steps"]):
         opened = load_run(run, "cpu", str(run / "checkpoints" / f"step-{step or 1:08d}.safetensors"))
         if step is None:
             opened.model = learner(opened.config.choices, opened.config.seed, (3, 16, 24))
+        opened.model.eval()
         source = opened.source("val")
         x = source.normalize(source.read(np.random.default_rng(0).permutation(len(source))[k : k + 1]))
         maps = opened.model.encoders["target"].attention_maps(mt.Tensor(x))
@@ -186,8 +187,8 @@ def test_groups_of_patches_keep_all_attention(run: Path) -> None:
     opened = load_run(run, "cpu")
     source = opened.source("val")
     x = source.normalize(source.read([0, 1]))
-    fine, coarse = (snapshots.looks(opened, x, (4, 6), snapshots.Plan([3, 3], 1, group, 1, 2)) for group in (1, 4))
-    assert coarse.attention.shape == (2, 6, 3, 2) and coarse.cosines.shape == (2, 2, 2)
+    fine, coarse = (snapshots.looks(opened, x, (4, 6), snapshots.Plan([3, 3, 3], 1, group, 1, 2)) for group in (1, 4))
+    assert coarse.attention.shape == (2, 9, 3, 2) and coarse.cosines.shape == (2, 2, 2)
     whole, grouped = (a.attention / 255 * a.peaks[..., None] for a in (fine, coarse))
     left = np.arange(24) % 6 < 4
     np.testing.assert_allclose(grouped[:, :, 0, 0], whole[:, :, 0, left].sum(-1), atol=0.01)  # the class token's
@@ -196,10 +197,11 @@ def test_groups_of_patches_keep_all_attention(run: Path) -> None:
     )
 
 
-def test_large_sheets_are_jpegs() -> None:
+def test_a_picture_has_so_many_bytes_at_most() -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (400, 400, 3), np.uint8))
-    assert drawings.data_uri(noise).startswith("data:image/jpeg;") and len(drawings.data_uri(noise)) < 400_000
-    assert drawings.data_uri(Image.new("RGB", (400, 400))).startswith("data:image/png;")
+    sizes = [len(drawings.data_uri(noise, most)) for most in (600_000, 300_000, 120_000)]
+    assert all(3 * size < 4 * most + 120 for size, most in zip(sizes, (600_000, 300_000, 120_000), strict=True))
+    assert [drawings.data_uri(noise, most)[11:14] for most in (600_000, 120_000)] == ["png", "jpe"]
 
 
 # -- maps and drawings -------------------------------------------------------------------------------------------------
@@ -239,11 +241,6 @@ def test_examples_that_are_alike_are_not_their_own_neighbors() -> None:
     order, cosines = plane.neighbors(np.ones((20, 3)), 4)
     assert order.shape == (20, 4) and not (order == np.arange(20)[:, None]).any() and np.allclose(cosines, 1)
     assert plane.neighbors(np.eye(3), 8)[0].shape == (3, 2)
-
-
-def test_too_few_examples_for_a_map() -> None:
-    with pytest.raises(JEPAError, match="a map needs 3 examples, and there are 2: name more with --data"):
-        plane.maps([np.eye(2)], "pca")
 
 
 def test_the_area_of_a_patch_is_where_it_is_drawn() -> None:
@@ -288,6 +285,9 @@ def test_the_verb_writes_a_page_of_other_examples(
     assert main(["explore", str(run), "--out", str(tmp_path)]) == 2
     assert "it is a folder; name a file" in capsys.readouterr().err
     assert not list(tmp_path.glob(".*.tmp"))
+    np.save(tmp_path / "two.npy", np.ones((2, 3, 16, 24), np.float32))
+    assert main(["explore", str(run), "--data", str(tmp_path / "two.npy"), "device=cpu"]) == 2
+    assert "a map needs 3 examples, and there are 2: name more of them with --data" in capsys.readouterr().err
 
 
 def test_nothing_of_others_is_replaced_in_the_run(run: Path) -> None:
