@@ -96,10 +96,19 @@ def read_rows_compiled(x: Array, index: Array, *, needs: tuple[bool, ...], axis:
 
 @resampled.fused("compiled")
 def resampled_compiled(x: Array, index: Array, weight: Array, *, needs: tuple[bool, ...], axis: int) -> Any:
-    """Run resampled; keeps index and weight."""
-    if any(needs[1:]) or index.ndim != 2 or index.shape != weight.shape or not fits(x, index, axis):
+    """Run resampled; keeps x, index and weight."""
+    if needs[1] or index.ndim != 2 or index.shape != weight.shape or not fits(x, index, axis):
         return NotImplemented
     if weight.dtype != x.dtype or np.bincount(index.reshape(-1).astype(np.int64) % x.shape[axis]).max() > OFTEN:
         return NotImplemented
     y, gradient = along(x, index, weight, axis % x.ndim, needs[0])
-    return y, (lambda g: (gradient(g), None, None)) if gradient else None
+
+    def pullback(g: Array) -> tuple[Array | None, ...]:
+        dw = None
+        if needs[2]:
+            rows, upstream = np.moveaxis(x, axis, 0), np.moveaxis(g, axis, 0).reshape(g.shape[axis], -1)
+            read = [rows[k].reshape(len(k), -1) for k in index]
+            dw = np.array([(v * upstream).sum(axis=1, dtype=np.float64) for v in read]).astype(x.dtype)
+        return gradient(g) if gradient else None, None, dw
+
+    return y, pullback if any(needs) else None
