@@ -15,6 +15,7 @@ from minitensor.kernels.compiled import (
     normalization,
     piecewise,
     pooling,
+    recurrent,
     rows,
     scan,
     softmax,
@@ -24,5 +25,6 @@ from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
     "Compilation", "activation", "compilations", "convolution", "cross_entropy", "distance", "gelu", "group_norm",
-    "layer_norm", "losses", "normalization", "piecewise", "pooling", "rows", "scan", "softmax", "transcendental",
+    "layer_norm", "losses", "normalization", "piecewise", "pooling", "recurrent", "rows", "scan", "softmax",
+    "transcendental",
 ]  # fmt: skip

@@ -18,7 +18,8 @@ steps at the end. Kept are the gates, and the states before the first step and a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -98,15 +99,64 @@ def product(d: Array, states: Array) -> Array:
     return total
 
 
-@lstm_walk.fused("cpu")
-def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, ...], reverse: bool = False) -> Outcome:
-    """Run all steps of an LSTM; keeps the gates and c."""
+class Steps(Protocol):
+    """The pointwise part of an LSTM's steps, in place: from a block v to the gates a, and back to its gradient d."""
+
+    def ahead(self, a: Array, before: Array, after: Array, y: Array) -> None:
+        """Replace v by the gates, and write the next c and h."""
+
+    def back(self, a: Array, before: Array, after: Array, dh: Array, dc: Array, d: Array, h: Array) -> None:
+        """Write d and h again, and replace dc by that of the c before."""
+
+
+class LstmSteps:
+    """The same in NumPy."""
+
+    def __init__(self, batch: int, n: int, dtype: DTypeLike) -> None:
+        self.n = n
+        self.half, self.e = blocks(batch, n, "ssts", dtype)
+        self.rest = 1 - self.half
+
+    def ahead(self, a: Array, before: Array, after: Array, y: Array) -> None:
+        """Replace v by the gates, and write the next c and h."""
+        n = self.n
+        activate(a, self.half, self.rest)
+        np.multiply(a[:, n : 2 * n], before, out=after)
+        after += a[:, :n] * a[:, 2 * n : 3 * n]
+        np.tanh(after, out=y)
+        y *= a[:, 3 * n :]
+
+    def back(self, a: Array, before: Array, after: Array, dh: Array, dc: Array, d: Array, h: Array) -> None:
+        """Write d and h again, and replace dc by that of the c before."""
+        n = self.n
+        bent = np.tanh(after)
+        np.multiply(bent, a[:, 3 * n :], out=h)
+        through = 1 - bent * bent
+        through *= a[:, 3 * n :]
+        through *= dh
+        dc += through
+        np.multiply(dc, a[:, 2 * n : 3 * n], out=d[:, :n])
+        np.multiply(dc, before, out=d[:, n : 2 * n])
+        np.multiply(dc, a[:, :n], out=d[:, 2 * n : 3 * n])
+        np.multiply(dh, bent, out=d[:, 3 * n :])
+        steepen(d, a, self.e)
+        dc *= a[:, n : 2 * n]
+
+
+def lstm_by(
+    make: Callable[[int, int, DTypeLike], Steps],
+    x: Array,
+    weight: Array,
+    h: Array,
+    c: Array,
+    needs: tuple[bool, ...],
+    reverse: bool,
+) -> Outcome:
+    """Run all steps of an LSTM with the pointwise part of `make(batch, n, dtype)`; keeps the gates and c."""
     if not fits(x, weight, (h, c), 4):
         return NotImplemented
     (steps, batch), n = x.shape[:2], h.shape[1]
-    walk = Walk(steps, reverse)
-    half, e = blocks(batch, n, "ssts", x.dtype)
-    rest = 1 - half
+    walk, pointwise = Walk(steps, reverse), make(batch, n, x.dtype)
     gates, v = np.empty((steps if any(needs) else 1, batch, 4 * n), x.dtype), np.empty((4 * n, batch), x.dtype)
     cells, y = walk.begun(c), np.empty((steps, batch, n), x.dtype)
     state = h
@@ -114,39 +164,28 @@ def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, 
         a = gates[t % len(gates)]
         np.matmul(weight, state.T, out=v)
         np.add(x[t], v.T, out=a)
-        activate(a, half, rest)
-        new = np.multiply(a[:, n : 2 * n], cells[t + walk.before], out=cells[t + walk.after])
-        new += a[:, :n] * a[:, 2 * n : 3 * n]
-        state = np.tanh(new, out=y[t])
-        state *= a[:, 3 * n :]
+        pointwise.ahead(a, cells[t + walk.before], cells[t + walk.after], y[t])
+        state = y[t]
 
     def pullback(g: tuple[Array | None, ...]) -> tuple[Array | None, ...]:
         gy, dh, dc = g[0], incoming(g[1], h), incoming(g[2], c)
-        bent = np.tanh(walk.reached(cells))  # (steps, batch, n)
-        d = np.empty_like(gates)
+        d, states = np.empty_like(gates), walk.begun(h)
         for t in reversed(walk.order):
             if gy is not None:
                 dh += gy[t]
-            a, dt, k = gates[t], d[t], bent[t]
-            through = 1 - k * k
-            through *= a[:, 3 * n :]
-            through *= dh
-            dc += through
-            np.multiply(dc, a[:, 2 * n : 3 * n], out=dt[:, :n])
-            np.multiply(dc, cells[t + walk.before], out=dt[:, n : 2 * n])
-            np.multiply(dc, a[:, :n], out=dt[:, 2 * n : 3 * n])
-            np.multiply(dh, k, out=dt[:, 3 * n :])
-            steepen(dt, a, e)
-            dc *= a[:, n : 2 * n]
-            np.matmul(dt, weight, out=dh)
-        dw = None
-        if needs[1]:
-            states = walk.begun(h)
-            np.multiply(bent, gates[..., 3 * n :], out=walk.reached(states))
-            dw = product(d, walk.previous(states))
+            before, after = cells[t + walk.before], cells[t + walk.after]
+            pointwise.back(gates[t], before, after, dh, dc, d[t], states[t + walk.after])
+            np.matmul(d[t], weight, out=dh)
+        dw = product(d, walk.previous(states)) if needs[1] else None
         return d if needs[0] else None, dw, dh, dc
 
     return (y, state.copy(), walk.last(cells)), pullback
+
+
+@lstm_walk.fused("cpu")
+def lstm_cpu(x: Array, weight: Array, h: Array, c: Array, *, needs: tuple[bool, ...], reverse: bool = False) -> Outcome:
+    """Run all steps of an LSTM in NumPy."""
+    return lstm_by(LstmSteps, x, weight, h, c, needs, reverse)
 
 
 @gru_walk.fused("cpu")

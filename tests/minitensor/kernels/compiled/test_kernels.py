@@ -5,7 +5,7 @@ import pytest
 
 import minitensor as mt
 from minitensor.declaration import registry
-from minitensor.ops.nn import activation, attention, normalization, piecewise, softmax
+from minitensor.ops.nn import activation, attention, normalization, piecewise, recurrent, softmax
 
 F = mt.nn.functional
 el = mt.ops.elementwise
@@ -171,6 +171,24 @@ def test_distances(dtype):
     compare(mt.cdist, x, x[::2] * 1, tolerance=TOLERANCE[dtype] * 10)  # points that coincide
     x[1, 2], x[3, 3], x[4, 0] = np.nan, np.inf, -np.inf
     compare(mt.cdist, x, normal((8, 6), dtype), tolerance=TOLERANCE[dtype] * 10)
+
+
+@dtypes
+@pytest.mark.parametrize("reverse", [False, True])
+def test_lstm(dtype, reverse):
+    for steps, batch, n in ((1, 1, 1), (3, 2, 5), (4, 7, 33)):
+        arrays = [normal(s, dtype) for s in ((steps, batch, 4 * n), (4 * n, n), (batch, n), (batch, n))]
+        arrays[1] /= n
+        for k in range(3):
+            compare(
+                lambda *a, k=k: recurrent.lstm_walk(*a, reverse=reverse)[k] * 1.0,
+                *arrays,
+                tolerance=TOLERANCE[dtype] * 10,
+            )
+        x, c = arrays[0][0], arrays[3]
+        compare(lambda *a: recurrent.lstm_step(*a)[1], x, c, tolerance=TOLERANCE[dtype] * 10)
+        x[:, 1], x[0, 0] = np.inf, np.nan
+        compare(lambda *a: recurrent.lstm_step(*a)[0], x[::-1], c[::-1], tolerance=TOLERANCE[dtype] * 10)
 
 
 def test_a_place_that_is_read_often():
