@@ -20,7 +20,7 @@ LONG = {  # a value and its gradient by hand, in one function: the gradient uses
     "minitensor/kernels/compiled/lanes.py": {"sums"},  # the signature and the instructions of one intrinsic
     "minitensor/kernels/cpu/layer_norm.py": {"layer_norm_cpu"},
     "minitensor/kernels/cpu/normalization.py": {"normalize"},
-    "minitensor/kernels/cpu/recurrent.py": {"lstm_cpu", "gru_cpu"},
+    "minitensor/kernels/cpu/recurrent.py": {"gru_cpu"},
 }
 
 RESULT = "from minitensor.tensor import Tensor"  # the one import for types alone: what a call of an op returns

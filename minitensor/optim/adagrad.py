@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minitensor.backend import Array, namespace
+from minitensor.optim import loops
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group, Params
 
 __all__ = ["Adagrad"]
+
+
+def _loop(self: Adagrad, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> None:
+    """Change p in one pass."""
+    if step == 1:
+        moments[0][...] = float(group["initial_accumulator_value"])
+    size = float(group["lr"]) / (1 + (step - 1) * float(group["lr_decay"]))
+    numbers = np.array((float(group["weight_decay"]), float(group["eps"]), size), p.dtype)
+    loops.adagrad(*lines(p, g, *moments), numbers)
 
 
 class Adagrad(Optimizer):
@@ -45,6 +58,7 @@ class Adagrad(Optimizer):
         """Return the sum of squares."""
         return ("sum",)
 
+    @in_one_pass(_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minitensor.kernels.compiled.compiler import compiled
 
-__all__ = ["adam", "lamb", "lengths", "lerp", "lion", "momentum", "squares"]
+__all__ = ["adagrad", "adam", "lamb", "lengths", "lerp", "lion", "momentum", "nadam", "rmsprop", "squares"]
 
 Array = np.ndarray
 
@@ -57,6 +57,47 @@ def lion(p: Array, g: Array, m: Array, numbers: Array) -> None:
         sign = 1.0 if u > 0.0 else (-1.0 if u < 0.0 else u)
         p[i] = kept * p[i] - lr * sign
         m[i] += later_rate * change
+
+
+@compiled
+def nadam(p: Array, g: Array, m: Array, v: Array, numbers: Array) -> None:
+    """Move p along g and m, each divided by √v · root + eps; p shrinks before, or a part of it joins g."""
+    kept, joined, rate, square_rate, root, eps, step, mean_step = numbers
+    for i in range(p.size):
+        d = g[i] + joined * p[i] if joined != 0.0 else g[i]
+        mean = m[i] + rate * (d - m[i])
+        square = v[i] + square_rate * (d * d - v[i])
+        m[i], v[i] = mean, square
+        p[i] = kept * p[i] - (step * d + mean_step * mean) / (sqrt(square) * root + eps)
+
+
+@compiled
+def adagrad(p: Array, g: Array, v: Array, numbers: Array) -> None:
+    """Move p along g / (√v + eps) with v = v + g²; a part of p joins g before."""
+    joined, eps, step = numbers
+    for i in range(p.size):
+        d = g[i] + joined * p[i] if joined != 0.0 else g[i]
+        square = v[i] + d * d
+        v[i] = square
+        p[i] -= step * (d / (sqrt(square) + eps))
+
+
+@compiled
+def rmsprop(p: Array, g: Array, v: Array, b: Array, a: Array, numbers: Array) -> None:
+    """Move p along g / (√v + eps), or b = μ b + that; where there are means a of g, v - a² stands for v."""
+    joined, alpha, rate, eps, mu, lr = numbers
+    for i in range(p.size):
+        d = g[i] + joined * p[i] if joined != 0.0 else g[i]
+        square = alpha * v[i] + rate * (d * d)
+        v[i] = square
+        if a.size:
+            a[i] += rate * (d - a[i])
+            square -= a[i] * a[i]
+        move = d / (sqrt(square) + eps)
+        if b.size:
+            move += mu * b[i]
+            b[i] = move
+        p[i] -= lr * move
 
 
 @compiled

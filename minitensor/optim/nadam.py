@@ -6,7 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minitensor.backend import Array, namespace
+from minitensor.optim import loops
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group, Params, State
 
@@ -38,6 +42,22 @@ class _Corrected(Optimizer):
         s *= 1 - beta2
         v += s
         return g
+
+
+def _decay(group: Group) -> tuple[float, float]:
+    """Return what p is multiplied by, and what part of it joins the gradient."""
+    decay = float(group["weight_decay"])
+    return (1 - float(group["lr"]) * decay, 0.0) if group["decoupled_weight_decay"] else (1.0, decay)
+
+
+def _nadam_loop(self: NAdam, p: Array, g: Array, moments: Sequence[Array], group: Group, step: Any) -> None:
+    """Change p in one pass."""
+    (count, product), (beta1, beta2), lr = step, group["betas"], float(group["lr"])
+    mu, following = _mu(group, count), _mu(group, count + 1)
+    root = 1 / math.sqrt(1 - beta2**count)
+    sizes = lr * (1 - mu) / (1 - product), lr * following / (1 - product * following)
+    numbers = np.array((*_decay(group), 1 - beta1, 1 - beta2, root, float(group["eps"]), *sizes), p.dtype)
+    loops.nadam(*lines(p, g, *moments), numbers)
 
 
 class NAdam(_Corrected):
@@ -86,6 +106,7 @@ class NAdam(_Corrected):
             raise ValueError(f"mu_product={product!r} is no product of momenta")
         return super().loaded_clock(entry), product
 
+    @in_one_pass(_nadam_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: Any, scratch: Sequence[Array]
     ) -> None:
@@ -108,6 +129,28 @@ class NAdam(_Corrected):
 
 def _mu(group: Group, t: int) -> float:
     return float(group["betas"][0] * (1 - 0.5 * 0.96 ** (t * float(group["momentum_decay"]))))
+
+
+def _radam_size(group: Group, step: int) -> tuple[float, bool]:
+    """Return the length of a step, and whether it is divided by √v."""
+    beta1, beta2 = group["betas"]
+    size = float(group["lr"]) / (1 - beta1**step)
+    limit = 2 / (1 - beta2) - 1
+    rho = limit - 2 * step * beta2**step / (1 - beta2**step)
+    if rho <= 5:
+        return size, False
+    rectified = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+    return size * math.sqrt((1 - beta2**step) * rectified), True
+
+
+def _radam_loop(self: RAdam, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> Any:
+    """Change p in one pass, which is Adam's, once it divides."""
+    size, divides = _radam_size(group, step)
+    if not divides:
+        return NotImplemented
+    beta1, beta2 = group["betas"]
+    numbers = np.array((*_decay(group), 1 - beta1, 1 - beta2, float(group["eps"]), size), p.dtype)
+    return loops.adam(*lines(p, g, *moments), numbers)
 
 
 class RAdam(_Corrected):
@@ -136,21 +179,18 @@ class RAdam(_Corrected):
         settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__(params, settings | {"decoupled_weight_decay": decoupled_weight_decay})
 
+    @in_one_pass(_radam_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:
         """Change p; see the class."""
-        xp, (m, v), (beta1, beta2), s = namespace(p), moments, group["betas"], scratch[0]
+        xp, (m, v), s = namespace(p), moments, scratch[0]
         self.means(p, g, moments, group, scratch)
-        size = float(group["lr"]) / (1 - beta1**step)
-        limit = 2 / (1 - beta2) - 1
-        rho = limit - 2 * step * beta2**step / (1 - beta2**step)
-        if rho > 5:
+        size, divides = _radam_size(group, step)
+        if divides:
             xp.sqrt(v, out=s)
             s += float(group["eps"])
             xp.divide(m, s, out=s)
-            rectified = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
-            size *= math.sqrt((1 - beta2**step) * rectified)
         else:
             s[...] = m
         s *= size

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from minitensor.backend import Array, namespace
+from minitensor.optim import loops
+from minitensor.optim.one_pass import in_one_pass, lines
 from minitensor.optim.optimizer import Optimizer
 from minitensor.optim.settings import Group, Params
 
 __all__ = ["RMSprop"]
+
+
+def _loop(self: RMSprop, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int) -> None:
+    """Change p in one pass."""
+    none, alpha = np.empty(0, p.dtype), float(group["alpha"])
+    buffer, mean = moments[1] if group["momentum"] else none, moments[-1] if group["centered"] else none
+    settings = (float(group[name]) for name in ("eps", "momentum", "lr"))
+    numbers = np.array((float(group["weight_decay"]), alpha, 1 - alpha, *settings), p.dtype)
+    loops.rmsprop(*lines(p, g, moments[0], buffer, mean), numbers)
 
 
 class RMSprop(Optimizer):
@@ -51,6 +64,7 @@ class RMSprop(Optimizer):
             *(("grad_avg",) if group["centered"] else ()),
         )
 
+    @in_one_pass(_loop)
     def update(
         self, p: Array, g: Array, moments: Sequence[Array], group: Group, step: int, scratch: Sequence[Array]
     ) -> None:

@@ -18,6 +18,13 @@ SETTINGS = {
     "lion": lambda ps: optim.Lion(ps, 0.05, weight_decay=0.1),
     "lars": lambda ps: optim.LARS(ps, 0.5, weight_decay=0.1),
     "lamb": lambda ps: optim.LAMB(ps, 0.05, weight_decay=0.1),
+    "nadam": lambda ps: optim.NAdam(ps, 0.05, weight_decay=0.1),
+    "nadam, decoupled": lambda ps: optim.NAdam(ps, 0.05, weight_decay=0.1, decoupled_weight_decay=True),
+    "radam": lambda ps: optim.RAdam(ps, 0.05, betas=(0.5, 0.9), weight_decay=0.1),
+    "adagrad": lambda ps: optim.Adagrad(ps, 0.05, lr_decay=0.1, weight_decay=0.1, initial_accumulator_value=0.2),
+    "rmsprop": lambda ps: optim.RMSprop(ps, 0.05, weight_decay=0.1),
+    "rmsprop, momentum": lambda ps: optim.RMSprop(ps, 0.05, momentum=0.9),
+    "rmsprop, centered": lambda ps: optim.RMSprop(ps, 0.05, momentum=0.5, centered=True, alpha=0.8),
 }
 SHAPES = [(3, 7), (), (0, 2), (1,), (70_001,), (2, 2)]  # the fifth is more than a block
 
@@ -31,13 +38,13 @@ def as_it_was():
 
 
 def trajectory(make, kernels, dtype, special=()):
-    """Return parameters and state after three steps; `special` values stand in the last parameter's first gradient."""
+    """Return parameters and state after seven steps; `special` values stand in the last parameter's first gradient."""
     mt.set_kernels(kernels)
     rng = np.random.default_rng(0)
     ps = [nn.Parameter(np.asarray(rng.standard_normal(s), dtype)) for s in SHAPES]
     ps[3].data[...] = 0  # LARS and LAMB have no length to bring it to
     optimizer = make(ps)
-    for step in range(3):
+    for step in range(7):  # from the sixth on RAdam divides
         optimizer.zero_grad()
         for p in ps:
             g = np.asarray(rng.standard_normal(p.shape), dtype)
