@@ -126,7 +126,7 @@ def row_titles(shape: Sequence[int] = (3, 32, 32)) -> dict[str, str]:
     'raw input'
     """
     raw = "raw pixels" if len(shape) == 3 else "raw input"
-    ours = {"jepa": "trained encoder", "center": "  of one center crop", "crops": "  mean over crops"}
+    ours = {"jepa": "trained encoder", "center": "encoder, center crop", "crops": "encoder, mean of crops"}
     patches = {"kmeans": "k-means of patches", "patches": "random patches"}
     return {**ours, "random": "same encoder, untrained", "pixels": raw, **patches, "chance": "chance"}
 

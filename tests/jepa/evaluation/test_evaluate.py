@@ -298,7 +298,7 @@ def test_features_of_crops_are_the_mean_over_them_batch_by_batch(projected, monk
     found = jepa.evaluate(projected, settings=words)
     assert set(found["linear"]) == set(found["knn"]) == {"jepa", "center", "crops", "random", "pixels", "chance"}
     assert [line[:22] for line in table(found).splitlines()[1:4]] == [
-        "trained encoder       ", "  of one center crop  ", "  mean over crops     "
+        "trained encoder       ", "encoder, center crop  ", "encoder, mean of crops"
     ]  # fmt: skip
     run = jepa.load_run(projected)
     source, boxes = run.source("val"), scattered((32,), 0.4, 3, seed=0)
