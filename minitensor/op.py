@@ -52,7 +52,7 @@ class Op(Differentiable[P]):
         if settings:
             self._check_settings(settings)
         ordinary = state.ordinary
-        call = alike(args) if ordinary and self.complete and self.count > 0 else None
+        call = alike(args) if ordinary and self.quick else None
         if call is None and not holds_tensor(args):
             raw: Tensor = self.forward(*args, **settings)  # an array, as the operands are
             return raw

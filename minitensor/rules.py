@@ -73,6 +73,7 @@ class Differentiable(Declaration[P]):
         self._plans: dict[int, Plan] = {}
         self.differentiable = [False] * len(self.arguments)  # which arguments have a rule
         self.complete = False  # whether every argument has a rule
+        self.quick = False  # whether that is so, and their number is known: a call may take them as they are
         self.promoted = [True] * len(self.arguments)  # which meet in one dtype: those with a rule, once there are any
 
     def vjp(
@@ -98,6 +99,7 @@ class Differentiable(Declaration[P]):
                 self.differentiable[i] = True
             self._rules.append(Rule(positions, is_joint, rule, needs))
         self.complete, self.promoted = all(self.differentiable), self.differentiable
+        self.quick = self.complete and self.count > 0
         self._plans.clear()
 
     def _record(self, call: Call, settings: Settings, y: Array, pullback: Any) -> Any:
