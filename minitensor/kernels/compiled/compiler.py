@@ -27,13 +27,15 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
-__all__ = ["Compilation", "Inlined", "Loop", "PerDtype", "compilations", "compiled", "inlined", "real"]
+__all__ = ["IR", "Compilation", "Inlined", "Loop", "Number", "PerDtype", "compilations", "compiled", "inlined", "real"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
+Number: TypeAlias = Any  # one entry of an array, in a loop: float32 or float64
+IR: TypeAlias = Any  # of llvmlite or Numba's typing, which have no types: a builder, a value, a signature
 DTYPES: dict[str, Any] = {"f": np.float32, "d": np.float64}
 
 

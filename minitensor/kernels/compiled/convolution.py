@@ -20,7 +20,7 @@ from minitensor.ops.windows.transposed_convolution import conv_transpose2d
 
 __all__ = ["conv2d_compiled", "conv_transpose2d_compiled"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 Pair = tuple[int, int]
 
 

@@ -17,7 +17,7 @@ from minitensor.kernels.compiled.layout import BLOCK, packed, share
 from minitensor.kernels.compiled.softmax import largest
 from minitensor.ops.loss.classification import cross_entropy
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @compiled(sums=True)

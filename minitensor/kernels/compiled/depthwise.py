@@ -18,7 +18,7 @@ from minitensor.kernels.cpu.convolution import classes
 
 __all__ = ["correlate", "image_gradient", "weight_gradient"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 Pair = tuple[int, int]
 
 ENTRIES = 1024  # of a sum in the arrays' own dtype; longer ones are added up in float64

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.kernels.compiled.compiler import compiled, inlined, real
+from minitensor.kernels.compiled.compiler import Number, compiled, inlined, real
 from minitensor.kernels.compiled.layout import packed, share, turned
 from minitensor.ops.linalg.distance import cdist
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 RUN = 64
 
 
@@ -39,7 +39,7 @@ def forward(x: Array, y: Array, z: Array) -> None:
 
 
 @inlined
-def share_of(g: Any, y: Any) -> Any:
+def share_of(g: Number, y: Number) -> Number:
     """g / y, or 0 where points coincide"""
     return 0.0 if y == 0.0 else g / y
 

@@ -6,10 +6,9 @@ are those of polynomials with the smallest largest error (Remez), for float32 an
 """
 
 from math import inf, nan
-from typing import Any
 
 from minitensor.kernels.compiled.bits import exponent, mantissa, polynomial, power_of_two, select, with_sign
-from minitensor.kernels.compiled.compiler import PerDtype, inlined
+from minitensor.kernels.compiled.compiler import Number, PerDtype, inlined
 
 __all__ = ["erf", "exp", "expm1", "log", "log1p", "sigmoid", "tanh"]
 
@@ -30,7 +29,7 @@ EXP = PerDtype(  # of (eʳ - 1 - r)/r², |r| <= ln(2)/2
 
 
 @inlined
-def exp(x: Any) -> Any:
+def exp(x: Number) -> Number:
     """y = eˣ, to 1 unit in the last place"""
     x = select(x > HIGHEST, HIGHEST, x)
     x = select(x < LOWEST, LOWEST, x)
@@ -42,7 +41,7 @@ def exp(x: Any) -> Any:
 
 
 @inlined
-def expm1(x: Any) -> Any:
+def expm1(x: Number) -> Number:
     """y = eˣ - 1, to 2 units in the last place: ((eʳ - 1) 2ʰ + (2ʰ - 2⁻ᵏ)) 2ᵏ for h + k = n"""
     v = select(x > HIGHEST, HIGHEST, x)
     v = select(v < LOWEST, LOWEST, v)
@@ -68,7 +67,7 @@ LOG = PerDtype(  # of (ln((1+s)/(1-s)) - 2s)/s³ in s²
 
 
 @inlined
-def log(x: Any) -> Any:
+def log(x: Number) -> Number:
     """y = ln x, to 1 unit in the last place; -inf at 0, NaN below"""
     v = select(x < TINY, x * LIFT, x)
     e = exponent(v) - select(x < TINY, LIFTED, 0.0)
@@ -81,7 +80,7 @@ def log(x: Any) -> Any:
 
 
 @inlined
-def log1p(x: Any) -> Any:
+def log1p(x: Number) -> Number:
     """y = ln(1 + x), to 1.7 units in the last place; what rounding 1 + x loses is added again"""
     u = 1.0 + x
     y = log(u)
@@ -90,14 +89,14 @@ def log1p(x: Any) -> Any:
 
 
 @inlined
-def tanh(x: Any) -> Any:
+def tanh(x: Number) -> Number:
     """y = tanh x, to 2.7 units in the last place: t/(2 - t) for t = 1 - e^(-2|x|)"""
     t = -expm1(-2.0 * abs(x))
     return with_sign(t / (2.0 - t), x)
 
 
 @inlined
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Number) -> Number:
     """y = 1 / (1 + e⁻ˣ), to 2.7 units in the last place: of e^(-|x|), so that small results keep all their digits"""
     t = exp(-abs(x))
     return select(x >= 0.0, 1.0, t) / (1.0 + t)
@@ -128,7 +127,7 @@ ERF_FAR = PerDtype(  # of -ln erfc(x), x >= 1
 
 
 @inlined
-def erf(x: Any) -> Any:
+def erf(x: Number) -> Number:
     """y = 2/√π ∫₀ˣ e^(-t²) dt, to 1.5 units in the last place: a polynomial near 0, 1 - e^(a polynomial) beyond 1"""
     t = abs(x)
     t = select(t > ERF_LARGEST, ERF_LARGEST, t)

@@ -15,7 +15,7 @@ from minitensor.op import Op
 
 __all__ = ["attach", "mapped"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 LEAST = 2048  # entries, from which on the loop of an op saves more than it costs to call it
 
 value: Any  # parts, which `of_parts` puts in

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.compiled.bits import polynomial, select
-from minitensor.kernels.compiled.compiler import PerDtype, inlined
+from minitensor.kernels.compiled.compiler import Number, PerDtype, inlined
 from minitensor.kernels.compiled.elementary import exp, tanh
 from minitensor.kernels.compiled.elementwise import mapped
 from minitensor.ops.nn.activation import gelu
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 RATE = PerDtype(0.3, 0.25)
 TAIL = PerDtype(  # R, fitted to the smallest largest relative error: 6e-8 and 1e-15
     (
@@ -38,33 +38,33 @@ SLOPE, CUBE = math.sqrt(2 / math.pi), 0.044715
 
 
 @inlined
-def distribution(x: Any, bell: Any) -> Any:
+def distribution(x: Number, bell: Number) -> Number:
     """Φ(x), with bell = e^(-x²/2)"""
     tail = bell * polynomial(1.0 / (1.0 + RATE * abs(x)), TAIL)
     return select(x < 0.0, tail, 1.0 - tail)
 
 
 @inlined
-def exact(x: Any) -> Any:
+def exact(x: Number) -> Number:
     """y = x Φ(x)"""
     return x * distribution(x, exp(-0.5 * (x * x)))
 
 
 @inlined
-def exact_gradient(g: Any, x: Any) -> Any:
+def exact_gradient(g: Number, x: Number) -> Number:
     """dx = g (Φ(x) + x φ(x))"""
     bell = exp(-0.5 * (x * x))
     return g * (distribution(x, bell) + x * (DENSITY * bell))
 
 
 @inlined
-def closed(x: Any) -> Any:
+def closed(x: Number) -> Number:
     """y = x (1 + tanh u)/2, u = √(2/π) (x + 0.044715 x³)"""
     return 0.5 * x * (1.0 + tanh(SLOPE * (x + CUBE * x * x * x)))
 
 
 @inlined
-def closed_gradient(g: Any, x: Any) -> Any:
+def closed_gradient(g: Number, x: Number) -> Number:
     """dx = g (1 + tanh u + x (1 - tanh² u) u')/2"""
     t = tanh(SLOPE * (x + CUBE * x * x * x))
     return g * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (SLOPE * (1.0 + 3.0 * CUBE * x * x)))

@@ -17,7 +17,7 @@ from minitensor.kernels.compiled.compiler import compiled, inlined, real
 from minitensor.kernels.compiled.layout import BLOCK, packed, share
 from minitensor.ops.nn.normalization import group_norm
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 RUN = 64  # places that are added up in the arrays' dtype, on which the digits of the variance hang; then in float64
 
 

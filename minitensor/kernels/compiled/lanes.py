@@ -4,9 +4,8 @@ It does not of loops that read and write many places at once, as it cannot know 
 """
 
 from collections.abc import Callable
-from typing import Any
 
-from minitensor.kernels.compiled.compiler import Intrinsic, intrinsic
+from minitensor.kernels.compiled.compiler import IR, Intrinsic, intrinsic
 
 __all__ = ["WIDTH", "Lanes", "line", "sums", "transposed"]
 
@@ -16,10 +15,10 @@ WIDTH = 8
 class Lanes:
     """Eight floats, with which formulas are written as with one."""
 
-    def __init__(self, builder: Any, value: Any) -> None:
+    def __init__(self, builder: IR, value: IR) -> None:
         self.builder, self.value = builder, value
 
-    def _of(self, value: Any) -> "Lanes":
+    def _of(self, value: IR) -> "Lanes":
         return Lanes(self.builder, value)
 
     def __add__(self, other: "Lanes") -> "Lanes":
@@ -54,21 +53,21 @@ def transposed(*rows: Lanes) -> tuple[Lanes, ...]:
     return tuple(square)
 
 
-def line(formula: Callable[..., tuple[Any, ...]], count: int) -> Intrinsic:
+def line(formula: Callable[..., tuple[IR, ...]], count: int) -> Intrinsic:
     """Return transform(x, i, apart, y, j, stride): eight entries of y[j], y[j + stride], ... = formula of those of x.
 
     The formula takes x[i], x[i + apart], ..., `count` of them; all are read before the first is written.
     """
 
-    def transform(context: Any, x: Any, i: Any, apart: Any, y: Any, j: Any, stride: Any) -> Any:
+    def transform(context: IR, x: IR, i: IR, apart: IR, y: IR, j: IR, stride: IR) -> IR:
         from llvmlite import ir
         from numba import types
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def generate(context: IR, builder: IR, signature: IR, args: IR) -> IR:
             size = x.dtype.bitwidth // 8
             pointer = ir.VectorType(context.get_value_type(x.dtype), WIDTH).as_pointer()
 
-            def place(array: Any, value: Any, start: Any, step: Any, k: int) -> Any:
+            def place(array: IR, value: IR, start: IR, step: IR, k: int) -> IR:
                 data = context.make_array(array)(context, builder, value).data
                 index = builder.add(start, builder.mul(step, step.type(k)))
                 return builder.bitcast(builder.gep(data, [index]), pointer)
@@ -84,21 +83,21 @@ def line(formula: Callable[..., tuple[Any, ...]], count: int) -> Intrinsic:
     return intrinsic(transform)
 
 
-def _offset(builder: Any, start: Any, *pairs: tuple[Any, Any]) -> Any:
+def _offset(builder: IR, start: IR, *pairs: tuple[IR, IR]) -> IR:
     """Return start + Σ factor · value."""
     for factor, value in pairs:
         start = builder.add(start, builder.mul(factor, value))
     return start
 
 
-def _eight(builder: Any, start: Any) -> Any:
+def _eight(builder: IR, start: IR) -> IR:
     """Return the eight floats that a pointer to eight begins with."""
     from llvmlite import ir
 
     return builder.load(start, align=4 if start.type.pointee.element == ir.FloatType() else 8)
 
 
-def _repeated(builder: Any, start: Any) -> Any:
+def _repeated(builder: IR, start: IR) -> IR:
     """Return the float that a pointer to eight begins with, in all eight lanes."""
     from llvmlite import ir
 
@@ -116,19 +115,19 @@ def sums(count: int, spread: bool) -> Intrinsic:
     """
 
     def sums(
-        context: Any, x: Any, i: Any, row: Any, column: Any, step: Any, w: Any, j: Any, apart: Any, size: Any, y: Any,
-        k: Any, stride: Any,
-    ) -> Any:  # fmt: skip
+        context: IR, x: IR, i: IR, row: IR, column: IR, step: IR, w: IR, j: IR, apart: IR, size: IR, y: IR,
+        k: IR, stride: IR,
+    ) -> IR:  # fmt: skip
         from llvmlite import ir
         from numba import types
         from numba.core import cgutils
 
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def generate(context: IR, builder: IR, signature: IR, args: IR) -> IR:
             x_, i_, row_, column_, step_, w_, j_, apart_, size_, y_, k_, stride_ = args
             kh_, kw_, depth_ = (builder.extract_value(size_, n) for n in range(3))
             kind = ir.VectorType(context.get_value_type(x.dtype), WIDTH)
 
-            def place(array: Any, value: Any, index: Any) -> Any:
+            def place(array: IR, value: IR, index: IR) -> IR:
                 data = context.make_array(array)(context, builder, value).data
                 return builder.bitcast(builder.gep(data, [index]), kind.as_pointer())
 

@@ -17,7 +17,7 @@ from minitensor.kernels.compiled.compiler import compiled, real
 from minitensor.kernels.compiled.layout import BLOCK, packed, share
 from minitensor.ops.nn.normalization import layer_norm, rms_norm
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 ROWS = 128
 
 

@@ -11,7 +11,7 @@ from minitensor.threads import LEAST, get_num_threads, shared
 
 __all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last", "turned"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of a few roundings, in vectors
 
 

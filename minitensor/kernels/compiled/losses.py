@@ -12,7 +12,7 @@ import numpy as np
 from minitensor.declaration import Declaration
 from minitensor.kernels.compiled.activation import logsigmoid_value
 from minitensor.kernels.compiled.bits import select
-from minitensor.kernels.compiled.compiler import Inlined, compiled, inlined
+from minitensor.kernels.compiled.compiler import Inlined, Number, compiled, inlined
 from minitensor.kernels.compiled.elementary import log, sigmoid
 from minitensor.kernels.compiled.layout import BLOCK, flat, flat_as, share
 from minitensor.kernels.compiled.piecewise import clipped
@@ -20,7 +20,7 @@ from minitensor.ops.loss.binary import binary_cross_entropy_with_logits
 from minitensor.ops.loss.likelihood import kl_div
 from minitensor.ops.loss.regression import huber_loss, l1_loss, mse_loss, smooth_l1_loss
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 value: Any  # parts, which `of_parts` puts in
 gradient: Any
@@ -83,7 +83,7 @@ def scale_of(reduction: str, x: Array) -> float | None:
 
 
 @inlined
-def huber(x: Any, t: Any, edge: Any, share: Any) -> Any:
+def huber(x: Number, t: Number, edge: Number, share: Number) -> Number:
     """c (d - c/2) share, d = x - t, c = d brought into ±edge"""
     d = x - t
     c = clipped(d, -edge, edge)
@@ -91,68 +91,68 @@ def huber(x: Any, t: Any, edge: Any, share: Any) -> Any:
 
 
 @inlined
-def huber_gradient(x: Any, t: Any, edge: Any, share: Any) -> Any:
+def huber_gradient(x: Number, t: Number, edge: Number, share: Number) -> Number:
     """c share"""
     return clipped(x - t, -edge, edge) * share
 
 
 @inlined
-def squared(x: Any, t: Any) -> Any:
+def squared(x: Number, t: Number) -> Number:
     """(x - t)²"""
     return (x - t) * (x - t)
 
 
 @inlined
-def squared_gradient(x: Any, t: Any) -> Any:
+def squared_gradient(x: Number, t: Number) -> Number:
     """2 (x - t)"""
     return 2.0 * (x - t)
 
 
 @inlined
-def distance(x: Any, t: Any) -> Any:
+def distance(x: Number, t: Number) -> Number:
     """|x - t|"""
     return abs(x - t)
 
 
 @inlined
-def distance_gradient(x: Any, t: Any) -> Any:
+def distance_gradient(x: Number, t: Number) -> Number:
     """The sign of x - t, 0 where they are equal"""
     d = x - t
     return select(d > 0.0, 1.0, select(d < 0.0, -1.0, 0.0))
 
 
 @inlined
-def binary(x: Any, t: Any) -> Any:
+def binary(x: Number, t: Number) -> Number:
     """(1 - t) x - ln σ(x)"""
     return (1.0 - t) * x - logsigmoid_value(x)
 
 
 @inlined
-def binary_gradient(x: Any, t: Any) -> Any:
+def binary_gradient(x: Number, t: Number) -> Number:
     """σ(x) - t"""
     return sigmoid(x) - t
 
 
 @inlined
-def binary_other(x: Any, t: Any) -> Any:
+def binary_other(x: Number, t: Number) -> Number:
     """-x"""
     return -x
 
 
 @inlined
-def divergence(x: Any, t: Any) -> Any:
+def divergence(x: Number, t: Number) -> Number:
     """t ln t - t x, where 0 ln 0 is 0"""
     return t * log(select(t == 0.0, 1.0, t)) - t * x
 
 
 @inlined
-def divergence_gradient(x: Any, t: Any) -> Any:
+def divergence_gradient(x: Number, t: Number) -> Number:
     """-t"""
     return -t
 
 
 @inlined
-def divergence_other(x: Any, t: Any) -> Any:
+def divergence_other(x: Number, t: Number) -> Number:
     """ln t + 1 - x, or -x at 0"""
     return select(t == 0.0, 0.0, log(t) + 1.0) - x
 

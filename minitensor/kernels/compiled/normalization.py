@@ -23,7 +23,7 @@ from minitensor.kernels.cpu.layout import LARGE
 from minitensor.ops.nn.collective import all_sum
 from minitensor.ops.nn.normalization import batch_norm
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 RUN = 64  # places that are added up in the arrays' dtype, on which the digits of the variance hang; then in float64
 whole: Any = all_sum  # adds up a team's sums: arrays of arrays
 UNIT = 1024  # places that a thread takes at a time

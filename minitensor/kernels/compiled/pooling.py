@@ -19,7 +19,7 @@ from minitensor.ops.windows.max_pooling import geometry, max_pool2d
 
 __all__ = ["adaptive_avg_pool2d_compiled", "avg_pool2d_compiled", "max_pool2d_compiled"]
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 MOST = 255  # entries of a window, which are numbered in bytes
 PLAIN = {"padding": 0, "ceil_mode": False, "count_include_pad": True, "divisor_override": None}
 

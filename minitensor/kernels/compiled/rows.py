@@ -15,7 +15,7 @@ from minitensor.kernels.compiled.layout import packed, share
 from minitensor.ops.indexing.gather import add_rows, read_rows
 from minitensor.ops.windows.interpolation import resampled
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 OFTEN = 256  # terms that are added one by one
 
 

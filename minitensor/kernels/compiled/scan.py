@@ -9,7 +9,7 @@ from minitensor.kernels.compiled.compiler import compiled, real
 from minitensor.kernels.compiled.layout import packed, share
 from minitensor.ops.reductions.scan import cumsum
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 WIDTH = 64  # columns whose sums run side by side
 
 

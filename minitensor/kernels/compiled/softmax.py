@@ -19,7 +19,7 @@ from minitensor.kernels.compiled.layout import BLOCK, packed, share
 from minitensor.ops.nn.attention import masked_softmax
 from minitensor.ops.nn.softmax import log_softmax, softmax
 
-Array = np.ndarray[Any, Any]
+Array = np.ndarray
 
 
 @inlined
