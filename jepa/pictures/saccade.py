@@ -51,17 +51,18 @@ def plot_saccades(drawn: Any) -> Figure:
     figure, axes = sheet(len(seen), titles)
     for n, (whole, first, second) in enumerate(axes):
         image.show(whole, drawn.images[n])
+        high, wide = drawn.images.shape[2:]
         for poses, color, line in zip(drawn.poses, (BLUE, VERMILION), ("--", "-"), strict=True):
-            center = np.array(drawn.images.shape[:1:-1]) / 2
-            _outline(whole, moved(poses[n : n + 1], _corners(across, down))[0] + center, color, line)
+            corners = moved(poses[n : n + 1], _corners(across, down))[0] + [wide / 2, high / 2]
+            _outline(whole, corners, color, line)
+        whole.set(xlim=(0, wide), ylim=(high, 0))
         image.show(first, seen[n], BLUE)
         pose = told[n : n + 1] * [1, min(height, width), min(height, width)]
         corners = moved(pose, _corners(width, height))[0] + [width / 2, height / 2]
         _outline(first, corners, VERMILION, "-")
         arrow = {"arrowstyle": "->", "color": VERMILION, "linewidth": 1.6}
         first.annotate("", corners[:4].mean(axis=0), (width / 2, height / 2), arrowprops=arrow)
-        first.set_xlim(-0.5 * width, 1.5 * width)
-        first.set_ylim(1.5 * height, -0.5 * height)
+        first.set(xlim=(-0.5 * width, 1.5 * width), ylim=(1.5 * height, -0.5 * height))
         first.set_xlabel(in_words(told[n]), fontsize=8)
         image.show(second, true[n], VERMILION)
     return figure

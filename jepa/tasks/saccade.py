@@ -57,7 +57,9 @@ class Pose(MeanTokens, _Told):
 class SaccadeSettings(Settings):
     """How much of an image a view shows, and how far the second lies from the first."""
 
-    usual: ClassVar[Mapping[str, str]] = {"predictor": "pose", "objective": "saccade"}
+    usual: ClassVar[Mapping[str, str]] = {
+        **{"projector": "mlp", "predictor": "pose", "target": "shared", "objective": "saccade"}
+    }
     view: float = setting(0.6, VIEW)
     """height and width of what a view shows, as a share of the image's"""
     size: float | None = setting(None, SIZE)
