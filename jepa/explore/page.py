@@ -78,7 +78,7 @@ def content(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
     kept = 0 if run.folder is None else len(list_checkpoints(run.folder))
     drawn = [drawing(shown.place, x, shown.how.group) for x in source.read(shown.chosen[: shown.how.examples])]
     return {
-        "title": f"JEPA run: {_text(name)}",
+        "title": f"JEPA run: {shortened(printable(name), 80)}",
         "encoder": f"{run.config.encoder.kind}, the {run.config.evaluation.encoder} encoder",
         "examples": len(source),
         "steps": seen.steps,
@@ -96,7 +96,7 @@ def _map(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
     labels = np.full(len(chosen), -1) if source.labels is None else np.asarray(source.labels)[chosen]
     told = frequent(labels[labels >= 0])
     near = [neighbors(z, NEAREST) for z in seen.features]
-    classes = [_text(source.classes[k]) if k < len(source.classes) else str(k) for k in range(labels.max() + 1)]
+    classes = [*source.classes, *map(str, range(len(source.classes), labels.max() + 1))]
     return {
         "method": METHODS[projection],
         "points": packed(np.stack(maps(seen.features, projection)), np.float32),  # (C, M, 2)
@@ -104,8 +104,8 @@ def _map(shown: Shown, seen: Snapshots, projection: str) -> dict[str, Any]:
         "neighbors": packed(np.stack([order for order, _ in near]), np.uint16),  # (C, M, k)
         "cosines": packed(1000 * np.stack([cosines for _, cosines in near]), np.int16),
         "labels": labels.tolist(),
-        "names": [_name(str(source.names[k])) for k in chosen],
-        "classes": classes,
+        "names": [_told("row", "/".join(Path(str(source.names[k])).parts[-2:])) for k in chosen],
+        "classes": [_told("class", str(name)) for name in classes],
         "blue": BLUE,
         "looks": [{"class": k, "color": PALETTE[n], "sign": MARKERS[n]} for n, k in enumerate(told)],
     }
@@ -168,10 +168,10 @@ def document(shown: dict[str, Any]) -> str:
     return Template((folder / "page.html").read_text("utf-8")).substitute(pieces)
 
 
-def _name(name: str) -> str:
-    """Return the name of an example, not where it lies on this machine."""
-    return f"row {name}" if name.isdecimal() else _text("/".join(Path(name).parts[-2:]))
+def _told(what: str, name: str) -> str:
+    """Return a name fit to be shown; a bare number with what it is.
 
-
-def _text(name: str) -> str:
-    return shortened(printable(name), 80)
+    >>> _told("row", "13"), _told("class", "cat")
+    ('row 13', 'cat')
+    """
+    return f"{what} {name}" if name.isdecimal() else shortened(printable(name), 80)

@@ -142,6 +142,20 @@ def test_an_encoder_of_ones_own_has_a_page_of_one_checkpoint(tmp_path: Path) -> 
     assert unpacked(found["places"]["attention"]).shape == (1, 12, 1, 24, 24)
 
 
+@pytest.mark.parametrize(
+    ("encoder", "heads"),
+    [
+        (jepa.encoders.EnergyTransformer((3, 16, 16), patch=4, dim=8, depth=2, heads=2), [2, 2]),
+        (jepa.encoders.ConvNeXt((3, 16, 16), dims=(4, 8), depths=(1, 1)), []),
+        (jepa.encoders.ResNet((3, 16, 16), width=4), []),
+    ],
+    ids=lambda x: type(x).__name__,
+)
+def test_encoders_of_every_build_have_a_page(tmp_path: Path, encoder: Any, heads: list[int]) -> None:
+    places = json.loads(data(page(trained(tmp_path / "run", (3, 16, 16), encoder, steps=1))))["places"]
+    assert places["heads"] == heads and np.prod(places["grid"]) == places["cosines"]["shape"][-1] > 1
+
+
 def test_an_encoder_without_attention_or_without_places_has_what_it_has(tmp_path: Path) -> None:
     shape = (3, 16, 16)
     places = json.loads(data(page(trained(tmp_path / "cnn", shape, jepa.encoders.CNN(shape, widths=(4, 8))))))["places"]
