@@ -5,10 +5,12 @@ Numba is imported, and a loop compiled, when a loop first runs. How one is writt
 
 from minitensor.kernels.compiled import (
     activation,
+    along,
     convolution,
     cross_entropy,
     distance,
     gelu,
+    grid_sample,
     group_norm,
     layer_norm,
     losses,
@@ -24,7 +26,7 @@ from minitensor.kernels.compiled import (
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
-    "Compilation", "activation", "compilations", "convolution", "cross_entropy", "distance", "gelu", "group_norm",
-    "layer_norm", "losses", "normalization", "piecewise", "pooling", "recurrent", "rows", "scan", "softmax",
-    "transcendental",
+    "Compilation", "activation", "along", "compilations", "convolution", "cross_entropy", "distance", "gelu",
+    "grid_sample", "group_norm", "layer_norm", "losses", "normalization", "piecewise", "pooling", "recurrent", "rows",
+    "scan", "softmax", "transcendental",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from minitensor.kernels.compiled.compiler import Loop, compiled
 from minitensor.kernels.compiled.lanes import WIDTH, line, transposed
 from minitensor.threads import LEAST, get_num_threads, shared
 
-__all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last", "turned"]
+__all__ = ["BLOCK", "flat", "flat_as", "packed", "share", "to_last", "turned", "unsigned"]
 
 Array = np.ndarray
 BLOCK = 1024  # terms that are added up in the dtype of the arrays: the error of a few roundings, in vectors
@@ -57,6 +57,16 @@ def turned(x: Array) -> Array:
     y = np.empty(x.shape[::-1], x.dtype)
     swap(packed(x)[None], y[None])
     return y
+
+
+def unsigned(index: Array, n: int) -> Array:
+    """Return places from -n to n - 1 as uint64, counted from the front: a loop need not ask whether one is below 0.
+
+    >>> unsigned(np.array([2, -1]), 3).tolist()
+    [2, 2]
+    """
+    places = packed(index.astype(np.int64, copy=False))
+    return (places % n if places.min(initial=0) < 0 else places).view(np.uint64)
 
 
 def flat(x: Array) -> Array:

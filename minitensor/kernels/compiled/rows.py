@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minitensor.kernels.compiled.compiler import compiled
-from minitensor.kernels.compiled.layout import packed, share
+from minitensor.kernels.compiled.layout import packed, share, unsigned
 from minitensor.ops.indexing.gather import add_rows, read_rows
 from minitensor.ops.windows.interpolation import resampled
 
@@ -58,9 +58,7 @@ def along(x: Array, index: Array, weight: Array, axis: int, needs: bool) -> Any:
     """Return the value and the gradient of x as a function of g; index (taps, m) is from -n to n - 1."""
     shape, n = x.shape, x.shape[axis]
     a, b = math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
-    index = packed(
-        (index.astype(np.int64) % n).astype(np.uint64)
-    )  # unsigned: a loop need not ask whether it is below 0
+    index = unsigned(index, n)
     y = np.empty((*shape[:axis], index.shape[1], *shape[axis + 1 :]), x.dtype)
     share(forward, (packed(x).reshape(a, n, b), y.reshape(a, -1, b)), index, packed(weight))
 
@@ -92,6 +90,23 @@ def read_rows_compiled(x: Array, index: Array, *, needs: tuple[bool, ...], axis:
         return (add_rows.forward(g, index, axis=axis, length=n) if often else gradient(g)), None
 
     return y, pullback if needs[0] else None
+
+
+@add_rows.fused("compiled")
+def add_rows_compiled(x: Array, index: Array, *, needs: tuple[bool, ...], axis: int, length: int) -> Any:
+    """Run add_rows; keeps the index."""
+    axis = axis % x.ndim if x.ndim else 0
+    if index.ndim != 1 or index.dtype.kind not in "iu" or x.dtype.char not in "fd" or not x.size:
+        return NotImplemented
+    places = index.astype(np.int64)
+    if x.shape[axis] != len(index) or places.min() < -length or places.max() >= length:
+        return NotImplemented
+    if np.bincount(places % length).max() > OFTEN:
+        return NotImplemented
+    rows = math.prod(x.shape[:axis]), -1, math.prod(x.shape[axis + 1 :])
+    y, one = np.zeros((*x.shape[:axis], length, *x.shape[axis + 1 :]), x.dtype), np.ones((1, len(index)), x.dtype)
+    share(backward, (packed(x).reshape(rows), y.reshape(rows)), unsigned(places, length)[None], one)
+    return y, (lambda g: (read_rows.forward(g, index, axis=axis), None)) if needs[0] else None
 
 
 @resampled.fused("compiled")

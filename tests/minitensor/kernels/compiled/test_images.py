@@ -11,6 +11,13 @@ from tests.minitensor.kernels.compiled.test_kernels import TOLERANCE, compare, d
 __all__ = ["kernels"]
 
 F = mt.nn.functional
+
+
+def grid(x):
+    """Places of which some lie outside."""
+    return mt.Tensor(np.random.default_rng(2).uniform(-1.3, 1.3, (len(x), 4, 5, 2)).astype(x.dtype))
+
+
 IMAGES = {
     "group_norm": lambda x: normalization.group_norm(x, groups=2)[0],
     "group_norm, affine": lambda x: normalization.group_norm(x, x[0, :, 0, 0], x[0, :, 0, 1], groups=x.shape[1] // 2)[
@@ -27,6 +34,11 @@ IMAGES = {
     "replicate": lambda x: F.pad(x, (2, 1, 0, 3), mode="replicate"),
     "circular": lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
     "take": lambda x: mt.take(x, np.array([0, -1, 1, 0, 0]), axis=1),
+    "gather": lambda x: mt.gather(x, 1, np.indices((len(x), 5, *x.shape[2:])).sum(axis=0) % x.shape[1]),
+    "gather, last axis": lambda x: mt.gather(x, -1, np.indices((*x.shape[:3], 3)).sum(axis=0) % x.shape[3]),
+    "scatter_add": lambda x: mt.scatter_add(x, 2, np.indices(x.shape).sum(axis=0) // 2 % x.shape[2], x * 2),
+    "index_add": lambda x: mt.index_add(x, 1, np.arange(x.shape[1]) // 2, x * 2),
+    "grid_sample": lambda x: F.grid_sample(x, grid(x), align_corners=True),
     "cumsum": lambda x: mt.cumsum(x, axis=1),
     "cumsum, last axis": lambda x: mt.cumsum(x, axis=-1),
 }
@@ -117,6 +129,21 @@ def test_convolutions(name, dtype):
     x = normal((2, c, 9, 8), dtype)
     x[0, 1, 2, 3], x[1, 0, 4, 4] = np.nan, np.inf
     compare(f, x, w, b, tolerance=TOLERANCE[dtype] * 10)
+
+
+@dtypes
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("align", [False, True])
+def test_places_of_a_grid(align, padding, dtype):
+    def f(x, g):
+        return F.grid_sample(x, g, padding_mode=padding, align_corners=align)
+
+    for shape in ((1, 1, 1, 1), (2, 3, 5, 4), (3, 9, 6, 7)):
+        x, g = normal(shape, dtype), normal((shape[0], 7, 3, 2), dtype)
+        compare(f, x, g, tolerance=TOLERANCE[dtype] * 10)
+        compare(f, x[::-1, :, ::-1], g[:, ::2, :, ::-1], tolerance=TOLERANCE[dtype] * 10)
+    g[0, 0, 0, 0], g[0, 1, 1, 1], g[1, 2, 0] = np.nan, np.inf, 1e30
+    compare(f, x, g, tolerance=TOLERANCE[dtype] * 10)
 
 
 TRANSPOSED = {  # channels, outputs, kernel, settings
