@@ -25,7 +25,7 @@ class Facts(TypedDict, total=False):
     """What a declaration says of its op or composite by name, besides traits."""
 
     autocast: Cast | None  # the precision that `autocast` computes it in; without one, that of its operands
-    public: str  # what users call it: "acos arccos" is `mt.acos` and `mt.arccos`, "linalg.det" is `mt.linalg.det`
+    public: str  # in a file of `ops/`, its names for users: "acos arccos", or "linalg.det" for `mt.linalg.det`
     onnx: str  # the ONNX operator that means the same, after a space the one for bools: "Max Or"
 
 

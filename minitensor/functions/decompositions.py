@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy.linalg import LinAlgError
@@ -9,7 +10,6 @@ from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor
 from minitensor.functions.shape import outer
-from minitensor.graph import Operands
 from minitensor.ops.linalg import (
     determinant,
     least_squares,
@@ -86,7 +86,7 @@ def lstsq(a: ArrayLike, b: ArrayLike, rcond: float | None = None) -> LstsqResult
 
 
 @says(products.multi_dot)
-def multi_dot(arrays: Operands) -> Tensor:  # noqa: D103
+def multi_dot(arrays: Sequence[ArrayLike]) -> Tensor:  # noqa: D103
     y: Tensor = products.multi_dot(*map(tensor, arrays))
     return y
 

@@ -1,5 +1,7 @@
 """Functions of each entry whose arguments are not in the order of their ops."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from numpy.typing import ArrayLike

@@ -1,5 +1,7 @@
 """Functions that read and write at places: NumPy's by `axis`, PyTorch's by `dim`. What each does stands at its op."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Covariance and the Einstein sum: the arguments are not in the order of their ops."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor

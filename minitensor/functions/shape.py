@@ -1,5 +1,7 @@
 """Functions of several arrays, and others whose arguments are not in the order of their ops."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from minitensor.composite import Composite
 from minitensor.functions.operands import says, tensor
-from minitensor.graph import Operands
 from minitensor.ops.linalg import outer as products
 from minitensor.ops.shaping import join, tiling
 from minitensor.ops.shaping import shape as sh
@@ -37,7 +38,7 @@ def _several(xs: Sequence[ArrayLike]) -> list[Tensor]:
 
 
 @says(join.concatenate)
-def concatenate(xs: Operands, axis: int | None = 0) -> Tensor:  # noqa: D103
+def concatenate(xs: Sequence[ArrayLike], axis: int | None = 0) -> Tensor:  # noqa: D103
     return join.concatenate(*_several(xs), axis=axis)
 
 
@@ -45,22 +46,22 @@ concat = concatenate
 
 
 @says(join.stack)
-def stack(xs: Operands, axis: int = 0) -> Tensor:  # noqa: D103
+def stack(xs: Sequence[ArrayLike], axis: int = 0) -> Tensor:  # noqa: D103
     return join.stack(*_several(xs), axis=axis)
 
 
 @says(join.hstack)
-def hstack(xs: Operands) -> Tensor:  # noqa: D103
+def hstack(xs: Sequence[ArrayLike]) -> Tensor:  # noqa: D103
     return join.hstack(*_several(xs))
 
 
 @says(join.vstack)
-def vstack(xs: Operands) -> Tensor:  # noqa: D103
+def vstack(xs: Sequence[ArrayLike]) -> Tensor:  # noqa: D103
     return join.vstack(*_several(xs))
 
 
 @says(join.column_stack)
-def column_stack(xs: Operands) -> Tensor:  # noqa: D103
+def column_stack(xs: Sequence[ArrayLike]) -> Tensor:  # noqa: D103
     return join.column_stack(*_several(xs))
 
 

@@ -1,5 +1,7 @@
 """Counts of labels, and places in a sorted row."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor

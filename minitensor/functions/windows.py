@@ -1,5 +1,7 @@
 """Windows over the last axes. What each does stands at its op."""
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from minitensor.functions.operands import says, tensor

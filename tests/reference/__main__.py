@@ -7,10 +7,12 @@ import inspect
 import sys
 import typing
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy.typing
 import pdoc
 from pdoc.render_helpers import to_html
 
@@ -37,12 +39,33 @@ def public(module: ModuleType) -> Iterator[object]:
             yield from public(thing)
 
 
+class Word:
+    """A type by its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def short(hint: Any) -> Any:
+    """Return a type; NumPy's ArrayLike and DTypeLike by their names, not as unions of ten types."""
+    for name in ("ArrayLike", "DTypeLike"):
+        alias = getattr(numpy.typing, name)
+        for whole, text in ((alias, name), (alias | None, f"{name} | None"), (Sequence[alias], f"Sequence[{name}]")):
+            if hint == whole:
+                return Word(text)
+    return hint
+
+
 def spell_out(thing: object) -> None:
     """Replace annotations that are text by what they mean where they were written: pdoc looks where the name is."""
     for f in [thing, *vars(thing).values()] if inspect.isclass(thing) else [thing]:
         if inspect.isfunction(f) and f.__annotations__:
             written = inspect.unwrap(f)
-            f.__annotations__ = typing.get_type_hints(written) if written.__annotations__ else {}
+            hints = typing.get_type_hints(written) if written.__annotations__ else {}
+            f.__annotations__ = {name: short(hint) for name, hint in hints.items()}
     if inspect.isclass(thing) and issubclass(thing, tuple):
         thing.__new__.__annotations__ = typing.get_type_hints(thing)  # a NamedTuple's arguments are its fields
 
