@@ -25,12 +25,14 @@ class PoseSettings(Settings):
 class Pose(Predictor):
     """An MLP that is told by which rotation and shift the other view lies apart (LumenPallidium's Saccade-JEPA).
 
-        ŝ = MLP(c + W' gelu(W code(pose) + b) + b'),    code(pose) = (sin θ, cos θ, t_x, t_y)
+        ŝ = MLP(c + W' gelu(norm(W γ(sin θ, cos θ, t_x, t_y))) + b')
 
-    The pose is numbers, and is encoded behind its inversion: cos θ keeps its sign on the way back, and no pose has a
-    negated code. The MLP has `depth` hidden layers of `width` units, batch norm and ReLU. The same one without the pose
-    is `predictor=mlp`, the control that says what being told is worth. The public code has sines and cosines at rising
-    frequencies of each number in place of these four, and one Linear for all hidden layers.
+    γ are the four numbers, and sines and cosines of them at rising frequencies (`encode_geometry`); norm is batch norm,
+    so that poses of a small range count as much as those of a large one. The pose is numbers, and is encoded behind its
+    inversion: cos θ keeps its sign on the way back, and no pose has a negated code. The MLP has `depth` hidden layers
+    of `width` units, batch norm and ReLU; the same one without the pose is `predictor=mlp`, the control that says what
+    being told is worth. The public code has θ itself in place of its sine and cosine, no norm, and one Linear for all
+    hidden layers.
 
     Shapes: tokens (n, 1, dim), asked.pose (n, 3) -> one set (n, 1, dim).
 

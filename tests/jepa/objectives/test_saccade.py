@@ -57,6 +57,16 @@ def test_both_ends_of_the_way_back_have_a_gradient() -> None:
     np.testing.assert_allclose(here.numpy(), -expected, rtol=1e-5)
 
 
+def test_gradients_are_those_of_differences() -> None:
+    rng = np.random.default_rng(1)
+    c, p, t, back = (0.5 * rng.normal(size=(5, 1, 3)) for _ in range(4))
+
+    def loss(c: Any, p: Any, t: Any, back: Any) -> mt.Tensor:
+        return Saccade()(Embeddings(c, [p], [t], returned=[back]), rng)["loss"]
+
+    assert mt.gradcheck(loss, c, p, t, back)
+
+
 def test_it_says_what_it_needs() -> None:
     assert Saccade().returns and Saccade().spreads
     assert not Saccade(cycle=None).returns and not Saccade(variance=0.0).spreads
