@@ -6,6 +6,7 @@ Numba is imported, and a loop compiled, when a loop first runs. How one is writt
 from minitensor.kernels.compiled import (
     activation,
     along,
+    attention,
     convolution,
     cross_entropy,
     distance,
@@ -26,7 +27,7 @@ from minitensor.kernels.compiled import (
 from minitensor.kernels.compiled.compiler import Compilation, compilations
 
 __all__ = [
-    "Compilation", "activation", "along", "compilations", "convolution", "cross_entropy", "distance", "gelu",
-    "grid_sample", "group_norm", "layer_norm", "losses", "normalization", "piecewise", "pooling", "recurrent", "rows",
-    "scan", "softmax", "transcendental",
+    "Compilation", "activation", "along", "attention", "compilations", "convolution", "cross_entropy", "distance",
+    "gelu", "grid_sample", "group_norm", "layer_norm", "losses", "normalization", "piecewise", "pooling", "recurrent",
+    "rows", "scan", "softmax", "transcendental",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ import pytest
 
 import minitensor as mt
 from minitensor.declaration import registry
+from minitensor.kernels.compiled import attention as blocked
+from minitensor.kernels.compiled import layout
 from minitensor.ops.nn import activation, attention, normalization, piecewise, recurrent, softmax
 
 F = mt.nn.functional
@@ -159,6 +161,47 @@ def test_pairs(name, dtype):
     x, t = normal((2, 4, 9), dtype)
     x[1, 2], x[2, 3], t[3, 3] = np.nan, np.inf, 0
     compare(PAIRS[name], x, np.abs(t), upstream=lambda y: np.ones(y.shape, y.dtype))
+
+
+MASKS = {
+    "none": lambda b, h, n, m: None,
+    "of all": lambda b, h, n, m: np.tri(n, m, dtype=bool),
+    "of keys": lambda b, h, n, m: np.arange(m) != 1,
+    "with ones": lambda b, h, n, m: np.tri(n, m, -1, dtype=bool)[None, None],  # the first row may look nowhere
+    "of examples": lambda b, h, n, m: np.random.default_rng(3).random((b, 1, 1, m)) > 0.4,
+    "of heads": lambda b, h, n, m: np.random.default_rng(3).random((h, n, m)) > 0.4,
+}
+
+
+@dtypes
+@pytest.mark.parametrize("mask", MASKS)
+def test_attention(mask, dtype, monkeypatch):
+    f, tolerance = attention.scaled_dot_product_attention, TOLERANCE[dtype] * 10
+    for entries in (1, 1 << 18):  # one example at a time, and all
+        monkeypatch.setattr(blocked, "ENTRIES", entries)
+        for b, h, n, m, d, e in ((1, 1, 1, 1, 1, 1), (3, 2, 5, 7, 4, 3), (2, 3, 33, 17, 9, 8)):
+            q, k, v = normal((b, h, n, d), dtype), normal((b, h, m, d), dtype), normal((b, h, m, e), dtype)
+            hides = MASKS[mask](b, h, n, m)
+            compare(lambda *a, hides=hides: f(*a, hides), q, k, v, tolerance=tolerance)
+    turned = [np.ascontiguousarray(a.swapaxes(1, 2)).swapaxes(1, 2)[:, :, ::-1] for a in (q, k, v)]
+    compare(lambda *a: f(*a, hides, scale=0.3), *turned, tolerance=tolerance)
+    q[0, 0, 1, 1], v[1, 1, 2, 2], k[1, 2, 3, 0] = np.nan, np.inf, -np.inf
+    with np.errstate(all="ignore"):  # of products
+        compare(lambda *a: f(*a, hides), q, k, v, tolerance=tolerance)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_shares_change_no_bit_of_attention(mask, monkeypatch):
+    """Of the loops; products are BLAS's, whose threads stay one."""
+    mt.set_num_threads(1)
+    q, k, v = (normal((12, 3, 130, 64), np.float32) for _ in range(3))
+    hides, found = MASKS[mask](12, 3, 130, 130), []
+    monkeypatch.setattr(layout, "LEAST", 1000)
+    for count in (1, 2, 3):
+        monkeypatch.setattr(layout, "get_num_threads", lambda count=count: count)
+        found.append(evaluated(lambda *a: attention.scaled_dot_product_attention(*a, hides), q, k, v))
+    for other in found[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
 
 
 @dtypes
