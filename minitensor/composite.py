@@ -53,7 +53,7 @@ class Composite(Declaration[P]):
                 args = cast(self.autocast, args)
         if len(args) > self.count or (self.kernels and state.fused and len(args) < self.count):
             args, settings = self.bind(args, settings)
-        call = alike(args) if self.kernels else None
+        call = alike(args)
         if call is None:
             args = as_plain(args)
             result = NotImplemented if self.moves else self._unusual(args, settings)
