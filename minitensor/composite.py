@@ -56,9 +56,9 @@ class Composite(Declaration[P]):
         call = alike(args)
         if call is None:
             args = as_plain(args)
-            result = NotImplemented if self.moves else self._unusual(args, settings)
-            if result is not NotImplemented:
-                return result  # type: ignore[no-any-return]
+            unusual: Tensor = NotImplemented if self.moves else self._unusual(args, settings)
+            if unusual is not NotImplemented:
+                return unusual
         result = self._by_kernel(call, args, settings) if self.kernels and state.fused else NotImplemented
         y: Tensor = self.forward(*args, **settings) if result is NotImplemented else result
         return y

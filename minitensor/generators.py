@@ -191,7 +191,8 @@ def source() -> Source:
 
 def replica(g: Generator, stood: Any) -> Generator:
     """Return a generator of the same kind, at a state."""
-    made = type(g)(type(g.bit_generator)(g.bit_generator.seed_seq))  # type: ignore[arg-type]
+    bits: Callable[..., np.random.BitGenerator] = type(g.bit_generator)
+    made = type(g)(bits(g.bit_generator.seed_seq))
     made.bit_generator.state = stood
     return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, overload
+from typing import Any, Self, cast, overload
 
 from minitensor.nn.base.layer import Layer
 
@@ -118,7 +118,7 @@ class Sequential(LayerList):
             for name, layer in layers[0].items():
                 setattr(self, name, self._checked(layer))
         else:
-            super().__init__(layers)  # type: ignore[arg-type]
+            super().__init__(cast(tuple[Layer, ...], layers))
 
     @overload
     def __getitem__(self, index: int) -> Layer: ...

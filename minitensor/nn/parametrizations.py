@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from minitensor.generators import remembered
@@ -69,6 +67,9 @@ def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Lay
 class _SpectralNorm(Layer):
     """W / σ(W), σ by power iteration."""
 
+    _u: Tensor  # σ = uᵀ W v
+    _v: Tensor
+
     def __init__(
         self, weight: Tensor, n_power_iterations: int, dim: int, eps: float, generator: np.random.Generator | None
     ) -> None:
@@ -97,8 +98,8 @@ class _SpectralNorm(Layer):
                 t.data[...] = new.data
                 t.changed()
 
-    def _vectors(self) -> tuple[Any, Any]:
-        return self._u, self._v  # type: ignore[attr-defined]
+    def _vectors(self) -> tuple[Tensor, Tensor]:
+        return self._u, self._v
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return W / σ(W); in training u and v move first."""

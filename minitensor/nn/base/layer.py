@@ -264,7 +264,7 @@ class Layer(Hooked):
             error.__notes__.remove(note)
         note = f"in layer {path or type(self).__name__}" + ("" if not path or list(at._children()) else f": {at!r}")
         error.add_note(note)
-        error._failed_layer = (at, note)  # type: ignore[attr-defined]
+        vars(error)["_failed_layer"] = (at, note)
 
     # -- showing -----------------------------------------------------------------------------------------------------
 

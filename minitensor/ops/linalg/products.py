@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from minitensor.backend import Array
 from minitensor.composite import composite
@@ -25,7 +26,7 @@ def _summed(name: str, axes: Axes, a: Array, b: Array) -> tuple[tuple[int, ...],
             raise ValueError(f"{name}: {n} axes of shapes {tuple(a.shape)} and {tuple(b.shape)} cannot meet")
         first, second = tuple(range(len(a.shape) - n, len(a.shape))), tuple(range(n))
     else:
-        pair = tuple(axes)  # type: ignore[arg-type]
+        pair = tuple(cast(Sequence[int | Sequence[int]], axes))
         if len(pair) != 2:
             raise ValueError(f"{name}: axes is a number or a pair, (axes of a, axes of b); got {axes!r}")
         first, second = axes_of(name, pair[0], len(a.shape)), axes_of(name, pair[1], len(b.shape))

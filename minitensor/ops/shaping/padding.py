@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index as integer
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from minitensor.ops.indexing.gather import read_rows
 
 __all__ = ["frame", "pad"]
 
-MODES = {
+MODES: dict[str, Literal["constant", "reflect", "symmetric", "edge", "wrap"]] = {  # as NumPy calls them
     "constant": "constant", "reflect": "reflect", "symmetric": "symmetric",
     "edge": "edge", "replicate": "edge", "wrap": "wrap", "circular": "wrap",
 }  # fmt: skip
@@ -85,7 +85,7 @@ def pad(
         if any(pair):
             if not n:
                 raise ValueError(f"pad: axis {axis} of shape {tuple(x.shape)} has no entry that {mode!r} could repeat")
-            places = np.pad(np.arange(n), pair, mode=MODES[mode])  # type: ignore[call-overload]
+            places = np.pad(np.arange(n), pair, mode=MODES[mode])
             x, moved = read_rows(x, xp.asarray(places), axis=axis), True
     return x if moved else frame(x, width=width)
 
