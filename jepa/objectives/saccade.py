@@ -25,7 +25,7 @@ class Saccade(Objective):
     back, which is the code of no pose; the hinge begins at a standard deviation of 4 and looks at the contexts alone;
     and the covariance has its diagonal, which punishes the variance that the hinge asks for. The weights are the same.
 
-    The published weights leave the distance 25 times lighter than VICReg's. On drawings nothing of the pose was learned
+    The published weights leave the distance 25 times lighter than VICReg's. On drawings little of the pose was learned
     in a thousand steps with them, with a linear projector, or with target=ema: nothing drives out of an embedding what
     cannot be foreseen, such as changed colors. With prediction=25, cycle=6, projector=mlp and target=shared it was.
     """
