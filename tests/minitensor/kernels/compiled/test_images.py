@@ -42,7 +42,7 @@ IMAGES = {
     "cumsum": lambda x: mt.cumsum(x, axis=1),
     "cumsum, last axis": lambda x: mt.cumsum(x, axis=-1),
 }
-SHAPES = [(1, 2, 3, 2), (1, 2, 1, 2), (2, 6, 7, 5), (3, 10, 1, 9), (2, 16, 9, 8), (1, 4, 40, 41)]
+SHAPES = [(1, 2, 1, 2), (1, 2, 3, 2), (2, 6, 7, 5), (3, 10, 1, 9), (2, 16, 9, 8), (1, 4, 40, 41)]
 
 
 def layouts(x):
@@ -57,7 +57,7 @@ def layouts(x):
 @dtypes
 @pytest.mark.parametrize("name", IMAGES)
 def test_images(name, dtype):
-    for shape in SHAPES:
+    for shape in SHAPES[1:] if "norm" in name else SHAPES:  # two entries are normalized to ±1: of no gradient
         compare(IMAGES[name], normal(shape, dtype), tolerance=TOLERANCE[dtype] * 10)
 
 
