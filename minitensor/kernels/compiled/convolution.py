@@ -1,6 +1,6 @@
 """Convolution where loops beat NumPy: Winograd's, the depthwise one, both of whole lanes of channels, and groups.
 
-All else is left to NumPy's kernel, whose work is in products.
+All else goes the way of NumPy's kernel, whose work is in products.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ import numpy as np
 from minitensor.kernels.compiled import depthwise, direct, winograd
 from minitensor.kernels.compiled.lanes import WIDTH
 from minitensor.kernels.compiled.layout import to_last
-from minitensor.kernels.cpu.convolution import Way, by_winograd, conv2d_by
+from minitensor.kernels.cpu import convolution as cpu
+from minitensor.kernels.cpu.convolution import Way, conv2d_by
 from minitensor.kernels.cpu.layout import to_first
 from minitensor.kernels.cpu.transposed_convolution import conv_transpose2d_by
 from minitensor.ops.windows.convolution import conv2d
@@ -25,19 +26,16 @@ Pair = tuple[int, int]
 
 
 def way(x: Array, weight: Array, stride: Pair, padding: Pair, dilation: Pair, groups: int) -> Way | None:
-    """Return the way by loops for such a convolution; None: NumPy's kernel's."""
+    """Return the way for such a convolution: by loops, or as NumPy's kernel has it; None: the composite's."""
     o, c, *size = weight.shape
-    sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
-    counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in sides)
-    if min(counts) < 1 or x.shape[3] != c * groups:
-        return None
-    if groups > 1:
-        if o % groups or (c == 1 and o == groups and o % WIDTH):
-            return None
+    if groups > 1 and o % groups == 0 and x.shape[3] == c * groups and (c > 1 or o % WIDTH == 0 or o > groups):
+        sides = zip(x.shape[1:3], size, stride, padding, dilation, strict=True)
+        counts: Any = tuple(window_count(n + 2 * p, k, s, d) for n, k, s, p, d in sides)
         by = _depthwise if c == 1 and o == groups else _direct
-        return by(x, weight, counts, stride, padding, dilation)
-    if c % WIDTH or o % WIDTH or not by_winograd(x, weight, stride, padding, dilation):
-        return None
+        return by(x, weight, counts, stride, padding, dilation) if min(counts) > 0 else None
+    found = cpu.way(x, weight, stride, padding, dilation, groups)
+    if found is None or c % WIDTH or o % WIDTH or not cpu.by_winograd(x, weight, stride, padding, dilation):
+        return found
     return Way(
         lambda: winograd.correlate(x, weight, padding),
         lambda g: winograd.image_gradient(weight, g, padding),

@@ -63,11 +63,8 @@ class Windows(NamedTuple):
 
     def extents(self) -> Pair:
         """Return how many pixels lie between the first that is read and the last, both counted."""
-        h, w = (
-            (n - 1) * s + d * (k - 1) + 1
-            for n, s, d, k in zip(self.counts, self.stride, self.dilation, self.size, strict=True)
-        )
-        return h, w
+        (h, w), (sh, sw), (dh, dw), (kh, kw) = self.counts, self.stride, self.dilation, self.size
+        return (h - 1) * sh + dh * (kh - 1) + 1, (w - 1) * sw + dw * (kw - 1) + 1
 
     def chunks(self, x: Array) -> Iterator[tuple[slice, slice, Array]]:
         """Yield (images, rows of the result, U (parts, windows, kh · kw · c)); its memory is reused.

@@ -27,6 +27,8 @@ def each(name: str, setting: str, value: Any, n: int, least: int = 1) -> Ints:
     """
     if type(value) is int and value >= least:
         return (value,) * n
+    if type(value) is tuple and len(value) == n and {*map(type, value)} == {int} and min(value) >= least:
+        return value  # as a layer has it
     try:
         values = (integer(value),) if hasattr(value, "__index__") else tuple([integer(v) for v in value])
     except TypeError:
