@@ -387,7 +387,8 @@ def test_a_part_may_run_backward_through_parts():
 
 
 SPIN = """
-import os, numpy as np, minitensor as mt
+import os, signal, numpy as np, minitensor as mt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 mt.set_num_threads(2)
 norm, x = mt.nn.BatchNorm1d(2), np.arange(32.0).reshape(16, 2)
 def spin(a):
@@ -408,5 +409,8 @@ def test_ctrl_c_ends_the_process(first, second):
     assert process.stdout.readline() == b"ready\n"
     time.sleep(0.3)  # until the other part has come to where it waits
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
+    try:
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode != 0 and b"KeyboardInterrupt" in error
