@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from jepa.masks import Box, Regions
-from jepa.pictures import crops, masked, views
+from jepa.pictures import crops, masked, saccade, views
+from jepa.tasks import Saccade, generators
 
 EVALUATION = {
     "linear": {"jepa": 0.83, "random": 0.55, "pixels": 0.62, "chance": 0.17},
@@ -95,6 +96,12 @@ def of_views(count=6, shape=(3, 16, 16)):
     }
 
 
+def of_saccades(count=2):
+    images = np.random.default_rng(0).uniform(size=(count, 3, 32, 32)).astype(np.float32)
+    vectors = {name: images.reshape(count, -1)[:, :8] for name in ("prediction", "target_embedding")}
+    return {"drawn": Saccade().draw(images, generators(count)), **vectors}
+
+
 class Source:
     """What pictures ask of a source."""
 
@@ -126,7 +133,7 @@ class Run:
 
 
 def examples(run, count):
-    return {crops: of_crops(), masked: of_masks(), views: of_views()}
+    return {crops: of_crops(), masked: of_masks(), saccade: of_saccades(), views: of_views()}
 
 
 def figures(run, examples):

@@ -105,7 +105,10 @@ def test_a_series_says_what_its_axes_and_lines_are():
             plot_loss,
             ["Training loss", "asked the true question", "asked a wrong one", "invariance", "training step"],
         ),
-        (plot_health, ["Feature standard deviation", "Effective rank", "encoder", "predictor", "directions in use"]),
+        (
+            plot_health,
+            ["Feature standard deviation", "Effective rank", "encoder", "predictor", "directions (near 1 = collapsed)"],
+        ),
         (plot_schedules, ["Learning rate", "EMA momentum", "examples / s"]),
         (plot_curriculum, ["Curriculum", "context scale"]),
     ],

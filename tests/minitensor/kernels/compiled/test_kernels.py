@@ -314,3 +314,9 @@ def test_operands_of_several_dtypes_give_what_composites_give(dtype, other):
             assert a.dtype == b.dtype
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
         call(mt.Tensor(x))
+
+
+def test_an_operand_may_be_a_list():
+    x = mt.Tensor(normal((3, 4), np.float32))
+    z = normal((2, 4), np.float32)
+    np.testing.assert_allclose(mt.cdist(x, z.tolist()).numpy(), mt.cdist(x, z).numpy(), rtol=1e-6)
