@@ -65,10 +65,10 @@ def finetune(
 
     >>> import jepa, tempfile
     >>> x = np.random.default_rng(0).normal(size=(80, 2, 16)).astype(np.float32)
-    >>> x[:40] += 1
+    >>> x[:40] += 2
     >>> source = jepa.sources.Arrays(x, ["high"] * 40 + ["low"] * 40)
     >>> encoder = jepa.encoders.MLP(source.shape, width=16)
-    >>> found = jepa.finetune(encoder, source, labels=[0.2], epochs=2, epoch_steps=3, out=tempfile.mkdtemp())
+    >>> found = jepa.finetune(encoder, source, labels=[0.2], epochs=3, epoch_steps=20, out=tempfile.mkdtemp())
     >>> [result["start"] for result in found["results"]], found["results"][0]["accuracy"] > 0.5
     (['jepa', 'scratch'], True)
     """
