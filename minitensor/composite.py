@@ -134,9 +134,9 @@ class Composite(Declaration[P]):
         return result
 
     def _settled(self, args: tuple[Any, ...]) -> Call | None:
-        """Bring the floats among the operands to one dtype; None if the first Tensor holds none."""
+        """Bring the floats among the operands to one dtype; None if the first Tensor holds none, or one is a list."""
         first = next((a for a in args if isinstance(a, Variable)), None)
-        if first is None or first.dtype.kind not in "fV":
+        if first is None or first.dtype.kind not in "fV" or any([isinstance(a, (list, tuple)) for a in args]):
             return None
         edges = parents(args, [a is not None for a in args]) if state.recording else None
         arrays: list[Array] = [a.data if isinstance(a, Variable) else a for a in args]

@@ -41,16 +41,13 @@ def refuse_tensor(function: str, name: str, value: Variable) -> None:
 
 
 def _of_one_float(arrays: Operands) -> bool:
-    """Whether all arrays but indices and masks are float32, or float64, in this machine's order of bytes; no lists."""
+    """Whether all arrays but indices and masks are float32, or float64, in this machine's order of bytes."""
     dtype = None
     for a in arrays:
-        if type(a) is ndarray:
-            if a.dtype.kind not in "iub":
-                if dtype is not None and a.dtype is not dtype and a.dtype != dtype:
-                    return False
-                dtype = a.dtype
-        elif type(a) is list or type(a) is tuple:
-            return False
+        if type(a) is ndarray and a.dtype.kind not in "iub":
+            if dtype is not None and a.dtype is not dtype and a.dtype != dtype:
+                return False
+            dtype = a.dtype
     return dtype is None or (dtype.char in "fd" and dtype.isnative)
 
 
