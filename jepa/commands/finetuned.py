@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jepa.commands.parser import Parser, is_setting, place, taken
+from jepa.commands.parser import Parser, place, taken
 
 
 def finetune(words: Sequence[str]) -> int:
@@ -15,12 +15,7 @@ def finetune(words: Sequence[str]) -> int:
     parser.add_argument("--data", type=place, metavar="PATH", help="labeled examples (default: those of the run)")
     parser.add_argument("--out", type=place, metavar="DIR", help="folder to write (default: RUN-finetuned)")
     parser.add_argument("--overwrite", action="store_true", help="replace the fine-tuning that is in the folder")
-    args = parser.parse_intermixed_args(words)
-    if args.run is not None and is_setting(str(args.run)):  # a setting, where a run could stand
-        args.settings.insert(0, str(args.run))
-        args.run = None
-    if (args.run is None) == (args.pretrained is None):
-        parser.error("name a run, or weights with --pretrained FILE, and not both")
+    args = parser.run_or_weights(words)
     data, args.data = args.data, None
     settings = taken(args, "finetune", also=("finetune", "augment"))
     from jepa.finetuning.finetune import tuned
@@ -30,8 +25,6 @@ def finetune(words: Sequence[str]) -> int:
     device = args.device or "auto"
     if args.pretrained is None:
         start, name = of_run(args.run, data, device, settings), args.run
-    elif data is None:
-        parser.error("--pretrained needs --data PATH: weights come without examples")
     else:
         start, name = of_weights(args.pretrained, data, device, settings), args.pretrained.name
     out = args.out or Path(f"{name}-finetuned" if args.pretrained is None else f"runs/{name}-finetuned")

@@ -46,6 +46,18 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("settings", nargs="*", metavar="key=value", help="settings other than the run's")
         return self.with_device()
 
+    def run_or_weights(self, words: Sequence[str]) -> argparse.Namespace:
+        """Parse words that name a run, or weights with --pretrained and their examples with --data: one of the two."""
+        args = self.parse_intermixed_args(words)
+        if args.run is not None and is_setting(str(args.run)):  # a setting, where a run could stand
+            args.settings.insert(0, str(args.run))
+            args.run = None
+        if (args.run is None) == (args.pretrained is None):
+            self.error("name a run, or weights with --pretrained FILE, and not both")
+        if args.run is None and args.data is None:
+            self.error("--pretrained needs --data PATH: weights come without examples")
+        return args
+
     def with_settings(self) -> "Parser":
         """Add everything that makes a configuration: see `configured`."""
         self.add_argument(

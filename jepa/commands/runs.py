@@ -150,16 +150,9 @@ def embed(words: Sequence[str]) -> int:
     )
     parser.add_argument("--data", type=place, metavar="PATH", help="examples (default: those of the run)")
     parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
-    args = parser.parse_intermixed_args(words)
-    if args.run is not None and is_setting(str(args.run)):  # a setting, where a run could stand
-        args.settings.insert(0, str(args.run))
-        args.run = None
-    if (args.run is None) == (args.pretrained is None):
-        parser.error("name a run, or weights with --pretrained FILE, and not both")
+    args = parser.run_or_weights(words)
     data, args.data = args.data, None
     if args.pretrained is not None:
-        if data is None:
-            parser.error("--pretrained needs --data PATH: weights come without examples")
         settings = taken(args, "embed --pretrained")
         from jepa.evaluation.embed import embed_pretrained
 

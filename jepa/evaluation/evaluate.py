@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jepa import frozen
 from jepa.evaluation import pose
 from jepa.evaluation.crops import averaged, center, scattered
-from jepa.evaluation.kmeans import ROUNDS, patch_features
+from jepa.evaluation.kmeans import patch_features
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
 from jepa.evaluation.split import Part
@@ -29,7 +29,6 @@ from jepa.text import listed
 CALIBRATION = 2048  # training examples at most, from which an untrained encoder has its batch-norm statistics
 HEALTH_IMAGES = 4096  # held-out examples at most, that the figures without labels look at
 TOKEN_IMAGES = 4000  # examples of each split at most, of which probes of tokens keep every token
-PATCHES = {"kmeans": ROUNDS, "patches": 0}  # rounds of k-means behind these two rows
 ONLINE = (0.01, 0.1)  # strengths C of the linear probe during training: a look at every few epochs, not the last word
 
 ALONE = "No untrained encoder beside it: a part of the model is of a class without Settings, and cannot be made again."
@@ -201,8 +200,7 @@ def _calibration(train: Part) -> Array:
 def _patch_rows(parts: Parts, centroids: int, seed: int) -> dict[str, Callable[[], tuple[Array, Array]]]:
     """Return the features of patches: with centroids of k-means, and with patches as they were drawn."""
     made: dict[str, Callable[[], tuple[Array, Array]]] = {}
-    for name, rounds in PATCHES.items():
-        f = patch_features(parts["train"], centroids, rounds=rounds, seed=seed)
+    for name, f in patch_features(parts["train"], centroids, seed=seed).items():
         rows = _made(parts, f, f"features of {row_titles()[name]}")()  # once: they take minutes
         made[name] = partial(_copied, rows)
     return made

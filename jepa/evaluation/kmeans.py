@@ -72,16 +72,16 @@ class PatchFeatures:
         return np.asarray((_normalized(patches, self.floor) - self.mean) @ self.whitening, np.float32)
 
 
-def patch_features(part: Part, centroids: int, *, rounds: int = ROUNDS, seed: int = 0) -> PatchFeatures:
-    """Learn features from random patches of the examples of a part. No label is looked at.
+def patch_features(part: Part, centroids: int, *, rounds: int = ROUNDS, seed: int = 0) -> dict[str, PatchFeatures]:
+    """Learn features from random patches of the examples of a part: "kmeans", and "patches", those it began with.
 
-    centroids: how many, at most one for each distinct patch that was drawn. rounds: of k-means; 0 leaves random
-    patches, the baseline to the baseline. seed: of the patches and of the first centroids.
+    No label is looked at. centroids: how many, at most one for each distinct patch that was drawn. rounds: of k-means.
+    seed: of the patches and of the first centroids.
 
     >>> from jepa.sources.arrays import Arrays
     >>> x = np.random.default_rng(0).normal(size=(20, 3, 12, 12))
     >>> features = patch_features(Part.of(Arrays(x)), 5)
-    >>> features(x.astype(np.float32)).shape
+    >>> features["kmeans"](x.astype(np.float32)).shape
     (20, 20)
     """
     generator = np.random.default_rng(seed)
@@ -94,7 +94,8 @@ def patch_features(part: Part, centroids: int, *, rounds: int = ROUNDS, seed: in
     whitening = (axes / np.sqrt(np.maximum(values, 0) + WHITEN)) @ axes.T
     patches = normal @ whitening
     first = patches[generator.permutation(len(patches))[:centroids]]
-    return PatchFeatures(_kmeans(patches, first, rounds, generator), mean, whitening, floor)
+    found = {"kmeans": _kmeans(patches, first, rounds, generator), "patches": first}
+    return {name: PatchFeatures(chosen, mean, whitening, floor) for name, chosen in found.items()}
 
 
 def _drawn(part: Part, generator: np.random.Generator) -> Array:

@@ -98,6 +98,5 @@ class Classifier(mt.nn.Layer):
 
     def probabilities(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability of each class of normalized examples: (n, *shape) -> (n, classes), rows sum to 1."""
-        logits = frozen(self, self, x).astype(np.float64)
-        exp = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(exp / exp.sum(axis=1, keepdims=True))
+        logits = mt.Tensor(frozen(self, self, x).astype(np.float64))
+        return np.asarray(mt.softmax(logits, axis=1).numpy())

@@ -6,8 +6,8 @@ from typing import ClassVar
 import minitensor as mt
 from jepa.config.settings import setting
 from jepa.contracts import Embeddings
-from jepa.objectives.base import Objective, Parts, Random, Tensor, mean_of
-from jepa.objectives.vicreg import WEIGHT, covariance_penalty, variance_hinge
+from jepa.objectives.base import Objective, Parts, Random, Tensor
+from jepa.objectives.vicreg import WEIGHT, over_sides
 
 F = mt.nn.functional
 
@@ -57,7 +57,7 @@ class Saccade(Objective):
         return {**parts, "loss": parts["loss"] + self.cycle * cycle, "cycle": cycle}
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
-        apart, sides = F.smooth_l1_loss(prediction, target), min(len(views), 2)
-        variance, covariance = (sides * mean_of(f, views) for f in (variance_hinge, covariance_penalty))
+        apart = F.smooth_l1_loss(prediction, target)
+        variance, covariance = over_sides(views)
         total = self.prediction * apart + self.variance * variance + self.covariance * covariance
         return {"loss": total, "prediction": apart, "variance": variance, "covariance": covariance}

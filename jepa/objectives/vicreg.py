@@ -29,6 +29,12 @@ def covariance_penalty(z: mt.Tensor) -> mt.Tensor:
     return penalty
 
 
+def over_sides(views: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return `variance_hinge` and `covariance_penalty`, each summed over both sides of a pair; twice a mean of more."""
+    sides = min(len(views), 2)
+    return sides * mean_of(variance_hinge, views), sides * mean_of(covariance_penalty, views)
+
+
 @dataclass(frozen=True)
 class VICReg(Objective):
     """invariance · mean (ŝ - s*)² + variance · Σ v(z) + covariance · Σ c(z), z over both sides of a pair. Their eq. 6.
@@ -55,8 +61,7 @@ class VICReg(Objective):
         return self.variance > 0
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
-        sides = min(len(views), 2)
         apart = mt.nn.functional.mse_loss(prediction, target)
-        variance, covariance = (sides * mean_of(f, views) for f in (variance_hinge, covariance_penalty))
+        variance, covariance = over_sides(views)
         total = self.invariance * apart + self.variance * variance + self.covariance * covariance
         return {"loss": total, "invariance": apart, "variance": variance, "covariance": covariance}

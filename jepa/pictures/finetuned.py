@@ -1,5 +1,6 @@
 """The page of a fine-tuning: accuracy by labels as a table and a curve, and which classes are taken for which."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from jepa.files.atomic import write_text
 from jepa.pictures import page
+from jepa.pictures.results import standard_error
 from jepa.pictures.style import BLACK, BLUE, GREEN, ORANGE, describe, legend, named, new_figure, save
 from jepa.runs.owned import check_replaceable
 
@@ -84,20 +86,14 @@ def sentences(found: Found) -> list[str]:
         share, accuracy, other = result["labels"], result["accuracy"], from_scratch.get(result["labels"])
         if result["start"] == "scratch" or other is None:
             continue
-        points, doubt = 100 * (accuracy - other), 200 * np.hypot(_error(accuracy, found), _error(other, found))
+        errors = [standard_error(p, found["test"]) for p in (accuracy, other)]
+        points, doubt = 100 * (accuracy - other), 200 * math.hypot(*errors)
         clear = "" if abs(points) > doubt else f", within the sampling error of ±{doubt:.1f}"
         lines.append(
             f"{100 * share:.3g} % of the labels: right on {100 * accuracy:.1f} % from the {result['title']}, on "
             f"{100 * other:.1f} % from scratch: {points:+.1f} points{clear}."
         )
     return [*lines, *([found["note"]] if "note" in found else [])]
-
-
-def _error(accuracy: float, found: Found) -> float:
-    """Return the standard error of an accuracy, with two right and two wrong added (Agresti & Coull 1998)."""
-    n = found["test"] + 4
-    p = (accuracy * found["test"] + 2) / n
-    return float(np.sqrt(p * (1 - p) / n))
 
 
 def plot_labels(found: Found) -> Figure:
@@ -109,7 +105,7 @@ def plot_labels(found: Found) -> Figure:
         points = sorted((r["examples"], r["accuracy"]) for r in found["results"] if r["start"] == start)
         if points:
             x, y = zip(*points, strict=True)
-            bars = [200 * _error(value, found) for value in y]
+            bars = [200 * standard_error(value, found["test"]) for value in y]
             look: dict[str, Any] = {"color": color, "linewidth": 2, "markersize": 7, "capsize": 3, "elinewidth": 1}
             axes.errorbar(x, [100 * value for value in y], bars, fmt=style, label=title, **look)
     axes.axhline(100 * found["chance"], linestyle=":", color=BLACK, linewidth=1.2, label="chance")

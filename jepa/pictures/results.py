@@ -68,10 +68,8 @@ def _write(axes: Axes, x: float, y: float, seeds: Any) -> None:
 def summary(evaluation: Mapping[str, Any]) -> list[str]:
     """Return sentences about ``evaluation.json``, the verdict first.
 
-    A difference in accuracy counts as clear when it is more than twice its standard error,
-    sqrt((p (1 - p) + q (1 - q)) / examples), which treats the two accuracies p and q as independent (they are measured
-    on the same examples, so this is the cautious side). For it, two right and two wrong are added to both (Agresti &
-    Coull 1998): 5 of 5 right is no proof.
+    A difference in accuracy counts as clear when it is more than twice its standard error, which treats the two
+    accuracies as independent (they are measured on the same examples, so this is the cautious side).
 
     >>> evaluation = {"linear": {"jepa": 0.8, "random": 0.5, "pixels": 0.6, "chance": 0.1}, "images": 1000}
     >>> import textwrap
@@ -123,13 +121,24 @@ def _poses(found: Mapping[str, Any], rows: Mapping[str, str]) -> list[str]:
     ]
 
 
+def standard_error(accuracy: float, count: int) -> float:
+    """Return the standard error of an accuracy on so many examples, sqrt(p (1 - p) / examples).
+
+    For it, two right and two wrong are added (Agresti & Coull 1998): 5 of 5 right is no proof.
+
+    >>> round(standard_error(1.0, 5), 2)
+    0.14
+    """
+    p = (accuracy * count + 2) / (count + 4)
+    return math.sqrt(p * (1 - p) / (count + 4))
+
+
 def _verdict(probe: str, row: Mapping[str, float], count: int, rows: Mapping[str, str]) -> str:
     baselines = {name: row[name] for name in BASELINES if name in row}
     best = max(baselines, key=lambda name: baselines[name])
     ours, theirs = row["jepa"], baselines[best]
     difference = 100 * (ours - theirs)
-    p, q = ((share * count + 2) / (count + 4) for share in (ours, theirs))
-    error = 100 * math.sqrt((p * (1 - p) + q * (1 - q)) / (count + 4))
+    error = 100 * math.hypot(*(standard_error(share, count) for share in (ours, theirs)))
     probe = probe if probe[1:2].isupper() else probe.capitalize()  # kNN
     start = f"{probe}: the trained encoder is right on {100 * ours:.1f} % of {count:,} held-out examples"
     name = f"the best baseline ({rows[best]}, {100 * theirs:.1f} %)"

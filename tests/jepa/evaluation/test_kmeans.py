@@ -55,9 +55,9 @@ def test_an_empty_centroid_moves_to_a_patch():
 def test_patches_are_whitened_whatever_the_scale():
     x = np.random.default_rng(3).normal(size=(40, 3, 16, 16)).astype(np.float32).cumsum(axis=3)
     plain = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
-    small, large = (patch_features(Part.of(Arrays(x * s, **plain)), 8, rounds=2) for s in (1.0, 1000.0))
+    small, large = (patch_features(Part.of(Arrays(x * s, **plain)), 8, rounds=2)["kmeans"] for s in (1.0, 1000.0))
     np.testing.assert_allclose(small(x[:3]), large(1000 * x[:3]), rtol=1e-2, atol=1e-2)
-    flat = patch_features(Part.of(Arrays(np.ones((4, 1, 8, 8)))), 3)
+    flat = patch_features(Part.of(Arrays(np.ones((4, 1, 8, 8)))), 3)["kmeans"]
     assert np.isfinite(flat(np.ones((1, 1, 8, 8), np.float32))).all()
 
 
