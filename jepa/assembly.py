@@ -9,6 +9,7 @@ from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
 from jepa.parts import ROLES, Choice, chosen, load, made
+from jepa.sources.base import Source as Examples
 from jepa.tasks.batches import Batches
 from jepa.text import by_x
 
@@ -81,6 +82,7 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
     encoder = model.context.encoder
     task.check(source.shape, encoder.grid)
     _check_shape(encoder, source.shape)
+    _check_gaps(encoder, source)
     for setting, shape in task.sees(source.shape).items() if isinstance(encoder, Encoder) else ():
         try:
             encoder.grid_of(shape)
@@ -111,6 +113,16 @@ def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:
         raise ConfigError(
             f"encoder={chosen('encoder', encoder).kind} is made for examples of {by_x(encoder.shape)}, and the source "
             f"has {by_x(shape)}: make it with the source's shape"
+        )
+
+
+def _check_gaps(encoder: Any, source: Source) -> None:
+    """Raise ConfigError for examples with gaps where an encoder cannot leave them out."""
+    if isinstance(source, Examples) and source.gaps and not (isinstance(encoder, Encoder) and encoder.gaps):
+        raise ConfigError(
+            f"encoder={chosen('encoder', encoder).kind} cannot leave out what is missing (padding, missing values) in "
+            f"the examples of source={chosen('source', source).kind}: take an encoder that can, such as vit, or fill "
+            "the gaps in"
         )
 
 

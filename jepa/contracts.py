@@ -158,6 +158,8 @@ class Task(Protocol):
     """the class of `Asked` that its batches have"""
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
+    measures: ClassVar[tuple[str, ...]]
+    """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     poses: ClassVar[bool]
     """its questions are `Posed`: a predictor may be led back, and a probe looks for the pose in pairs of features"""
     pictures: ClassVar[str]

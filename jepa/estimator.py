@@ -15,7 +15,8 @@ import minitensor as mt
 from jepa import frozen
 from jepa.assembly import assemble
 from jepa.config import changed, load
-from jepa.sources.arrays import Arrays, Rows
+from jepa.sources.arrays import Arrays
+from jepa.sources.memory import Rows
 from jepa.text import did_you_mean
 from jepa.training.fit import unwritten
 

@@ -185,5 +185,6 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     for kind in ROLES["source"]:
         if load("source", kind).takes(Path(path)):
             return kind
-    there = "is no source: it would be a folder of images, or an .npy or .npz file"
+    known = dict.fromkeys(load("source", kind).taken for kind in ROLES["source"])
+    there = f"is no source: it would be {' or '.join(filter(None, known))}"
     raise ConfigError(f"{shown(path)} {there if os.path.lexists(path) else 'is not there'}")

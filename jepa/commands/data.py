@@ -2,42 +2,45 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from jepa.commands.parser import Parser, place, whole
 
 
 def make(words: Sequence[str]) -> int:
-    """Write a default data set as DIR/{train,val}/CLASS/00001.png, with labels.csv and meta.json."""
-    parser = Parser("data make", "Write a default data set as a folder of PNG files: DIR/{train,val}/CLASS/00001.png.")
-    parser.add_argument("which", choices=["shapes", "digits", "digits-clutter"])
-    parser.add_argument("--out", type=place, metavar="DIR", help="folder to write (default: data/WHICH)")
-    parser.add_argument("--count", type=whole(1), metavar="N", help="images (default: 5000; digits: all 1797)")
+    """Write a default data set."""
+    from jepa.parts import ROLES, load
+
+    kinds = [kind for kind in ROLES["source"] if load("source", kind).makes]
+    parser = Parser("data make", "Write a default data set; of images a folder DIR/{train,val}/CLASS/00001.png.")
+    parser.add_argument("which", choices=kinds)
+    parser.add_argument("--out", type=place, metavar="DIR", help="where it is written (default: data/WHICH)")
+    parser.add_argument("--count", type=whole(1), metavar="N", help="examples (default: what `train` would write)")
+    parser.add_argument("--size", type=whole(8, 2048), metavar="PIXELS", help="side of an image (default: 32)")
     parser.add_argument(
-        "--size", type=whole(8, 2048), default=32, metavar="PIXELS", help="side of an image (default: 32)"
-    )
-    parser.add_argument(
-        "--seed", type=whole(0, 2**64 - 1), default=0, metavar="N", help="another seed, other images (default: 0)"
+        "--seed", type=whole(0, 2**64 - 1), default=0, metavar="N", help="another seed, other examples (default: 0)"
     )
     args = parser.parse_intermixed_args(words)
-    from jepa.parts import load
-
-    out = args.out or Path("data") / args.which
-    load("source", args.which)(count=args.count, size=args.size).write(out, seed=args.seed)
-    print(f"{args.which}: {out}  (train on it: python -m jepa train {shlex.quote(f'source={out}')})")
+    source, out = load("source", args.which), args.out or Path("data") / args.which
+    given = {name: value for name in ("count", "size") if (value := getattr(args, name)) is not None}
+    for name in given.keys() - {field.name for field in fields(source.Settings)}:
+        parser.error(f"{args.which} has no {name}: leave --{name} out")
+    written = source(**given).write(out, seed=args.seed)
+    print(f"{args.which}: {written}  (train on it: python -m jepa train {shlex.quote(f'source={written}')})")
     return 0
 
 
 def inspect(words: Sequence[str]) -> int:
-    """Print what is in a folder of images."""
-    parser = Parser("data inspect", "Count classes, sizes and kinds of the images in a folder, and name the bad files.")
-    parser.add_argument("folder", type=place)
+    """Print what is in a folder or file of examples."""
+    parser = Parser("data inspect", "Say what examples there are (classes, sizes, kinds), and name the bad files.")
+    parser.add_argument("path", type=place)
     parser.add_argument("--list", type=place, metavar="FILE", help="write a line for each bad file, with the reason")
     args = parser.parse_intermixed_args(words)
     from jepa.files.atomic import write_text
-    from jepa.sources.images.inspect import inspect as inspect_folder
+    from jepa.parts import kind_of, load
 
-    report = inspect_folder(args.folder)
+    report = load("source", kind_of(args.path)).inspect(args.path)
     print(report)
     if args.list is not None:
         write_text(args.list, report.list_bad())

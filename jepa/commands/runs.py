@@ -124,11 +124,12 @@ def table(evaluation: Mapping[str, Any]) -> str:
     >>> print(table({"linear": row, "knn": row, "images": 1000}).splitlines()[1])
     trained encoder                 80.0 %        80.0 %
     """
-    from jepa.evaluation.probes import PROBES, row_titles
-    from jepa.pictures.results import summary
+    from jepa.evaluation.methods import METHODS
+    from jepa.evaluation.probes import PROBES
+    from jepa.pictures.results import summary, titles
 
     probes = {name: probe.title for name, probe in PROBES.items() if evaluation.get(name)}
-    rows = row_titles(evaluation.get("shape") or (3, 32, 32))
+    rows = titles(evaluation)
     widths = {name: max(14, len(text) + 2) for name, text in probes.items()}
     lines = [" " * 24 + "".join(f"{text:>{widths[name]}}" for name, text in probes.items())] if probes else []
     for row, text in rows.items():
@@ -139,6 +140,8 @@ def table(evaluation: Mapping[str, Any]) -> str:
             continue
         cells = ("" if v is None else f"{100 * v:>{widths[name] - 2}.1f} %" for name, v in found.items())
         lines.append(f"{text:<24}" + "".join(cells))
+    methods = [f"{METHODS[name].title}: {100 * value:.1f} %" for name, value in evaluation.get("methods", {}).items()]
+    lines += ["", f"simple methods: {'; '.join(methods)}"] if methods else []
     return "\n".join([*lines, "", *summary(evaluation)])
 
 

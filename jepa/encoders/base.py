@@ -63,6 +63,9 @@ class Encoder(mt.nn.Layer):
     grid: Grid
     pools: tuple[str, ...] = ("mean",)
     """the ways of `pooled`"""
+    gaps: bool = False
+    """whether it takes examples with gaps (NaN: nothing is there): a place without anything has a token of zeros, which
+    no other looks at and no mean counts"""
     class_token: bool = False
     """whether the first token of `attention_maps` is a class token, which has no place"""
 

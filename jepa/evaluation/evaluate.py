@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa import frozen
-from jepa.evaluation import pose
+from jepa.evaluation import measures, methods
 from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.kmeans import patch_features
 from jepa.evaluation.patches import cut, starts
@@ -55,7 +55,8 @@ def evaluate_run(
     - ``center`` and ``crops``, with `evaluation.crops`: the same of one crop from the middle, and averaged over crops;
     - ``random``: the same encoder at random initialization, its batch-norm statistics calibrated on the training
       examples; the median over `evaluation.random_seeds` initializations; not of a model with a class without Settings;
-    - ``pixels``: the examples themselves, as the encoder sees them, whether or not they are images;
+    - ``pixels``: the examples themselves, as the encoder sees them, or what the source says is to be read of them
+      (`Source.raw`), whether or not they are images;
     - ``kmeans``, ``patches``: distances to so many centroids of whitened patches, found by k-means, and to patches
       drawn at random (`jepa.evaluation.kmeans`), where `evaluation.kmeans` gives a number;
     - ``chance``: always the most frequent training class.
@@ -76,9 +77,9 @@ def evaluate_run(
     ``step`` is the step that the weights are of; ``random_seeds`` lists the accuracy of each random encoder; the names
     of `FIGURES` describe the held-out features (``untrained``: those of the first random encoder); ``geometry`` has the
     held-out loss of the predictions (``loss``) and, where examples are not all asked the same, with another example's
-    question (``shuffled``), and their ratio; ``pose``, of a task whose questions are poses, what pairs of features tell
-    of them (`jepa.evaluation.pose.measured`). Without labels of at least two classes there are no probes, and ``note``
-    says so.
+    question (``shuffled``), and their ratio. ``methods`` has the accuracies of simple methods for this kind of examples
+    (`jepa.evaluation.methods`), and each further evaluation that the task or the source names stands under its name
+    (`jepa.evaluation.measures`). Without labels of at least two classes there are no probes, and ``note`` says so.
 
     Raises JEPAError if the run or the data cannot be read.
     """
@@ -100,8 +101,9 @@ def evaluate_run(
     }
     if data is None:
         result["geometry"] = run.held_out()
-        if run.task.poses:
-            result["pose"] = pose.measured(run, run.random_twin(0, _calibration(parts["train"])))
+        named = measures.of(run.task, *([source] if isinstance(source, Source) else []))
+        twin = run.random_twin(0, _calibration(parts["train"])) if named else None
+        result |= {name: module.measured(run, twin) for name, module in named.items()}
     result["seconds"] = round(time.perf_counter() - started, 2)
     replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
@@ -113,6 +115,7 @@ def _measured(run: Run, parts: Parts) -> dict[str, Any]:
     held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
     result: dict[str, Any] = {
         "shape": list(source.shape),
+        **({"raw": source.raw_title} if isinstance(source, Source) and source.raw_title != Source.raw_title else {}),
         "images": len(parts["val"].kept),
         "train_images": len(parts["train"].kept),
         "classes": len(source.classes),
@@ -168,7 +171,7 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
     rows: dict[str, Any] = {
         "jepa": (features["train"], features["val"]),
         **_crops(run, parts),
-        "pixels": _made(parts, lambda x: x.reshape(len(x), -1), "raw input"),
+        "pixels": _made(parts, _raw(train.source), "raw input"),
     }
     rows |= _patch_rows(parts, settings.kmeans, run.config.seed) if settings.kmeans else {}
     twins, first = list[str](), run.random_twin(0, calibration)
@@ -188,7 +191,13 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
             row |= {"random": float(np.median(accuracies))} if twins else {}
             row = {which: row[which] for which in row_titles() if which in row}
         result[name] = row
+    if isinstance(train.source, Source) and train.source.methods:
+        result["methods"] = methods.accuracies(train.source.methods, train, val, run.config.seed)
     return result | tokens
+
+
+def _raw(source: Any) -> Callable[[Array], Array]:
+    return source.raw if isinstance(source, Source) else lambda x: x.reshape(len(x), -1)
 
 
 def _calibration(train: Part) -> Array:
@@ -247,7 +256,7 @@ def _token_table(run: Run, twin: JEPA | None, parts: Parts) -> dict[str, Any]:
     few = {name: part.limited(TOKEN_IMAGES, run.config.seed) for name, part in parts.items()}
     models = {"jepa": run.model} | ({} if twin is None else {"random": twin})
     rows = {row: _made(few, lambda x, of=of: frozen.tokens(of, x, which), "tokens") for row, of in models.items()}
-    rows["pixels"] = _made(few, lambda x: cut(x, starts(x.shape[2:], grid)), "tokens")
+    rows["pixels"] = _made(few, lambda x: np.nan_to_num(cut(x, starts(x.shape[2:], grid))), "tokens")
     labels = few["train"].labels, few["val"].labels
     return probe_table(rows, labels[0], labels[1], Protocol(seed=run.config.seed), tokens=True)
 

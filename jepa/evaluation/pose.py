@@ -1,6 +1,6 @@
 """How two views lie to each other, read out of pairs of features; and whether the way back ends at its start."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import minitensor as mt
 from jepa.contracts import Batch
 from jepa.evaluation.linear import VALIDATION, standardize
+from jepa.evaluation.measures import Table
 from jepa.learner import JEPA
 from jepa.runs.run import Run
 
@@ -43,6 +44,27 @@ def measured(run: Run, twin: JEPA | None) -> dict[str, Any]:
         for name, true in named(told["val"]).items():
             table.setdefault(name, {})[row] = r2(true, found[name])
     return {"r2": table, "pairs": len(told["train"]), **way(run.model, parts["val"], run.device)}
+
+
+def sentences(found: dict[str, Any], rows: Mapping[str, str]) -> list[str]:
+    """Say what pairs of features tell of their pose, and where the way there and back ends."""
+    told = "; ".join(
+        f"{name} {row['jepa']:.2f} ({', '.join(f'{rows[k]} {v:.2f}' for k, v in row.items() if k != 'jepa')})"
+        for name, row in found["r2"].items()
+    )
+    return [
+        f"Where the second view lies, read out of pairs of features (R² on held-out ones, 1 exact, 0 nothing): {told}.",
+        f"Prediction misses the second view's embedding by {100 * found['there']:.0f} % of its variance; the way back "
+        f"misses the first one's by {100 * found['back']:.0f} %.",
+    ]
+
+
+def tables(found: dict[str, Any], rows: Mapping[str, str]) -> list[Table]:
+    """Return R² of each number of the pose, row by row."""
+    told = found["r2"]
+    names = {row: text for row, text in rows.items() if any(row in of for of in told.values())}
+    cells = [[text, *(f"{of[row]:.2f}" for of in told.values())] for row, text in names.items()]
+    return [Table(["where the second view lies: R² of held-out pairs", *told], cells)]
 
 
 def _batches(run: Run, split: str, count: int) -> Iterator[Batch]:

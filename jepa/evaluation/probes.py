@@ -119,13 +119,15 @@ def figures(z: Array) -> dict[str, float | None]:
     return {name: value if np.isfinite(value) else None for name, value in found.items()}
 
 
-def row_titles(shape: Sequence[int] = (3, 32, 32)) -> dict[str, str]:
+def row_titles(shape: Sequence[int] = (3, 32, 32), raw: str = "") -> dict[str, str]:
     """Return the rows of a table in their order, and what they are called, for examples of a shape.
+
+    raw: what the row of the examples themselves is called, if its source says so.
 
     >>> row_titles((2, 500))["pixels"]
     'raw input'
     """
-    raw = "raw pixels" if len(shape) == 3 else "raw input"
+    raw = raw or ("raw pixels" if len(shape) == 3 else "raw input")
     ours = {"jepa": "trained encoder", "center": "encoder, center crop", "crops": "encoder, mean of crops"}
     patches = {"kmeans": "k-means of patches", "patches": "random patches"}
     return {**ours, "random": "same encoder, untrained", "pixels": raw, **patches, "chance": "chance"}

@@ -1,6 +1,7 @@
 """Where contexts and targets lie: regions of an image in pixels, masks over the places of a grid, groups of places."""
 
 from jepa.masks.box import Box, geometry
+from jepa.masks.gaps import among, present
 from jepa.masks.groups import groups
 from jepa.masks.masks import Masks, collate, from_binary, random_masks, to_binary, tube_masks
 from jepa.masks.multiblock import multiblock_masks
@@ -10,6 +11,7 @@ __all__ = [
     "Box",
     "Masks",
     "Regions",
+    "among",
     "collate",
     "crop_regions",
     "from_binary",
@@ -17,6 +19,7 @@ __all__ = [
     "groups",
     "hidden_blocks",
     "multiblock_masks",
+    "present",
     "random_masks",
     "to_binary",
     "tube_masks",

@@ -10,6 +10,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from jepa.errors import JEPAError, RunError
+from jepa.evaluation import measures
+from jepa.evaluation.methods import METHODS
 from jepa.evaluation.probes import FIGURES, PROBES
 from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
@@ -159,6 +161,9 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
         )
         pieces.append(page.paragraph(text))
         pieces.append(_picture(run_dir, name.replace("evaluation", "probes"), plot_probes(evaluation)))
+    if found := evaluation.get("methods"):
+        rows = [[METHODS[name].title, _percent(value)] for name, value in found.items()]
+        pieces.append(page.table(["simple methods on the same examples", "accuracy"], rows))
     pieces += _layers(evaluation)
     facts = {key: figure.title for key, figure in FIGURES.items()}
     facts |= {"feature_dim": "size of the features", "seconds": "seconds that the evaluation took"}
@@ -170,10 +175,10 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
     ]
     if rows:
         pieces.append(page.table(["health of the held-out features", "trained", "untrained"], rows))
-    if found := (evaluation.get("pose") or {}).get("r2"):
-        names = {row: text for row, text in titles(evaluation).items() if any(row in told for told in found.values())}
-        rows = [[text, *(f"{told[row]:.2f}" for told in found.values())] for row, text in names.items()]
-        pieces.append(page.table(["where the second view lies: R² of held-out pairs", *found], rows, ours=0))
+    for module, told in measures.found(evaluation):
+        for found in module.tables(told, titles(evaluation)):
+            pieces.append(page.table(found.heads, found.rows, ours=-1 if found.ours is None else found.ours))
+            pieces += [page.paragraph(found.note)] if found.note else []
     return pieces
 
 

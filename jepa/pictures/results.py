@@ -8,6 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jepa.evaluation import measures
+from jepa.evaluation.methods import METHODS
 from jepa.evaluation.probes import BASELINES, PROBES, row_titles
 from jepa.health import is_collapsed
 from jepa.pictures.style import BLACK, BLUE, GREEN, OLIVE, ORANGE, SKY, describe, legend, message, new_figure
@@ -18,7 +20,7 @@ _WIDTH = 0.78  # of all bars of a probe
 
 def titles(evaluation: Mapping[str, Any]) -> dict[str, str]:
     """Return the rows of an evaluation's table in their order, and what they are called."""
-    return row_titles(evaluation["shape"]) if evaluation.get("shape") else row_titles()
+    return row_titles(evaluation.get("shape") or (3, 32, 32), str(evaluation.get("raw", "")))
 
 
 def plot_probes(evaluation: Mapping[str, Any]) -> Figure:
@@ -82,7 +84,7 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
         _verdict(probe.title, evaluation[name], evaluation["images"], rows)
         for name, probe in PROBES.items()
         if evaluation.get(name)
-    ]
+    ] + _methods(evaluation)
     if evaluation.get("layer"):
         sentences.append(f"The features are those of layer {evaluation['layer']} of the projector, not the encoder's.")
     if evaluation.get("note"):
@@ -103,21 +105,20 @@ def summary(evaluation: Mapping[str, Any]) -> list[str]:
             f"The held-out loss of the predictions is {asked['loss']:.3g}, and {asked['shuffled']:.3g} when the "
             f"predictor is told wrong places, {ratio:.2f} times as much: it {use} what it is told."
         )
-    return sentences + _poses(evaluation.get("pose") or {}, rows)
+    return sentences + [text for module, told in measures.found(evaluation) for text in module.sentences(told, rows)]
 
 
-def _poses(found: Mapping[str, Any], rows: Mapping[str, str]) -> list[str]:
-    """Say what pairs of features tell of their pose, and where the way there and back ends."""
-    if not found:
+def _methods(evaluation: Mapping[str, Any]) -> list[str]:
+    """Set the best probe beside the best simple method."""
+    found = evaluation.get("methods") or {}
+    ours = {probe.title: evaluation[name]["jepa"] for name, probe in PROBES.items() if evaluation.get(name)}
+    if not found or not ours:
         return []
-    told = "; ".join(
-        f"{name} {row['jepa']:.2f} ({', '.join(f'{rows[k]} {v:.2f}' for k, v in row.items() if k != 'jepa')})"
-        for name, row in found["r2"].items()
-    )
+    probe, method = max(ours, key=lambda name: ours[name]), max(found, key=lambda name: found[name])
+    gap = 100 * (ours[probe] - found[method])
     return [
-        f"Where the second view lies, read out of pairs of features (R² on held-out ones, 1 exact, 0 nothing): {told}.",
-        f"Prediction misses the second view's embedding by {100 * found['there']:.0f} % of its variance; the way back "
-        f"misses the first one's by {100 * found['back']:.0f} %.",
+        f"The best simple method, {METHODS[method].title}, is right on {100 * found[method]:.1f} %; the trained "
+        f"encoder's {probe} is {abs(gap):.1f} points {'above' if gap > 0 else 'below'} it."
     ]
 
 

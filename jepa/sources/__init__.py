@@ -7,8 +7,9 @@ from typing import Any
 
 from jepa.sources.arrays import ArrayFile, Arrays
 from jepa.sources.base import Source, SourceSettings
+from jepa.sources.memory import InMemory
 
-__all__ = ["ArrayFile", "Arrays", "Digits", "ImageFolder", "Shapes", "Source", "SourceSettings"]
+__all__ = ["ArrayFile", "Arrays", "Digits", "ImageFolder", "InMemory", "Shapes", "Source", "SourceSettings"]
 
 _LATER = {"ImageFolder": "folder", "Shapes": "shapes", "Digits": "digits"}  # with Pillow, which takes its time
 

@@ -1,36 +1,26 @@
 """Arrays as a source: in memory, or an .npy or .npz file."""
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple, TypeVar
+from typing import Any, BinaryIO, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jepa.config.settings import PATH, setting
-from jepa.contracts import Index
 from jepa.errors import DataError
 from jepa.files.atomic import replacing
-from jepa.sources.base import Scale, Source, SourceSettings, as_floats, held_out, scaled, spread
-from jepa.sources.examples import LABELS, Held, checked, chunks, measured
+from jepa.sources.base import Source, SourceSettings
+from jepa.sources.examples import LABELS, Held, checked
+from jepa.sources.memory import InMemory
 from jepa.text import shown
 
 STORED = "source.npz"
 T = TypeVar("T")
 
 
-class Rows(NamedTuple):
-    """Which examples are in a part."""
-
-    names: list[str]
-    labels: NDArray[np.int64] | None
-    rows: NDArray[np.int64]
-
-
-class Arrays(Source):
+class Arrays(InMemory):
     """Examples in memory: (n, c, *lengths), of any rank; or several arrays by name, of two modalities.
 
     They become float32 as they are read; bytes of rank 2 and more, such as images, are divided by 255. By default a
@@ -56,76 +46,9 @@ class Arrays(Source):
         named = {str(name): part for name, part in x.items()} if isinstance(x, Mapping) else {"": x}
         self.held = checked(named, lambda name: f"x[{name!r}]" if name else "x", labels)
 
-    @cached_property
-    def content(self) -> Rows:
-        """The rows of the part."""
-        n, labels = len(next(iter(self.held.arrays.values()))), self.held.labels
-        keys = np.random.default_rng(0).integers(2**63, size=n)  # of row i, however many follow
-        order = spread(keys, labels)
-        rows = np.arange(n) if self.part is None else held_out(order, self.part, self.settings.validation)
-        if not len(rows):
-            raise DataError(f"{n} example cannot be divided into some to learn from and some held out: add more")
-        if self.settings.limit is not None and self.settings.limit < len(rows):
-            mine = spread(keys[rows], None if labels is None else labels[rows])
-            rows = np.sort(rows[mine[: self.settings.limit]])
-        return Rows(list(map(str, rows.tolist())), None if labels is None else labels[rows], rows)
-
-    @property
-    def shape(self) -> Any:
-        """Of one example; of several arrays, by name."""
-        return self._each(lambda x: x.shape[1:])
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes."""
-        return list(self.held.classes)
-
-    @property
-    def remarks(self) -> list[str]:
-        return list(self.held.remarks)
-
     @property
     def pictures(self) -> str:  # type: ignore[override]
         return f"jepa.pictures.{'line' if len(self.shape) < 3 else 'image'}"
-
-    @cached_property
-    def scale(self) -> Any:
-        """Mean and deviation; by name of several arrays."""
-        whole = self._parts[None]
-        return whole.scale if self is not whole else self._each(self._scale)
-
-    def _scale(self, x: NDArray[Any]) -> Scale:
-        mean, std = self.settings.mean, self.settings.std
-        if mean is None or std is None:
-            found = measured(x, self.split("train").content.rows)
-            mean, std = found[0] if mean is None else mean, found[1] if std is None else std
-        for key, value in (("mean", mean), ("std", std)):
-            if len(value) not in (1, x.shape[1]):
-                raise DataError(f"source.{key} has {len(value)} numbers, and the examples {x.shape[1]} channels")
-        return np.asarray(mean, np.float64), np.asarray(std, np.float64)
-
-    def _each(self, f: Callable[[NDArray[Any]], Any]) -> Any:
-        arrays = self.held.arrays
-        return f(arrays[""]) if "" in arrays else {name: f(x) for name, x in arrays.items()}
-
-    def read(self, indices: Sequence[int] | Index) -> Any:
-        rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
-        return self._each(lambda x: as_floats(x, rows))
-
-    def normalize(self, x: Any) -> Any:
-        if not isinstance(x, Mapping):
-            return super().normalize(x)
-        return {name: scaled(part, self.scale[name], self.held.arrays[name].ndim - 1) for name, part in x.items()}
-
-    def fingerprint(self) -> str:
-        mark, held = hashlib.blake2b(digest_size=16), self.held
-        for name, x in held.arrays.items():
-            mark.update(f"{name} {x.dtype.str} {x.shape}\0".encode())
-            for chunk in chunks(x):
-                mark.update(np.ascontiguousarray(x[chunk]).tobytes())
-        mark.update(b"" if held.labels is None else held.labels.tobytes())
-        mark.update("\0".join([*held.classes, *(() if self.part is None else self.names)]).encode())
-        return mark.hexdigest()
 
     def save(self, folder: str | Path) -> Path:
         """Write all examples and labels to FOLDER/source.npz, which an `ArrayFile` opens; return its path."""
@@ -169,6 +92,7 @@ class ArrayFile(Arrays):
 
     Settings = ArrayFileSettings
     place = "path"
+    taken = "an .npy or .npz file"
 
     def __init__(self, path: Any = None, /, **changes: Any) -> None:
         Source.__init__(self, path, **changes)

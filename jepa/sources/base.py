@@ -1,6 +1,7 @@
 """What sources share: settings, a held-out part, and the numbers that bring examples to what a network likes to see."""
 
 import os
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -50,8 +51,22 @@ class Source:
     Settings: ClassVar[Any] = SourceSettings
     place: ClassVar[str] = ""
     """the setting that says where the examples lie"""
+    taken: ClassVar[str] = ""
+    """what `takes` takes, in words, such as: a folder of images"""
     pictures: str = "jepa.pictures.line"
     """the module that draws an example"""
+    gaps: Any = False
+    """whether NaN stands in some example: nothing is there"""
+    raw_title: ClassVar[str] = "raw input"
+    """what `raw` is called in tables"""
+    learned: ClassVar[tuple[str, ...]] = ("scale",)
+    """what is measured on the examples to learn from, which another place of the kind is read with"""
+    methods: ClassVar[tuple[str, ...]] = ()
+    """simple methods for this kind of examples, that stand beside the probes (`jepa.evaluation.methods`)"""
+    measures: ClassVar[tuple[str, ...]] = ()
+    """further evaluations of it (`jepa.evaluation.measures`)"""
+    makes: ClassVar[bool] = False
+    """whether `write(out, seed)` makes the examples: `python -m jepa data make`"""
     part: str | None = None
     """"train" or "val"; None: everything"""
 
@@ -112,7 +127,8 @@ class Source:
         found: Source = cls(path, **{name: getattr(self.settings, name) for name in names})
         if found.shape != self.shape:
             raise DataError(f"{shown(path)} has examples of {found.shape}, and {self.shape} are wanted")
-        found.__dict__["scale"] = self.scale
+        for name in {*self.learned} & {*found.learned}:
+            found.__dict__[name] = getattr(self, name)
         return found
 
     @property
@@ -145,10 +161,51 @@ class Source:
         """Return examples (..., *shape), or parts of them, as a network sees them: (x - mean) / std."""
         return scaled(x, self.scale, len(self.shape))
 
+    def raw(self, x: Any) -> Any:
+        """Return what is read of normalized examples where nothing encodes them: (n, *shape) -> (n, d)."""
+        return np.nan_to_num(x.reshape(len(x), -1))
+
+    @classmethod
+    def inspect(cls, path: Path) -> "Report":
+        """Return what there is at a path."""
+        return Report(cls(path))
+
     def __repr__(self) -> str:
         what = f"{len(self)} examples" + (f" of {len(self.classes)} classes" if self.labels is not None else "")
         name = ", ".join([*([shown(self.path.name)] if self.place else []), *([self.part] if self.part else [])])
         return f"{type(self).__name__}({name}{': ' * bool(name)}{what}, {self.shape})"
+
+
+class Report:
+    """What `python -m jepa data inspect` says of a source: how many examples there are, of which classes and parts."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    def lines(self) -> Iterator[str]:
+        """Yield what is said, line by line."""
+        whole, parts = self.source, {part: self.source.split(part) for part in PARTS}
+        classes = f"{len(whole.classes)} classes" if whole.labels is not None else "no labels"
+        yield f"{shown(whole.path)}: {len(whole)} examples of {whole.shape}, {classes}"
+        yield ", ".join(f"{part}: {len(found)}" for part, found in parts.items())
+        for k, name in enumerate(whole.classes if whole.labels is not None else ()):
+            counts = (f"{part} {int(np.sum(found.labels == k))}" for part, found in parts.items())
+            yield f"  {shown(name)}: {', '.join(counts)}"
+        if whole.gaps:
+            yield "some examples have gaps (padding, missing values)"
+        yield from filter(None, [*whole.remarks, whole.skipped])
+
+    @property
+    def bad(self) -> list[str]:
+        """A line for each example that cannot be read."""
+        return []
+
+    def list_bad(self) -> str:
+        """Return those lines as a text."""
+        return "".join(f"{line}\n" for line in self.bad)
 
 
 def as_floats(x: NDArray[Any], rows: Any) -> NDArray[np.float32]:

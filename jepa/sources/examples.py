@@ -20,6 +20,8 @@ class Held(NamedTuple):
     labels: NDArray[np.int64] | None
     classes: list[str]
     remarks: list[str]
+    names: list[str] | None = None  # of the examples; None: their numbers
+    parts: NDArray[np.str_] | None = None  # of each, "train" or "val"; None: a share of each class is held out
 
 
 def checked(named: dict[str, Any], called: Callable[[str], str], labels: Any, classes: Any = None) -> Held:
@@ -79,18 +81,23 @@ def chunks(x: NDArray[Any]) -> Iterator[slice]:
 
 
 def measured(x: NDArray[Any], rows: NDArray[np.int64]) -> Scale:
-    """Return mean and deviation of each channel over rows of (n, c, *lengths); the deviation of a constant is 1.
+    """Return mean and deviation of each channel over rows of (n, c, *lengths); NaN counts for nothing.
+
+    The deviation of a constant is 1.
 
     >>> measured(np.float32([[[1, 3], [5, 5]]]), np.array([0]))
     (array([2., 5.]), array([1., 1.]))
     """
-    count, mean, total = 0, np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    count, mean, total = np.zeros(x.shape[1]), np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axes = (0, *range(2, x.ndim))
     for chunk in chunks(x[: len(rows)]):
         y = as_floats(x, rows[chunk]).astype(np.float64)
-        k = y.size // x.shape[1]
-        gap, share = y.mean(axis=axes) - mean, k / (count + k)
-        total += k * y.var(axis=axes) + gap**2 * count * share
+        there = ~np.isnan(y)
+        k = there.sum(axis=axes)  # (c,)
+        own = np.where(there, y, 0).sum(axis=axes) / np.maximum(k, 1)
+        around = np.where(there, y - own.reshape(-1, *[1] * (x.ndim - 2)), 0)
+        gap, share = own - mean, k / np.maximum(count + k, 1)
+        total += (around**2).sum(axis=axes) + gap**2 * count * share
         mean, count = mean + gap * share, count + k
-    std = np.sqrt(total / count)
+    std = np.sqrt(total / np.maximum(count, 1))
     return mean, np.where(std > np.maximum(1e-30, 1e-7 * np.abs(mean)), std, 1.0)

@@ -87,11 +87,18 @@ class ImageFolder(Source):
 
     Settings = FolderSettings
     place = "root"
+    taken = "a folder of images"
     pictures = "jepa.pictures.image"
 
     @classmethod
     def takes(cls, path: Path) -> bool:
         return path.is_dir()
+
+    @classmethod
+    def inspect(cls, path: Path) -> Any:
+        from jepa.sources.images.inspect import inspect
+
+        return inspect(path)
 
     @property
     def shape(self) -> tuple[int, int, int]:

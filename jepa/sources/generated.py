@@ -53,6 +53,8 @@ class Generated(ImageFolder):
     """An image folder that is written before it is read, unless it is there."""
 
     Settings = GeneratedSettings
+    makes = True
+    taken = ""
     kind: ClassVar[str]
     """what the generator calls it"""
     usual_count: ClassVar[int]

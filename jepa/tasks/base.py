@@ -62,6 +62,8 @@ class Task:
     asks: ClassVar[type]
     places: ClassVar[bool] = False
     poses: ClassVar[bool] = False
+    measures: ClassVar[tuple[str, ...]] = ()
+    """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     pictures: ClassVar[str] = "jepa.pictures.views"
     """the module that draws its questions and their answers"""
 

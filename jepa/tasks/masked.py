@@ -12,7 +12,7 @@ from jepa.config.settings import AREAS, ASPECTS, Range, Rule, Settings, between,
 from jepa.contracts import Batch, Flags, Generators, Grid, Index, Keep
 from jepa.encoders.base import gather
 from jepa.errors import ConfigError
-from jepa.masks import Masks, multiblock_masks, random_masks, tube_masks
+from jepa.masks import Masks, among, multiblock_masks, present, random_masks, tube_masks
 from jepa.masks.box import drawn_box
 from jepa.masks.multiblock import check_official
 from jepa.tasks.base import Array, Task, chunked, kept_shape
@@ -122,7 +122,7 @@ class Masked(Task):
     """A part of each example is cut out and resized, and changes twice, for the context and for the target encoder.
 
     Which places of the encoder's grid are seen, and which are asked for, is drawn for a batch together, since masks of
-    one size belong to a batch, from the batch's own generator.
+    one size belong to a batch, from the batch's own generator. A place where there is nothing (NaN alone) is neither.
 
     >>> from jepa.tasks import generators
     >>> batch = Masked(targets=2).ask(np.ones((5, 3, 32, 32), np.float32), (8, 8), generators(5))
@@ -167,7 +167,12 @@ class Masked(Task):
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
         """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid."""
         seen, true = chunked(self._views, x, generators.examples)
-        masks = self.masks(grid, len(x), generators.batch)
+        there = present(seen, grid) if np.isnan(seen).any() else None
+        masks = (
+            self.masks(grid, len(x), generators.batch)
+            if there is None
+            else among(self.masks, there, grid, generators.batch)
+        )
         keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
         return Batch(seen, keep, true[:, None], self.asked(masks, grid))
 

@@ -106,6 +106,7 @@ class Saccade(Task):
     Settings = SaccadeSettings
     asks = Pose
     poses = True
+    measures = ("pose",)
     pictures = "jepa.pictures.saccade"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:

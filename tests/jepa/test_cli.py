@@ -8,12 +8,14 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from jepa.__main__ import MOST, VERBS, main, set_threads
 from jepa.config import Config, from_yaml, load, to_yaml
 from jepa.errors import JEPAError
 from jepa.parts import ROLES
+from jepa.sources.arrays import ArrayFileSettings
 
 Calls = list[tuple[str, dict[str, Any]]]
 
@@ -432,3 +434,17 @@ def test_variables_of_blas_are_respected(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "4"})
     set_threads(["train"])
     assert os.environ["OMP_NUM_THREADS"] == "4" and "OPENBLAS_NUM_THREADS" not in os.environ
+
+
+def test_inspect_asks_the_kind_that_takes_the_path(tmp_path, capsys):
+    np.savez(tmp_path / "series.npz", x=np.zeros((20, 2, 8), np.float32), labels=np.arange(20) % 2)
+    assert main(["data", "inspect", str(tmp_path / "series.npz"), "--list", str(tmp_path / "bad.txt")]) == 0
+    out = capsys.readouterr().out
+    assert "20 examples of (2, 8), 2 classes" in out and "train: 18, val: 2" in out and "0: train 9, val 1" in out
+    assert (tmp_path / "bad.txt").read_text() == ""
+
+
+def test_make_refuses_what_a_kind_does_not_have(monkeypatch, capsys):
+    monkeypatch.setattr("jepa.sources.shapes.Shapes.Settings", ArrayFileSettings)
+    assert main(["data", "make", "shapes", "--count", "50"]) == 2
+    assert "shapes has no count: leave --count out" in capsys.readouterr().err

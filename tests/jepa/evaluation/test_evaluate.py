@@ -67,7 +67,7 @@ class Run:
     def __init__(self, *, labels=lambda codes: codes, max_images=None):
         settings = EvaluationSettings(k=5, C=(0.01, 1.0), random_seeds=3, max_images=max_images)
         self.config = Config(evaluation=settings)
-        self.model, self.task = Model(signal=1), SimpleNamespace(places=False, poses=False)
+        self.model, self.task = Model(signal=1), SimpleNamespace(places=False, measures=())
         self.model.context = SimpleNamespace(encoder=SimpleNamespace(grid=(2, 2)), layers_behind=0)
         self.labels = labels
 

@@ -1,0 +1,35 @@
+"""Simple methods for some kind of examples, that stand beside the probes: what one would try first, without learning.
+
+A source names those that its examples have (`jepa.sources.Source.methods`). A method of one's own is a line of
+`METHODS`: a function of the labeled training and test examples (`jepa.evaluation.split.Part`) and a seed, that returns
+the share of test examples that it classifies rightly. Each reads what it wants of the part's source.
+"""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from jepa.evaluation.split import Part
+
+
+class Method(NamedTuple):
+    """A simple method: what it is called in tables, and where its function is."""
+
+    title: str
+    where: str
+    """module:function"""
+
+    @property
+    def function(self) -> Callable[[Part, Part, int], float]:
+        """From training examples, test examples and a seed to the accuracy."""
+        module, _, name = self.where.partition(":")
+        found: Callable[[Part, Part, int], float] = getattr(importlib.import_module(module), name)
+        return found
+
+
+METHODS: dict[str, Method] = {}
+
+
+def accuracies(names: Sequence[str], train: Part, val: Part, seed: int) -> dict[str, float]:
+    """Return the accuracy of each method."""
+    return {name: METHODS[name].function(train, val, seed) for name in names}

@@ -1,0 +1,69 @@
+"""Examples with gaps: which places have anything in them, and masks of those alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jepa.contracts import Flags, Grid, Index
+from jepa.errors import ConfigError
+from jepa.masks.masks import Masks, collate
+
+Sampler = Callable[[Grid, int, np.random.Generator], Masks]
+Sides = tuple[list[Index], list[Index]]
+"""the places of each context, and of each target"""
+
+
+def present(x: NDArray[Any], grid: Grid) -> Flags:
+    """Return which places of a grid have any number that is not NaN: (n, c, *lengths) -> (n, N).
+
+    Entry i of L lies at place ⌊i P / L⌋ of P along each axis.
+
+    >>> present(np.array([[[1.0, 2.0, np.nan, 4.0, np.nan, np.nan]]]), (3,)).tolist()
+    [[True, True, False]]
+    """
+    there: Flags = ~np.isnan(x).all(axis=1)
+    for axis, (places, length) in enumerate(zip(grid, x.shape[2:], strict=True), start=1):
+        first = -(-np.arange(places) * length // places)
+        there = np.logical_or.reduceat(there, first, axis=axis)
+    return np.asarray(there.reshape(len(x), -1))
+
+
+def among(draw: Sampler, there: Flags, grid: Grid, generator: np.random.Generator) -> Masks:
+    """Return masks of the places that are there, (n, N), drawn example by example and padded to one length.
+
+    Along one axis the places that are there are counted as if there were no others, so that blocks have the share of
+    them that is asked for. Of more axes the masks are drawn on the whole grid, and what is not there is left out.
+    Where that leaves no context or no target, or nothing can be drawn on so few places, half of what is there is the
+    context, at random, and the rest the target; a single place is the context.
+    """
+    usual = draw(grid, 1, generator)
+    drawn = [_example(draw, flags, grid, generator) or _halves(usual, flags, generator) for flags in there]
+    context, context_valid = collate([contexts for contexts, _ in drawn], "pad", generator)
+    target, target_valid = collate([targets for _, targets in drawn], "pad", generator)
+    return Masks(context, target, context_valid, target_valid)
+
+
+def _example(draw: Sampler, flags: Flags, grid: Grid, generator: np.random.Generator) -> Sides | None:
+    """Return the contexts and the targets of one example; None where some would be empty."""
+    places, line = np.flatnonzero(flags), len(grid) == 1
+    try:
+        found = draw((len(places),) if line else grid, 1, generator)
+    except ConfigError:  # too few places
+        return None
+    sides = _real(found.context, found.context_valid), _real(found.target, found.target_valid)
+    kept = [[places[index] if line else index[flags[index]] for index in side] for side in sides]
+    return (kept[0], kept[1]) if all(map(len, [*kept[0], *kept[1]])) else None
+
+
+def _real(side: list[Index], valid: list[Flags] | None) -> list[Index]:
+    """Return the places of the one example, without padding."""
+    return [index[0] for index in side] if valid is None else [i[0][f[0]] for i, f in zip(side, valid, strict=True)]
+
+
+def _halves(usual: Masks, flags: Flags, generator: np.random.Generator) -> Sides:
+    """Return as many contexts and targets as usual, each of them one half of what is there."""
+    order = generator.permutation(np.flatnonzero(flags))
+    half = max(len(order) // 2, min(len(order), 1))
+    return [np.sort(order[:half])] * len(usual.context), [np.sort(order[half:])] * len(usual.target)
