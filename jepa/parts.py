@@ -23,6 +23,7 @@ ROLES: dict[str, dict[str, str]] = {
         "shapes": "jepa.sources.shapes:Shapes",
         "digits": "jepa.sources.digits:Digits",
         "digits-clutter": "jepa.sources.digits:ClutteredDigits",
+        "table": "jepa.sources.tables.table:Table",
         "folder": "jepa.sources.folder:ImageFolder",
         "array": "jepa.sources.arrays:ArrayFile",
     },
@@ -47,6 +48,7 @@ ROLES: dict[str, dict[str, str]] = {
         "resnet9": "jepa.encoders.resnet9:ResNet9",
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "mlp": "jepa.encoders.mlp:MLP",
+        "columns": "jepa.encoders.columns:Columns",
     },
     "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
     "predictor": {

@@ -74,8 +74,8 @@ class EvaluationSettings(Settings):
     """which encoder is evaluated"""
     max_images: int | None = setting(None, TIMES)
     """use at most so many examples of each split; null: all"""
-    pool: Literal["mean", "cls", "attentive", "last4"] = setting("mean")
-    """one vector of an example's tokens: their mean, the class token, by attention, the last four blocks' means"""
+    pool: Literal["mean", "cls", "attentive", "last4", "flat"] = setting("mean")
+    """one vector of an example's tokens: mean, class token, by attention, last four blocks' means, all side by side"""
     layer: int = setting(0, between(0, 256))
     """which layer is probed: 0, the encoder's pooled output; k, the k-th layer of the projector behind it"""
     crops: int | None = setting(None, between(2, 256))

@@ -27,7 +27,7 @@ class Method(NamedTuple):
         return found
 
 
-METHODS: dict[str, Method] = {}
+METHODS: dict[str, Method] = {"boosting": Method("gradient boosting", "jepa.evaluation.boosting:accuracy")}
 
 
 def accuracies(names: Sequence[str], train: Part, val: Part, seed: int) -> dict[str, float]:

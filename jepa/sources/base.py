@@ -61,6 +61,8 @@ class Source:
     """what `raw` is called in tables"""
     learned: ClassVar[tuple[str, ...]] = ("scale",)
     """what is measured on the examples to learn from, which another place of the kind is read with"""
+    own: ClassVar[tuple[str, ...]] = ()
+    """settings that say what is where in its own place, which another one is not read with"""
     methods: ClassVar[tuple[str, ...]] = ()
     """simple methods for this kind of examples, that stand beside the probes (`jepa.evaluation.methods`)"""
     measures: ClassVar[tuple[str, ...]] = ()
@@ -123,12 +125,12 @@ class Source:
     def at(self, path: str | os.PathLike[str]) -> "Source":
         """Return the source of another place, read and normalized as this one."""
         cls = load("source", kind_of(path))
-        names = {f.name for f in fields(cls.Settings)} & {f.name for f in fields(self.settings)} - {cls.place}
+        names = {f.name for f in fields(cls.Settings)} & {f.name for f in fields(self.settings)} - {cls.place, *cls.own}
         found: Source = cls(path, **{name: getattr(self.settings, name) for name in names})
-        if found.shape != self.shape:
-            raise DataError(f"{shown(path)} has examples of {found.shape}, and {self.shape} are wanted")
         for name in {*self.learned} & {*found.learned}:
             found.__dict__[name] = getattr(self, name)
+        if found.shape != self.shape:
+            raise DataError(f"{shown(path)} has examples of {found.shape}, and {self.shape} are wanted")
         return found
 
     @property

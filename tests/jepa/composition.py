@@ -45,6 +45,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "resnet"): {"layers": (1, 1), "width": 8},
     ("encoder", "convnext"): {"depths": (1, 1), "dims": (8, 16), "patch": 1},
     ("encoder", "mlp"): {"width": 32, "depth": 1},
+    ("encoder", "columns"): {"dim": 16, "depth": 1, "heads": 2},
     ("projector", "linear"): {"dim": 16},
     ("projector", "mlp"): {"dim": 16, "width": 32, "depth": 1},
     ("predictor", "geometry"): {"width": 32, "depth": 1},
@@ -85,6 +86,9 @@ def sources(folder: Path) -> dict[str, Any]:
                 np.savez(folder / f"{what}.npz", x=x.astype(np.float32), labels=labels)
                 settings = schema_of("source", kind)(path=str(folder / f"{what}.npz"))
                 found[f"{kind} of {what}"] = made(Choice(kind, settings), "source")
+        elif kind == "table":
+            (folder / "rows.csv").write_text(table(40))
+            found[kind] = made(Choice(kind, schema_of("source", kind)(path=str(folder / "rows.csv"))), "source")
         elif kind not in found:
             count = {} if kind == "folder" else {"count": 50}
             root = folder / ("shapes" if kind == "folder" else kind)
@@ -97,6 +101,17 @@ class _Held(NamedTuple):
 
     source: Any
     x: Any
+
+
+def table(count: int) -> str:
+    """Return a table of numbers, words and missing values, with a column of classes."""
+    rng = np.random.default_rng(0)
+    numbers, words = rng.normal(size=(count, 3)), rng.integers(3, size=count).tolist()
+    rows = [
+        f"{a:.3f},{b:.3f},{'rgb'[k]},{c:.3f},{'?' if c < 0 else k},{k}"
+        for (a, b, c), k in zip(numbers, words, strict=True)
+    ]
+    return "\n".join(["a,b,c,d,e,class", *rows]) + "\n"
 
 
 def _in_memory(source: Any) -> _Held:

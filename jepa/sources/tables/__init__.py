@@ -1,0 +1,1 @@
+"""Tables: files of rows and columns, what kinds of values these have, and how an encoder sees them."""
