@@ -124,7 +124,8 @@ class Source:
 
     def at(self, path: str | os.PathLike[str]) -> "Source":
         """Return the source of another place, read and normalized as this one."""
-        cls = load("source", kind_of(path))
+        own, path = type(self), Path(path)
+        cls = own if path.exists() and own.takes(path) else load("source", kind_of(path))
         names = {f.name for f in fields(cls.Settings)} & {f.name for f in fields(self.settings)} - {cls.place, *cls.own}
         found: Source = cls(path, **{name: getattr(self.settings, name) for name in names})
         for name in {*self.learned} & {*found.learned}:

@@ -41,6 +41,8 @@ RUNS = {
 ELSEWHERE = {
     "name",  # by the command line
     "source.count", "source.key", "source.labels", "source.path",  # of other sources than a folder
+    "source.dataset", "source.label", "source.leave_out", "source.categorical", "source.categories",  # of tables
+    "source.split_column", "source.val",
     "source.validation",  # where there is no val folder
 }  # fmt: skip
 

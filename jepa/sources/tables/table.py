@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -107,6 +107,10 @@ class Table(InMemory):
     @property
     def missing(self) -> str:
         return "" if self.settings.dataset else super().missing
+
+    def located(self) -> TableSettings:
+        found: TableSettings = super().located()
+        return found if found.val is None else replace(found, val=str(Path(found.val).absolute()))
 
     @cached_property
     def rows(self) -> tuple[Rows, NDArray[np.str_] | None]:
