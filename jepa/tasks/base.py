@@ -88,11 +88,11 @@ class Task:
         return type(self)(self.augment, self.settings, **now, **{f"{name}_end": None for name in now})
 
     def values(self, progress: float) -> dict[str, float]:
-        return {
-            f"{name}_{side}": value
-            for name, start, end in self._moving()
-            for side, value in zip(("min", "max"), _between(start, end, progress), strict=True)
-        }
+        found: dict[str, float] = {}
+        for name, start, end in self._moving():
+            now = _between(start, end, progress)
+            found |= {f"{name}_min": now[0], f"{name}_max": now[1]} if isinstance(now, tuple) else {name: now}
+        return found
 
     def _moving(self) -> Iterator[tuple[str, Any, Any]]:
         for field in fields(self.settings):
@@ -104,9 +104,12 @@ class Task:
         return f"{type(self).__name__}({self.augment}, {self.settings})"
 
 
-def _between(start: Sequence[float], end: Sequence[float], progress: float) -> tuple[float, ...]:
+def _between(start: Any, end: Any, progress: float) -> Any:
+    """Return the number, or the numbers of a range, on the way from start to end."""
     t = min(max(progress, 0.0), 1.0)
-    return tuple((1 - t) * a + t * b for a, b in zip(start, end, strict=True))
+    if isinstance(start, tuple):
+        return tuple(_between(a, b, t) for a, b in zip(start, end, strict=True))
+    return (1 - t) * start + t * end
 
 
 def generators(count: int, seed: int = 0) -> Generators:

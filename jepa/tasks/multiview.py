@@ -81,12 +81,16 @@ class MultiViewSettings(Settings):
     """width / height of what a view shows; of examples with two axes or more"""
     question: Literal["pairs", "mean"] = setting("pairs")
     """pairs: each view predicts each large one but itself; mean: each view predicts the mean of the large ones"""
+    crop_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
+    small_crop_end: Range | None = setting(None, AREAS)
+    """value at the end of training, reached linearly; null: constant"""
 
     def problems(self) -> Iterator[str]:
         if self.views == 1 and (self.question == "mean" or not self.small):
             said = f"question={self.question}, small={self.small}"
             yield f"views=1 with {said}: a view would predict itself; take views=2"
-        for name in ("small_crop", "small_size"):
+        for name in ("small_crop", "small_size", "small_crop_end"):
             if not self.small and getattr(self, name) != getattr(type(self), name):
                 yield f"{name}={getattr(self, name)}: counts with small views alone; got small=0"
 

@@ -68,6 +68,10 @@ class SaccadeSettings(Settings):
     """largest rotation between the views, either way, in degrees"""
     shift: float = setting(0.4, between(0, 4))
     """largest shift between them along each axis, either way, as a share of a view's shorter side"""
+    angle_end: float | None = setting(None, between(0, 180))
+    """value at the end of training, reached linearly; null: constant"""
+    shift_end: float | None = setting(None, between(0, 4))
+    """value at the end of training, reached linearly; null: constant"""
 
     def problems(self) -> Iterator[str]:
         if self.size is not None and self.size < self.view:
