@@ -22,6 +22,7 @@ VERBS = {
     "predict": ("finetuned:predict", "label and probability of each example, by a fine-tuned classifier"),
     "embed": ("runs:embed", "write the embeddings of examples as .npz or .csv"),
     "plot": ("runs:plot", "draw a run's pictures and report.html"),
+    "compare": ("runs:compare", "write a page about several runs: results, curves, the settings that differ"),
     "explore": ("runs:explore", "write a page to look around in a run: attention, neighbors, checkpoints"),
     "data make": ("data:make", "write a default data set as a folder of PNG files"),
     "data inspect": ("data:inspect", "say what is in a folder of images"),

@@ -100,8 +100,8 @@ PLAN: dict[str, dict[str, str]] = {
         "training": "errors text files contracts health parts config encoders tasks learner assembly frozen sources "
         "runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
-        "pictures": "errors text progress files contracts health masks transforms objectives encoders tasks frozen "
-        "runs evaluation",
+        "pictures": "errors text progress files contracts health config masks transforms objectives encoders tasks "
+        "frozen runs evaluation",
         "explore": "errors text progress files contracts health frozen runs evaluation pictures",
         "finetuning": "errors text progress files contracts health parts config transforms encoders tasks learner "
         "frozen sources pretrained runs evaluation training",

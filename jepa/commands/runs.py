@@ -1,4 +1,4 @@
-"""`demo`, `train`, `eval`, `embed`, `plot`, `explore`: one call each of the Python API, and what it says in words."""
+"""One call each of the Python API, and what it says in words: `demo`, `train`, `eval`, `embed`, `plot`, ..."""
 
 import json
 import shlex
@@ -205,4 +205,18 @@ def explore(words: Sequence[str]) -> int:
     how = {"out": args.out, "data": data, "projection": args.projection}
     page = explore_run(args.run, device=_device(settings), settings=settings, **how)
     print(f"page: {page} ({page.stat().st_size / 1e6:.1f} MB; any browser opens it)")
+    return 0
+
+
+def compare(words: Sequence[str]) -> int:
+    """Write a page about several runs."""
+    parser = Parser(
+        "compare", "Write one page about several runs: what they reach, their curves, the settings that differ."
+    )
+    parser.add_argument("runs", type=place, nargs="+", metavar="run", help="folders of runs, two or more")
+    parser.add_argument("--out", type=place, metavar="FILE", help="the page (default: compare.html)")
+    args = parser.parse_intermixed_args(words)
+    from jepa.pictures.compare import compare as compare_runs
+
+    print(f"page: {compare_runs(args.runs, args.out)}")
     return 0

@@ -57,9 +57,9 @@ def plot_loss(records: Records) -> Figure:
     Beside it, if examples were held out, the loss of the predictions of those ("validation_loss"), and the same for a
     wrong question ("validation_loss_shuffled").
     """
-    held_out = len(_series(records, "validation_loss", "epoch")[0]) > 0
+    held_out = len(series(records, "validation_loss", "epoch")[0]) > 0
     figure = new_figure(4.0)
-    x, y = _series(records, "loss")
+    x, y = series(records, "loss")
     if not len(x):
         return message(figure, "no loss was logged yet")
     panels = figure.subplots(1, 2 if held_out else 1, squeeze=False)[0]
@@ -68,7 +68,7 @@ def plot_loss(records: Records) -> Figure:
     else:
         panels[0].plot(x, y, color=BLUE, linewidth=0.8, alpha=0.35, label="each logged step")
         panels[0].plot(x, _smooth(y), color=BLUE, linewidth=2, label="running mean")
-    parts = [name for name in _names(records, "loss/") if len(_series(records, name)[0])]
+    parts = [name for name in _names(records, "loss/") if len(series(records, name)[0])]
     parts = [name for name in parts if name.rpartition("/")[2] != "accuracy"]  # no loss: it has a scale of its own
     if len(parts) >= 2:
         _many(panels[0], records, parts, parts=True)
@@ -79,7 +79,7 @@ def plot_loss(records: Records) -> Figure:
             ("validation_loss", "asked the true question", BLUE, "-"),
             ("validation_loss_shuffled", "asked a wrong one", VERMILION, "--"),
         ):
-            x, y = _series(records, name, "epoch")
+            x, y = series(records, name, "epoch")
             if len(x):
                 panels[1].plot(x, y, style, color=color, marker="o", markersize=4, linewidth=2, label=label)
         describe(panels[1], "Loss of the predictions, held out", x=_STEPS, y="loss")
@@ -152,7 +152,7 @@ def _said(name: str) -> str:
     return (f"{whole}, {part}" if part else whole).replace("_", " ")
 
 
-def _series(records: Records, name: str, kind: str = "step") -> tuple[Values, Values]:
+def series(records: Records, name: str, kind: str = "step") -> tuple[Values, Values]:
     """Return steps and finite values of a metric."""
     pairs = [(r["step"], r[name]) for r in records if r.get("kind") == kind and r.get(name) is not None and "step" in r]
     pairs = [(step, value) for step, value in pairs if np.isfinite(value)]
@@ -169,7 +169,7 @@ def _smooth(y: Values) -> Values:
 
 def _line(axes: Axes, records: Records, name: str, color: str, title: str, unit: str) -> None:
     """Draw a metric, or say that there is none."""
-    x, y = _series(records, name)
+    x, y = series(records, name)
     if len(x):
         axes.plot(x, y, color=color, linewidth=1.8)
     else:
@@ -181,7 +181,7 @@ def _many(axes: Axes, records: Records, names: Sequence[str], *, parts: bool = F
     """Draw metrics of a kind, told apart by color and style; parts of a loss smoothed, and unlike the loss itself."""
     colors, styles = PALETTE[parts:] * 4, ("--", "-.", ":") * 12 if parts else ("-", "--", ":", "-.") * 9
     for name, color, style in zip(names, colors, styles, strict=False):
-        x, y = _series(records, name)
+        x, y = series(records, name)
         axes.plot(x, _smooth(y) if parts else y, style, color=color, linewidth=1.6, label=_said(name))
 
 

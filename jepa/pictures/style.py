@@ -1,6 +1,7 @@
 """The one look of all pictures: figures without pyplot, a palette that color-blind readers can tell apart."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,13 @@ def message(figure: Figure, text: str) -> Figure:
     """Return a figure that says why there is nothing to see."""
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, color=GRAY, wrap=True)
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG."""
+    with BytesIO() as stream:
+        figure.savefig(stream, format="png", metadata={"Software": PROGRAM})
+        return stream.getvalue()
 
 
 def save(figure: Figure, path: str | Path) -> Path:

@@ -41,6 +41,11 @@ def _evaluation(path: Path) -> bool:
     return read_object(path).keys() >= {"data", "step", "encoder", "feature_dim"}
 
 
+def _page(path: Path) -> bool:
+    start = _start(path)
+    return PROGRAM.encode() in start or b"<title>JEPA run: " in start
+
+
 def _picture(path: Path) -> bool:
     start = _start(path, 512)
     return start[:4] == b"\x89PNG" and (PROGRAM.encode() in start or start[37:49] == b"pHYs" + DPI)
@@ -62,7 +67,10 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     (r"train\.log", lambda path: re.match(rb"\d\d:\d\d:\d\d ", _start(path)) is not None),
     (r"metrics\.jsonl", lambda path: _start(path).startswith(b'{"kind": ')),
     (r"source\.npz", _arrays),
-    (r"(report|explore)\.html", lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path)),
+    (
+        r"(report|explore|compare)\.html",
+        lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path),
+    ),
     (r"evaluation(-.*)?\.json", _evaluation),
     (r"finetune\.json", lambda path: read_object(path).keys() >= {"origin", "classes", "results"}),
     (r"plots/[\w-]+\.png", _picture),
