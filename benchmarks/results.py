@@ -37,8 +37,13 @@ PRESETS = {
     "hjepa-finest": "hjepa-shapes",
     "hjepa-two": "hjepa-shapes",
     "ijepa-cifar10": "ijepa-cifar10",
+    "moving-digits": "moving-digits",
+    "moving-digits-1": "moving-digits",
+    "moving-digits-2": "moving-digits",
+    "moving-digits-tubes": "moving-digits-tubes",
 }
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
+UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
 SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys(ABLATION, 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
@@ -67,7 +72,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     out = RUNS / f"{name}-seed{seed}{kernels and '-'}{kernels}"
     if not (out / "evaluation.json").exists():
         settings = [f"source={root}"] if root else []
-        settings += [ABLATION[name]] if name in ABLATION else []
+        settings += [more[name] for more in (ABLATION, UNROLLED) if name in more]
         jepa(
             "train",
             "--preset",
@@ -131,7 +136,8 @@ def run(seeds: int, only: str, cifar10: str, threads: int) -> None:
         table += rows(name, found)
         if name == "shapes":
             table += rows("shapes, fresh images", [r["fresh"] for r in found])
-        loss, ratio = ([r["geometry"][k] for r in found] for k in ("loss", "ratio"))
+        loss = [r["geometry"]["loss"] for r in found]
+        ratio = [r["geometry"].get("ratio", 1.0) for r in found]  # where examples are asked different questions
         seconds = [r["training_seconds"] for r in found]
         print(
             f"{name}: training {min(seconds)}-{max(seconds)} s, held-out loss {min(loss):.2f}-{max(loss):.2f}, "

@@ -83,7 +83,7 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
     task.check(source.shape, encoder.grid)
     _check_shape(encoder, source.shape)
     _check_gaps(encoder, source)
-    for setting, shape in task.sees(source.shape).items() if isinstance(encoder, Encoder) else ():
+    for setting, shape in task.sees(source.shape, encoder.grid).items() if isinstance(encoder, Encoder) else ():
         try:
             encoder.grid_of(shape)
         except ConfigError as error:

@@ -83,6 +83,11 @@ class Asked(Protocol):
         """Whether each token of `context` stands for a view of its own; else all of them together for one."""
         ...
 
+    @property
+    def single(self) -> bool:
+        """Whether an objective looks at how the tokens of `context` spread one by one, as those of so many examples."""
+        ...
+
     def of(self, tokens: mt.Tensor, /) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, N, d) -> S of (n, k, d)."""
 
@@ -162,13 +167,15 @@ class Task(Protocol):
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     poses: ClassVar[bool]
     """its questions are `Posed`: a predictor may be led back, and a probe looks for the pose in pairs of features"""
+    forecasts: ClassVar[bool]
+    """it asks what comes next along the first axis, and `question(count, grid, steps)` asks so many steps ahead"""
     pictures: ClassVar[str]
     """the module that draws its questions and their answers (`jepa.pictures`)"""
 
     def check(self, shape: tuple[int, ...], grid: Grid, /) -> None:
         """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""
 
-    def sees(self, shape: tuple[int, ...], /) -> dict[str, tuple[int, ...]]:
+    def sees(self, shape: tuple[int, ...], grid: Grid, /) -> dict[str, tuple[int, ...]]:
         """Return what shapes other than the source's the encoders are given, by the setting that makes them so."""
 
     def ask(self, x: Array, grid: Grid, generators: Generators, /) -> Batch:

@@ -145,6 +145,7 @@ class JEPA(mt.nn.Layer):
                 raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")
         misled = [] if other is None else self.predictor(tokens, valid, keep, other)
         contexts = tokens if asked.whole else mean_token(tokens, valid)[:, None]
+        contexts = tokens.reshape(-1, 1, tokens.shape[-1]) if asked.single else contexts
         returned = self.predictor(predictions[0], None, None, asked.back()) if self.objective.returns else []
         return contexts, predictions, targets, misled, returned
 

@@ -24,6 +24,8 @@ ROLES: dict[str, dict[str, str]] = {
         "digits": "jepa.sources.digits:Digits",
         "digits-clutter": "jepa.sources.digits:ClutteredDigits",
         "table": "jepa.sources.tables.table:Table",
+        "moving-digits": "jepa.sources.video.moving:MovingDigits",
+        "video": "jepa.sources.video.folder:Video",
         "folder": "jepa.sources.folder:ImageFolder",
         "array": "jepa.sources.arrays:ArrayFile",
     },
@@ -38,6 +40,7 @@ ROLES: dict[str, dict[str, str]] = {
         "levels": "jepa.tasks.levels:Levels",
         "views": "jepa.tasks.views:Views",
         "saccade": "jepa.tasks.saccade:Saccade",
+        "forecast": "jepa.tasks.forecast:Forecast",
         "multiview": "jepa.tasks.multiview:MultiView",
     },
     "encoder": {
@@ -47,8 +50,9 @@ ROLES: dict[str, dict[str, str]] = {
         "resnet": "jepa.encoders.resnet:ResNet",
         "resnet9": "jepa.encoders.resnet9:ResNet9",
         "convnext": "jepa.encoders.convnext:ConvNeXt",
-        "mlp": "jepa.encoders.mlp:MLP",
+        "frames": "jepa.encoders.frames:FrameEncoder",
         "columns": "jepa.encoders.columns:Columns",
+        "mlp": "jepa.encoders.mlp:MLP",
     },
     "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
     "predictor": {
@@ -59,6 +63,7 @@ ROLES: dict[str, dict[str, str]] = {
         "cross": "jepa.predictors.cross:CrossAttention",
         "levels": "jepa.predictors.levels:Levels",
         "pose": "jepa.predictors.pose:Pose",
+        "conv": "jepa.predictors.conv:Conv",
     },
     "target": {
         "ema": "jepa.targets:EMA",

@@ -95,8 +95,8 @@ PLAN: dict[str, dict[str, str]] = {
         "pretrained": "errors text files parts encoders learner assembly",
         "names": "errors contracts parts masks encoders projectors targets tasks predictors learner",
         "runs": "errors text files contracts parts config encoders tasks learner assembly frozen sources",
-        "evaluation": "errors text progress files contracts health parts config masks transforms learner frozen "
-        "sources pretrained runs",
+        "evaluation": "errors text progress files contracts health parts config masks transforms objectives learner "
+        "frozen sources pretrained runs",
         "training": "errors text files contracts health parts config encoders tasks learner assembly frozen sources "
         "runs evaluation",
         "estimator": "errors text config assembly frozen sources training",

@@ -3,9 +3,22 @@
 from jepa.encoders.cnn import CNN
 from jepa.encoders.convnext import ConvNeXt, convnext
 from jepa.encoders.energy import EnergyTransformer
+from jepa.encoders.frames import FrameEncoder
 from jepa.encoders.mlp import MLP
 from jepa.encoders.resnet import ResNet, resnet18
 from jepa.encoders.resnet9 import ResNet9
 from jepa.encoders.vit import ViT, vit
 
-__all__ = ["CNN", "MLP", "ConvNeXt", "EnergyTransformer", "ResNet", "ResNet9", "ViT", "convnext", "resnet18", "vit"]
+__all__ = [
+    "CNN",
+    "MLP",
+    "ConvNeXt",
+    "EnergyTransformer",
+    "FrameEncoder",
+    "ResNet",
+    "ResNet9",
+    "ViT",
+    "convnext",
+    "resnet18",
+    "vit",
+]

@@ -29,12 +29,12 @@ def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
     return found.reshape(n * index.shape[1], index.shape[2], dim)
 
 
-def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | None = None) -> mt.Tensor:
+def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | tuple[int, ...] | None = None) -> mt.Tensor:
     """Return examples of which only the kept places are left; all else is 0, the mean of normalized ones.
 
     Here, in what the encoder sees, and not in what it makes of it: a convolution would have carried what is hidden to
-    its neighbors. x (n, c, *lengths), cut into `grid` places along its axes, of `side` entries each, the last with what
-    is left over (None: of equal shares) -> (n e, c, *lengths).
+    its neighbors. x (n, c, *lengths), cut into `grid` places along its axes, of `side` entries each (a number for all
+    axes, or one of each), the last with what is left over (None: of equal shares) -> (n e, c, *lengths).
 
     >>> hide(mt.ones((1, 1, 2, 4)), (1, 2), Keep(np.array([[[1]]])))[0, 0]
     Tensor float32 (2, 4): [[0. 0. 1. 1.] [0. 0. 1. 1.]]
@@ -46,9 +46,10 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | None = None) -> mt.Te
     row, entry = np.nonzero(valid.reshape(n * contexts, -1))
     seen[row, keep.index.reshape(n * contexts, -1)[row, entry]] = True
     mask = seen.reshape(-1, *grid)
-    for axis, (length, places) in enumerate(zip(lengths, grid, strict=True), start=1):
+    sides = side if isinstance(side, tuple) else (side,) * len(grid)
+    for axis, (length, places, own) in enumerate(zip(lengths, grid, sides, strict=True), start=1):
         entries = np.arange(length)
-        place = entries * places // length if side is None else np.minimum(entries // side, places - 1)
+        place = entries * places // length if own is None else np.minimum(entries // own, places - 1)
         mask = mask.take(place, axis=axis)
     shown = mt.broadcast_to(x[:, None], (n, contexts, *x.shape[1:])).reshape(n * contexts, *x.shape[1:])
     return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)
@@ -130,7 +131,7 @@ class WholeEncoder(Encoder):
         """Return the tokens of the places that are kept, from examples in which all others are blank."""
         if keep is None:
             return self.whole(x)
-        y = self.whole(hide(x, self.grid, keep, self.stride))  # (n e, N, dim)
+        y = self.whole(hide(x, self.grid_of(x.shape[1:]), keep, self.stride))  # (n e, N, dim)
         return gather(y, keep.index.reshape(-1, 1, keep.index.shape[2]))
 
 

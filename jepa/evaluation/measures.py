@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
-MEASURES = {"pose": "jepa.evaluation.pose"}
+MEASURES = {"pose": "jepa.evaluation.pose", "detection": "jepa.evaluation.detection"}
 """name -> module"""
 
 

@@ -38,6 +38,26 @@ CAPTIONS = {
         """Each row is one held-out example: what the context encoder sees of it, and what the target encoder sees, both
         changed as in training. What the second makes of its view is to be predicted from the first.""",
     ),
+    "forecast": (
+        "What comes next",
+        """The first frames (blue) are seen; those that follow are predicted, each from those before, further ahead than
+        was learned if there are more. A linear decoder, fitted on training examples, turns tokens back into pixels or
+        samples: from the true tokens of what follows, what a token keeps; from the predicted ones, what was foreseen.
+        Two ghosts, or a blur, mean that the predictor does not know where something went; a picture that stands still
+        would mean that it has not learned to move.""",
+    ),
+    "detections": (
+        "Where things are found, frames ahead",
+        """The true frames, the last one that is seen first. Red: the cells of the encoder's grid in which a small head
+        finds the center of something in the *predicted* codes of that frame, as many as there are. The head learned
+        from codes of true training frames.""",
+    ),
+    "horizons": (
+        "How far ahead",
+        """Average precision of finding the centers, over how many frames ahead the codes were predicted. Above the
+        curve of constant velocity the model knows more than that things go straight on: it has foreseen bounces. The
+        dashed line, codes of the true frames, is what the head can do if nothing has to be foreseen.""",
+    ),
     "saccades": (
         "Two looks at an image",
         """Left: the image with both views in it, the first dashed; a dot marks the top of each. Middle: the first view,

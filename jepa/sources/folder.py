@@ -129,7 +129,7 @@ class ImageFolder(Source):
         kept = [entry for k, entry in enumerate(entries) if k not in found.failed]
         if not kept:
             none = f"none of the {len(entries)} images of {shown(self.path)} can be read"
-            raise DataError(f"{none}: {_described(failed, len(entries))}")
+            raise DataError(f"{none}: {described(failed, len(entries))}")
         lost = sorted({e.label or "" for e in entries} - {e.label or "" for e in kept})
         files = [entry.path for entry in kept]
         return Content(list(map(str, files)), self._numbers(kept), files, found.pixels, failed, lost)
@@ -148,7 +148,7 @@ class ImageFolder(Source):
                 why = "there is only one image: add some" if len(entries) == 1 else "lower source.validation"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: {why}")
             entries = [entries[i] for i in chosen]
-        _check_loose(entries, self.path)
+        check_loose(entries, self.path)
         if limit is not None and limit < len(entries):
             entries = [entries[i] for i in np.sort(self._spread(entries, "limit")[:limit])]
         return entries
@@ -185,7 +185,7 @@ class ImageFolder(Source):
     @property
     def skipped(self) -> str:
         failed = self.content.failed
-        return _described(failed, len(failed) + len(self)) if failed else ""
+        return described(failed, len(failed) + len(self)) if failed else ""
 
     @property
     def scale(self) -> Scale:
@@ -212,19 +212,20 @@ class ImageFolder(Source):
         return mark.hexdigest()
 
 
-def _described(failed: list[tuple[Path, str]], total: int) -> str:
+def described(failed: list[tuple[Path, str]], total: int, what: str = "images") -> str:
+    """Return a sentence on what is left out, the first ten by name."""
     names = [f"{shown(path)} ({reason})" for path, reason in failed[:10]]
     more = f" and {len(failed) - 10:,} more" if len(failed) > 10 else ""
-    return f"skipped {len(failed):,} of {total:,} images that cannot be read: {', '.join(names)}{more}"
+    return f"skipped {len(failed):,} of {total:,} {what} that cannot be read: {', '.join(names)}{more}"
 
 
-def _check_loose(entries: list[Entry], root: Path) -> None:
-    """Raise DataError for images beside class folders; train/ may have classes where val/ is flat."""
+def check_loose(entries: list[Entry], root: Path, what: str = "images") -> None:
+    """Raise DataError for images, or clips, beside class folders; train/ may have classes where val/ is flat."""
     for part in {entry.split for entry in entries}:
         mine = [entry for entry in entries if entry.split == part]
         loose = [entry for entry in mine if entry.label is None]
         if loose and len(loose) < len(mine):
             raise DataError(
-                f"{shown(root)} has {len(loose)} images beside its class folders (first: {shown(loose[0].path.name)}): "
-                "move them into a class folder, or all images into one folder if there are no classes"
+                f"{shown(root)} has {len(loose)} {what} beside its class folders (first: {shown(loose[0].path.name)}): "
+                f"move them into a class folder, or all {what} into one folder if there are no classes"
             )

@@ -15,9 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
-
-from PIL import Image
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from jepa.config.settings import PATH, between, setting
 from jepa.errors import DataError
@@ -103,12 +101,19 @@ class Generated(ImageFolder):
         return write_folder(out, self.samples(count, size, seed), settings=settings)
 
 
+class Picture(Protocol):
+    """What can be written to a file: one of Pillow's images, say."""
+
+    def save(self, path: Path, /) -> Any:
+        """Write it."""
+
+
 class Sample(NamedTuple):
     """One image to be written, and what is known about it."""
 
     split: str  # train or val
     label: str  # the class: the name of the image's folder
-    image: Image.Image
+    image: Picture
     facts: Facts  # further columns of labels.csv; the same keys for each sample
 
 

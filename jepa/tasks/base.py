@@ -34,6 +34,11 @@ class MeanTokens:
         return True
 
     @property
+    def single(self) -> bool:
+        """Views are looked at one after the other."""
+        return False
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Of each set, how many targets an example has."""
         raise NotImplementedError
@@ -62,6 +67,7 @@ class Task:
     asks: ClassVar[type]
     places: ClassVar[bool] = False
     poses: ClassVar[bool] = False
+    forecasts: ClassVar[bool] = False
     measures: ClassVar[tuple[str, ...]] = ()
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     pictures: ClassVar[str] = "jepa.pictures.views"
@@ -75,7 +81,7 @@ class Task:
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         self.augment.check(shape)
 
-    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:
         return {}
 
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
@@ -109,7 +115,8 @@ def _between(start: Any, end: Any, progress: float) -> Any:
     t = min(max(progress, 0.0), 1.0)
     if isinstance(start, tuple):
         return tuple(_between(a, b, t) for a, b in zip(start, end, strict=True))
-    return (1 - t) * start + t * end
+    now = (1 - t) * start + t * end
+    return round(now) if isinstance(start, int) else now
 
 
 def generators(count: int, seed: int = 0) -> Generators:

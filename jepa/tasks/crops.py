@@ -108,7 +108,7 @@ class Crops(Task):
                 f"task=crops cuts images (channels, height, width); the source has {shape}: see masked, views"
             )
 
-    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:
         side = self.settings.target_size
         return {f"task.target_size={side}": (shape[0], side, side)}
 

@@ -37,6 +37,10 @@ class Groups(NamedTuple):
         return False
 
     @property
+    def single(self) -> bool:
+        return False
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(index.shape[1] for index in self.index)
 

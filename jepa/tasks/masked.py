@@ -39,6 +39,10 @@ class Places(NamedTuple):
         return False
 
     @property
+    def single(self) -> bool:
+        return False
+
+    @property
     def level_weights(self) -> tuple[float, ...]:
         return ()
 

@@ -124,7 +124,7 @@ class MultiView(Task):
                 "changes them, such as augment=noise"
             )
 
-    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:
         s = self.settings
         sizes = {f"task.size={s.size}": s.size} | ({f"task.small_size={s.small_size}": s.small_size} if s.small else {})
         return {name: (shape[0], *_lengths(shape[1:], size)) for name, size in sizes.items() if size != 1}

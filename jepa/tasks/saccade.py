@@ -127,7 +127,7 @@ class Saccade(Task):
                 f"(task.angle, task.shift), leaves the source's images of {by_x(shape[1:])}: lower one of the three"
             )
 
-    def sees(self, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:
         s, seen = self.settings, (shape[0], *self._size(shape[1:]))
         named = f"task.view={s.view}" if s.size is None else f"task.size={s.size}"
         return {} if seen == tuple(shape) else {named: seen}

@@ -39,6 +39,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "levels"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2, "levels": 2, "weights": (1.0, 0.5)},
     ("task", "saccade"): {"view": 0.5, "size": 1.0},
     ("encoder", "cnn"): {"widths": (8, 16)},
+    ("encoder", "frames"): {"widths": (8, 16)},
     ("encoder", "vit"): {"patch": 2, **PLACES},
     ("encoder", "energy"): {"patch": 2, **PLACES},
     ("encoder", "resnet9"): {"width": 4},
@@ -54,6 +55,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "cross"): PLACES,
     ("predictor", "levels"): {**PLACES, "levels": 2},
     ("predictor", "pose"): {"width": 32, "depth": 1},
+    ("predictor", "conv"): {"width": 8, "depth": 1},
 }
 """settings of a kind that make it small; of another kind its own"""
 ARRAYS = {"series": (2, 32), "clips": (3, 4, 8, 8)}
@@ -89,6 +91,15 @@ def sources(folder: Path) -> dict[str, Any]:
         elif kind == "table":
             (folder / "rows.csv").write_text(table(40))
             found[kind] = made(Choice(kind, schema_of("source", kind)(path=str(folder / "rows.csv"))), "source")
+        elif kind == "moving-digits":
+            settings = schema_of("source", kind)(count=50, size=SIZE, frames=4)
+            found[kind] = made(Choice(kind, settings), "source")
+        elif kind == "video":
+            (folder / kind).mkdir(exist_ok=True)
+            for k, clip in enumerate(np.random.default_rng(0).integers(256, size=(20, 4, SIZE, SIZE), dtype=np.uint8)):
+                np.save(folder / kind / f"{k}.npy", clip.cumsum(axis=0, dtype=np.uint8))
+            settings = schema_of("source", kind)(root=str(folder / kind), size=SIZE, frames=4)
+            found[kind] = made(Choice(kind, settings), "source")
         elif kind not in found:
             count = {} if kind == "folder" else {"count": 50}
             root = folder / ("shapes" if kind == "folder" else kind)

@@ -21,6 +21,9 @@ from jepa.pictures.report import draw
 from jepa.training.run import train
 from tests.jepa.tiny import config
 
+FORECAST = ["task=forecast", "source=moving-digits", "source.count=50", "source.frames=5", "encoder=frames",
+            "encoder.widths=4,8", "projector=linear", "projector.dim=8", "predictor=conv", "predictor.width=8",
+            "predictor.depth=1", "augment=none", "objective=vicreg"]  # fmt: skip
 RUNS = {
     "crops": ["objective=vicreg", "optimizer.weight_decay_end=0.1", "evaluation.every=1", "evaluation.online_images=20",
               "projector=mlp", "projector.width=8"],
@@ -37,12 +40,14 @@ RUNS = {
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
     "saccade": ["task=saccade", "objective=saccade", "predictor.width=8"],
+    "forecast": FORECAST,
 }  # fmt: skip
 ELSEWHERE = {
     "name",  # by the command line
     "source.count", "source.key", "source.labels", "source.path",  # of other sources than a folder
     "source.dataset", "source.label", "source.leave_out", "source.categorical", "source.categories",  # of tables
     "source.split_column", "source.val",
+    "source.stride", "source.windows", "source.order",  # of clips in files
     "source.validation",  # where there is no val folder
 }  # fmt: skip
 
@@ -147,6 +152,9 @@ TINY = {
     ("encoder", "resnet9"): ["encoder=resnet9", "encoder.width=2"],
     ("task", "saccade"): ["task=saccade", "predictor.width=8"],
     ("predictor", "pose"): ["task=saccade", "predictor=pose"],
+    ("predictor", "conv"): FORECAST,
+    ("encoder", "frames"): FORECAST,
+    ("task", "forecast"): FORECAST,
     ("objective", "saccade"): ["task=saccade", "objective=saccade"],
     ("task", "views"): ["task=views", "projector=mlp", "projector.width=8", "predictor=mlp", "predictor.width=8"],
 }

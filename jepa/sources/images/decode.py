@@ -7,8 +7,9 @@ transparent shows the ground: alpha * color + (1 - alpha) * ground. Gray is 0.29
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,13 @@ T = TypeVar("T")
 
 
 class UnreadableImage(DataError):
-    """An image file that cannot be read: `path`, and the `reason` as a clause."""
+    """An image file that cannot be read: `path`, the `reason` as a clause, and a `remedy`."""
+
+    what: ClassVar[str] = "image"
 
     def __init__(self, path: str | os.PathLike[str], reason: str, remedy: str = "replace or remove it") -> None:
-        super().__init__(f"cannot read the image {shown(path)}: {reason}; {remedy}")
-        self.path, self.reason = Path(path), reason
+        super().__init__(f"cannot read the {self.what} {shown(path)}: {reason}; {remedy}")
+        self.path, self.reason, self.remedy = Path(path), reason, remedy
 
 
 class Loaded(NamedTuple):
@@ -89,9 +92,48 @@ def load(path: str | os.PathLike[str], make: Callable[[Loaded], T], *, wanted: W
     width and height in the file, how many pixels are wanted across and down: a JPEG that has more than twice as many is
     decoded at a half, a quarter or an eighth of its size. Pillow may warn of what it passes over: that is the caller's.
     """
+    with _told(path):
+        return _made(_content(path), Path(path).suffix, make, wanted)
+
+
+def load_frames(
+    path: str | os.PathLike[str], make: Callable[[Loaded], T], chosen: Callable[[int], Sequence[int]]
+) -> list[T]:
+    """Return what `make` makes of some pictures of an animation, as `load` does of the first.
+
+    chosen: from the number of pictures in the file to the numbers of those that are wanted, ascending; what it raises
+    goes through if it is an UnreadableImage.
+    """
+    with _told(path):
+        data = _content(path)
+        limits.check_content(data)
+        image = identify(data, Path(path).suffix)
+        count = limits.frames(image, data)
+        numbers = chosen(count)
+        limits.check_frames(image, numbers[-1] + 1)
+        made = []
+        with limits.room(limits.check_size(image, image.size, 1)):
+            for number in numbers:
+                if count > 1:
+                    image.seek(number)
+                made.append(make(_loaded(image, image.size, (float(image.width), float(image.height)))))
+        return made
+
+
+def frame_count(path: str | os.PathLike[str]) -> int:
+    """Return how many pictures are in a file, 1 of a still image; none is decoded. Raises UnreadableImage."""
+    with _told(path):
+        data = _content(path)
+        limits.check_content(data)
+        return limits.frames(identify(data, Path(path).suffix), data)
+
+
+@contextmanager
+def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn whatever goes wrong with a file into an UnreadableImage."""
     try:
         with limits.alone(path):
-            return _made(_content(path), Path(path).suffix, make, wanted)
+            yield
     except UnreadableImage:
         raise
     except limits.Excessive as error:

@@ -25,6 +25,8 @@ TEXTS = 1_000  # chunks of a PNG that are not pixels
 METADATA = 12_000_000  # bytes of a JPEG's segments that are not pixels
 COMMENTS = 1_000_000  # bytes before the first picture of a GIF
 HEADER = 10_000  # bytes in which width and height of a PPM stand
+ANIMATED = 20_000  # pictures of an animation
+BLOCKS = 2_000_000  # of a GIF
 SLOW = 3_000_000  # values that Pillow decodes in Python: plain PPM, BMP with run lengths
 
 COSTS = {"WEBP": 16, "AVIF": 20, "HEIF": 20, "JPEG2000": 24, "GIF": 8}  # bytes for a pixel; 4, Pillow's own, for others
@@ -78,6 +80,21 @@ def check_size(image: Image.Image, full: tuple[int, int], scans: int) -> int:
         at_most = f"and at most {MEMORY / 1e9:.2f} GB are allowed"
         raise Excessive(f"it would take {needed / 1e9:.2f} GB to read its {said}, {at_most}")
     return needed
+
+
+def frames(image: Any, data: bytes) -> int:
+    """Return how many pictures an animation has, 1 of a still image; raise Excessive for too many."""
+    count = _frames_of_gif(data) if data.startswith(b"GIF8") else int(getattr(image, "n_frames", 1))
+    if count > ANIMATED:
+        raise Excessive(f"it has more than {ANIMATED:,} pictures")
+    return max(count, 1)
+
+
+def check_frames(image: Image.Image, count: int) -> None:
+    """Raise Excessive if it takes too long to decode the first pictures of an animation, so many of them."""
+    if count > 1 and count * image.width * image.height > WORK:
+        said = f"{count:,} pictures of {image.width} x {image.height} pixels"
+        raise Excessive(f"{said} would have to be decoded, and at most {WORK / 1e9:.1f} billion pixels are")
 
 
 @contextmanager
@@ -189,6 +206,26 @@ def _check_gif(data: bytes) -> None:
         at += 1
         if at > COMMENTS:
             raise Excessive(f"it has more than {COMMENTS // 10**6} MB before its first picture")
+
+
+def _frames_of_gif(data: bytes) -> int:
+    """Count the pictures without decoding one: what lies between them are blocks, each with its length."""
+    at, count, blocks = 13 + ((6 << (data[10] & 7)) if data[10:11] and data[10] & 128 else 0), 0, 0
+    while at < len(data) and data[at] in b",!" and count <= ANIMATED:
+        if data[at] == 0x2C:
+            if at + 10 > len(data):
+                break
+            count += 1
+            at += 11 + ((6 << (data[at + 9] & 7)) if data[at + 9] & 128 else 0)
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+            blocks += 1
+            if blocks > BLOCKS:
+                raise Excessive(f"it comes in more than {BLOCKS:,} blocks")
+        at += 1
+    return count
 
 
 def _check_tiff(data: bytes) -> None:

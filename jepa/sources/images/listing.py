@@ -1,8 +1,9 @@
-"""Which images lie in a folder, and what their places say about class and split; no image is opened."""
+"""Which files of a kind lie in a folder, and what their places say about class and split; none is opened."""
 
 import difflib
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,28 +17,45 @@ SYSTEM = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume infor
 VAL = ("val", "valid", "validation", "test")
 LIKE_PARTS = {"train", "val", "valid", "eval", "test", "dev", "training", "validation", "testing", "evaluation"}
 """what parts of a data set are called, and these with "set", "data", "images" or a number after them"""
-EXPECTED = (
-    "FOLDER/CLASS/*.png (or .jpg, .webp, .tif, ...), FOLDER/train/CLASS/* with FOLDER/val/CLASS/*, "
-    "or a flat folder of images"
-)
 Parts = tuple[str, ...]
+
+
+class Kind(NamedTuple):
+    """What is looked for."""
+
+    what: str
+    """what the files are called, many of them"""
+    endings: Callable[[], frozenset[str]]
+    """returns how their names end, in lower case"""
+    usual: str
+    """an example of a name, and how else it may end"""
+
+    @property
+    def expected(self) -> str:
+        """How a folder of them may look."""
+        parts = "FOLDER/train/CLASS/* with FOLDER/val/CLASS/*"
+        return f"FOLDER/CLASS/{self.usual}, {parts}, or a flat folder of {self.what}"
+
+
+IMAGES = Kind("images", suffixes, "*.png (or .jpg, .webp, .tif, ...)")
 
 
 class Found(NamedTuple):
     """What lies below a folder, as parts of paths from it on."""
 
-    images: list[Parts]  # regular files that are called like images, sorted
+    images: list[Parts]  # regular files that are called like what is looked for, sorted
     others: dict[Parts, Counter[str]]  # all other files, by the ends of their names, of each folder directly below
     ours: list[Parts]  # folders that jepa has written
     folders: list[str]  # folders directly below that are looked into
 
 
 class Entry(NamedTuple):
-    """An image file."""
+    """An image file, or another one that is looked for."""
 
     path: Path
     label: str | None  # name of its class folder; None in a flat folder
     split: str | None  # "train" or "val", if the folder has such sub-folders
+    depth: int = 1  # the parts of its path below the folder of its split: 1 in a flat folder
 
 
 class Listing(NamedTuple):
@@ -60,8 +78,8 @@ class Listing(NamedTuple):
         return any(entry.split for entry in self.entries)
 
 
-def list_images(root: str | os.PathLike[str]) -> Listing:
-    """List the images below a folder: ROOT/CLASS/*.png, the same below ROOT/train and ROOT/val, or flat.
+def list_images(root: str | os.PathLike[str], kind: Kind = IMAGES) -> Listing:
+    """List the images below a folder, or the files of another kind: ROOT/CLASS/*.png, the same in ROOT/train, or flat.
 
     With sub-folders train and one of val, valid, validation, test (in capitals too), only these count, and the others
     are listed in `unused`; a train alone is everything. An image anywhere below a class folder belongs to that class.
@@ -70,24 +88,24 @@ def list_images(root: str | os.PathLike[str]) -> Listing:
     Raises DataError if the folder is missing, is no folder, may not be listed, or has no images (and what instead).
     """
     root = Path(root)
-    _check_folder(root)
+    _check_folder(root, kind)
     below = sorted(name for name in os.listdir(root) if not is_system(name) and (root / name).is_dir())
     parts = _parts(root, below)
     unused = [] if parts.get(None) == root else sorted(set(below) - {folder.name for folder in parts.values()})
-    found = {split: walk(folder) for split, folder in parts.items()}
+    found = {split: walk(folder, kind) for split, folder in parts.items()}
     entries = [
-        Entry(parts[split].joinpath(*inner), inner[0] if len(inner) > 1 else None, split)
+        Entry(parts[split].joinpath(*inner), inner[0] if len(inner) > 1 else None, split, len(inner))
         for split, part in found.items()
         for inner in part.images
     ]
     others: Counter[str] = sum((n for part in found.values() for n in part.others.values()), Counter())
     ours = ["/".join((*parts[s].relative_to(root).parts, *inner)) for s, part in found.items() for inner in part.ours]
     if not entries:
-        raise DataError(f"no images in {shown(root)}: {_instead(root, others, ours)}; expected {EXPECTED}")
-    remarks = [] if parts.get(None) != root else _misplaced(root, found[None])
+        raise DataError(f"no {kind.what} in {shown(root)}: {_instead(root, others, ours)}; expected {kind.expected}")
+    remarks = [] if parts.get(None) != root else _misplaced(kind, root, found[None])
     if unused:
         remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} are read, not {listed(unused)}")
-    return Listing(root, entries, others, unused + ours, remarks + _left_out(found, others))
+    return Listing(root, entries, others, unused + ours, remarks + _left_out(kind, found, others))
 
 
 def _instead(root: Path, others: Counter[str], ours: list[str]) -> str:
@@ -106,7 +124,7 @@ def _parts(root: Path, below: list[str]) -> dict[str | None, Path]:
     return {None: root / names["train"] if list(names) == ["train"] else root}
 
 
-def _misplaced(root: Path, found: Found) -> list[str]:
+def _misplaced(kind: Kind, root: Path, found: Found) -> list[str]:
     """Say which folders are taken for classes and are likely parts of the data set."""
     classes = sorted({inner[0] for inner in found.images if len(inner) > 1})
     alike = [name for name in classes if _is_like_a_part(name)]
@@ -119,7 +137,7 @@ def _misplaced(root: Path, found: Found) -> list[str]:
     inside = {inner[1].lower() for inner in found.images if len(inner) > 2}
     if len(classes) == 1 and "train" in inside and inside & {*VAL}:
         inner = shown(root / classes[0])
-        return [f"all images lie in {inner}, which has parts of its own: source.root={inner} reads them as such"]
+        return [f"all {kind.what} lie in {inner}, which has parts of its own: source.root={inner} reads them as such"]
     return []
 
 
@@ -130,9 +148,9 @@ def _is_like_a_part(name: str) -> bool:
     return word in LIKE_PARTS
 
 
-def _left_out(found: dict[str | None, Found], others: Counter[str]) -> list[str]:
-    """Say which files are not read, and which class folders are left without an image."""
-    remarks = [f"left out {sum(others.values()):,} files that are no images: {_counted(others)}"] if others else []
+def _left_out(kind: Kind, found: dict[str | None, Found], others: Counter[str]) -> list[str]:
+    """Say which files are not read, and which class folders are left without any."""
+    remarks = [f"left out {sum(others.values()):,} files that are no {kind.what}: {_counted(others)}"] if others else []
     empty = []
     for part in found.values():
         full, ours = {inner[0] for inner in part.images}, {inner[0] for inner in part.ours}
@@ -140,22 +158,22 @@ def _left_out(found: dict[str | None, Found], others: Counter[str]) -> list[str]
             seen = part.others.get((name,))
             if name not in full and (seen or name not in ours):
                 empty.append(f"{name}/ ({_counted(seen) if seen else 'no files'})")
-    return remarks + ([f"no images in the class folders {listed(empty)}"] if empty else [])
+    return remarks + ([f"no {kind.what} in the class folders {listed(empty)}"] if empty else [])
 
 
 def _counted(others: Counter[str]) -> str:
     return listed(f"{n} x {kind}" for kind, n in others.most_common())
 
 
-def _check_folder(root: Path) -> None:
+def _check_folder(root: Path, kind: Kind) -> None:
     try:
         if root.is_dir():
             os.listdir(root)
             if is_run(root):
-                raise DataError(f"{shown(root)} is the folder of a run, not of images")
+                raise DataError(f"{shown(root)} is the folder of a run, not of {kind.what}")
             return
         if root.exists():
-            raise DataError(f"{shown(root)} is a file, not a folder of images; expected {EXPECTED}")
+            raise DataError(f"{shown(root)} is a file, not a folder of {kind.what}; expected {kind.expected}")
         above = next(folder for folder in root.absolute().parents if folder.is_dir())
         missing = root.absolute().relative_to(above).parts[0]  # the first part of the path that is not there
         names = [entry.name for entry in above.iterdir() if entry.is_dir()]
@@ -170,7 +188,7 @@ def _check_folder(root: Path) -> None:
     raise DataError(f"there is no folder {shown(root)}: {hint}")
 
 
-def walk(folder: Path) -> Found:
+def walk(folder: Path, kind: Kind = IMAGES) -> Found:
     """Find the files below a folder; raise DataError if a folder may not be listed.
 
     Links are followed, but a folder is not read again inside itself, nor twice for one class. What is hidden, a
@@ -179,7 +197,7 @@ def walk(folder: Path) -> Found:
     found = Found([], {}, [], [])
     seen: set[tuple[str, int, int]] = set()
     waiting: list[tuple[Parts, frozenset[tuple[int, int]]]] = [((), frozenset([_number(folder)]))]
-    endings = tuple(suffixes())
+    endings = tuple(kind.endings())
     while waiting:
         parts, above = waiting.pop()
         for entry in _entries(folder.joinpath(*parts)):
@@ -197,10 +215,10 @@ def walk(folder: Path) -> Found:
                 if not parts:
                     found.folders.append(entry.name)
                 waiting.append((inner, above | {number}))
-            elif (kind := _kind(entry, endings)) is None:
+            elif (other := _other(entry, endings)) is None:
                 found.images.append(inner)
             else:
-                found.others.setdefault(inner[:1] if parts else ("",), Counter())[kind] += 1
+                found.others.setdefault(inner[:1] if parts else ("",), Counter())[other] += 1
     for names in (found.images, found.ours, found.folders):
         names.sort()
     return found
@@ -242,8 +260,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _kind(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str | None:
-    """Return None for an image, and else what to count the file by."""
+def _other(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str | None:
+    """Return None for what is looked for, and else what to count the file by."""
     try:
         if not entry.is_file():
             return "no regular file" if os.path.exists(entry) else "link to nothing"

@@ -5,7 +5,7 @@ Whole numbers are summed by Pillow, in one thread, so no rounding depends on the
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,33 +18,47 @@ Fit = Literal["stretch", "crop", "pad"]
 Pixels = NDArray[Any]
 
 
-def square(
-    path: str | os.PathLike[str], side: int, *, fit: Fit = "stretch", channels: int = 3, ground: Sequence[float] = WHITE
-) -> Pixels:
-    """Read a file (`load`) and bring it to side x side pixels: (C, S, S), uint8, or float32 of 16 bits.
+class Square(NamedTuple):
+    """How an image becomes side x side pixels: (C, S, S), uint8, or float32 of 16 bits.
 
     stretch: whatever the proportions; crop: the largest square in the middle; pad: scaled to fit, on the ground. The
     result is that of Pillow's `resize((side, side), BILINEAR)`, to about a hundredth of the range: a large image is
-    averaged over whole blocks of pixels first, and a JPEG is decoded at a half, a quarter or an eighth of its size, as
-    long as it stays twice as large as it is wanted. Raises UnreadableImage.
+    averaged over whole blocks of pixels first.
     """
 
-    def wanted(width: float, height: float) -> tuple[int, int]:
-        if fit == "stretch":
-            return side, side
-        scale = side / (min if fit == "crop" else max)(width, height)
+    side: int
+    fit: Fit = "stretch"
+    channels: int = 3
+    ground: Sequence[float] = WHITE
+
+    def wanted(self, width: float, height: float) -> tuple[int, int]:
+        """Return how many pixels are wanted across and down."""
+        if self.fit == "stretch":
+            return self.side, self.side
+        scale = self.side / (min if self.fit == "crop" else max)(width, height)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
-    def made(loaded: Loaded) -> Pixels:
-        if fit == "crop":
+    def made(self, loaded: Loaded) -> Pixels:
+        """Return the square of a decoded image."""
+        if self.fit == "crop":
             loaded = _middle(loaded)
-        across, down = wanted(*loaded.extent)
-        x = loaded.upright(_shrunk(loaded, across, down, ground))
-        if channels == 1 and x.shape[2] == 3:
+        across, down = self.wanted(*loaded.extent)
+        x = loaded.upright(_shrunk(loaded, across, down, self.ground))
+        if self.channels == 1 and x.shape[2] == 3:
             x = np.rint(luma(x.astype(np.float32))).astype(x.dtype) if x.dtype == np.uint8 else luma(x)
-        return _on_ground(x, side, channels, ground)
+        return _on_ground(x, self.side, self.channels, self.ground)
 
-    return load(path, made, wanted=wanted)
+
+def square(
+    path: str | os.PathLike[str], side: int, *, fit: Fit = "stretch", channels: int = 3, ground: Sequence[float] = WHITE
+) -> Pixels:
+    """Read a file (`load`) and bring it to side x side pixels (`Square`).
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size, as long as it stays twice as large as it is wanted.
+    Raises UnreadableImage.
+    """
+    how = Square(side, fit, channels, ground)
+    return load(path, how.made, wanted=how.wanted)
 
 
 def _middle(loaded: Loaded) -> Loaded:

@@ -191,7 +191,7 @@ def test_what_is_not_refused_stays_inside(settings: Any, shape: Any) -> None:
         return
     x = np.random.default_rng(0).random((300, *shape)).astype(np.float32)
     batch = task.ask(x, (4, 4), generators(300))  # seen_from raises for what leaves the image
-    seen = task.sees(shape)
+    seen = task.sees(shape, (1,))
     assert batch.seen.shape[1:] == (next(iter(seen.values())) if seen else shape)
 
 
