@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument(
         "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`, `gpu`"
     )
+    parser.add_argument("--ucr", default="", help="folder with GunPoint/GunPoint_TRAIN.ts and the like, for `results`")
     parser.add_argument("--seconds", type=float, default=420, help="for all of `gpu`")
     parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU")
     parser.add_argument("--out", default="", help="file of `gpu`'s results (default: benchmarks/results/gpu.json)")
@@ -66,7 +67,7 @@ def main() -> None:
     if args.what == "results":
         from benchmarks import results
 
-        results.run(args.seeds, args.only, args.cifar10, args.threads or 1)
+        results.run(args.seeds, args.only, args.cifar10, args.ucr, args.threads or 1)
         return
     if args.what == "gpu":
         from benchmarks import gpu

@@ -3,6 +3,7 @@
     python -m benchmarks results                        all experiments on data that the project writes itself
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
+    python -m benchmarks results --ucr FOLDER           FOLDER/GunPoint/GunPoint_TRAIN.ts and the like
 
 Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread, and from there into
 benchmarks/README.md (`python -m benchmarks page`). The masked recipes run with two kinds of matrix kernels, which round
@@ -26,6 +27,7 @@ from threadpoolctl import threadpool_info
 
 HERE = Path(__file__).parent / "results"
 RUNS = Path("runs") / "results"
+CPU = "cpu_seconds.txt"  # in a run's folder: what its training took of the processor, whoever else used it
 PRESETS = {
     "shapes": "demo",
     "digits-clutter": "digits-clutter",
@@ -41,7 +43,13 @@ PRESETS = {
     "moving-digits-1": "moving-digits",
     "moving-digits-2": "moving-digits",
     "moving-digits-tubes": "moving-digits-tubes",
+    "mnist1d": "mnist1d",
+    "mnist1d-masked": "mnist1d-masked",
+    "GunPoint": "ucr",
+    "BasicMotions": "ucr",
+    "JapaneseVowels": "ucr",
 }
+UCR = [name for name, preset in PRESETS.items() if preset == "ucr"]  # sets of the UCR and UEA archives
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
 UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
@@ -61,10 +69,12 @@ def kernel_kinds(name: str) -> list[str]:
     return [own, "Sandybridge" if own in ("Haswell", "Zen") else "Haswell"]
 
 
-def jepa(*words: object, kernels: str = "") -> None:
-    """Run a verb of the command line, as a user would."""
-    environment = os.environ | ({"OPENBLAS_CORETYPE": kernels} if kernels else {})
+def jepa(*words: object, kernels: str = "") -> float:
+    """Run a verb of the command line, as a user would; return the processor time that it took, in seconds."""
+    environment, before = os.environ | ({"OPENBLAS_CORETYPE": kernels} if kernels else {}), os.times()
     subprocess.run([sys.executable, "-m", "jepa", *map(str, words)], check=True, env=environment)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -> dict[str, Any]:
@@ -73,7 +83,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     if not (out / "evaluation.json").exists():
         settings = [f"source={root}"] if root else []
         settings += [more[name] for more in (ABLATION, UNROLLED) if name in more]
-        jepa(
+        taken = jepa(
             "train",
             "--preset",
             PRESETS[name],
@@ -87,6 +97,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
             *settings,
             kernels=kernels,
         )
+        (out / CPU).write_text(f"{taken:.1f}\n")
         jepa("eval", out, "--threads", threads, kernels=kernels)
     figures: dict[str, Any] = json.loads((out / "evaluation.json").read_text())
     if name == "shapes":
@@ -97,7 +108,8 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
         figures["fresh"] = json.loads(fresh.read_text())
     (seconds,) = re.findall(r"trained \d+ steps in (\d+) s", (out / "train.log").read_text())
     data = Path(figures["data"]).name  # not where it lies on this machine
-    return {**figures, "data": data, "seed": seed, "training_seconds": int(seconds)}
+    cpu = {"training_cpu_seconds": float((out / CPU).read_text())} if (out / CPU).exists() else {}
+    return {**figures, "data": data, "seed": seed, "training_seconds": int(seconds), **cpu}
 
 
 def spread(values: list[float]) -> str:
@@ -119,12 +131,13 @@ def rows(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def run(seeds: int, only: str, cifar10: str, threads: int) -> None:
+def run(seeds: int, only: str, cifar10: str, ucr: str, threads: int) -> None:
     """Run the experiments and print the table."""
     HERE.mkdir(exist_ok=True)
     table = []
-    for name in [only] if only else [n for n in PRESETS if "cifar10" not in n or cifar10]:
-        root = cifar10 if "cifar10" in name else ""
+    given = {**dict.fromkeys(UCR, ucr), **{name: cifar10 for name in PRESETS if "cifar10" in name}}
+    for name in [only] if only else [n for n in PRESETS if given.get(n, "here")]:
+        root = f"{ucr}/{name}" if name in UCR else given.get(name, "")
         kinds = kernel_kinds(name)
         found = [
             run_once(name, seed, threads, root, "" if kernels == kinds[0] else kernels) | {"kernels": kernels}
@@ -136,13 +149,10 @@ def run(seeds: int, only: str, cifar10: str, threads: int) -> None:
         table += rows(name, found)
         if name == "shapes":
             table += rows("shapes, fresh images", [r["fresh"] for r in found])
-        loss = [r["geometry"]["loss"] for r in found]
-        ratio = [r["geometry"].get("ratio", 1.0) for r in found]  # where examples are asked different questions
+        loss, ratio = ([r["geometry"][k] for r in found if k in r["geometry"]] for k in ("loss", "ratio"))
         seconds = [r["training_seconds"] for r in found]
-        print(
-            f"{name}: training {min(seconds)}-{max(seconds)} s, held-out loss {min(loss):.2f}-{max(loss):.2f}, "
-            f"{min(ratio):.2f}-{max(ratio):.2f} times as much with shuffled geometry"
-        )
+        told = f", {min(ratio):.2f}-{max(ratio):.2f} times as much with shuffled geometry" if ratio else ""
+        print(f"{name}: training {min(seconds)}-{max(seconds)} s, held-out loss {min(loss):.2f}-{max(loss):.2f}{told}")
     print("\n| data | probe | JEPA | random encoder | raw pixels | chance | JEPA over the better baseline, points |")
     print("|---|---|---|---|---|---|---|")
     print("\n".join(table))

@@ -222,6 +222,15 @@ class Attentive(Protocol):
 
 
 @runtime_checkable
+class Gapped(Protocol):
+    """What an encoder has besides, if it takes examples with gaps."""
+
+    def there(self, x: mt.Tensor, keep: Keep | None = None, /) -> Flags | None:
+        """Return which of its tokens have anything behind them, (n e, K); None: there are no gaps."""
+        ...
+
+
+@runtime_checkable
 class Predictor(Protocol):
     """From the context's tokens, and what is asked, to the targets."""
 

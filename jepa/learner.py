@@ -7,7 +7,7 @@ import numpy as np
 
 import minitensor as mt
 from jepa import health, objectives, targets
-from jepa.contracts import Asked, Batch, Embeddings, Encoder, Flags, Keep
+from jepa.contracts import Asked, Batch, Embeddings, Encoder, Flags, Gapped, Keep
 from jepa.errors import ConfigError
 from jepa.parts import chosen
 from jepa.projectors import Identity, Projector
@@ -46,24 +46,31 @@ class Branch(mt.nn.Layer):
         """Return what the predictor gets of a context, (n e, K, d), and which of it is no padding."""
         if isinstance(seen, list):
             return self.views(seen, asked), None
-        tokens, valid = asked.context(self.encoder.tokens(seen, keep), keep)
+        tokens, valid = asked.context(self._meant(self.encoder.tokens(seen, keep), seen, asked, keep), keep)
         return self.projector(tokens), valid
 
     def views(self, seen: list[mt.Tensor], asked: Asked) -> mt.Tensor:
         """Return the embedding of each view: (n, v, *shape) of each shape -> (n, V, d)."""
-        tokens = [asked.of(self._tokens(x))[0] for x in seen]
+        tokens = [asked.of(self._tokens(x, asked))[0] for x in seen]
         y: mt.Tensor = self.projector(mt.concatenate(tokens, axis=1))
         return y
 
     def targets(self, true: mt.Tensor, asked: Asked) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
-        return [self.projector(x) for x in asked.of(self._tokens(true))]
+        return [self.projector(x) for x in asked.of(self._tokens(true, asked))]
 
-    def _tokens(self, x: mt.Tensor) -> mt.Tensor:
-        n, v = x.shape[:2]
-        tokens = self.encoder.tokens(x.reshape(n * v, *x.shape[2:]))
-        y: mt.Tensor = tokens.reshape(n, v, *tokens.shape[1:])
-        return y
+    def _tokens(self, x: mt.Tensor, asked: Asked) -> mt.Tensor:
+        (n, v), x = x.shape[:2], x.reshape(-1, *x.shape[2:])
+        tokens = self._meant(self.encoder.tokens(x), x, asked)
+        return tokens.reshape(n, v, *tokens.shape[1:])
+
+    def _meant(self, tokens: mt.Tensor, x: mt.Tensor, asked: Asked, keep: Keep | None = None) -> mt.Tensor:
+        """Return tokens whose mean is that of those that are there, the others being zeros, if means are asked for."""
+        there = self.encoder.there(x, keep) if asked.whole and isinstance(self.encoder, Gapped) else None
+        if there is None:
+            return tokens
+        share = there.shape[1] / np.maximum(there.sum(axis=1), 1)
+        return tokens * mt.Tensor(share.astype(np.float32)[:, None, None], device=x.device)
 
 
 class JEPA(mt.nn.Layer):

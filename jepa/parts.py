@@ -26,12 +26,15 @@ ROLES: dict[str, dict[str, str]] = {
         "table": "jepa.sources.tables.table:Table",
         "moving-digits": "jepa.sources.video.moving:MovingDigits",
         "video": "jepa.sources.video.folder:Video",
+        "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",
+        "series": "jepa.sources.series.source:Series",
         "folder": "jepa.sources.folder:ImageFolder",
         "array": "jepa.sources.arrays:ArrayFile",
     },
     "augment": {
         "none": "jepa.transforms.augment:Nothing",
         "image": "jepa.transforms.augment:ImageChanges",
+        "series": "jepa.transforms.series:SeriesChanges",
         "noise": "jepa.transforms.augment:Noise",
     },
     "task": {
@@ -41,6 +44,7 @@ ROLES: dict[str, dict[str, str]] = {
         "views": "jepa.tasks.views:Views",
         "saccade": "jepa.tasks.saccade:Saccade",
         "forecast": "jepa.tasks.forecast:Forecast",
+        "future": "jepa.tasks.future:Future",
         "multiview": "jepa.tasks.multiview:MultiView",
     },
     "encoder": {
@@ -52,6 +56,9 @@ ROLES: dict[str, dict[str, str]] = {
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "frames": "jepa.encoders.frames:FrameEncoder",
         "columns": "jepa.encoders.columns:Columns",
+        "cnn1d": "jepa.encoders.cnn1d:CNN1d",
+        "rnn": "jepa.encoders.rnn:RNN",
+        "multiscale": "jepa.encoders.multiscale:MultiScale",
         "mlp": "jepa.encoders.mlp:MLP",
     },
     "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
@@ -64,6 +71,7 @@ ROLES: dict[str, dict[str, str]] = {
         "levels": "jepa.predictors.levels:Levels",
         "pose": "jepa.predictors.pose:Pose",
         "conv": "jepa.predictors.conv:Conv",
+        "recurrent": "jepa.predictors.recurrent:Recurrent",
     },
     "target": {
         "ema": "jepa.targets:EMA",

@@ -82,7 +82,7 @@ PLAN: dict[str, dict[str, str]] = {
         "config": "errors text parts",
         "masks": "errors text contracts",
         "transforms": "errors text config",
-        "encoders": "errors text contracts parts config",
+        "encoders": "errors text contracts parts config masks",
         "projectors": "config",
         "objectives": "contracts config",
         "targets": "errors contracts parts config",

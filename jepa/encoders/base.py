@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
-from jepa.contracts import Grid, Keep
+from jepa.contracts import Flags, Grid, Keep
 from jepa.errors import ConfigError
+from jepa.masks.gaps import present
 from jepa.parts import chosen
 from jepa.text import by_x
 
@@ -55,6 +56,29 @@ def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | tuple[int, ...] | Non
     return shown * mt.Tensor(mask[:, None], device=x.device).astype(x.dtype)
 
 
+def mean_of(tokens: mt.Tensor, there: Flags | None) -> mt.Tensor:
+    """Return the mean of the tokens (n, K, d) that are there, (n, K), others being zeros; None: all are."""
+    if there is None:
+        return tokens.mean(axis=1)
+    share = (1 / np.maximum(there.sum(axis=1), 1)).astype(np.float32)
+    return tokens.sum(axis=1) * mt.Tensor(share[:, None], device=tokens.device)
+
+
+def has_gaps(x: mt.Tensor) -> bool:
+    """Whether there is NaN in examples."""
+    return bool(np.isnan(float(x.detach().sum())))
+
+
+def without_gaps(x: mt.Tensor) -> mt.Tensor:
+    """Return examples with 0 in place of NaN, the mean of normalized ones."""
+    return mt.where(mt.isnan(x), 0.0, x) if has_gaps(x) else x
+
+
+def among(tokens: mt.Tensor, there: Flags | None) -> mt.Tensor:
+    """Return tokens (n, K, d) with zeros for those that are not there, (n, K); None: all are."""
+    return tokens if there is None else tokens * mt.Tensor(there[:, :, None], device=tokens.device)
+
+
 class Encoder(mt.nn.Layer):
     """Base of the encoders: a subclass sets `shape`, `dim` and `grid`, and defines `tokens` (see `jepa.contracts`)."""
 
@@ -62,7 +86,7 @@ class Encoder(mt.nn.Layer):
     """of the examples that it was made for; (): of any"""
     dim: int
     grid: Grid
-    pools: tuple[str, ...] = ("mean",)
+    pools: tuple[str, ...] = ("mean", "max")
     """the ways of `pooled`"""
     gaps: bool = False
     """whether it takes examples with gaps (NaN: nothing is there): a place without anything has a token of zeros, which
@@ -77,10 +101,25 @@ class Encoder(mt.nn.Layer):
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         raise NotImplementedError
 
+    def there(self, x: mt.Tensor, keep: Keep | None = None) -> Flags | None:
+        """Return which of `tokens` have anything behind them, (n e, K); None: there are no gaps in the examples."""
+        if not self.gaps or not has_gaps(x):
+            return None
+        flags = present(x.numpy(), self.grid_of(x.shape[1:]))
+        if keep is None:
+            return flags
+        kept: Flags = np.take_along_axis(flags[:, None], keep.index.reshape(len(flags), 1, -1), axis=2)
+        return kept.reshape(-1, keep.index.shape[2])
+
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
-        """Return one vector of an example, the mean of its tokens: (n, *shape) -> (n, dim)."""
+        """Return one vector of an example, the mean of its tokens or their largest numbers: (n, *shape) -> (n, dim)."""
         self.check_pool(pool)
-        return self.tokens(x).mean(axis=1)
+        tokens, there = self.tokens(x), self.there(x)
+        if pool == "max":
+            if there is not None:
+                tokens = tokens + mt.Tensor(np.where(there, 0, -1e9)[:, :, None].astype(np.float32), device=x.device)
+            return tokens.max(axis=1)
+        return mean_of(tokens, there)
 
     def check_pool(self, pool: str) -> None:
         """Raise ValueError for a pooling that this encoder does not have."""
@@ -129,10 +168,11 @@ class WholeEncoder(Encoder):
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the tokens of the places that are kept, from examples in which all others are blank."""
+        there, x = self.there(x, keep), without_gaps(x) if self.gaps else x
         if keep is None:
-            return self.whole(x)
+            return among(self.whole(x), there)
         y = self.whole(hide(x, self.grid_of(x.shape[1:]), keep, self.stride))  # (n e, N, dim)
-        return gather(y, keep.index.reshape(-1, 1, keep.index.shape[2]))
+        return among(gather(y, keep.index.reshape(-1, 1, keep.index.shape[2])), there)
 
 
 class ImageEncoder(WholeEncoder):

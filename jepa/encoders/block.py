@@ -8,6 +8,7 @@ import numpy as np
 import minitensor as mt
 
 EPS = 1e-6  # of every layer norm of a vision transformer
+NOWHERE = -1e9  # similarity of a token that may not be looked at: its weight is exactly 0
 STD = 0.02  # of the first values of learned tokens
 CONVOLUTIONS = mt.nn.Conv1d, mt.nn.Conv2d, mt.nn.Conv3d
 
@@ -44,10 +45,13 @@ class Attention(mt.nn.Layer):
         found: mt.Tensor = self.proj(y.transpose(0, 2, 1, 3).reshape(n, tokens, dim))
         return found
 
-    def weights(self, x: mt.Tensor) -> mt.Tensor:
+    def weights(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
         q, k, _ = self._split(x)
-        return mt.nn.functional.softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5, -1)
+        scores = q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5
+        if valid is not None:
+            scores = mt.where(valid[:, None, None, :], scores, NOWHERE)
+        return mt.nn.functional.softmax(scores, -1)
 
 
 class MLP(mt.nn.Layer):
@@ -84,9 +88,9 @@ class Block(mt.nn.Layer):
         self.mlp = MLP(dim, int(dim * mlp_ratio))
         self.drop_path = mt.nn.DropPath(drop_path)
 
-    def weights(self, x: mt.Tensor) -> mt.Tensor:
+    def weights(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
-        return self.attn.weights(self.norm1(x))
+        return self.attn.weights(self.norm1(x), valid)
 
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens after the block."""

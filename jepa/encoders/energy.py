@@ -8,10 +8,9 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config.settings import Rule, setting
-from jepa.encoders.block import EPS, STD
+from jepa.encoders.block import EPS, NOWHERE, STD
 from jepa.encoders.vit import PatchSettings, ViT
 
-NOWHERE = -1e9  # similarity of a token that is padding: its weight is exactly 0
 STEP: Rule = (lambda v: 0 < v <= 100), "must be above 0 and at most 100"
 
 
@@ -69,9 +68,9 @@ class EnergyAttention(mt.nn.Layer):
         s = (q * self.beta[:, None, None]) @ k.swapaxes(-1, -2)
         return s if valid is None else mt.where(valid[:, None, None, :], s, NOWHERE)
 
-    def weights(self, g: mt.Tensor) -> mt.Tensor:
+    def weights(self, g: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
-        s = self._similarity(self._heads(g, self.query), self._heads(g, self.key), None)
+        s = self._similarity(self._heads(g, self.query), self._heads(g, self.key), valid)
         return mt.nn.functional.softmax(s, -1)
 
     def energy(self, g: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
@@ -147,9 +146,9 @@ class EnergyBlock(mt.nn.Layer):
         g = self.norm(x)
         return self.attn.energy(g, valid) + self.hopfield.energy(g, valid)
 
-    def weights(self, x: mt.Tensor) -> mt.Tensor:
+    def weights(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return how much each token (axis 2) looks at each other (axis 3): (n, heads, tokens, tokens)."""
-        return self.attn.weights(self.norm(x))
+        return self.attn.weights(self.norm(x), valid)
 
     def forward(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:
         """Return the tokens one step further down."""

@@ -8,8 +8,8 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Rule, Settings, between, setting
-from jepa.contracts import Grid, Keep
-from jepa.encoders.base import Encoder, gather
+from jepa.contracts import Flags, Grid, Keep
+from jepa.encoders.base import Encoder, among, gather, mean_of, without_gaps
 from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
@@ -106,6 +106,7 @@ class ViT(Encoder):
     """
 
     Settings: ClassVar[Any] = ViTSettings
+    gaps = True
 
     def __init__(self, shape: tuple[int, ...], settings: Any = None, /, **changes: Any) -> None:
         self.settings = s = replace(settings or self.Settings(), **changes)
@@ -118,7 +119,7 @@ class ViT(Encoder):
         self.patch: tuple[int, ...] = s.patch if isinstance(s.patch, tuple) else (s.patch,) * rank
         self.shape, self.dim, self.class_token = tuple(shape), s.dim, s.class_token
         self.grid = self.grid_of(shape)
-        self.pools = ("mean", *(("cls",) if s.class_token else ()), "attentive", "last4")
+        self.pools = ("mean", "max", *(("cls",) if s.class_token else ()), "attentive", "last4")
         self.patch_embed = PatchEmbed(shape[0], self.patch, s.dim)
         self.pos_embed = position_parameter(s.positions, self.grid, s.dim)
         self.cls_token = mt.nn.Parameter(np.zeros((1, 1, s.dim), np.float32)) if s.class_token else None
@@ -149,7 +150,7 @@ class ViT(Encoder):
     def embed(self, x: mt.Tensor) -> mt.Tensor:
         """Return the patches with their positions, before any block: (n, *shape) -> (n, N, dim)."""
         grid = self.grid_of(x.shape[1:])
-        y: mt.Tensor = self.patch_embed(x) + interpolate_positions(self.pos_embed, self.grid, grid)
+        y: mt.Tensor = self.patch_embed(without_gaps(x)) + interpolate_positions(self.pos_embed, self.grid, grid)
         return y
 
     def _with_class(self, x: mt.Tensor) -> mt.Tensor:
@@ -169,16 +170,18 @@ class ViT(Encoder):
 
     def after_blocks(self, x: mt.Tensor, keep: Keep | None = None) -> Iterator[mt.Tensor]:
         """Yield the tokens after each block, not normalized, the class token first: (n e, K, dim) each."""
+        valid = None if keep is None or keep.valid is None else keep.valid.reshape(-1, keep.valid.shape[-1])
+        looked = self._looked(self.there(x, keep), valid)
         x = self.embed(x)
-        if keep is None:
-            return self.body(self._with_class(x))
-        x, valid = self._with_class(gather(x, keep.index)), keep.valid
-        if valid is None:
-            return self.body(x)
-        flags = valid.reshape(-1, valid.shape[-1])
-        if self.class_token:
-            flags = np.concatenate([np.ones((len(flags), 1), bool), flags], axis=1)
-        return self.body(x, mt.Tensor(flags, device=x.device))
+        x = self._with_class(x if keep is None else gather(x, keep.index))
+        return self.body(x, None if looked is None else mt.Tensor(looked, device=x.device))
+
+    def _looked(self, there: Flags | None, valid: Flags | None = None) -> Flags | None:
+        """Return which tokens may be looked at, the class token first: those that are there and no padding."""
+        if there is None and valid is None:
+            return None
+        flags: Flags = np.logical_and(True if there is None else there, True if valid is None else valid)
+        return np.pad(flags, ((0, 0), (1, 0)), constant_values=True) if self.class_token else flags
 
     def _all(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the normalized tokens, the class token first."""
@@ -189,7 +192,7 @@ class ViT(Encoder):
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         y = self._all(x, keep)
-        return y[:, 1:] if self.class_token else y
+        return among(y[:, 1:] if self.class_token else y, self.there(x, keep))
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
         """Return one vector of an example: (n, *shape) -> (n, dim), or (n, 4 dim) with "last4"."""
@@ -198,18 +201,20 @@ class ViT(Encoder):
         if pool == "cls":
             return self._all(x)[:, 0]
         if pool == "last4":
-            last = list(self.after_blocks(x))[-4:]
-            means = [mt.nn.functional.layer_norm(y, (self.dim,))[:, first:].mean(axis=1) for y in last]
-            return mt.concatenate(means, axis=-1)
+            last, there = list(self.after_blocks(x))[-4:], self.there(x)
+            own = [among(mt.nn.functional.layer_norm(y, (self.dim,))[:, first:], there) for y in last]
+            return mt.concatenate([mean_of(y, there) for y in own], axis=-1)
         if pool == "attentive":
             weights = self.attention_maps(x)[-1].mean(axis=(1, 2))[:, first:]  # (n, N): attention received
             weights = weights / weights.sum(axis=1, keepdims=True)
             return (self.tokens(x) * weights[:, :, None]).sum(axis=1)
-        return super().pooled(x)
+        return super().pooled(x, pool)
 
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
+        looked = self._looked(self.there(x))
+        valid = None if looked is None else mt.Tensor(looked, device=x.device)
         x = self._with_class(self.embed(x))
-        return [block.weights(y) for block, y in zip(self.steps(), (x, *self.body(x)), strict=False)]
+        return [block.weights(y, valid) for block, y in zip(self.steps(), (x, *self.body(x, valid)), strict=False)]
 
     def extra_repr(self) -> str:
         s = self.settings

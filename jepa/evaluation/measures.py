@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
-MEASURES = {"pose": "jepa.evaluation.pose", "detection": "jepa.evaluation.detection"}
+MEASURES = {
+    "pose": "jepa.evaluation.pose",
+    "detection": "jepa.evaluation.detection",
+    "forecast": "jepa.evaluation.forecast",
+}
 """name -> module"""
 
 

@@ -28,7 +28,11 @@ class Method(NamedTuple):
         return found
 
 
-METHODS: dict[str, Method] = {"boosting": Method("gradient boosting", "jepa.evaluation.boosting:accuracy")}
+METHODS: dict[str, Method] = {
+    "boosting": Method("gradient boosting", "jepa.evaluation.boosting:accuracy"),
+    "euclid": Method("nearest series (1-NN, Euclid)", "jepa.evaluation.warping:euclid"),
+    "dtw": Method("nearest series (1-NN, time warping)", "jepa.evaluation.warping:dtw"),
+}
 
 
 def accuracies(names: Sequence[str], train: Part, val: Part, seed: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from jepa.masks.box import Box, geometry
 from jepa.masks.gaps import among, present
 from jepa.masks.groups import groups
-from jepa.masks.masks import Masks, collate, from_binary, random_masks, to_binary, tube_masks
+from jepa.masks.masks import Masks, collate, from_binary, random_masks, suffix_masks, to_binary, tube_masks
 from jepa.masks.multiblock import multiblock_masks
 from jepa.masks.regions import Regions, crop_regions, hidden_blocks
 
@@ -21,6 +21,7 @@ __all__ = [
     "multiblock_masks",
     "present",
     "random_masks",
+    "suffix_masks",
     "to_binary",
     "tube_masks",
 ]

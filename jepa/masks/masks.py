@@ -104,6 +104,31 @@ def random_masks(settings: Any, grid: Grid, count: int, generator: np.random.Gen
     return Masks([np.sort(order[:, hidden:], axis=1)], [np.sort(order[:, :hidden], axis=1)])
 
 
+def suffix_masks(settings: Any, grid: Grid, count: int, generator: np.random.Generator) -> Masks:
+    """Return masks that hide the future: the last places along the first axis are the target, all others the context.
+
+    How many are hidden is drawn once for a batch, and is the same for each example. settings: ratio and min_keep of
+    `jepa.tasks.masked.MaskedSettings`. Raises ConfigError for a grid whose first axis has one place.
+
+    >>> from jepa.tasks.masked import MaskedSettings
+    >>> masks = suffix_masks(MaskedSettings(masks="suffix", ratio=(0.25, 0.25)), (8,), 2, np.random.default_rng(0))
+    >>> masks.context[0][1].tolist(), masks.target[0][1].tolist()
+    ([0, 1, 2, 3, 4, 5], [6, 7])
+    """
+    steps, rest, ratio = grid[0], int(np.prod(grid[1:])), settings.ratio
+    least = -(-settings.min_keep // rest)  # steps that are seen
+    if steps <= least:
+        raise ConfigError(
+            f"task.masks=suffix hides the last places along the first axis of a grid of {by_x(grid)}, and "
+            f"task.min_keep={settings.min_keep} leaves none: take a smaller encoder.patch, or a smaller min_keep"
+        )
+    share = ratio[0] + generator.random() * (ratio[1] - ratio[0])
+    hidden = max(min(round(share * steps), steps - least), 1)
+    order = np.tile(np.arange(steps * rest), (count, 1))
+    first = (steps - hidden) * rest
+    return Masks([order[:, :first]], [order[:, first:]])
+
+
 def tube_masks(settings: Any, grid: Grid, count: int, generator: np.random.Generator) -> Masks:
     """Return masks of blocks that are hidden in every frame, the first axis, so that no frame gives another's away.
 

@@ -21,7 +21,7 @@ def ratio(shape: tuple[int, ...]) -> float:
 
 
 def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, instead: Instead | None = None) -> None:
-    """Draw a series; what is not kept is faint and shaded, and what is drawn instead is thick."""
+    """Draw a series; what is not kept is faint and shaded, what is drawn instead is thick, what is missing hatched."""
     x = np.atleast_2d(np.asarray(x, np.float32))
     t, shown = np.arange(x.shape[1]), x[:CHANNELS]
     flags, values = (np.zeros(len(t), bool), x) if instead is None else instead
@@ -33,7 +33,11 @@ def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, in
         axes.plot(t, np.where(flags, values[k], np.nan), color=ink, linewidth=1.8)
     _span(axes, ~drawn & ~flags, color="#000000", alpha=0.06, linewidth=0)
     found = np.concatenate([shown, np.where(flags, values[: len(shown)], shown)])
-    low, high = (float(v) for v in (found.min(), found.max()))
+    there = found[~np.isnan(found)] if np.isnan(found).any() else found
+    low, high = (float(v) for v in (there.min(), there.max())) if there.size else (0.0, 1.0)
+    _span(
+        axes, np.asarray(np.isnan(shown).all(axis=0)), facecolor="none", edgecolor="#B0B0B0", hatch="////", linewidth=0
+    )
     axes.set_ylim(low - 0.08 * (high - low or 1), high + 0.2 * (high - low or 1))
     axes.set_xlim(-0.5, len(t) - 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -45,7 +49,7 @@ def show(axes: Axes, x: Array, color: str | None = None, *, kept: Any = None, in
 
 def thumbnail(x: Array) -> NDArray[np.uint8]:
     """Return a series as bytes of red, green and blue, (h, w, 3): its lines alone, from its lowest to its highest."""
-    x = np.atleast_2d(np.asarray(x, np.float32))[:CHANNELS]
+    x = _joined(np.atleast_2d(np.asarray(x, np.float32))[:CHANNELS])
     width, height = (2 * side for side in SMALL)  # drawn larger, so that the lines are smooth
     sheet = Image.new("RGB", (width, height), "white")
     across = np.linspace(4, width - 4, x.shape[1])
@@ -54,6 +58,17 @@ def thumbnail(x: Array) -> NDArray[np.uint8]:
         line = np.stack([across, y], axis=1).reshape(-1).tolist()
         ImageDraw.Draw(sheet).line(line, PALETTE[k] if len(x) > 1 else BLACK, width=3)
     return np.asarray(sheet.resize(SMALL, Image.Resampling.BOX))
+
+
+def _joined(x: Array) -> Array:
+    """Return channels (c, t) with straight lines over what is missing, and 0 for one that is not there at all."""
+    if not np.isnan(x).any():
+        return x
+    t, y = np.arange(x.shape[1]), np.zeros_like(x)
+    for row, values in zip(y, x, strict=True):
+        there = np.flatnonzero(~np.isnan(values))
+        row[:] = np.interp(t, there, values[there]) if len(there) else 0
+    return y
 
 
 def mark(axes: Axes, flags: Flags, color: str) -> None:

@@ -57,6 +57,8 @@ class Answers(NamedTuple):
 class Everything:
     """The question about every place, to which the true tokens are the answer."""
 
+    whole = False
+
     def of(self, tokens: mt.Tensor) -> list[mt.Tensor]:
         """Return all true tokens: (n, 1, N, d) -> one set (n, N, d)."""
         return [tokens[:, 0]]

@@ -8,5 +8,17 @@ from jepa.predictors.levels import Levels
 from jepa.predictors.mlp import MLP, Identity
 from jepa.predictors.places import Places
 from jepa.predictors.pose import Pose
+from jepa.predictors.recurrent import Recurrent
 
-__all__ = ["MLP", "Conv", "CrossAttention", "Geometry", "Identity", "Levels", "Places", "Pose", "Predictor"]
+__all__ = [
+    "MLP",
+    "Conv",
+    "CrossAttention",
+    "Geometry",
+    "Identity",
+    "Levels",
+    "Places",
+    "Pose",
+    "Predictor",
+    "Recurrent",
+]

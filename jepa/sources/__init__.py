@@ -9,9 +9,26 @@ from jepa.sources.arrays import ArrayFile, Arrays
 from jepa.sources.base import Source, SourceSettings
 from jepa.sources.memory import InMemory
 
-__all__ = ["ArrayFile", "Arrays", "Digits", "ImageFolder", "InMemory", "Shapes", "Source", "SourceSettings"]
+__all__ = [
+    "ArrayFile",
+    "Arrays",
+    "Digits",
+    "ImageFolder",
+    "InMemory",
+    "MNIST1D",
+    "Series",
+    "Shapes",
+    "Source",
+    "SourceSettings",
+]
 
-_LATER = {"ImageFolder": "folder", "Shapes": "shapes", "Digits": "digits"}  # with Pillow, which takes its time
+_LATER = {
+    "ImageFolder": "folder",
+    "Shapes": "shapes",
+    "Digits": "digits",
+    "MNIST1D": "series.mnist1d",
+    "Series": "series.source",
+}  # with Pillow, which takes its time
 
 
 def __getattr__(name: str) -> Any:

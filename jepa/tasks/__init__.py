@@ -4,10 +4,23 @@ from jepa.tasks.base import Task, generators
 from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Crops
 from jepa.tasks.forecast import Forecast
+from jepa.tasks.future import Future
 from jepa.tasks.levels import Levels
 from jepa.tasks.masked import Masked
 from jepa.tasks.multiview import MultiView
 from jepa.tasks.saccade import Saccade
 from jepa.tasks.views import Views
 
-__all__ = ["Batches", "Crops", "Forecast", "Levels", "Masked", "MultiView", "Saccade", "Task", "Views", "generators"]
+__all__ = [
+    "Batches",
+    "Crops",
+    "Forecast",
+    "Future",
+    "Levels",
+    "Masked",
+    "MultiView",
+    "Saccade",
+    "Task",
+    "Views",
+    "generators",
+]

@@ -12,7 +12,7 @@ from jepa.config.settings import AREAS, ASPECTS, Range, Rule, Settings, between,
 from jepa.contracts import Batch, Flags, Generators, Grid, Index, Keep
 from jepa.encoders.base import gather
 from jepa.errors import ConfigError
-from jepa.masks import Masks, among, multiblock_masks, present, random_masks, tube_masks
+from jepa.masks import Masks, among, multiblock_masks, present, random_masks, suffix_masks, tube_masks
 from jepa.masks.box import drawn_box
 from jepa.masks.multiblock import check_official
 from jepa.tasks.base import Array, Task, chunked, kept_shape
@@ -20,7 +20,7 @@ from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
 
 ASPECT = (3 / 4, 4 / 3)  # width / height of a crop
-SAMPLERS = {"multiblock": multiblock_masks, "random": random_masks, "tubes": tube_masks}
+SAMPLERS = {"multiblock": multiblock_masks, "random": random_masks, "tubes": tube_masks, "suffix": suffix_masks}
 BLOCKS = "multiblock", "tubes"
 MULTIBLOCK = "masks", BLOCKS[:1]
 PARTS: Rule = (lambda v: 0 < v[0] <= v[1] < 1), "must be [smallest, largest] with 0 < smallest <= largest < 1"
@@ -62,7 +62,12 @@ class Places(NamedTuple):
         return [gather(tokens[:, 0], self.index[:, s : s + 1]) for s in range(self.index.shape[1])]
 
     def rolled(self) -> "Places | None":
-        """Return the places of the example before; where that has fewer of them, its padding names the first place."""
+        """Return the places of the example before; where that has fewer of them, its padding names the first place.
+
+        None where all are asked for the same places.
+        """
+        if self.flags is None and (self.index == self.index[:1]).all():
+            return None
         return self._replace(index=np.roll(self.index, 1, axis=0))
 
 
@@ -79,10 +84,10 @@ class MaskedSettings(Settings):
     counts: ClassVar[Any] = {
         **dict.fromkeys(("contexts", "context_scale", "context_scale_end", "overlap", "sizes", "compat"), MULTIBLOCK),
         **dict.fromkeys(("targets", "target_scale", "target_scale_end", "aspect", "collate"), ("masks", BLOCKS)),
-        **dict.fromkeys(("ratio", "ratio_end"), ("masks", ("random",))),
+        **dict.fromkeys(("ratio", "ratio_end"), ("masks", ("random", "suffix"))),
     }
-    masks: Literal["multiblock", "random", "tubes"] = setting("multiblock")
-    """multiblock: target blocks, and a context without them; random: single places; tubes: blocks of all frames"""
+    masks: Literal["multiblock", "random", "tubes", "suffix"] = setting("multiblock")
+    """multiblock: target blocks, a context without them; random: places; tubes: blocks of all frames; suffix: an end"""
     context_scale: Range = setting((0.85, 1.0), AREAS)
     """area of the context block as a share of the grid, smallest and largest (multiblock)"""
     target_scale: Range = setting((0.15, 0.2), AREAS)
@@ -90,7 +95,7 @@ class MaskedSettings(Settings):
     aspect: Range = setting((0.75, 1.5), ASPECTS)
     """height / width of a target block, smallest and largest (multiblock, tubes)"""
     ratio: Range = setting((0.4, 0.6), PARTS)
-    """share of the places that are targets, smallest and largest (random)"""
+    """share of the places that are targets, smallest and largest (random, suffix)"""
     contexts: int = setting(1, between(1, 64))
     """context blocks of an example (multiblock)"""
     targets: int = setting(4, between(1, 64))

@@ -9,6 +9,7 @@ from jepa.transforms.augment import Augment, ImageChanges, Noise, Nothing
 from jepa.transforms.base import Compose, Transform
 from jepa.transforms.image import ColorJitter, RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomVerticalFlip
 from jepa.transforms.resize import crop_resize
+from jepa.transforms.series import SeriesChanges
 
 __all__ = [
     "Augment",
@@ -21,6 +22,7 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomInvert",
     "RandomVerticalFlip",
+    "SeriesChanges",
     "Transform",
     "crop_resize",
 ]

@@ -46,10 +46,21 @@ def crop_resize(x: Examples, boxes: Sequence[Sequence[int]], size: Size) -> Exam
         raise DataError(f"the box of {by_x(sides[k])} at {place} does not lie in an example of {by_x(lengths)}")
     if axes == 2 and loops.chosen():
         return loops.resize(y, x, where)
+    if np.isnan(x).any():
+        return _with_gaps(x, boxes, new)
     for k, (start, end) in enumerate(zip(starts.tolist(), (starts + sides).tolist(), strict=True)):
         part: Any = (k, slice(None), *map(slice, start, end))
         _resize(x[part], new, y[k])
     return y
+
+
+def _with_gaps(x: Examples, boxes: Sequence[Sequence[int]], size: Sequence[int]) -> Examples:
+    """Return the crops of examples with gaps: of what is there, NaN where more than half of an entry is missing."""
+    there = (~np.isnan(x)).astype(np.float32)
+    y, share = (crop_resize(part, boxes, size) for part in (np.nan_to_num(x), there))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Examples = np.where(share >= 0.5, y / share, np.nan).astype(np.float32)
+    return found
 
 
 def _resize(x: Examples, new: Sequence[int], y: Examples) -> None:

@@ -40,6 +40,9 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "saccade"): {"view": 0.5, "size": 1.0},
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "frames"): {"widths": (8, 16)},
+    ("encoder", "cnn1d"): {"widths": (8, 16), "kernels": (3,)},
+    ("encoder", "rnn"): {"patch": 4, "dim": 16},
+    ("encoder", "multiscale"): {"patch": 2, "width": 8, **PLACES},
     ("encoder", "vit"): {"patch": 2, **PLACES},
     ("encoder", "energy"): {"patch": 2, **PLACES},
     ("encoder", "resnet9"): {"width": 4},
@@ -56,6 +59,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "levels"): {**PLACES, "levels": 2},
     ("predictor", "pose"): {"width": 32, "depth": 1},
     ("predictor", "conv"): {"width": 8, "depth": 1},
+    ("predictor", "recurrent"): {"width": 16},
 }
 """settings of a kind that make it small; of another kind its own"""
 ARRAYS = {"series": (2, 32), "clips": (3, 4, 8, 8)}
@@ -100,6 +104,12 @@ def sources(folder: Path) -> dict[str, Any]:
                 np.save(folder / kind / f"{k}.npy", clip.cumsum(axis=0, dtype=np.uint8))
             settings = schema_of("source", kind)(root=str(folder / kind), size=SIZE, frames=4)
             found[kind] = made(Choice(kind, settings), "source")
+        elif kind == "series":
+            path = folder / "short.tsv"
+            path.write_text("".join(f"{k % 2}\t{row}\n" for k, row in enumerate(short())))
+            found[kind] = made(Choice(kind, schema_of("source", kind)(root=str(path), length=32)), "source")
+        elif kind == "mnist1d":
+            found[kind] = made(Choice(kind, schema_of("source", kind)(count=50)), "source")
         elif kind not in found:
             count = {} if kind == "folder" else {"count": 50}
             root = folder / ("shapes" if kind == "folder" else kind)
@@ -123,6 +133,13 @@ def table(count: int) -> str:
         for (a, b, c), k in zip(numbers, words, strict=True)
     ]
     return "\n".join(["a,b,c,d,e,class", *rows]) + "\n"
+
+
+def short() -> Iterator[str]:
+    """Yield the numbers of series of 20 to 31 samples: an example of 32 has a gap behind them."""
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        yield "\t".join(f"{v:.4f}" for v in rng.normal(size=20 + k % 12).cumsum())
 
 
 def _in_memory(source: Any) -> _Held:

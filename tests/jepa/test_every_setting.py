@@ -33,6 +33,13 @@ RUNS = {
     "random": ["task=masked", "task.masks=random", "encoder=energy", "encoder.dim=8", "encoder.heads=2",
                "encoder.depth=1", "optimizer=adam", "predictor=cross", "predictor.dim=8", "predictor.heads=2"],
     "levels": ["task=levels", "predictor.levels=2", "encoder=convnext", "encoder.depths=1,1", "encoder.dims=4,8"],
+    "series": ["source=mnist1d", "source.count=60", "augment=series", "task=multiview", "objective=ntxent",
+               "encoder=cnn1d", "encoder.widths=8,8", "encoder.kernels=3", "projector.width=8"],
+    "future": ["source=series", "source.root=SERIES", "augment=series", "task=future", "encoder=rnn", "encoder.dim=8",
+               "encoder.patch=4", "predictor.width=8", "predictor.depth=1"],
+    "suffix": ["source=mnist1d", "source.count=60", "augment=none", "task=masked", "task.masks=suffix",
+               "encoder=multiscale", "encoder.dim=8", "encoder.heads=2", "encoder.depth=1", "encoder.width=8",
+               "predictor=recurrent", "predictor.width=8"],
     "many": ["task=multiview", "task.small=2", "objective=sigreg", "encoder=resnet9", "encoder.width=2",
              "optimizer=lars", "projector.width=8"],
     "mean": ["task=multiview", "task.question=mean", "objective=tcr", "projector.width=8"],
@@ -77,8 +84,12 @@ def test_every_setting_is_read_by_something(
             for base in schema_of(role, kind).__mro__:
                 if dataclasses.is_dataclass(base) and base is not Settings and base not in prefixes:
                     watch(base, f"{role}.")
+    series = tmp_path / "series.tsv"
+    series.write_text(
+        "".join(f"{k % 2}\t{' '.join(map(str, range(k, k + 32)))}\n" for k in range(60)).replace(" ", "\t")
+    )
     for name, words in RUNS.items():
-        run = tmp_path / name
+        run, words = tmp_path / name, [word.replace("SERIES", str(series)) for word in words]
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
         if name in ("crops", "blocks"):
             evaluate_run(run, device="cpu", settings=["evaluation.crops=2"])

@@ -151,7 +151,7 @@ def test_the_held_out_question_of_levels_is_another_place_of_the_same_example():
         ({"compat": "ijepa", "sizes": "sample"}, "one size in a batch and pads nothing; got sizes=sample"),
         ({"compat": "ijepa", "collate": "pad"}, "pads nothing; got sizes=batch, collate=pad"),
         ({"collate": "cut"}, "collate='cut': expected one of"),
-        ({"ratio": (0.1, 0.2)}, r"ratio=\[0.1, 0.2\]: counts with masks=random alone; got masks=multiblock"),
+        ({"ratio": (0.1, 0.2)}, r"ratio=\[0.1, 0.2\]: counts with masks=random or suffix alone; got masks=multiblock"),
         ({"masks": "random", "targets": 2}, "targets=2: counts with masks=multiblock or tubes alone; got masks=random"),
         ({"masks": "tubes", "contexts": 2}, "contexts=2: counts with masks=multiblock alone; got masks=tubes"),
         ({"masks": "random", "compat": "ijepa"}, "compat=ijepa: counts with masks=multiblock alone"),
