@@ -82,7 +82,8 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
     encoder = model.context.encoder
     task.check(source.shape, encoder.grid)
     _check_shape(encoder, source.shape)
-    _check_gaps(encoder, source)
+    _check_gaps(encoder, source, task)
+    _check_symbols(encoder, source, task)
     for setting, shape in task.sees(source.shape, encoder.grid).items() if isinstance(encoder, Encoder) else ():
         try:
             encoder.grid_of(shape)
@@ -116,14 +117,50 @@ def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_gaps(encoder: Any, source: Source) -> None:
+def _check_gaps(encoder: Any, source: Source, task: Task) -> None:
     """Raise ConfigError for examples with gaps where an encoder cannot leave them out."""
-    if isinstance(source, Examples) and source.gaps and not (isinstance(encoder, Encoder) and encoder.gaps):
+    if isinstance(encoder, Encoder) and encoder.gaps:
+        return
+    parts = {"encoder": encoder, "source": source, "task": task, "augment": task.augment}
+    kinds = {role: chosen(role, part).kind for role, part in parts.items()}
+    if isinstance(source, Examples) and source.gaps:
         raise ConfigError(
-            f"encoder={chosen('encoder', encoder).kind} cannot leave out what is missing (padding, missing values) in "
-            f"the examples of source={chosen('source', source).kind}: take an encoder that can, such as vit, or fill "
-            "the gaps in"
+            f"encoder={kinds['encoder']} cannot leave out what is missing (padding, missing values) in the examples of "
+            f"source={kinds['source']}: take an encoder that can, such as vit, or fill the gaps in"
         )
+    if task.gaps:
+        raise ConfigError(
+            f"task={kinds['task']} leaves gaps where it divides an example, and encoder={kinds['encoder']} cannot "
+            "leave them out: take an encoder that can, or task=views"
+        )
+    if task.augment.gaps:
+        raise ConfigError(
+            f"augment={kinds['augment']} leaves gaps, and encoder={kinds['encoder']} cannot leave them out: take an "
+            "encoder that can, or augment=noise"
+        )
+
+
+def _check_symbols(encoder: Any, source: Source, task: Task) -> None:
+    """Raise ConfigError where tokens, which are names, would be taken for measurements, or the other way round."""
+    given = source.symbols if isinstance(source, Examples) else None
+    known = encoder.symbols if isinstance(encoder, Encoder) else None
+    said = f"source={chosen('source', source).kind}", f"encoder={chosen('encoder', encoder).kind}"
+    if given is None and known is None:
+        return
+    if given is None:
+        raise ConfigError(f"{said[1]} takes tokens, and {said[0]} has measurements: take another encoder, such as vit")
+    if known is None:
+        raise ConfigError(f"{said[0]} has tokens, and {said[1]} takes measurements: take encoder=words or bag")
+    if given > known:
+        raise ConfigError(
+            f"{said[0]} has {given} tokens, and {said[1]} vectors for {known}: set encoder.symbols={given}, or take "
+            "fewer source.words and source.buckets"
+        )
+    if task.resizes or not task.augment.symbols:
+        what, how = f"augment={chosen('augment', task.augment).kind}", "augment=none or words"
+        if task.resizes:
+            what, how = f"task={chosen('task', task).kind}", "task.crop=[1,1], or task=halves or masked"
+        raise ConfigError(f"{what} makes new numbers of an example's, and those of {said[0]} are tokens: take {how}")
 
 
 def _check_one(source: Any, task: Task) -> None:

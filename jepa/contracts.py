@@ -39,7 +39,7 @@ class Source(Protocol):
     names: Sequence[str]
     """what each example is called in a table of embeddings or an error: a file, a row"""
     pictures: str
-    """the module that draws an example (`jepa.pictures`)"""
+    """the module that draws an example (`jepa.pictures`); or a class of it, MODULE:CLASS, that is made of the source"""
 
     def __len__(self) -> int: ...
 
@@ -163,6 +163,8 @@ class Task(Protocol):
     """the class of `Asked` that its batches have"""
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
+    gaps: ClassVar[bool]
+    """it makes gaps (NaN) in examples, which takes an encoder that leaves them out"""
     measures: ClassVar[tuple[str, ...]]
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     poses: ClassVar[bool]
@@ -171,6 +173,13 @@ class Task(Protocol):
     """it asks what comes next along the first axis, and `question(count, grid, steps)` asks so many steps ahead"""
     pictures: ClassVar[str]
     """the module that draws its questions and their answers (`jepa.pictures`)"""
+    augment: Any
+    """what it changes examples with (`jepa.transforms.augment.Augment`)"""
+
+    @property
+    def resizes(self) -> bool:
+        """Whether it resizes parts of examples, so that they have other numbers than these had."""
+        ...
 
     def check(self, shape: tuple[int, ...], grid: Grid, /) -> None:
         """Raise ConfigError if examples of this shape, or an encoder with this grid, cannot be asked."""

@@ -101,7 +101,7 @@ PLAN: dict[str, dict[str, str]] = {
         "runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health config masks transforms objectives encoders tasks "
-        "frozen runs evaluation",
+        "frozen sources runs evaluation",
         "explore": "errors text progress files contracts health frozen runs evaluation pictures",
         "finetuning": "errors text progress files contracts health parts config transforms encoders tasks learner "
         "frozen sources pretrained runs evaluation training",

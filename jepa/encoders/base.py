@@ -30,6 +30,22 @@ def gather(x: mt.Tensor, index: NDArray[np.int64]) -> mt.Tensor:
     return found.reshape(n * index.shape[1], index.shape[2], dim)
 
 
+def levelled(x: mt.Tensor, there: Flags) -> mt.Tensor:
+    """Return tokens of which those that are not there are the mean of the others, so that they change no mean.
+
+    x (n, N, d), there (n, N) -> (n, N, d). Where nothing is there, all are 0.
+
+    >>> levelled(mt.arange(3.0).reshape(1, 3, 1), np.array([[True, False, True]]))[0, :, 0]
+    Tensor float32 (3,): [0. 1. 2.]
+    """
+    if there.all():
+        return x
+    weight = there / np.maximum(there.sum(axis=1, keepdims=True), 1)
+    mean = (x * mt.Tensor(weight.astype(np.float32)[:, :, None], device=x.device)).sum(axis=1, keepdims=True)
+    found: mt.Tensor = mt.where(mt.Tensor(there[:, :, None], device=x.device), x, mean)
+    return found
+
+
 def hide(x: mt.Tensor, grid: Grid, keep: Keep, side: int | tuple[int, ...] | None = None) -> mt.Tensor:
     """Return examples of which only the kept places are left; all else is 0, the mean of normalized ones.
 
@@ -90,7 +106,9 @@ class Encoder(mt.nn.Layer):
     """the ways of `pooled`"""
     gaps: bool = False
     """whether it takes examples with gaps (NaN: nothing is there): a place without anything has a token of zeros, which
-    no other looks at and no mean counts"""
+    no other looks at and no mean counts; or the mean of the others (`levelled`), which changes no mean"""
+    symbols: int | None = None
+    """of how many tokens it has a vector; None: it takes measurements"""
     class_token: bool = False
     """whether the first token of `attention_maps` is a class token, which has no place"""
 

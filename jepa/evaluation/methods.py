@@ -32,6 +32,7 @@ METHODS: dict[str, Method] = {
     "boosting": Method("gradient boosting", "jepa.evaluation.boosting:accuracy"),
     "euclid": Method("nearest series (1-NN, Euclid)", "jepa.evaluation.warping:euclid"),
     "dtw": Method("nearest series (1-NN, time warping)", "jepa.evaluation.warping:dtw"),
+    "tfidf": Method("TF-IDF and logistic regression", "jepa.evaluation.tfidf:accuracy"),
 }
 
 

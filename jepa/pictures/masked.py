@@ -1,6 +1,6 @@
 """Pictures of tasks that hide places: masks, what is predicted behind them, attention, features, neighbors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -132,11 +132,13 @@ def decoded(place: Canvas, side: int, answers: tuple[Answers, Answers], bank: Fl
     """
     (learnt, found), at, lengths = answers, place.at(side), place.shape[1:]
     own = np.take_along_axis(cut(bank, at), learnt.places[:, :, None], axis=1)  # (m, K, samples)
-    decode, count = ridge(learnt.target[learnt.valid], own[learnt.valid]), int(np.prod([len(first) for first in at]))
+    read_out = looked_up if place.symbols else ridge
+    decode, count = read_out(learnt.target[learnt.valid], own[learnt.valid]), int(np.prod([len(first) for first in at]))
 
     def picture(tokens: Floats) -> Floats:
-        samples = decode(tokens.reshape(-1, tokens.shape[2])).reshape(*tokens.shape[:2], -1)
-        return np.clip(paste(placed(samples, found, count), at, lengths), bank.min(), bank.max())
+        mean = placed(tokens, found, count)  # (m, count, d)
+        samples = decode(mean.reshape(-1, tokens.shape[2])).reshape(*mean.shape[:2], -1)
+        return np.clip(paste(samples, at, lengths), np.nanmin(bank), np.nanmax(bank))
 
     return {
         "name": "hidden" if side == 1 else " x ".join([str(side)] * len(place.grid)),
@@ -144,6 +146,11 @@ def decoded(place: Canvas, side: int, answers: tuple[Answers, Answers], bank: Fl
         "true": picture(found.target),
         "predicted": picture(learnt.estimated(found.prediction)),
     }
+
+
+def looked_up(tokens: Floats, samples: Floats) -> Callable[[Floats], Floats]:
+    """Return a function from tokens (m, d) to the samples of the nearest of these (n, d), by cosine: (m, samples)."""
+    return lambda x: samples[nearest(x, tokens, 1)[0][:, 0]]
 
 
 def placed(x: Floats, where: Answers, count: int) -> Floats:

@@ -1,6 +1,5 @@
 """Pictures over the places of an encoder's grid: masks, predictions behind them, attention, features, neighbors."""
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,12 +20,14 @@ from jepa.pictures.style import (
     VERMILION,
     WIDEST,
     WIDTH,
+    drawing,
     new_figure,
     note,
     over_grid,
     rows,
     sheet,
 )  # fmt: skip
+from jepa.sources.base import Source as Examples
 
 Array = NDArray[Any]
 
@@ -40,6 +41,8 @@ class Canvas(NamedTuple):
     """of an example"""
     grid: Grid
     """places along each axis"""
+    symbols: bool = False
+    """whether its numbers are tokens, which are right or wrong"""
 
     @property
     def ratio(self) -> float:
@@ -62,9 +65,13 @@ class Canvas(NamedTuple):
     def compare(self, axes: Axes, x: Array, where: Flags, values: Array, kept: Flags | None, color: str) -> None:
         """Draw an example with other values where samples are flagged, and write how far off those are.
 
-        The error is the mean of |value - sample|, in % of the range that pixels have, or that the example has.
+        The error is the mean of |value - sample|, in % of the range that pixels have, or that the example has; of
+        tokens it is said how many are right.
         """
         self.draw.show(axes, x, color, kept=np.zeros_like(where) if kept is None else kept, instead=(where, values))
+        if self.symbols:
+            right = int(np.sum((np.rint(values) == x)[:, where]))
+            return note(axes, f"{right} of {np.count_nonzero(where)} right")
         span = 1.0 if 0 <= x.min() and x.max() <= 1 else max(float(np.ptp(x)), 1e-12)
         error = float(np.abs(values - x)[:, where].mean()) / span if where.any() else 0.0
         note(axes, f"error {100 * error:.1f} %")
@@ -76,7 +83,8 @@ def canvas(source: Source, grid: Grid) -> Canvas:
         raise DataError(
             f"examples of {source.shape} have other axes than the encoder's grid of {grid}: places cannot be drawn"
         )
-    return Canvas(importlib.import_module(source.pictures), source.shape, grid)
+    symbols = isinstance(source, Examples) and source.symbols is not None
+    return Canvas(drawing(source), source.shape, grid, symbols)
 
 
 def plot_masks(canvas: Canvas, images: Array, contexts: Flags, targets: Flags) -> Figure:

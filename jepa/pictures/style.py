@@ -1,5 +1,6 @@
 """The one look of all pictures: figures without pyplot, a palette that color-blind readers can tell apart."""
 
+import importlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -42,6 +43,16 @@ def named(name: str) -> str:
     """
     text = shortened(printable(name), 60).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text  # a legend leaves out what begins with "_"
+
+
+def drawing(source: Any) -> Any:
+    """Return what draws a source's examples: a module, MODULE, or what a class of it makes of the source, MODULE:CLASS.
+
+    The second where a picture needs to know more than an example has: the words of tokens, the Hz of bands.
+    """
+    module, _, name = source.pictures.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, name)(source) if name else found
 
 
 def describe(axes: Axes, title: str, *, x: str = "", y: str = "") -> None:

@@ -1,6 +1,5 @@
 """Pictures of any task: what the two encoders see, side by side; and what all tasks' pictures begin with."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import minitensor as mt
 from jepa.contracts import Batch, Index, Keep, Source
 from jepa.objectives.base import Objective
 from jepa.pictures.embedding import plot_similarity
-from jepa.pictures.style import BLUE, TARGETS, sheet
+from jepa.pictures.style import BLUE, TARGETS, drawing, sheet
 from jepa.runs.run import Run
 from jepa.tasks.batches import Batches
 
@@ -41,7 +40,7 @@ def examples(run: Run, count: int) -> dict[str, Any]:
 
 def figures(run: Run, e: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw what `examples` found."""
-    draw = importlib.import_module(run.source("val").pictures)
+    draw = drawing(run.source("val"))
     return {
         "views": plot_views(draw, e["seen"][:DRAWN], e["true"][:DRAWN, :MOST]),
         "similarity": plot_similarity(e["prediction"], e["target_embedding"]),

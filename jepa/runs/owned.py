@@ -13,7 +13,7 @@ from jepa.errors import RunError
 from jepa.files.atomic import sweep, write_text
 from jepa.files.mark import PROGRAM, is_run, read_object
 
-SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl", "source.npz")
+SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl", "source.npz", "vocabulary.txt")
 """what a training writes into the folder itself"""
 _CHECKPOINT = {"step", "best", "optimizer", "generator", "config"}
 RUN_YAML = {"name", "seed", "device", "augment", "train", "evaluation"}
@@ -71,6 +71,7 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
         r"(report|explore|compare)\.html",
         lambda path: PROGRAM.encode() in _start(path) or b"<title>JEPA run: " in _start(path),
     ),
+    (r"vocabulary\.txt", lambda path: _start(path).startswith(b"# the commonest words of a vocabulary of jepa")),
     (r"evaluation(-.*)?\.json", _evaluation),
     (r"finetune\.json", lambda path: read_object(path).keys() >= {"origin", "classes", "results"}),
     (r"plots/[\w-]+\.png", _picture),

@@ -54,9 +54,11 @@ class Source:
     taken: ClassVar[str] = ""
     """what `takes` takes, in words, such as: a folder of images"""
     pictures: str = "jepa.pictures.line"
-    """the module that draws an example"""
+    """the module that draws an example; or a class of it, MODULE:CLASS, that is made of the source"""
     gaps: Any = False
     """whether NaN stands in some example: nothing is there"""
+    symbols: Any = None
+    """an example's numbers are tokens, names for so many things, and no measurements; None: they are measurements"""
     raw_title: ClassVar[str] = "raw input"
     """what `raw` is called in tables"""
     learned: ClassVar[tuple[str, ...]] = ("scale",)

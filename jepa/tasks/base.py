@@ -68,6 +68,8 @@ class Task:
     places: ClassVar[bool] = False
     poses: ClassVar[bool] = False
     forecasts: ClassVar[bool] = False
+    gaps: ClassVar[bool] = False
+    """whether it makes gaps (NaN) in examples that have none"""
     measures: ClassVar[tuple[str, ...]] = ()
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     pictures: ClassVar[str] = "jepa.pictures.views"
@@ -77,6 +79,11 @@ class Task:
         self.settings = replace(settings or self.Settings(), **changes)
         self.augment = augment or Nothing()
         self.whole, self.part = self.augment.whole(), self.augment.part()
+
+    @property
+    def resizes(self) -> bool:
+        """Whether it resizes parts of examples, so that they have other numbers than these had."""
+        return False
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         self.augment.check(shape)

@@ -101,6 +101,10 @@ class Crops(Task):
     asks = Geometry
     pictures = "jepa.pictures.crops"
 
+    @property
+    def resizes(self) -> bool:
+        return True
+
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)
         if len(shape) != 3:

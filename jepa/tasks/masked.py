@@ -144,6 +144,10 @@ class Masked(Task):
     places = True
     pictures = "jepa.pictures.masked"
 
+    @property
+    def resizes(self) -> bool:
+        return bool(self.settings.crop[0] < 1)
+
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)
         s, places = self.settings, math.prod(grid)
@@ -176,7 +180,7 @@ class Masked(Task):
     def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
         """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid."""
         seen, true = chunked(self._views, x, generators.examples)
-        there = present(seen, grid) if np.isnan(seen).any() else None
+        there = present(seen, grid) & present(true, grid) if np.isnan(seen).any() or np.isnan(true).any() else None
         masks = (
             self.masks(grid, len(x), generators.batch)
             if there is None

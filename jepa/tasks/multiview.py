@@ -112,6 +112,11 @@ class MultiView(Task):
     Settings = MultiViewSettings
     asks = Mutual
 
+    @property
+    def resizes(self) -> bool:
+        s = self.settings
+        return bool(s.crop[0] < 1 or s.size != 1 or s.small > 0)
+
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)
         s = self.settings

@@ -113,6 +113,10 @@ class Saccade(Task):
     measures = ("pose",)
     pictures = "jepa.pictures.saccade"
 
+    @property
+    def resizes(self) -> bool:
+        return True
+
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)
         s = self.settings

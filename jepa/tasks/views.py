@@ -58,6 +58,10 @@ class Views(Task):
     asks = Whole
     pictures = "jepa.pictures.views"
 
+    @property
+    def resizes(self) -> bool:
+        return bool(self.settings.crop[0] < 1)
+
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)
         check_crop(self.settings.crop, shape)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,12 @@ from jepa.transforms.image import ColorJitter, Colors, Flips
 @dataclass(frozen=True)
 class Augment(Settings):
     """Base: a subclass says what is drawn anew for every example and epoch."""
+
+    symbols: ClassVar[bool] = False
+    """whether it can change tokens, which are names: it makes no new numbers of an example's"""
+
+    gaps: ClassVar[bool] = False
+    """whether it makes gaps (NaN) in examples that have none"""
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ConfigError if examples of this shape cannot be changed so."""
@@ -31,6 +37,8 @@ class Augment(Settings):
 @dataclass(frozen=True)
 class Nothing(Augment):
     """No change."""
+
+    symbols: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 import time
+import wave
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -50,6 +51,8 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "convnext"): {"depths": (1, 1), "dims": (8, 16), "patch": 1},
     ("encoder", "mlp"): {"width": 32, "depth": 1},
     ("encoder", "columns"): {"dim": 16, "depth": 1, "heads": 2},
+    ("encoder", "words"): {**PLACES, "symbols": 300},
+    ("encoder", "bag"): {"dim": 16, "symbols": 300},
     ("projector", "linear"): {"dim": 16},
     ("projector", "mlp"): {"dim": 16, "width": 32, "depth": 1},
     ("predictor", "geometry"): {"width": 32, "depth": 1},
@@ -92,9 +95,6 @@ def sources(folder: Path) -> dict[str, Any]:
                 np.savez(folder / f"{what}.npz", x=x.astype(np.float32), labels=labels)
                 settings = schema_of("source", kind)(path=str(folder / f"{what}.npz"))
                 found[f"{kind} of {what}"] = made(Choice(kind, settings), "source")
-        elif kind == "table":
-            (folder / "rows.csv").write_text(table(40))
-            found[kind] = made(Choice(kind, schema_of("source", kind)(path=str(folder / "rows.csv"))), "source")
         elif kind == "moving-digits":
             settings = schema_of("source", kind)(count=50, size=SIZE, frames=4)
             found[kind] = made(Choice(kind, settings), "source")
@@ -110,6 +110,8 @@ def sources(folder: Path) -> dict[str, Any]:
             found[kind] = made(Choice(kind, schema_of("source", kind)(root=str(path), length=32)), "source")
         elif kind == "mnist1d":
             found[kind] = made(Choice(kind, schema_of("source", kind)(count=50)), "source")
+        elif kind in WRITTEN:
+            found[kind] = made(Choice(kind, schema_of("source", kind)(**WRITTEN[kind](folder))), "source")
         elif kind not in found:
             count = {} if kind == "folder" else {"count": 50}
             root = folder / ("shapes" if kind == "folder" else kind)
@@ -122,6 +124,33 @@ class _Held(NamedTuple):
 
     source: Any
     x: Any
+
+
+def _table(folder: Path) -> dict[str, Any]:
+    (folder / "rows.csv").write_text(table(40))
+    return {"path": str(folder / "rows.csv")}
+
+
+def _texts(folder: Path) -> dict[str, Any]:
+    rng, words = np.random.default_rng(0), "a good bad long short film tale . ,".split()
+    texts = [" ".join(rng.choice(words, size=n)) for n in rng.integers(4, 24, 40)]
+    rows = [f'{{"text": "{text}", "label": {k % 2}}}' for k, text in enumerate(texts)]
+    (folder / "texts.jsonl").write_text("\n".join(rows))
+    return {"path": str(folder / "texts.jsonl"), "length": 16, "words": 20, "buckets": 4}
+
+
+def _sound(folder: Path) -> dict[str, Any]:
+    rng, root = np.random.default_rng(0), folder / "sound"
+    root.mkdir(exist_ok=True)
+    for k in range(40):
+        with wave.open(str(root / f"{k % 3}_{k}.wav"), "wb") as file:
+            file.setparams((1, 2, 4000, 0, "NONE", ""))
+            file.writeframes((3000 * rng.normal(size=1000)).astype("<i2").tobytes())
+    return {"path": str(root), "label": "([0-9])_", "rate": 4000, "bands": SIZE, "frames": SIZE}
+
+
+WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound}
+"""what writes a place of examples below a folder, and returns the settings of its source"""
 
 
 def table(count: int) -> str:

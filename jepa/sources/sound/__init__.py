@@ -1,0 +1,1 @@
+"""Sound as a source: .wav files, brought to one rate, as log-mel spectrograms of one length."""
