@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.errors import ConfigError
-from jepa.several import each, size_of
 
 Array = NDArray[np.float32]
 
@@ -21,8 +20,7 @@ def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: i
     encoder.eval()
     with mt.no_grad():
         parts = [
-            mt.data_parallel(f, each(lambda part, i=i: mt.Tensor(part[i : i + batch], device=device), x)).numpy()  # type: ignore[misc]
-            for i in range(0, size_of(x), batch)
+            mt.data_parallel(f, mt.Tensor(x[i : i + batch], device=device)).numpy() for i in range(0, len(x), batch)
         ]
     encoder.train(training)
     generator.state = state

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import minitensor as mt
 from jepa.config.settings import DEPTH, Settings, between, setting
 from jepa.contracts import Grid
-from jepa.encoders.base import WholeEncoder
+from jepa.encoders.base import WholeEncoder, gather
 from jepa.errors import ConfigError
 
 CELLS = {"gru": mt.nn.GRU, "lstm": mt.nn.LSTM, "rnn": mt.nn.RNN}
@@ -36,8 +36,8 @@ class RNN(WholeEncoder):
     """Series (c, t) to t / patch tokens: the hidden states of the last layer, step by step.
 
     A place that is not kept, or missing, is a step of zeros. pools: "mean" and "max" of all states, and "last", the
-    state after the last step. Raises ConfigError for examples that are no series, and for a patch that does not divide
-    the length.
+    state after the last step that is there. Raises ConfigError for examples that are no series, and for a patch that
+    does not divide the length.
 
     >>> encoder = RNN((2, 40), patch=4, dim=8)
     >>> encoder.grid, encoder.tokens(mt.zeros((5, 2, 40))).shape, encoder.pooled(mt.zeros((5, 2, 40)), "last").shape
@@ -76,4 +76,10 @@ class RNN(WholeEncoder):
         return y
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
-        return self.tokens(x)[:, -1] if pool == "last" else super().pooled(x, pool)
+        if pool != "last":
+            return super().pooled(x, pool)
+        tokens, there = self.tokens(x), self.there(x)
+        if there is None:
+            return tokens[:, -1]
+        last = there.shape[1] - 1 - there[:, ::-1].argmax(axis=1)
+        return gather(tokens, last[:, None, None])[:, 0]

@@ -17,7 +17,6 @@ MEASURES = {
     "pose": "jepa.evaluation.pose",
     "detection": "jepa.evaluation.detection",
     "forecast": "jepa.evaluation.forecast",
-    "retrieval": "jepa.evaluation.retrieval",
 }
 """name -> module"""
 

@@ -13,6 +13,7 @@ from jepa.pictures.style import BLUE, TARGETS, sheet
 from jepa.pictures.views import DRAWN, answered, asked, loader, some
 from jepa.runs.run import Run
 
+BAR = 0.06  # height of the bar of a later part, as a share of the panel's
 Floats = NDArray[np.float32]
 
 
@@ -53,10 +54,15 @@ def plot_future(series: Floats, starts: NDArray[np.int64], length: int) -> Figur
     figure, axes = sheet(len(series), ("seen, and to be predicted from it",), 0.3)
     for row, x, begins in zip(axes, series, starts, strict=True):
         show(row[0], x)
-        for k, begin in enumerate(begins.tolist()):
-            flags = np.zeros(x.shape[1], bool)
-            flags[begin : begin + length] = True
-            color = TARGETS[(k - 1) % len(TARGETS)] if k else BLUE
-            mark(row[0], flags, color)
-            write(row[0], flags, f"{k}" if k else "seen", color)
+        flags = np.zeros(x.shape[1], bool)
+        flags[begins[0] : begins[0] + length] = True
+        mark(row[0], flags, BLUE)
+        write(row[0], flags, "seen", BLUE)
+        for k, begin in enumerate(begins[1:].tolist()):  # bars above one another: parts may overlap
+            top, color = 0.97 - BAR * k, TARGETS[k % len(TARGETS)]
+            row[0].axvspan(begin - 0.5, begin + length - 0.5, top - 0.8 * BAR, top, color=color, linewidth=0)
+            row[0].text(
+                begin + length - 0.3, top - 0.4 * BAR, str(k + 1), color=color, va="center", fontsize=7,
+                transform=row[0].get_xaxis_transform(),
+            )  # fmt: skip
     return figure

@@ -10,7 +10,6 @@ from jepa.predictors.base import Predictor
 from jepa.projectors import perceptron
 from jepa.tasks.crops import Geometry
 from jepa.tasks.multiview import Mutual
-from jepa.tasks.paired import Across
 from jepa.tasks.saccade import Pose
 from jepa.tasks.views import Whole
 
@@ -32,7 +31,7 @@ class Identity(Predictor):
     """
 
     Settings: ClassVar[Any] = NoSettings
-    answers = (Geometry, Whole, Mutual, Pose, Across)
+    answers = (Geometry, Whole, Mutual, Pose)
 
     def __init__(self, dim: int, grid: Grid, settings: NoSettings | None = None, /) -> None:
         super().__init__(dim, grid)

@@ -82,3 +82,63 @@ def test_series_in_a_file_are_learned_from(
     assert main(["eval", "run"]) == 0
     assert main(["plot", "run"]) == 0
     looked_at(Path("run"), task)
+
+
+def written(path: Path, seed: int, longest: int) -> Path:
+    """Write 40 waves of two kinds and 20 to `longest` samples, one in a line, behind its class."""
+    rng, lines = np.random.default_rng(seed), []
+    for k in range(40):
+        t = np.arange(rng.integers(20, longest + 1))
+        lines.append("\t".join([f"{k % 2}", *(f"{v:.3f}" for v in np.sin(t * (0.3 + 0.6 * (k % 2)) + rng.random()))]))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "task=masked encoder=vit encoder.patch=4 encoder.dim=16 encoder.depth=1 encoder.heads=2 predictor.dim=16 "
+        "predictor.depth=1 predictor.heads=2 task.min_keep=1",
+        "task=masked task.masks=suffix encoder=rnn encoder.patch=4 encoder.dim=16 predictor=recurrent task.min_keep=1 "
+        "predictor.width=16 evaluation.pool=last",
+        "task=future encoder=cnn1d encoder.widths=8,16 encoder.kernels=3 predictor.width=16",
+        "task=multiview task.crop=[0.5,1] encoder=cnn1d encoder.widths=8,16 encoder.kernels=3 projector.width=16 "
+        "objective=ntxent evaluation.pool=max",
+    ],
+)
+def test_series_of_several_lengths_from_the_command_line(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Train on one file, evaluate on it and on another of other lengths, embed that, and draw the report."""
+    monkeypatch.chdir(tmp_path)
+    written(Path("one.tsv"), 0, 32), written(Path("two.tsv"), 1, 40)
+    quick = "source.length=32 train.batch_size=8 train.epochs=1 device=cpu evaluation.random_seeds=1"
+    assert main(["train", "source=one.tsv", *f"{quick} {words}".split(), "--out", "run"]) == 0
+    assert main(["eval", "run"]) == 0 and main(["eval", "run", "--data", "two.tsv"]) == 0
+    found = json.loads(Path("run/evaluation.json").read_text("utf-8"))
+    other = json.loads(Path("run/evaluation-two.tsv.json").read_text("utf-8"))
+    assert found["shape"] == other["shape"] == [1, 32] and set(found["methods"]) == {"euclid", "dtw"}
+    assert np.isfinite([v for row in (found, other) for v in (*row["linear"].values(), *row["knn"].values())]).all()
+    assert main(["embed", "run", "--data", "two.tsv", "--out", "e.npz"]) == 0
+    with np.load("e.npz") as e:
+        assert len(e["embeddings"]) == 40 and np.isfinite(e["embeddings"]).all() and e["names"][0] == "two.tsv:1"
+    assert main(["plot", "run"]) == 0 and Path("run/report.html").is_file()
+
+
+def test_what_comes_next_is_forecast(tmp_path: Path) -> None:
+    """Of waves it is: by features of a transformer better than by the last value, and by one period before exactly."""
+    t = np.arange(64)
+    lines = ["\t".join(["0", *(f"{v:.4f}" for v in np.sin(2 * np.pi * (t + k) / 8))]) for k in range(60)]
+    (tmp_path / "waves.tsv").write_text("\n".join(lines) + "\n")
+    source = jepa.sources.Series(tmp_path / "waves.tsv", validation=0.3)
+    encoder = jepa.encoders.ViT(source.shape, patch=8, dim=16, depth=1, heads=2)
+    model = jepa.JEPA(
+        encoder, jepa.predictors.Recurrent(16, encoder.grid, width=16), objective=jepa.objectives.InfoNCE()
+    )
+    task = jepa.tasks.Masked(masks="suffix", min_keep=2)
+    jepa.fit(model, source, task, out=tmp_path / "run", epochs=2, batch_size=20, device="cpu", evaluation=QUICK)
+    found = jepa.evaluate(tmp_path / "run")["forecast"]
+    errors = found["mse"]["all"]
+    assert found["period"] == 8 and (found["past"], found["horizon"]) == (48, 16)
+    assert errors["seasonal"] < 1e-6 and errors["persistence"] > 0.5
+    assert errors["jepa"] < 0.1 * errors["persistence"] and errors["pixels"] < 0.1 * errors["persistence"]

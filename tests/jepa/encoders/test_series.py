@@ -43,6 +43,8 @@ def test_what_is_missing_has_no_influence(kind: str) -> None:
     assert (found[:, places:] == 0).all() and np.isfinite(found).all()
     np.testing.assert_allclose(encoder.pooled(mt.Tensor(x)).numpy(), found[:, :places].mean(axis=1), atol=1e-5)
     np.testing.assert_allclose(encoder.pooled(mt.Tensor(x), "max").numpy(), found[:, :places].max(axis=1), atol=1e-5)
+    if "last" in encoder.pools:
+        np.testing.assert_allclose(encoder.pooled(mt.Tensor(x), "last").numpy(), found[:, places - 1], atol=1e-6)
     for pool in encoder.pools:
         assert np.isfinite(encoder.pooled(mt.Tensor(x), pool).numpy()).all()
     for weights in encoder.attention_maps(mt.Tensor(x)):
