@@ -18,8 +18,10 @@ __all__ = [
     "MNIST1D",
     "Series",
     "Shapes",
+    "Sound",
     "Source",
     "SourceSettings",
+    "Text",
 ]
 
 _LATER = {
@@ -28,6 +30,8 @@ _LATER = {
     "Digits": "digits",
     "MNIST1D": "series.mnist1d",
     "Series": "series.source",
+    "Sound": "sound.source",
+    "Text": "texts.source",
 }  # with Pillow, which takes its time
 
 

@@ -5,6 +5,7 @@ from jepa.tasks.batches import Batches
 from jepa.tasks.crops import Crops
 from jepa.tasks.forecast import Forecast
 from jepa.tasks.future import Future
+from jepa.tasks.halves import Halves
 from jepa.tasks.levels import Levels
 from jepa.tasks.masked import Masked
 from jepa.tasks.multiview import MultiView
@@ -16,6 +17,7 @@ __all__ = [
     "Crops",
     "Forecast",
     "Future",
+    "Halves",
     "Levels",
     "Masked",
     "MultiView",

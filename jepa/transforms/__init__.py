@@ -10,6 +10,8 @@ from jepa.transforms.base import Compose, Transform
 from jepa.transforms.image import ColorJitter, RandomGrayscale, RandomHorizontalFlip, RandomInvert, RandomVerticalFlip
 from jepa.transforms.resize import crop_resize
 from jepa.transforms.series import SeriesChanges
+from jepa.transforms.spectrogram import SpectrogramChanges
+from jepa.transforms.words import WordChanges
 
 __all__ = [
     "Augment",
@@ -23,6 +25,8 @@ __all__ = [
     "RandomInvert",
     "RandomVerticalFlip",
     "SeriesChanges",
+    "SpectrogramChanges",
     "Transform",
+    "WordChanges",
     "crop_resize",
 ]
