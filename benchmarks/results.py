@@ -45,6 +45,13 @@ PRESETS = {
     "moving-digits-tubes": "moving-digits-tubes",
     "mnist1d": "mnist1d",
     "mnist1d-masked": "mnist1d-masked",
+    "reviews": "reviews",
+    "languages": "languages",
+    "spoken-digits": "spoken-digits",
+    "spoken-lucas": "spoken-digits",
+    "spoken-nicolas": "spoken-digits",
+    "spoken-theo": "spoken-digits",
+    "spoken-yweweler": "spoken-digits",
     "GunPoint": "ucr",
     "BasicMotions": "ucr",
     "JapaneseVowels": "ucr",
@@ -52,6 +59,7 @@ PRESETS = {
 UCR = [name for name, preset in PRESETS.items() if preset == "ucr"]  # sets of the UCR and UEA archives
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
 UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
+SPEAKERS = {name: f"source.hold_out=_{name[7:]}_" for name in PRESETS if name[:7] == "spoken-" and name[7:] != "digits"}
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
 SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys(ABLATION, 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
@@ -82,7 +90,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     out = RUNS / f"{name}-seed{seed}{kernels and '-'}{kernels}"
     if not (out / "evaluation.json").exists():
         settings = [f"source={root}"] if root else []
-        settings += [more[name] for more in (ABLATION, UNROLLED) if name in more]
+        settings += [more[name] for more in (ABLATION, UNROLLED, SPEAKERS) if name in more]
         taken = jepa(
             "train",
             "--preset",

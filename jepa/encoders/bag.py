@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 import minitensor as mt
 from jepa.config.settings import OR_NONE, WIDTH, setting
 from jepa.contracts import Grid, Keep
@@ -52,7 +54,7 @@ class Bag(Encoder):
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         self.grid_of(tuple(x.shape[1:]))
         index, there = indices(x)
-        used = there.any(axis=0)  # places behind the end of the longest are not gone through
+        used = np.flatnonzero(there.any(axis=0)) if there.any() else [0]  # behind the longest there is nothing to do
         index, there = index[:, used], there[:, used]
         y = levelled(self.table(mt.Tensor(index, device=x.device)), there).mean(axis=1)
         y = self.behind(y)[:, None]
