@@ -25,6 +25,7 @@ FORECAST = ["task=forecast", "source=moving-digits", "source.count=50", "source.
             "encoder.widths=4,8", "projector=linear", "projector.dim=8", "predictor=conv", "predictor.width=8",
             "predictor.depth=1", "augment=none", "objective=vicreg"]  # fmt: skip
 RUNS = {
+    "forecast": FORECAST,
     "crops": ["objective=vicreg", "optimizer.weight_decay_end=0.1", "evaluation.every=1", "evaluation.online_images=20",
               "projector=mlp", "projector.width=8"],
     "blocks": ["task.regions=blocks", "task.target_scale=[0.1,0.3]", "optimizer=sgd",
@@ -47,7 +48,6 @@ RUNS = {
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
     "saccade": ["task=saccade", "objective=saccade", "predictor.width=8"],
-    "forecast": FORECAST,
 }  # fmt: skip
 ELSEWHERE = {
     "name",  # by the command line
