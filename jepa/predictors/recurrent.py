@@ -7,10 +7,11 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, Settings, setting
-from jepa.contracts import Flags, Grid, Keep
+from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.encoders.positions import position_parameter
 from jepa.predictors.base import Predictor, at, kept
 from jepa.predictors.geometry import FREQUENCIES, encode_geometry
+from jepa.tasks.forecast import Future as Steps
 from jepa.tasks.future import Ahead
 from jepa.tasks.masked import Places
 
@@ -36,7 +37,8 @@ class Recurrent(Predictor):
 
     c are the context's tokens in the order of their places, p and q the codes of their places and of those asked for;
     in `future` there is one token, and q tells how far ahead a part lies. Each step goes on from the state of the step
-    before: what is far is predicted by way of what is near.
+    before: what is far is predicted by way of what is near. Target blocks are each unrolled from the state behind the
+    context, the steps of a `forecast` are one walk.
 
     Shapes: tokens (n e, K, dim), asked.index (n, S, k) -> S of (n e, k, dim); asked.places (n, v, 4) -> (n, v, dim).
 
@@ -64,13 +66,16 @@ class Recurrent(Predictor):
             told = self.ahead(encode_geometry(mt.Tensor(asked.places, device=tokens.device)))  # (n, v, width)
             return [self._unrolled(told, self._last(self.embed(tokens), None))]
         state = self._last(self.embed(tokens) + at(self.positions, kept(keep, self.positions.shape[1])), valid)
-        (n, sets, k), width = asked.index.shape, self.settings.width
-        found = []
-        for s in range(sets):
-            q = at(self.positions, asked.index[:, s])  # (n, k, width)
-            q = mt.broadcast_to(q[:, None], (n, len(tokens) // n, k, width)).reshape(len(tokens), k, width)
-            found.append(self._unrolled(q, state))
-        return found
+        n, sets, _ = asked.index.shape
+        if isinstance(asked, Steps):
+            return list(mt.split(self._places(asked.index.reshape(n, -1), state), sets, axis=1))
+        return [self._places(asked.index[:, s], state) for s in range(sets)]
+
+    def _places(self, index: Index, state: mt.Tensor) -> mt.Tensor:
+        """Return what is predicted at places, one after the other: (n, k), a state of n e rows -> (n e, k, dim)."""
+        (n, k), rows, width = index.shape, state.shape[1], self.settings.width
+        q = at(self.positions, index)[:, None]  # (n, 1, k, width)
+        return self._unrolled(mt.broadcast_to(q, (n, rows // n, k, width)).reshape(rows, k, width), state)
 
     def _last(self, c: mt.Tensor, valid: Flags | None) -> mt.Tensor:
         """Return the state behind the last token that is no padding, of each layer: (depth, rows, width)."""

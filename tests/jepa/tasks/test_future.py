@@ -78,6 +78,15 @@ def test_a_recurrent_predictor_goes_on_from_step_to_step() -> None:
     np.testing.assert_allclose(padded.numpy()[1], short.numpy()[1], atol=1e-6)
 
 
+def test_the_steps_of_a_forecast_are_one_walk() -> None:
+    predictor = Recurrent(8, (12,), width=16)
+    tokens = mt.Tensor(np.random.default_rng(0).normal(size=(2, 4, 8)).astype(np.float32))
+    keep, later = jepa.tasks.Forecast(past=4, steps=3).question(2, (12,))
+    steps = predictor(tokens, None, keep, later)
+    (end,) = predictor(tokens, None, keep, Places(np.tile(np.arange(4, 7), (2, 1, 1))))
+    np.testing.assert_allclose(np.concatenate([y.numpy() for y in steps], axis=1), end.numpy(), atol=1e-6)
+
+
 @pytest.mark.parametrize("task", [Masked(masks="suffix"), Future(window=0.25)])
 def test_a_recurrent_predictor_learns(task: Any) -> None:
     turns = np.arange(64) * np.random.default_rng(0).uniform(0.1, 0.6, size=(32, 1, 1))
