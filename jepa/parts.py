@@ -156,6 +156,7 @@ class Unmade:
     """Of a class of one's own without `Settings`: its parts are given in Python, and cannot be made again."""
 
     usual: ClassVar[dict[str, str]] = {}
+    needs: ClassVar[dict[str, str]] = {}
     counts: ClassVar[dict[str, Any]] = {}
 
 

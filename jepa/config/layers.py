@@ -116,7 +116,7 @@ def _partnered(named: Mapping[str, str]) -> dict[str, str]:
     kinds = {**DEFAULTS, **named}
     for role in ("source", "task"):
         kinds = {**kinds, **schema_of(role, kinds[role]).usual, **named}
-    return kinds
+    return {**kinds, **schema_of("source", kinds["source"]).needs, **named}
 
 
 def _field(key: str, kinds: Mapping[str, str], earlier: Mapping[str, str], where: str) -> Field | None:

@@ -65,7 +65,8 @@ class Settings:
     """Base of the settings of parts: a frozen dataclass that checks itself when it is made.
 
     Each field has its help below it, and may have a `Rule` (`setting`). What fields must satisfy together is in
-    `problems`. `usual` has the kinds of other roles that go with a source or a task where nobody names one; `counts`,
+    `problems`. `usual` has the kinds of other roles that go with a source or a task where nobody names one (the task's
+    before the source's); `needs`, of a source, those without which its examples cannot be read; `counts`,
     of each field that does nothing with some values of another one, that one and the values with which it counts: set
     all the same, it is refused. Raises SettingError with one sentence for each rule that is broken.
 
@@ -79,6 +80,7 @@ class Settings:
     """
 
     usual: ClassVar[Mapping[str, str]] = {}
+    needs: ClassVar[Mapping[str, str]] = {}
     counts: ClassVar[Mapping[str, tuple[str, Sequence[str]]]] = {}
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """The vision transformer: patches to tokens, positions, blocks. What is not kept costs nothing: it is gone first."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
@@ -14,7 +15,7 @@ from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
 from jepa.parts import chosen
-from jepa.text import by_x
+from jepa.text import by_x, listed
 
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {"dim": 192, "depth": 12, "heads": 3},
@@ -131,9 +132,12 @@ class ViT(Encoder):
         lengths = shape[1:]
         if len(lengths) != len(self.patch) or any(a % p for a, p in zip(lengths, self.patch, strict=True)):
             patch = self.settings.patch
+            common = math.gcd(*lengths)
+            fit = [str(p) for p in range(2, min(common, 64) + 1) if common % p == 0]
             raise ConfigError(
                 f"encoder.patch={patch if isinstance(patch, int) else list(patch)} must divide an example's "
-                f"{by_x(lengths)}: take another patch, or a source of examples of another size"
+                f"{by_x(lengths)}: take another patch{f' ({listed(fit)})' if fit else ''}, or a source of examples of "
+                "another size"
             )
         return tuple(a // p for a, p in zip(lengths, self.patch, strict=True))
 

@@ -563,3 +563,17 @@ def test_a_file_may_use_short_names(tmp_path: Path) -> None:
         file.write_text(bad, "utf-8")
         with pytest.raises(ConfigError, match=text):
             load(file=file)
+
+
+@pytest.mark.parametrize(
+    ("words", "encoder"),
+    [
+        ("source=text source.path=x.csv", "words"),  # the task's usual encoder is a vit
+        ("source=text source.path=x.csv encoder=bag", "bag"),
+        ("source=table source.path=x.csv", "columns"),
+        ("source=table source.path=x.csv task=views", "columns"),
+        ("source=series source.root=x", "vit"),
+    ],
+)
+def test_what_a_source_needs_comes_before_what_is_usual(words: str, encoder: str) -> None:
+    assert load(overrides=words.split()).encoder.kind == encoder

@@ -30,7 +30,8 @@ LABELS = "label", "class", "target", "y"
 class TableSettings(SourceSettings):
     """Of a table."""
 
-    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked", "encoder": "columns"}
+    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked"}
+    needs: ClassVar[Mapping[str, str]] = {"encoder": "columns"}
     path: str | None = setting(None, PATH)
     """a .csv file: names of the columns in the first line, then a row an example; null: what `dataset` names"""
     dataset: Literal["wine", "breast-cancer", "digits"] | None = setting(None)

@@ -31,7 +31,8 @@ COUNTED = 1024  # columns of the row of word counts
 class TextSettings(SourceSettings):
     """Of texts."""
 
-    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked", "encoder": "words"}
+    usual: ClassVar[Mapping[str, str]] = {"augment": "none", "task": "masked"}
+    needs: ClassVar[Mapping[str, str]] = {"encoder": "words"}
     counts: ClassVar[Any] = dict.fromkeys(("words", "buckets", "dictionary"), WORDS)
     path: str | None = setting(None, PATH)
     """a folder of .txt files, each below the folder of its class; or a .csv, .tsv or .jsonl file with a text in each

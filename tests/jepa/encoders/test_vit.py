@@ -114,7 +114,7 @@ def test_pools() -> None:
     weights = encoder.attention_maps(x)[-1].numpy().mean(axis=(1, 2))[:, 1:]
     expected = np.einsum("nk,nkd->nd", weights / weights.sum(1, keepdims=True), encoder.tokens(x).numpy())
     assert np.allclose(encoder.pooled(x, "attentive").numpy(), expected, atol=1e-5)
-    with pytest.raises(ValueError, match="pool='cls': ViT has mean, attentive, last4"):
+    with pytest.raises(ValueError, match="pool='cls': ViT has mean, max, attentive, last4"):
         small().pooled(x, "cls")
 
 
