@@ -68,6 +68,7 @@ def learner(choices: Mapping[str, Choice], seed: int | None, shape: Any) -> JEPA
     """Return the model that the choices name for examples of a shape, with fresh weights from `seed` (None: any)."""
     if seed is not None:
         mt.manual_seed(seed)
+    _check_several(choices["encoder"].kind, load("encoder", choices["encoder"].kind), shape)
     encoder = made(choices["encoder"], "encoder", shape)
     projector = made(choices["projector"], "projector", encoder.dim)
     predictor = made(choices["predictor"], "predictor", projector.dim, encoder.grid)
@@ -82,8 +83,9 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
     encoder = model.context.encoder
     task.check(source.shape, encoder.grid)
     _check_shape(encoder, source.shape)
-    _check_gaps(encoder, source, task)
-    _check_symbols(encoder, source, task)
+    for side, examples in _sides(encoder, source):
+        _check_gaps(side, examples, task)
+        _check_symbols(side, examples, task)
     for setting, shape in task.sees(source.shape, encoder.grid).items() if isinstance(encoder, Encoder) else ():
         try:
             encoder.grid_of(shape)
@@ -106,9 +108,22 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
         )
 
 
-def _check_shape(encoder: Any, shape: tuple[int, ...]) -> None:
+def _sides(encoder: Any, source: Any) -> list[tuple[Any, Any]]:
+    """Return the encoders that see an array each, with the source of these arrays."""
+    if not isinstance(encoder, Encoder) or not encoder.sides:
+        return [(encoder, source)]
+    own = source.sides if isinstance(source, Examples) else {}
+    return [(side, own.get(name, source)) for name, side in encoder.sides.items()]
+
+
+def _check_shape(encoder: Any, shape: Any) -> None:
     """Raise ConfigError for examples of which an encoder makes another grid than it was made for."""
     if not isinstance(encoder, Encoder) or not encoder.shape:
+        return
+    _check_several(chosen("encoder", encoder).kind, type(encoder), shape)
+    if isinstance(shape, Mapping):
+        for name, side in encoder.sides.items():
+            _check_shape(side, shape[name])
         return
     if encoder.shape[0] != shape[0] or encoder.grid_of(shape) != encoder.grid:
         raise ConfigError(
@@ -164,12 +179,31 @@ def _check_symbols(encoder: Any, source: Source, task: Task) -> None:
 
 
 def _check_one(source: Any, task: Task) -> None:
-    """Raise ConfigError for examples of several arrays: no task asks across them yet."""
-    if isinstance(source.shape, Mapping):
+    """Raise ConfigError for examples of several arrays where a task asks about one."""
+    if isinstance(source.shape, Mapping) and not task.several:
         names, kind = ", ".join(source.shape), chosen("task", task).kind
+        others = ", ".join(kind for kind in ROLES["task"] if load("task", kind).several)
         raise ConfigError(
-            f"source has examples of several arrays ({names}), and task={kind} asks about one: take one of them"
+            f"source has examples of several arrays ({names}), and task={kind} asks about one: take one of them, or "
+            f"task={others}"
         )
+
+
+def _check_several(kind: str, encoder: Any, shape: Any) -> None:
+    """Raise ConfigError for examples of several arrays where an encoder takes one, and the other way round."""
+    takes = issubclass(encoder, Encoder) and encoder.several
+    if takes == isinstance(shape, Mapping):
+        return
+    others = ", ".join(kind for kind in ROLES["encoder"] if load("encoder", kind).several != takes)
+    if takes:
+        raise ConfigError(
+            f"encoder={kind} takes examples of several arrays, and the source's are one of {by_x(shape)}: take "
+            f"source=pair, or encoder={others}"
+        )
+    raise ConfigError(
+        f"encoder={kind} takes one array, and the source's examples are several ({', '.join(shape)}): take "
+        f"encoder={others}, or one of the source's arrays"
+    )
 
 
 def described(model: JEPA | None = None, task: Any = None, source: Any = None) -> dict[str, Choice]:

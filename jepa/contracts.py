@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.several import size_of
 
 Array = NDArray[np.float32]
 Index = NDArray[np.int64]
@@ -25,10 +26,7 @@ Grid = tuple[int, ...]
 
 
 class Source(Protocol):
-    """Examples of one shape, such as (c, h, w), (c, t) or (c, f, h, w). It knows no method.
-
-    A source of several arrays by name (two modalities) has dictionaries of shapes and of arrays instead.
-    """
+    """Examples of one shape, such as (c, h, w) or (c, t); of several arrays, dictionaries of shapes and of these."""
 
     shape: tuple[int, ...]
     """of one example"""
@@ -128,21 +126,21 @@ class Batch(NamedTuple):
     """n examples and a question about each."""
 
     seen: Any
-    """(n, *shape): what the context encoder sees; or several views of each, a list of (n, v, *shape') by their shape"""
+    """(n, *shape): what the context encoder sees, by name of several arrays; or views, a list of (n, v, *shape')"""
     keep: Keep | None
     """the places of it that the context encoder is given; None: all"""
     true: Any
-    """(n, v, *shape): what the target encoder sees; None: the views that come first in `seen`"""
+    """(n, v, *shape): what the target encoder sees; None: the views that come first in `seen`, or that `keep` keeps"""
     asked: Any
     """`Asked`: what of it is to be predicted"""
 
     @property
     def size(self) -> int:
         """The number n of examples."""
-        return len(self.seen[0] if isinstance(self.seen, list) else self.seen)
+        return size_of(self.seen[0] if isinstance(self.seen, list) else self.seen)
 
     def changed(self, f: Callable[[Any], Any]) -> Batch:
-        """Return the batch with f of all examples in it."""
+        """Return the batch with f of all examples in it; of several arrays f takes them all, by name."""
         seen = [f(x) for x in self.seen] if isinstance(self.seen, list) else f(self.seen)
         return self._replace(seen=seen, true=None if self.true is None else f(self.true))
 
@@ -163,6 +161,8 @@ class Task(Protocol):
     """the class of `Asked` that its batches have"""
     places: ClassVar[bool]
     """it asks for tokens of single places, so that a probe may look at these too"""
+    several: ClassVar[bool]
+    """it can be asked of examples of several arrays by name, too"""
     gaps: ClassVar[bool]
     """it makes gaps (NaN) in examples, which takes an encoder that leaves them out"""
     measures: ClassVar[tuple[str, ...]]
@@ -306,8 +306,8 @@ class Target(Protocol):
     def __call__(self, branch: Any, true: mt.Tensor, asked: Any, /) -> list[mt.Tensor]:
         """Return the targets of each set; `branch` is the context's encoder and projector."""
 
-    def among(self, branch: Any, seen: mt.Tensor, z: mt.Tensor, asked: Any, /) -> mt.Tensor:
-        """Return embeddings of true views (n, v, *shape), the first of those that the context embeds, z (n, V, d)."""
+    def among(self, branch: Any, seen: Any, keep: Keep | None, z: mt.Tensor, asked: Any, /) -> mt.Tensor:
+        """Return embeddings of what is seen, (n, V', d): those of the context itself, z (n, V, d), or this target's."""
         ...
 
     def branch(self, branch: Any, /) -> Any:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.errors import ConfigError
+from jepa.several import each, size_of
 
 Array = NDArray[np.float32]
 
@@ -20,7 +21,8 @@ def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: i
     encoder.eval()
     with mt.no_grad():
         parts = [
-            mt.data_parallel(f, mt.Tensor(x[i : i + batch], device=device)).numpy() for i in range(0, len(x), batch)
+            mt.data_parallel(f, each(lambda part, i=i: mt.Tensor(part[i : i + batch], device=device), x)).numpy()  # type: ignore[misc]
+            for i in range(0, size_of(x), batch)
         ]
     encoder.train(training)
     generator.state = state

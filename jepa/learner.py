@@ -11,6 +11,7 @@ from jepa.contracts import Asked, Batch, Embeddings, Encoder, Flags, Gapped, Kee
 from jepa.errors import ConfigError
 from jepa.parts import chosen
 from jepa.projectors import Identity, Projector
+from jepa.several import each, size_of
 from jepa.text import by_x
 
 
@@ -24,9 +25,10 @@ class Branch(mt.nn.Layer):
         self.encoder: Any = encoder
         self.projector: Any = projector
 
-    def forward(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the projected tokens of whole examples: (n, *shape) -> (n, N, d)."""
-        y: mt.Tensor = self.projector(self.encoder.tokens(x))
+    def forward(self, *x: mt.Tensor) -> mt.Tensor:
+        """Return the projected tokens of whole examples, of several arrays in their order: (n, *shape) -> (n, N, d)."""
+        whole = x[0] if len(x) == 1 else dict(zip(self.encoder.sides, x, strict=True))
+        y: mt.Tensor = self.projector(self.encoder.tokens(whole))
         return y
 
     @property
@@ -59,18 +61,18 @@ class Branch(mt.nn.Layer):
         """Return the true targets of each set: (n, v, *shape) -> S of (n, k, d)."""
         return [self.projector(x) for x in asked.of(self._tokens(true, asked))]
 
-    def _tokens(self, x: mt.Tensor, asked: Asked) -> mt.Tensor:
-        (n, v), x = x.shape[:2], x.reshape(-1, *x.shape[2:])
-        tokens = self._meant(self.encoder.tokens(x), x, asked)
-        return tokens.reshape(n, v, *tokens.shape[1:])
+    def _tokens(self, x: Any, asked: Asked) -> mt.Tensor:
+        n, whole = size_of(x), each(lambda part: part.reshape(-1, *part.shape[2:]), x)
+        tokens = self._meant(self.encoder.tokens(whole), whole, asked)
+        return tokens.reshape(n, len(tokens) // n, *tokens.shape[1:])
 
-    def _meant(self, tokens: mt.Tensor, x: mt.Tensor, asked: Asked, keep: Keep | None = None) -> mt.Tensor:
+    def _meant(self, tokens: mt.Tensor, x: Any, asked: Asked, keep: Keep | None = None) -> mt.Tensor:
         """Return tokens whose mean is that of those that are there, the others being zeros, if means are asked for."""
         there = self.encoder.there(x, keep) if asked.whole and isinstance(self.encoder, Gapped) else None
         if there is None:
             return tokens
         share = there.shape[1] / np.maximum(there.sum(axis=1), 1)
-        return tokens * mt.Tensor(share.astype(np.float32)[:, None, None], device=x.device)
+        return tokens * mt.Tensor(share.astype(np.float32)[:, None, None], device=tokens.device)
 
 
 class JEPA(mt.nn.Layer):
@@ -121,7 +123,7 @@ class JEPA(mt.nn.Layer):
     def _embedded(self, batch: Batch, other: Asked | None) -> tuple[Embeddings, list[mt.Tensor]]:
         """Return the embeddings of a batch, and what is predicted of the same contexts for another question."""
         device = next(iter(self.parameters())).device
-        whole = batch.changed(lambda x: mt.Tensor(x, device=device))  # a GPU takes them whole
+        whole = batch.changed(lambda x: each(lambda part: mt.Tensor(part, device=device), x))  # a GPU takes them whole
         found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other)
         context, predictions, targets, misled, returned = found
         kept = [
@@ -144,9 +146,9 @@ class JEPA(mt.nn.Layer):
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
         if true is None:
-            targets = asked.wanted(self.target.among(self.context, seen[0], tokens, asked))
+            targets = asked.wanted(self.target.among(self.context, seen, keep, tokens, asked))
         else:
-            targets = [_repeated(t, len(tokens) // len(true)) for t in self.target(self.context, true, asked)]
+            targets = [_repeated(t, len(tokens) // size_of(true)) for t in self.target(self.context, true, asked)]
         for p, t in zip(predictions, targets, strict=True):
             if p.shape != t.shape:
                 raise ConfigError(f"the predictor makes {p.shape} of targets of {t.shape}: the shapes must be the same")

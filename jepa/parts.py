@@ -26,6 +26,7 @@ ROLES: dict[str, dict[str, str]] = {
         "sound": "jepa.sources.sound.source:Sound",
         "text": "jepa.sources.texts.source:Text",
         "table": "jepa.sources.tables.table:Table",
+        "pair": "jepa.sources.pair:Pair",
         "moving-digits": "jepa.sources.video.moving:MovingDigits",
         "video": "jepa.sources.video.folder:Video",
         "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",
@@ -51,6 +52,7 @@ ROLES: dict[str, dict[str, str]] = {
         "future": "jepa.tasks.future:Future",
         "multiview": "jepa.tasks.multiview:MultiView",
         "halves": "jepa.tasks.halves:Halves",
+        "paired": "jepa.tasks.paired:Paired",
     },
     "encoder": {
         "cnn": "jepa.encoders.cnn:CNN",
@@ -67,6 +69,8 @@ ROLES: dict[str, dict[str, str]] = {
         "words": "jepa.encoders.words:Words",
         "bag": "jepa.encoders.bag:Bag",
         "mlp": "jepa.encoders.mlp:MLP",
+        "pair": "jepa.encoders.pair:Pair",
+        "crossmodal": "jepa.encoders.pair:CrossModal",
     },
     "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
     "predictor": {

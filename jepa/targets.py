@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 import minitensor as mt
 from jepa.config.settings import PROBABILITY, NoSettings, Settings, setting
-from jepa.contracts import Asked
+from jepa.contracts import Asked, Keep
 from jepa.errors import ConfigError
 from jepa.parts import ROLES, load
 
@@ -36,13 +36,12 @@ class TargetBranch(mt.nn.Layer):
             y: list[mt.Tensor] = own.targets(true, asked)
             return y
 
-    def among(self, branch: Any, seen: mt.Tensor, z: mt.Tensor, asked: Any) -> mt.Tensor:
+    def among(self, branch: Any, seen: Any, keep: Keep | None, z: mt.Tensor, asked: Any) -> mt.Tensor:
         own = self.branch(branch)
         if own is branch:
-            z = z[:, : seen.shape[1]]
             return z if self.learns else z.detach()
         with nullcontext() if self.learns else _still(own):
-            y: mt.Tensor = own.views([seen], asked)
+            y: mt.Tensor = own.context(seen[:1] if isinstance(seen, list) else seen, keep, asked)[0]
             return y
 
     def update(self, branch: Any, step: int, steps: float) -> dict[str, float]:

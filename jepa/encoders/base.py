@@ -1,7 +1,8 @@
 """What encoders share: pooling for probes, and hiding what is not kept from those that see whole examples."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,8 +110,15 @@ class Encoder(mt.nn.Layer):
     no other looks at and no mean counts; or the mean of the others (`levelled`), which changes no mean"""
     symbols: int | None = None
     """of how many tokens it has a vector; None: it takes measurements"""
+    several: ClassVar[bool] = False
+    """whether an example is several arrays by name; its grid is their joint one then (`jepa.contracts.Joint`)"""
     class_token: bool = False
     """whether the first token of `attention_maps` is a class token, which has no place"""
+
+    @property
+    def sides(self) -> Mapping[str, "Encoder"]:
+        """The encoders of several arrays, by name; {}: of one."""
+        return {}
 
     def grid_of(self, shape: tuple[int, ...]) -> Grid:
         """Return the grid of examples of a shape; raise ConfigError for a shape that this encoder cannot take."""

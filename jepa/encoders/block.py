@@ -16,8 +16,9 @@ CONVOLUTIONS = mt.nn.Conv1d, mt.nn.Conv2d, mt.nn.Conv3d
 class Attention(mt.nn.Layer):
     """Multi-head self-attention: y = W concat_h(softmax(q_h k_hᵀ / √(dim / heads)) v_h) + b, (q, k, v) = V x + c.
 
-    (n, tokens, dim) -> (n, tokens, dim). `valid` (n, tokens), where given, says which tokens may be looked at. Raises
-    ValueError unless heads divide dim. Reference: Vaswani et al. 2017, eq. 1.
+    (n, tokens, dim) -> (n, tokens, dim). `valid`, where given, says which tokens may be looked at, (n, tokens), or by
+    which others, (n, looking, looked at). Raises ValueError unless heads divide dim. Reference: Vaswani et al. 2017,
+    eq. 1.
 
     >>> Attention(8, 2)(mt.ones((1, 5, 8))).shape
     (1, 5, 8)
@@ -40,7 +41,7 @@ class Attention(mt.nn.Layer):
         """Return what each token gathers from the others."""
         n, tokens, dim = x.shape
         q, k, v = self._split(x)
-        mask = None if valid is None else valid[:, None, None, :]  # (n, 1, 1, tokens)
+        mask = None if valid is None else valid[:, None] if valid.ndim == 3 else valid[:, None, None]
         y = mt.nn.functional.scaled_dot_product_attention(q, k, v, mask)  # (n, heads, tokens, dim / heads)
         found: mt.Tensor = self.proj(y.transpose(0, 2, 1, 3).reshape(n, tokens, dim))
         return found

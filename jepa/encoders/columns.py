@@ -7,8 +7,8 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Settings, between, setting
-from jepa.contracts import Flags, Grid, Keep
-from jepa.encoders.base import Encoder, gather
+from jepa.contracts import Grid, Keep
+from jepa.encoders.base import Encoder, among, gather, without_gaps
 from jepa.encoders.block import EPS, STD, Block, initialize
 from jepa.errors import ConfigError
 from jepa.text import by_x
@@ -45,7 +45,7 @@ class Columns(Encoder):
     channel, this is number x vector; of a word, a 1 in the word's channel, it is the row of an embedding. What is
     missing (NaN) has a token of zeros that no other looks at.
 
-    shape: (channels, columns). pools: "mean", of the tokens of columns that are there; "flat", all tokens side by side,
+    shape: (channels, columns). pools: "mean" and "max" of the columns that are there; "flat", all tokens side by side,
     (n, columns dim), as T-JEPA hands them on; "cls", the class token, if there is one. Raises ConfigError for examples
     of other ranks.
 
@@ -70,7 +70,7 @@ class Columns(Encoder):
                 "encoder=vit, or source=table"
             )
         self.grid = (shape[1],)
-        self.pools = ("mean", "flat", *(("cls",) if s.class_token else ()))
+        self.pools = ("mean", "max", "flat", *(("cls",) if s.class_token else ()))
         bound = s.dim**-0.5
         self.weight = mt.nn.Parameter(np.zeros((shape[1], shape[0], s.dim), np.float32))
         self.bias = mt.nn.Parameter(np.zeros((shape[1], 1, s.dim), np.float32))
@@ -92,25 +92,20 @@ class Columns(Encoder):
             )
         return self.grid
 
-    def embed(self, x: mt.Tensor) -> tuple[mt.Tensor, Flags | None]:
-        """Return the columns' tokens before any block, (n, N, dim), and which are there, (n, N); None: all."""
+    def embed(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the columns' tokens before any block: (n, channels, columns) -> (n, columns, dim)."""
         self.grid_of(x.shape[1:])
-        there = ~np.isnan(x.numpy()).all(axis=1)
-        if not there.all():
-            x = mt.nan_to_num(x)
-        t = (x.transpose(2, 0, 1) @ self.weight + self.bias).swapaxes(0, 1)  # (N, n, C) @ (N, C, dim)
-        return t, None if there.all() else there
+        t = without_gaps(x).transpose(2, 0, 1) @ self.weight + self.bias  # (N, n, C) @ (N, C, dim)
+        tokens: mt.Tensor = t.swapaxes(0, 1)
+        return tokens
 
-    def _all(self, x: mt.Tensor, keep: Keep | None = None) -> tuple[mt.Tensor, Flags | None]:
-        """Return the tokens, the class token first, and which of them are there; None: all."""
-        t, there = self.embed(x)
+    def _all(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
+        """Return the tokens, the class token first, whatever stands at a gap."""
+        t, there = self.embed(x), self.there(x, keep)
         if keep is not None:
-            n, contexts, count = keep.index.shape
-            if there is not None:
-                there = np.take_along_axis(there[:, None], keep.index, axis=2)
-            flags = [f for f in (there, keep.valid) if f is not None]
-            there = np.logical_and.reduce(flags).reshape(n * contexts, count) if flags else None
             t = gather(t, keep.index)
+            valid = None if keep.valid is None else keep.valid.reshape(len(t), t.shape[1])
+            there = valid if there is None else there if valid is None else there & valid
         if self.cls_token is not None:
             t = mt.concatenate([mt.broadcast_to(self.cls_token, (len(t), 1, self.dim)), t], axis=1)
             there = None if there is None else np.pad(there, ((0, 0), (1, 0)), constant_values=True)
@@ -119,20 +114,15 @@ class Columns(Encoder):
             mask = mt.Tensor(there | ~there.any(axis=1, keepdims=True), device=t.device)  # of nothing, all may be seen
         for block in self.blocks:
             t = block(t, mask)
-        return self.norm(t), there
+        y: mt.Tensor = self.norm(t)
+        return y
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
-        t, there = self._all(x, keep)
-        y = t if there is None else t * mt.Tensor(there[:, :, None], device=t.device).astype(t.dtype)
-        return y[:, int(self.class_token) :]
+        return among(self._all(x, keep)[:, int(self.class_token) :], self.there(x, keep))
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
         """Return one vector of an example: (n, channels, columns) -> (n, dim), or (n, columns dim) with "flat"."""
         self.check_pool(pool)
         if pool == "flat":
             return self.tokens(x).reshape(len(x), -1)
-        if pool == "cls":
-            return self._all(x)[0][:, 0]
-        there = ~np.isnan(x.numpy()).all(axis=1)  # (n, N)
-        count = np.maximum(there.sum(axis=1, keepdims=True), 1).astype(np.float32)
-        return self.tokens(x).sum(axis=1) / mt.Tensor(count, device=x.device)
+        return self._all(x)[:, 0] if pool == "cls" else super().pooled(x, pool)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jepa import frozen
+from jepa.errors import ConfigError
 from jepa.evaluation import measures, methods
 from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.kmeans import patch_features
@@ -23,6 +24,7 @@ from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.runs.owned import check_replaceable, replace_text
 from jepa.runs.run import Run, load_run
+from jepa.several import Joint, each
 from jepa.sources.base import Source
 from jepa.text import listed
 
@@ -114,7 +116,7 @@ def _measured(run: Run, parts: Parts) -> dict[str, Any]:
     features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
     held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
     result: dict[str, Any] = {
-        "shape": list(source.shape),
+        "shape": each(list, source.shape),
         **({"raw": source.raw_title} if isinstance(source, Source) and source.raw_title != Source.raw_title else {}),
         "images": len(parts["val"].kept),
         "train_images": len(parts["train"].kept),
@@ -173,6 +175,10 @@ def _probes(run: Run, features: dict[str, Array], parts: Parts) -> dict[str, Any
         **_crops(run, parts),
         "pixels": _made(parts, _raw(train.source), "raw input"),
     }
+    if settings.kmeans and isinstance(train.source.shape, Mapping):
+        raise ConfigError(
+            f"evaluation.kmeans={settings.kmeans} takes patches of one array, the source has several: null"
+        )
     rows |= _patch_rows(parts, settings.kmeans, run.config.seed) if settings.kmeans else {}
     twins, first = list[str](), run.random_twin(0, calibration)
     for seed in range(settings.random_seeds if first is not None else 0):
@@ -226,9 +232,12 @@ def _made(parts: Parts, f: Callable[..., Array], doing: str) -> Callable[[], tup
 
 def _crops(run: Run, parts: Parts) -> dict[str, Callable[[], tuple[Array, Array]]]:
     """Return what makes the features of crops, if they are asked for."""
-    s, lengths = run.config.evaluation, parts["val"].source.shape[1:]
+    s, shape = run.config.evaluation, parts["val"].source.shape
     if s.crops is None:
         return {}
+    if isinstance(shape, Mapping):
+        raise ConfigError(f"evaluation.crops={s.crops} cuts one array, and the source has several: take null")
+    lengths = shape[1:]
     boxes = {"center": center(lengths, s.crop), "crops": scattered(lengths, s.crop, s.crops, run.config.seed)}
     return {name: _made(parts, averaged(run.features, some), f"features of {name}") for name, some in boxes.items()}
 
@@ -256,7 +265,8 @@ def _token_table(run: Run, twin: JEPA | None, parts: Parts) -> dict[str, Any]:
     few = {name: part.limited(TOKEN_IMAGES, run.config.seed) for name, part in parts.items()}
     models = {"jepa": run.model} | ({} if twin is None else {"random": twin})
     rows = {row: _made(few, lambda x, of=of: frozen.tokens(of, x, which), "tokens") for row, of in models.items()}
-    rows["pixels"] = _made(few, lambda x: np.nan_to_num(cut(x, starts(x.shape[2:], grid))), "tokens")
+    if not isinstance(grid, Joint):
+        rows["pixels"] = _made(few, lambda x: np.nan_to_num(cut(x, starts(x.shape[2:], grid))), "tokens")
     labels = few["train"].labels, few["val"].labels
     return probe_table(rows, labels[0], labels[1], Protocol(seed=run.config.seed), tokens=True)
 
@@ -271,7 +281,7 @@ class OnlineProbe:
     def __init__(self, run: Run) -> None:
         self.run, count = run, run.config.evaluation.online_images
         self.parts = [Part.of(run.source(split), count) for split in ("train", "val")]
-        self.examples = [part.rows(lambda x: x, "examples of the probes") for part in self.parts]
+        self.examples = [part.source.normalize(part.source.read(part.kept)) for part in self.parts]
         twin = run.random_twin(0, self.examples[0])
         self.untrained = {} if twin is None else self._figures(twin)
 

@@ -4,25 +4,28 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jepa.contracts import Flags, Grid, Index
 from jepa.errors import ConfigError
 from jepa.masks.masks import Masks, collate
+from jepa.several import Joint
 
 Sampler = Callable[[Grid, int, np.random.Generator], Masks]
 Sides = tuple[list[Index], list[Index]]
 """the places of each context, and of each target"""
 
 
-def present(x: NDArray[Any], grid: Grid) -> Flags:
+def present(x: Any, grid: Grid) -> Flags:
     """Return which places of a grid have any number that is not NaN: (n, c, *lengths) -> (n, N).
 
-    Entry i of L lies at place ⌊i P / L⌋ of P along each axis.
+    Entry i of L lies at place ⌊i P / L⌋ of P along each axis. Of several arrays by name the places of all, one array's
+    behind the other's, as they are in their joint grid.
 
     >>> present(np.array([[[1.0, 2.0, np.nan, 4.0, np.nan, np.nan]]]), (3,)).tolist()
     [[True, True, False]]
     """
+    if isinstance(grid, Joint):
+        return np.concatenate([present(x[name], own) for name, own in grid.grids.items()], axis=1)
     there: Flags = ~np.isnan(x).all(axis=1)
     for axis, (places, length) in enumerate(zip(grid, x.shape[2:], strict=True), start=1):
         first = -(-np.arange(places) * length // places)

@@ -33,6 +33,12 @@ CAPTIONS = {
         "Curriculum",
         "How the task's settings, such as the sizes and overlaps of context and targets, were changed during training.",
     ),
+    "retrieval": (
+        "What belongs together is found",
+        """Each row is one held-out example: an array of it, framed blue, and the one that belongs to it; then those of
+        all examples whose embedding is nearest to what is predicted from the first. Green: it belongs to the example,
+        or is the very same as what does; orange: it does not.""",
+    ),
     "views": (
         "What is seen and what is predicted",
         """Each row is one held-out example: what the context encoder sees of it, and what the target encoder sees, both

@@ -79,7 +79,7 @@ class Canvas(NamedTuple):
 
 def canvas(source: Source, grid: Grid) -> Canvas:
     """Return the canvas of a source and an encoder's grid; DataError if that is over other axes than an example's."""
-    if len(grid) != len(source.shape) - 1:
+    if isinstance(source.shape, Mapping) or len(grid) != len(source.shape) - 1:
         raise DataError(
             f"examples of {source.shape} have other axes than the encoder's grid of {grid}: places cannot be drawn"
         )

@@ -57,7 +57,7 @@ def draw(
     evaluations = _evaluations(run_dir, missing)
     figures = _curves(run_dir, missing)
     try:
-        figures |= _shown(run_dir, projection, {"device": device, "settings": settings, **given})
+        figures |= _shown(run_dir, projection, {"device": device, "settings": settings, **given}, missing)
     except JEPAError as error:
         mended = f"(When that is mended, `python -m jepa plot {run_dir}` draws them.)"
         missing.append(f"Pictures of what the model does: {str(error).rstrip('.')}. {mended}")
@@ -95,14 +95,19 @@ def _curves(run_dir: Path, missing: list[str]) -> dict[str, Figure]:
     return {}
 
 
-def _shown(run_dir: Path, projection: str, opened: Mapping[str, Any]) -> dict[str, Figure]:
+def _shown(run_dir: Path, projection: str, opened: Mapping[str, Any], missing: list[str]) -> dict[str, Figure]:
     """Return the pictures of what the model does."""
     from jepa.runs.run import load_run
 
     run = load_run(run_dir, **opened)
+    shown = {"embedding": plot_embedding(**embedded(run), method=projection)}
     task = importlib.import_module(run.task.pictures)
-    figures: dict[str, Figure] = task.figures(run, task.examples(run, EXAMPLES))
-    return figures | {"embedding": plot_embedding(**embedded(run), method=projection)}
+    try:
+        figures: dict[str, Figure] = task.figures(run, task.examples(run, EXAMPLES))
+    except JEPAError as error:  # a question that has no picture for such examples
+        missing.append(f"Pictures of the task: {str(error).rstrip('.')}.")
+        return shown
+    return figures | shown
 
 
 def _picture(run_dir: Path, name: str, figure: Figure) -> str:

@@ -10,6 +10,7 @@ from jepa.predictors.base import Predictor
 from jepa.projectors import perceptron
 from jepa.tasks.crops import Geometry
 from jepa.tasks.multiview import Mutual
+from jepa.tasks.paired import Across
 from jepa.tasks.saccade import Pose
 from jepa.tasks.views import Whole
 
@@ -31,7 +32,7 @@ class Identity(Predictor):
     """
 
     Settings: ClassVar[Any] = NoSettings
-    answers = (Geometry, Whole, Mutual, Pose)
+    answers = (Geometry, Whole, Mutual, Pose, Across)
 
     def __init__(self, dim: int, grid: Grid, settings: NoSettings | None = None, /) -> None:
         super().__init__(dim, grid)

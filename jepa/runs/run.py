@@ -19,6 +19,7 @@ from jepa.learner import JEPA
 from jepa.parts import Choice, Unmade, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
 from jepa.runs.folder import read_config
+from jepa.several import each, size_of
 from jepa.sources.base import Source
 from jepa.tasks.batches import Batches
 
@@ -91,7 +92,7 @@ class Run:
             return None
         generator = mt.default_generator().bit_generator
         before = generator.state
-        model = learner(self.config.choices, seed, x.shape[1:])
+        model = learner(self.config.choices, seed, each(lambda part: part.shape[1:], x))
         generator.state = before  # whoever is training draws on as if nothing had happened
         s = self.config.evaluation
         branch: Any = model.branches[s.encoder]
@@ -99,10 +100,10 @@ class Run:
         norms: list[Any] = [n for n in part.layers() if isinstance(n, mt.nn.BatchNorm1d | mt.nn.BatchNorm2d)]
         part.train()
         with mt.no_grad():
-            for k, i in enumerate(range(0, len(x) if norms else 0, 256)):
+            for k, i in enumerate(range(0, size_of(x) if norms else 0, 256)):
                 for norm in norms:
                     norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
-                tokens = branch.encoder.tokens(mt.Tensor(x[i : i + 256]))
+                tokens = branch.encoder.tokens(each(lambda part, i=i: mt.Tensor(part[i : i + 256]), x))  # type: ignore[misc]
                 if s.layer and len(tokens) > 1:
                     branch.projector(tokens.mean(axis=1))
         model.eval()

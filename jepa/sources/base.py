@@ -1,7 +1,7 @@
 """What sources share: settings, a held-out part, and the numbers that bring examples to what a network likes to see."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -102,6 +102,11 @@ class Source:
         return ""
 
     @property
+    def sides(self) -> Mapping[str, Any]:
+        """The sources of an example's arrays, by name; {}: they are of one."""
+        return {}
+
+    @property
     def path(self) -> Path:
         """Where the examples lie."""
         return Path(getattr(self.settings, self.place))
@@ -174,6 +179,10 @@ class Source:
     def inspect(cls, path: Path) -> "Report":
         """Return what there is at a path."""
         return Report(cls(path))
+
+    def divided(self, parts: NDArray[np.str_]) -> Self:
+        """Return a source that learns what it learns from the examples of the part "train", (N,), and no others."""
+        return self
 
     def __repr__(self) -> str:
         what = f"{len(self)} examples" + (f" of {len(self.classes)} classes" if self.labels is not None else "")

@@ -60,6 +60,11 @@ class InMemory(Source):
         assert self._parts[None].held is not None  # read once, and not once for each part
         return super().split(part)
 
+    def divided(self, parts: NDArray[np.str_]) -> Self:
+        found = type(self)(self.settings)
+        found.__dict__["held"] = self.held._replace(parts=parts)
+        return found
+
     @property
     def shape(self) -> Any:
         """Of one example; of several arrays, by name."""

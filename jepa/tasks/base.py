@@ -1,6 +1,6 @@
 """What tasks share: settings that move, the augmentation, and examples in small stacks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar, Self
 
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.contracts import Batch, Flags, Generators, Grid, Keep
-from jepa.errors import DataError
+from jepa.errors import ConfigError, DataError
+from jepa.parts import chosen
 from jepa.transforms.augment import Augment, Nothing
 from jepa.transforms.base import Transform
 
@@ -66,6 +67,8 @@ class Task:
     Settings: ClassVar[Any]
     asks: ClassVar[type]
     places: ClassVar[bool] = False
+    several: ClassVar[bool] = False
+    """whether it can be asked of examples of several arrays by name, too"""
     poses: ClassVar[bool] = False
     forecasts: ClassVar[bool] = False
     gaps: ClassVar[bool] = False
@@ -85,7 +88,12 @@ class Task:
         """Whether it resizes parts of examples, so that they have other numbers than these had."""
         return False
 
-    def check(self, shape: tuple[int, ...], grid: Grid) -> None:
+    def check(self, shape: Any, grid: Grid) -> None:
+        if isinstance(shape, Mapping) and not self.augment.several:
+            raise ConfigError(
+                f"augment={chosen('augment', self.augment).kind} changes one array, and an example of the source has "
+                f"several ({', '.join(shape)}): take augment=none"
+            )
         self.augment.check(shape)
 
     def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:

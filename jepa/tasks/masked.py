@@ -15,6 +15,7 @@ from jepa.errors import ConfigError
 from jepa.masks import Masks, among, multiblock_masks, present, random_masks, suffix_masks, tube_masks
 from jepa.masks.box import drawn_box
 from jepa.masks.multiblock import check_official
+from jepa.several import each, size_of
 from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
@@ -142,6 +143,7 @@ class Masked(Task):
     Settings = MaskedSettings
     asks: ClassVar[type] = Places
     places = True
+    several = True
     pictures = "jepa.pictures.masked"
 
     @property
@@ -177,17 +179,22 @@ class Masked(Task):
         """Draw the masks of `count` examples."""
         return SAMPLERS[self.settings.masks](self.settings, grid, count, generator)
 
-    def ask(self, x: Array, grid: Grid, generators: Generators) -> Batch:
-        """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid."""
-        seen, true = chunked(self._views, x, generators.examples)
-        there = present(seen, grid) & present(true, grid) if np.isnan(seen).any() or np.isnan(true).any() else None
+    def ask(self, x: Any, grid: Grid, generators: Generators) -> Batch:
+        """Return seen (n, *shape) and true (n, 1, *shape), the same part of each example, and places of the grid.
+
+        Of several arrays by name the places of all are one row (`jepa.contracts.Joint`), and nothing is cut out.
+        """
+        several = isinstance(x, Mapping)  # then nothing changes them
+        seen, true = (x, x) if several else chunked(self._views, x, generators.examples)
+        gaps = any(np.isnan(part).any() for x in (seen, true) for part in (x.values() if several else [x]))
+        there = present(seen, grid) & present(true, grid) if gaps else None
         masks = (
-            self.masks(grid, len(x), generators.batch)
+            self.masks(grid, size_of(x), generators.batch)
             if there is None
             else among(self.masks, there, grid, generators.batch)
         )
         keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
-        return Batch(seen, keep, true[:, None], self.asked(masks, grid))
+        return Batch(seen, keep, each(lambda part: part[:, None], true), self.asked(masks, grid))
 
     def asked(self, masks: Masks, grid: Grid) -> Any:
         """Return what is asked for."""
@@ -205,9 +212,9 @@ class Masked(Task):
         return kept_shape(self.part, x, seen), kept_shape(self.part, x, true)
 
 
-def check_crop(crop: Range, shape: tuple[int, ...]) -> None:
+def check_crop(crop: Range, shape: Any) -> None:
     """Raise ConfigError if a part is to be cut out of examples that have nothing to cut along."""
-    if crop[0] < 1 and len(shape) < 2:
+    if crop[0] < 1 and (isinstance(shape, Mapping) or len(shape) < 2):
         raise ConfigError(
             f"task.crop={list(crop)} cuts along the axes behind the channels; the source's examples of {shape} have "
             "none: take task.crop=[1,1], and an augmentation that changes them, such as augment=noise"

@@ -51,9 +51,9 @@ class Mutual(MeanTokens, _Count):
         return [y[:, a : a + 1] for a, _ in self.pairs]
 
     def wanted(self, z: mt.Tensor) -> list[mt.Tensor]:
-        """Return the target of each set, from the embeddings of the large views: (n, v, d) -> S of (n, 1, d)."""
+        """Return the target of each set, of the embeddings of views, large ones first: (n, V, d) -> S of (n, 1, d)."""
         if self.mean:
-            return [z.mean(axis=1, keepdims=True)] * len(self.pairs)
+            return [z[:, : self.views].mean(axis=1, keepdims=True)] * len(self.pairs)
         return [z[:, b : b + 1] for _, b in self.pairs]
 
     def rolled(self) -> None:

@@ -22,6 +22,9 @@ class Augment(Settings):
     gaps: ClassVar[bool] = False
     """whether it makes gaps (NaN) in examples that have none"""
 
+    several: ClassVar[bool] = False
+    """whether it goes with examples of several arrays by name"""
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ConfigError if examples of this shape cannot be changed so."""
 
@@ -39,6 +42,7 @@ class Nothing(Augment):
     """No change."""
 
     symbols: ClassVar[bool] = True
+    several = True
 
 
 @dataclass(frozen=True)

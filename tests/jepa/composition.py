@@ -34,6 +34,7 @@ CROSSED = ("source", "task", "encoder", "predictor", "target", "objective")
 TURNING = ("projector", "augment")  # of these the combinations have one kind each, in turn
 ALL = ("source", "augment", "task", "encoder", "projector", "predictor", "target", "objective")
 PLACES = {"dim": 16, "depth": 1, "heads": 2}
+PAIR = {"first": "cnn widths=[8,16]", "second": "mlp width=32 depth=1"}
 TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "crops"): {"target_size": SIZE},
     ("task", "masked"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2},
@@ -53,6 +54,8 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "columns"): {"dim": 16, "depth": 1, "heads": 2},
     ("encoder", "words"): {**PLACES, "symbols": 300},
     ("encoder", "bag"): {"dim": 16, "symbols": 300},
+    ("encoder", "pair"): {**PAIR, "dim": 16},
+    ("encoder", "crossmodal"): {**PAIR, "dim": 16, "depth": 1, "attention": 2},
     ("projector", "linear"): {"dim": 16},
     ("projector", "mlp"): {"dim": 16, "width": 32, "depth": 1},
     ("predictor", "geometry"): {"width": 32, "depth": 1},
@@ -110,6 +113,13 @@ def sources(folder: Path) -> dict[str, Any]:
             found[kind] = made(Choice(kind, schema_of("source", kind)(root=str(path), length=32)), "source")
         elif kind == "mnist1d":
             found[kind] = made(Choice(kind, schema_of("source", kind)(count=50)), "source")
+        elif kind == "pair":
+            np.save(folder / "second.npy", np.random.default_rng(1).normal(size=(50, 2, 8)).astype(np.float32))
+            words = {
+                "first": f"folder root={folder / 'shapes'} size={SIZE}",
+                "second": f"array path={folder / 'second.npy'}",
+            }
+            found[kind] = made(Choice(kind, schema_of("source", kind)(**words)), "source")
         elif kind in WRITTEN:
             found[kind] = made(Choice(kind, schema_of("source", kind)(**WRITTEN[kind](folder))), "source")
         elif kind not in found:

@@ -1,5 +1,6 @@
 """The data set `moving-digits`: clips of two scans of a handwritten digit that move and bounce; it is known where."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from jepa.sources.digits import load, split_sources
 from jepa.sources.examples import Held
 from jepa.sources.generated import Facts, Sample, write_folder
 from jepa.sources.memory import InMemory
+from jepa.sources.video.folder import Video
 
 VERSION = 1  # of what is drawn
 COUNT = 4000
@@ -102,6 +104,13 @@ class MovingDigits(InMemory):
     def positions(self) -> Floats:
         """Where the scans of each example of the part are, (n, f, digits, 2): (x, y) of their centers, in pixels."""
         return np.asarray(self.drawn.positions[self.content.rows])
+
+    def at(self, path: str | os.PathLike[str]) -> Video:
+        """Return the clips of a folder, in gray, read and normalized as these."""
+        s = self.settings
+        found = Video(path, frames=s.frames, size=s.size, channels=1, limit=s.limit, validation=s.validation)
+        found.__dict__["scale"] = self.scale
+        return found
 
     def write(self, out: str | Path, seed: int = 0) -> Path:
         """Write the clips of a seed as out/{train,val}/DIGIT/00001.png, animated, with all positions in labels.csv."""

@@ -62,6 +62,8 @@ def test_made_clips_are_read_again_with_their_positions(tmp_path: Path, capsys: 
     assert f"source={out}" in capsys.readouterr().out
     held, read = MovingDigits(count=50, seed=4), Video(out, frames=10, channels=1)
     assert len(read.split("val")) == len(held.split("val")) == 10 and read.classes == held.classes
+    other = MovingDigits(count=90).at(out)
+    np.testing.assert_allclose(other.normalize(other.read([3])), MovingDigits(count=90).normalize(read.read([3])))
     with (out / "labels.csv").open() as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     for part in ("train", "val"):
