@@ -39,6 +39,12 @@ PRESETS = {
     "hjepa-finest": "hjepa-shapes",
     "hjepa-two": "hjepa-shapes",
     "ijepa-cifar10": "ijepa-cifar10",
+    "wine": "wine",
+    "breast-cancer": "breast-cancer",
+    "digits-table": "digits-table",
+    "shapes-captions": "shapes-captions",
+    "shapes-captions-named": "shapes-captions",
+    "shapes-captions-fused": "shapes-captions-fused",
     "moving-digits": "moving-digits",
     "moving-digits-1": "moving-digits",
     "moving-digits-2": "moving-digits",
@@ -60,6 +66,7 @@ UCR = [name for name, preset in PRESETS.items() if preset == "ucr"]  # sets of t
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
 UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
 SPEAKERS = {name: f"source.hold_out=_{name[7:]}_" for name in PRESETS if name[:7] == "spoken-" and name[7:] != "digits"}
+NAMED = {"shapes-captions-named": "source.named=true"}  # what the name of the shape adds to its captions
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
 SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys(ABLATION, 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
@@ -90,7 +97,7 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     out = RUNS / f"{name}-seed{seed}{kernels and '-'}{kernels}"
     if not (out / "evaluation.json").exists():
         settings = [f"source={root}"] if root else []
-        settings += [more[name] for more in (ABLATION, UNROLLED, SPEAKERS) if name in more]
+        settings += [more[name] for more in (ABLATION, UNROLLED, SPEAKERS, NAMED) if name in more]
         taken = jepa(
             "train",
             "--preset",

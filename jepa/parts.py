@@ -27,6 +27,7 @@ ROLES: dict[str, dict[str, str]] = {
         "text": "jepa.sources.texts.source:Text",
         "table": "jepa.sources.tables.table:Table",
         "pair": "jepa.sources.pair:Pair",
+        "shapes-captions": "jepa.sources.captions:ShapesCaptions",
         "moving-digits": "jepa.sources.video.moving:MovingDigits",
         "video": "jepa.sources.video.folder:Video",
         "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",

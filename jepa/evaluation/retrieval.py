@@ -20,6 +20,7 @@ from jepa.several import each, size_of
 MOST = 10_000  # held-out examples that are looked through
 RANKS = (1, 10)
 Array = NDArray[np.float32]
+Index = NDArray[np.int64]
 
 
 def measured(run: Run, twin: JEPA | None) -> dict[str, Any]:
@@ -30,8 +31,9 @@ def measured(run: Run, twin: JEPA | None) -> dict[str, Any]:
 
     recall at k: the share of examples of which what belongs to them is among the k targets nearest (by the cosine) to
     what is predicted of it. Two examples of which one array is the very same, such as a caption, belong together: each
-    is as right an answer as the other. "chance" is the recall of a random order. sides: the usual probes on the mean
-    token of each array, encoded alone, and on the array as it is, where there are labels of at least two classes.
+    is as right an answer as the other, and equal targets are one. "chance" is the recall of a random order. sides: the
+    usual probes on the mean token of each array, encoded alone, and on the array as it is, where there are labels of at
+    least two classes.
     """
     source = run.source("val")
     rows = np.random.default_rng(0).permutation(len(source))[:MOST]
@@ -41,8 +43,9 @@ def measured(run: Run, twin: JEPA | None) -> dict[str, Any]:
     same = np.stack([alike(part) for part in x.values()])  # (2, n)
     recall: dict[str, Any] = {}
     for way in found["jepa"]:
-        by = {row: recalls(*told[way], same) for row, told in found.items()} | {"chance": chances(same)}
-        recall[" to ".join(way)] = {str(k): {row: of[k] for row, of in by.items()} for k in RANKS}
+        of = list(x).index(way[1])
+        by = {row: recalls(*told[way], same, of) for row, told in found.items()} | {"chance": chances(same, of)}
+        recall[" to ".join(way)] = {str(k): {row: told[k] for row, told in by.items()} for k in RANKS}
     return {"recall": recall, "examples": len(rows), "sides": _sides(run, models, list(x))}
 
 
@@ -70,7 +73,7 @@ def answers(run: Run, model: JEPA, x: Any) -> dict[tuple[str, str], tuple[Array,
     return told
 
 
-def alike(x: Array) -> NDArray[np.int64]:
+def alike(x: Array) -> Index:
     """Return a number for each example (n, *shape), the same for those that are equal, gaps included.
 
     >>> alike(np.float32([[1, np.nan], [2, 3], [1, np.nan]])).tolist()
@@ -81,31 +84,42 @@ def alike(x: Array) -> NDArray[np.int64]:
     return np.array([places.setdefault(row.tobytes(), len(places)) for row in rows], np.int64)
 
 
-def recalls(prediction: Array, target: Array, same: NDArray[np.int64]) -> dict[int, float]:
-    """Return the recall at each of `RANKS` of predictions (n, d) among targets (n, d).
+def recalls(prediction: Array, target: Array, same: Index, of: int = 0) -> dict[int, float]:
+    """Return the recall at each of `RANKS` of predictions (n, d) among targets (n, d) of the array number `of`.
 
-    same (arrays, n): examples with the same number in some row belong together.
+    same (arrays, n): examples with the same number in some row belong together; targets with the same number in row
+    `of` are one target.
 
     >>> eye = np.eye(20, dtype=np.float32)
     >>> recalls(eye, eye, np.arange(20)[None]), recalls(np.roll(eye, 1, axis=0), eye, np.arange(20)[None])[1]
     ({1: 1.0, 10: 1.0}, 0.0)
     """
-    p, t, most = unit(prediction), unit(target), min(max(RANKS), len(target))
+    once = distinct(same[of])
+    p, t, most = unit(prediction), unit(target[once]), min(max(RANKS), len(once))
     hits = np.zeros((len(p), most), bool)
     for i in range(0, len(p), 256):
-        order = np.argsort(-(p[i : i + 256] @ t.T), axis=1, kind="stable")[:, :most]
+        order = once[np.argsort(-(p[i : i + 256] @ t.T), axis=1, kind="stable")[:, :most]]
         hits[i : i + 256] = (same[:, order] == same[:, i : i + 256, None]).any(axis=0)
     return {k: float(hits[:, :k].any(axis=1).mean()) for k in RANKS}
 
 
-def chances(same: NDArray[np.int64]) -> dict[int, float]:
-    """Return the recall that a random order has: 1 - C(n - m, k) / C(n, k), with m that belong, averaged.
+def distinct(numbers: Index) -> Index:
+    """Return where each number stands first, ascending.
 
-    >>> chances(np.array([[0, 0, 1, 2], [0, 1, 2, 3]]))[1]
+    >>> distinct(np.array([5, 5, 2, 5, 2])).tolist()
+    [0, 2]
+    """
+    return np.sort(np.unique(numbers, return_index=True)[1])
+
+
+def chances(same: Index, of: int = 0) -> dict[int, float]:
+    """Return the recall that a random order of the targets has: 1 - C(n - m, k) / C(n, k), m that belong, averaged.
+
+    >>> chances(np.array([[0, 0, 1, 2], [0, 1, 2, 3]]), of=1)[1]
     0.375
     """
-    n = same.shape[1]
-    m = np.array([np.count_nonzero((same == own[:, None]).any(axis=0)) for own in same.T])  # (n,)
+    once = distinct(same[of])
+    n, m = len(once), np.array([np.count_nonzero((same[:, once] == own[:, None]).any(axis=0)) for own in same.T])
     found = {}
     for k in RANKS:
         miss = np.prod([np.clip((n - m - i) / max(n - i, 1), 0, 1) for i in range(min(k, n))], axis=0)

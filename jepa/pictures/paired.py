@@ -1,6 +1,5 @@
 """Pictures of examples of two arrays: one array, what belongs to it, and what is found for it among all examples."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from jepa.evaluation.retrieval import MOST, alike, answers
+from jepa.evaluation.retrieval import alike, answers, distinct
 from jepa.health import unit
 from jepa.pictures.embedding import plot_similarity
-from jepa.pictures.style import BLUE, GREEN, VERMILION, sheet
+from jepa.pictures.style import BLUE, GREEN, VERMILION, drawing, sheet
 from jepa.pictures.views import some
 from jepa.runs.run import Run
 
@@ -30,14 +29,14 @@ def examples(run: Run, count: int) -> dict[str, Any]:
     - `prediction`, `target_embedding` (count, d), of the first way.
     """
     source = run.source("val")
-    drawn: Any = source.read(some(source, min(FOUND, MOST)))
+    drawn: Any = source.read(some(source, FOUND))
     told = answers(run, run.model, source.normalize(drawn))
-    found = {}
+    found, same = {}, np.stack([alike(part) for part in drawn.values()])
     for way, (prediction, target) in told.items():
-        cosines = unit(prediction[:DRAWN]) @ unit(target).T
-        found[way] = np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST]
+        once = distinct(same[list(drawn).index(way[1])])
+        cosines = unit(prediction[:DRAWN]) @ unit(target[once]).T
+        found[way] = once[np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST]]
     prediction, target = next(iter(told.values()))
-    same = np.stack([alike(part) for part in drawn.values()])
     return {
         **{"drawn": drawn, "same": same, "found": found},
         **{"prediction": prediction[:count], "target_embedding": target[:count]},
@@ -47,7 +46,7 @@ def examples(run: Run, count: int) -> dict[str, Any]:
 def figures(run: Run, e: Mapping[str, Any]) -> dict[str, Figure]:
     """Draw what `examples` found."""
     sides: Any = run.source("val")
-    draw = {name: importlib.import_module(side.pictures) for name, side in sides.sides.items()}
+    draw = {name: drawing(side) for name, side in sides.sides.items()}
     drawn = {
         f"retrieval-{a}-{b}": plot_found((draw[a], draw[b]), (e["drawn"][a], e["drawn"][b]), places, e["same"])
         for (a, b), places in e["found"].items()

@@ -72,13 +72,14 @@ class Pair(Source):
 
     def __init__(self, place: Any = None, /, **changes: Any) -> None:
         super().__init__(place, **changes)
+        self._check()
+
+    def _check(self) -> None:
+        """Raise ConfigError where a source is not said."""
         for name in SIDES:
             if getattr(self.settings, name) is None:
-                self._without(name)
-
-    def _without(self, name: str) -> None:
-        kind = chosen("source", self).kind
-        raise ConfigError(f"source={kind} needs source.{name}=KIND or source.{name}=PATH, with settings behind it")
+                kind = chosen("source", self).kind
+                raise ConfigError(f"source={kind} needs source.{name}=KIND or source.{name}=PATH, then its settings")
 
     @cached_property
     def _whole(self) -> dict[str, Any]:
@@ -107,14 +108,26 @@ class Pair(Source):
         found: Mapping[str, Any] = whole._whole
         return found
 
+    @property
+    def _labeled(self) -> Any:
+        """The source that has the labels."""
+        first, second = self.sides.values()
+        return first if first.labels is not None else second
+
+    def at(self, path: Any) -> Source:
+        found = super().at(path)
+        for name, side in found.sides.items():
+            for learned in side.learned:
+                side.__dict__[learned] = getattr(self.sides[name], learned)
+        return found
+
     @cached_property
     def content(self) -> Rows:
         """The rows of the part."""
-        first, second = self.sides.values()
+        first, labels = self.sides["first"], self._labeled.labels
         row = {name: k for k, name in enumerate(first.names)}
         names = first.names if self.part is None else first.split(self.part).names
         rows = np.array([row[name] for name in names], np.int64)
-        labels = first.labels if first.labels is not None else second.labels
         return Rows(list(names), None if labels is None else labels[rows], rows)
 
     @property
@@ -129,9 +142,7 @@ class Pair(Source):
     @property
     def classes(self) -> list[str]:
         """Names of the classes."""
-        first, second = self.sides.values()
-        found: list[str] = first.classes if first.labels is not None else second.classes
-        return found
+        return list(self._labeled.classes)
 
     def read(self, indices: Sequence[int] | Index) -> dict[str, NDArray[np.float32]]:
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]

@@ -113,6 +113,9 @@ def sources(folder: Path) -> dict[str, Any]:
             found[kind] = made(Choice(kind, schema_of("source", kind)(root=str(path), length=32)), "source")
         elif kind == "mnist1d":
             found[kind] = made(Choice(kind, schema_of("source", kind)(count=50)), "source")
+        elif kind == "shapes-captions":
+            settings = schema_of("source", kind)(root=str(folder / kind), size=SIZE, count=50)
+            found[kind] = made(Choice(kind, settings), "source")
         elif kind == "pair":
             np.save(folder / "second.npy", np.random.default_rng(1).normal(size=(50, 2, 8)).astype(np.float32))
             words = {

@@ -54,6 +54,7 @@ ELSEWHERE = {
     "source.count", "source.key", "source.labels", "source.path",  # of other sources than a folder
     "source.dataset", "source.label", "source.leave_out", "source.categorical", "source.categories",  # of tables
     "source.split_column", "source.val",
+    "source.first", "source.second", "source.named",  # of pairs
     "source.stride", "source.windows", "source.order",  # of clips in files
     "source.validation",  # where there is no val folder
 }  # fmt: skip

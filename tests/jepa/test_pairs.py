@@ -1,5 +1,6 @@
 """Two at once: paired sources, encoders apart and across, each predicted from the other, and found again."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,17 @@ import pytest
 
 import jepa
 import minitensor as mt
+from jepa.__main__ import main
 from jepa.assembly import assemble
 from jepa.config import load
 from jepa.contracts import Keep
 from jepa.encoders.pair import CrossModal, Pair
 from jepa.errors import ConfigError, DataError, JEPAError
 from jepa.evaluation.retrieval import alike, chances, recalls
+from jepa.parts import kind_of
 from jepa.pictures.report import draw
 from jepa.several import Joint, joint
+from jepa.sources.captions import ShapesCaptions
 from jepa.sources.pair import Pair as PairSource
 from jepa.tasks.base import generators
 from jepa.tasks.masked import Masked
@@ -85,7 +89,7 @@ def test_the_first_source_says_which_examples_are_held_out(files: Path) -> None:
 
 
 REFUSED = [
-    ({"first": "array path={a}"}, ConfigError, "source=pair needs source.second=KIND or source.second=PATH"),
+    ({"first": "array path={a}"}, ConfigError, "source=pair needs source.second=KIND or source.second=PATH, then"),
     ({"first": "array path={a}", "second": "aray path={b}"}, ConfigError, "second=aray path=.*Did you mean 'array'"),
     ({"first": "array path={a} pth=1", "second": "{b}"}, ConfigError, "first=.*Did you mean 'source.path'"),
     ({"first": "array path={a} path", "second": "{b}"}, ConfigError, "'path' is no setting: say the kind, then NAME"),
@@ -233,8 +237,10 @@ def test_recall_and_chance() -> None:
     assert recalls(z, z, same) == {1: 1.0, 10: 1.0}
     swapped = z[np.arange(50) ^ 1]
     assert recalls(z, swapped, same)[1] == 1.0 and recalls(z, swapped, same[:1])[1] == 0.0
-    drawn = np.mean([recalls(rng.normal(size=(50, 8)), rng.normal(size=(50, 8)), same)[10] for _ in range(200)])
-    assert abs(drawn - chances(same)[10]) < 0.02 and chances(same)[1] == pytest.approx(2 / 50)
+    for of in range(2):
+        drawn = [recalls(rng.normal(size=(50, 8)), rng.normal(size=(50, 8)), same, of)[10] for _ in range(200)]
+        assert abs(np.mean(drawn) - chances(same, of)[10]) < 0.02
+    assert chances(same)[1] == pytest.approx(2 / 50) and chances(same, of=1)[1] == pytest.approx(1 / 25)
     assert alike(examples(gaps=True)["second"]).tolist() == list(range(6))
 
 
@@ -269,3 +275,38 @@ def test_tokens_of_both_are_predicted_by_a_model_of_both(files: Path) -> None:
     found = jepa.evaluate(run, settings=["evaluation.pool=sides", "evaluation.random_seeds=1"])
     assert found["feature_dim"] == 32 and found["geometry"]["ratio"] > 1.02
     draw(run, device="cpu")  # without pictures of places
+
+
+# -- captions ------------------------------------------------------------------------------------------------------
+
+
+def test_captions_say_what_is_in_the_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "set"
+    assert main(["data", "make", "shapes-captions", "--count", "100", "--size", "16", "--out", str(out)]) == 0
+    assert main(["data", "inspect", str(out)]) == 0
+    assert "100 examples" in capsys.readouterr().out and kind_of(out) == "shapes-captions"
+    source = ShapesCaptions(out, size=16, label="color")
+    train, val = source.split("train"), source.split("val")
+    assert (len(train), len(val)) == (80, 20) and "red" in source.classes and source.gaps is True
+    with (out / "images" / "labels.csv").open() as file:
+        facts = {row["file"]: row for row in csv.DictReader(file)}
+    captions = source.sides["second"]
+    for k, path in enumerate(train.names):
+        row = facts[Path(path).relative_to(out / "images").as_posix()]
+        said = " ".join(captions.shown(train.read([k])["second"][0]))
+        assert row["colour"] in said and row["position"].split("-")[0] in said and row["shape"] not in said
+        assert source.classes[train.labels[k]] == row["colour"]
+    named = ShapesCaptions(out, size=16, named=True).split("train")
+    assert "arrow" in " ".join(named.sides["second"].shown(named.read([0])["second"][0]))
+    pair = PairSource(first=f"folder root={out}/images size=16", second=f"text path={out}/captions.csv length=8")
+    np.testing.assert_array_equal(pair.split("val").read([3])["first"], val.read([3])["first"])
+
+
+def test_captions_of_other_images_are_read_with_the_same_words(tmp_path: Path) -> None:
+    source = ShapesCaptions(tmp_path / "a", count=100, size=16)
+    ShapesCaptions(count=60, size=16).write(tmp_path / "b", seed=1)
+    other = source.at(tmp_path / "b")
+    assert len(other) == 60 and other.sides["second"].vocabulary == source.sides["second"].vocabulary
+    (tmp_path / "a" / "captions.csv").unlink()
+    again = ShapesCaptions(source.located())
+    assert again.fingerprint() == ShapesCaptions(tmp_path / "a", count=100, size=16).fingerprint()
