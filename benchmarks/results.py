@@ -68,7 +68,7 @@ UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"
 SPEAKERS = {name: f"source.hold_out=_{name[7:]}_" for name in PRESETS if name[:7] == "spoken-" and name[7:] != "digits"}
 NAMED = {"shapes-captions-named": "source.named=true"}  # what the name of the shape adds to its captions
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
-SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys(ABLATION, 1)
+SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys((*ABLATION, *SPEAKERS), 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
 
 

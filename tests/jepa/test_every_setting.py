@@ -19,6 +19,7 @@ from jepa.finetuning.finetune import finetune
 from jepa.parts import ROLES
 from jepa.pictures.report import draw
 from jepa.training.run import train
+from tests.jepa.composition import WRITTEN
 from tests.jepa.tiny import config
 
 FORECAST = ["task=forecast", "source=moving-digits", "source.count=50", "source.frames=5", "encoder=frames",
@@ -48,6 +49,12 @@ RUNS = {
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
     "saccade": ["task=saccade", "objective=saccade", "predictor.width=8"],
+    "words": ["source=text", "augment=words", "task=masked", "encoder=words", "encoder.dim=8", "encoder.heads=2",
+              "encoder.depth=1", "encoder.symbols=300"],
+    "halves": ["source=text", "augment=none", "task=halves", "encoder=bag", "encoder.dim=8", "encoder.symbols=300",
+               "objective=ntxent", "projector.width=8"],
+    "clips": ["source=sound", "augment=spectrogram", "task=multiview", "task.crop=[1,1]", "objective=ntxent",
+              "encoder.widths=4,8", "projector.width=8"],
 }  # fmt: skip
 ELSEWHERE = {
     "name",  # by the command line
@@ -91,6 +98,8 @@ def test_every_setting_is_read_by_something(
     )
     for name, words in RUNS.items():
         run, words = tmp_path / name, [word.replace("SERIES", str(series)) for word in words]
+        written = WRITTEN.get(words[0].partition("=")[2], lambda folder: {})(tmp_path)
+        words = [words[0], *(f"source.{key}={value}" for key, value in written.items()), *words[1:]]
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
         if name in ("crops", "blocks"):
             evaluate_run(run, device="cpu", settings=["evaluation.crops=2"])

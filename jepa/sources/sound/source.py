@@ -18,7 +18,7 @@ from jepa.sources.base import Report, SourceSettings
 from jepa.sources.examples import Held
 from jepa.sources.folders import File, has_mostly, list_files
 from jepa.sources.memory import InMemory
-from jepa.sources.sound.mel import FLOOR, edges, log_mel, resampled
+from jepa.sources.sound.mel import edges, log_mel, resampled
 from jepa.sources.sound.wav import read_wav
 from jepa.text import listed, printable, shown
 
@@ -55,7 +55,7 @@ class SoundSettings(SourceSettings):
     hop: float = setting(16.0, between(0.1, 10_000))
     """from one frame to the next, in ms"""
     frames: int = setting(40, between(1, 100_000))
-    """frames of an example: a longer clip loses its end, a shorter one has silence behind it"""
+    """frames of an example: a longer clip loses its end, a shorter one is quiet behind it"""
     standardize: bool = setting(True)
     """whether each clip is brought to mean 0 and deviation 1, so that loudness tells nothing"""
     on_error: Literal["raise", "skip"] = setting("raise")
@@ -92,8 +92,10 @@ class Read(NamedTuple):
 class Sound(InMemory):
     """Clips as log-mel spectrograms, (1, bands, frames), the lowest band first: see `jepa.sources.sound.mel`.
 
-    Channels are averaged, and other rates resampled. What is behind the end of a clip is silence, log(1e-6), as if the
-    recording went on: it is no gap, and any encoder takes it. All files are read when the source is opened.
+    Channels are averaged, and other rates resampled. Behind the end of a clip it is as quiet as in the quietest entry
+    of its spectrogram, as if the recording went on: that is no gap, and any encoder takes it. (True silence, log(1e-6),
+    is so far below a recording's own noise that little but the lengths would count.) All files are read when the source
+    is opened.
 
     Raises DataError, naming the file, for a text that is called .wav, an empty file, a damaged header, no samples,
     another codec, and NaN, unless source.on_error=skip leaves these out.
@@ -114,6 +116,7 @@ class Sound(InMemory):
     place = "path"
     pictures = "jepa.pictures.spectrogram:Spectrogram"
     raw_title = "log-mel spectrogram"
+    own = ("hold_out",)
     taken = "a folder of .wav files"
 
     @classmethod
@@ -157,7 +160,7 @@ class Sound(InMemory):
         window, hop = s.samples
         found = log_mel(x[: window + (s.frames - 1) * hop], s.rate, s.bands, window, hop)
         mean, std = (found.mean(), found.std()) if s.standardize else (0.0, 1.0)
-        row = np.full((s.bands, s.frames), np.log(FLOOR))
+        row = np.full((s.bands, s.frames), found.min())
         row[:, : found.shape[1]] = found
         row = (row - mean) / (std if std > 1e-6 else 1.0)
         how = f"{clip.rate} Hz, {clip.kind}, {len(clip.samples)} channel{'s' * (len(clip.samples) > 1)}"

@@ -89,6 +89,7 @@ class Text(InMemory):
     pictures = "jepa.pictures.words:Words"
     raw_title = f"word counts, hashed to {COUNTED}"
     learned = ("vocabulary",)
+    own = ("val",)
     methods = ("tfidf",)
     taken = "a .csv, .tsv or .jsonl file with a column of texts, a folder of .txt files"
 
