@@ -77,11 +77,12 @@ class Video(InMemory):
     clip cannot be read or is too short (unless on_error="skip").
 
     >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
+    >>> folder = Path(tempfile.mkdtemp()) / "clips"
+    >>> folder.mkdir()
     >>> for k in range(4):
     ...     np.save(folder / f"{k}.npy", np.zeros((12, 10, 20), np.uint8))
     >>> Video(folder, size=16, frames=6, channels=1).split("train")
-    Video(..., train: 3 examples, (1, 6, 16, 16))
+    Video(clips, train: 3 examples, (1, 6, 16, 16))
     """
 
     Settings = VideoSettings
