@@ -61,8 +61,19 @@ PRESETS = {
     "GunPoint": "ucr",
     "BasicMotions": "ucr",
     "JapaneseVowels": "ucr",
+    "mnist1d-rnn": "mnist1d",
+    "mnist1d-multiscale": "mnist1d",
+    "GunPoint-suffix": "ucr",
 }
 UCR = [name for name, preset in PRESETS.items() if preset == "ucr"]  # sets of the UCR and UEA archives
+OTHERS = {
+    "mnist1d-rnn": "encoder=rnn encoder.dim=64 encoder.both=true",
+    "mnist1d-multiscale": "encoder=multiscale encoder.patch=2 encoder.dim=64 encoder.depth=1 encoder.heads=4 "
+    "encoder.width=32",
+    "GunPoint-suffix": "task=masked task.masks=suffix task.min_keep=3 encoder=vit encoder.patch=10 encoder.dim=64 "
+    "encoder.depth=2 encoder.heads=4 projector=none predictor=recurrent target=ema objective=infonce",
+}
+"""other parts in the place of a preset's: a recurrent encoder, one of two scales, a recurrent predictor of the end"""
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds
 UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
 SPEAKERS = {name: f"source.hold_out=_{name[7:]}_" for name in PRESETS if name[:7] == "spoken-" and name[7:] != "digits"}
@@ -97,7 +108,8 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     out = RUNS / f"{name}-seed{seed}{kernels and '-'}{kernels}"
     if not (out / "evaluation.json").exists():
         settings = [f"source={root}"] if root else []
-        settings += [more[name] for more in (ABLATION, UNROLLED, SPEAKERS, NAMED) if name in more]
+        more = (ABLATION, UNROLLED, SPEAKERS, NAMED, OTHERS)
+        settings += [word for words in more for word in words.get(name, "").split()]
         taken = jepa(
             "train",
             "--preset",
@@ -152,7 +164,7 @@ def run(seeds: int, only: str, cifar10: str, ucr: str, threads: int) -> None:
     table = []
     given = {**dict.fromkeys(UCR, ucr), **{name: cifar10 for name in PRESETS if "cifar10" in name}}
     for name in [only] if only else [n for n in PRESETS if given.get(n, "here")]:
-        root = f"{ucr}/{name}" if name in UCR else given.get(name, "")
+        root = f"{ucr}/{name.partition('-')[0]}" if name in UCR else given.get(name, "")
         kinds = kernel_kinds(name)
         found = [
             run_once(name, seed, threads, root, "" if kernels == kinds[0] else kernels) | {"kernels": kernels}
