@@ -71,7 +71,8 @@ OTHERS = {
     "mnist1d-multiscale": "encoder=multiscale encoder.patch=2 encoder.dim=64 encoder.depth=1 encoder.heads=4 "
     "encoder.width=32",
     "GunPoint-suffix": "task=masked task.masks=suffix task.min_keep=3 encoder=vit encoder.patch=10 encoder.dim=64 "
-    "encoder.depth=2 encoder.heads=4 projector=none predictor=recurrent target=ema objective=infonce",
+    "encoder.depth=2 encoder.heads=4 projector=none predictor=recurrent "
+    "target=ema target.start=0.9 objective=infonce train.max_steps=400 train.epochs=400",
 }
 """other parts in the place of a preset's: a recurrent encoder, one of two scales, a recurrent predictor of the end"""
 ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0.5,0"}  # what each level adds

@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 
 import jepa
+from jepa.evaluation.forecast import measured
 from jepa.evaluation.neighbors import knn
-from jepa.pictures.report import draw
 from jepa.sources import MNIST1D, Series
 
 given = [Path(word) for word in sys.argv[1:] if Path(word).exists()]  # not what a notebook's kernel is started with
-source = Series(given[0], norm="series") if given else MNIST1D(count=1000)
+source = Series(given[0], length=200, fit="resample", norm="series") if given else MNIST1D(count=1000)
 train, val = source.split("train"), source.split("val")
 print(source, *source.remarks, sep="\n")
 
@@ -65,7 +65,7 @@ for name, f, of in (("samples", samples, None), ("untrained", embedded, untraine
 # %% [markdown]
 # ## The end from the beginning
 # The same series as a task of places: a transformer is given the first part, and a recurrent predictor goes on from
-# step to step to the embeddings of the rest. Held out, they should be nearer to the right end than to another one's.
+# step to step to the embeddings of the rest.
 
 # %%
 vit = jepa.encoders.ViT(source.shape, patch=source.shape[1] // 10, dim=32, depth=2, heads=4)
@@ -83,7 +83,6 @@ print(f"{result.steps} steps, loss {result.loss:.2f}")
 # beside the samples themselves and beside saying the last value again. (After three epochs not much is to be expected.)
 
 # %%
-figures = jepa.evaluate(work / "suffix", settings=["evaluation.random_seeds=1", "evaluation.max_images=100"])
-errors = figures["forecast"]["mse"]["all"]
+errors = measured(jepa.load_run(work / "suffix"), None)["mse"]["all"]
 print("squared error of a forecast:", {row: round(error, 3) for row, error in errors.items()})
-print("report:", draw(work / "suffix"))
+print(f"the rest: python -m jepa eval {work / 'suffix'}, and plot")
