@@ -4,6 +4,7 @@
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
     python -m benchmarks results --ucr FOLDER           FOLDER/GunPoint/GunPoint_TRAIN.ts and the like
+    python -m benchmarks results --only reviews         with data/reviews, data/spoken-digits, data/languages unpacked
 
 Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread, and from there into
 benchmarks/README.md (`python -m benchmarks page`). The masked recipes run with two kinds of matrix kernels, which round
@@ -79,6 +80,10 @@ ABLATION = {"hjepa-finest": "task.weights=1,0,0", "hjepa-two": "task.weights=1,0
 UNROLLED = {"moving-digits-1": "task.steps=1", "moving-digits-2": "task.steps=2"}  # what going on from predictions adds
 SPEAKERS = {name: f"source.hold_out=_{name[7:]}_" for name in PRESETS if name[:7] == "spoken-" and name[7:] != "digits"}
 NAMED = {"shapes-captions-named": "source.named=true"}  # what the name of the shape adds to its captions
+FOLDERS = {"reviews": "reviews", "languages": "languages"} | dict.fromkeys(
+    ("spoken-digits", *SPEAKERS), "spoken-digits"
+)
+"""below data/: what has to be put there first, or the experiment is left out"""
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
 SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys((*ABLATION, *SPEAKERS), 1)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
@@ -140,6 +145,11 @@ def run_once(name: str, seed: int, threads: int, root: str, kernels: str = "") -
     return {**figures, "data": data, "seed": seed, "training_seconds": int(seconds), **cpu}
 
 
+def _there(name: str) -> bool:
+    """Whether the data of an experiment are there, or are written by it."""
+    return name not in FOLDERS or (Path("data") / FOLDERS[name]).is_dir()
+
+
 def spread(values: list[float]) -> str:
     """Return the median and the range, in percent."""
     middle, low, high = (f"{100 * f(values):.1f}" for f in (statistics.median, min, max))
@@ -164,7 +174,7 @@ def run(seeds: int, only: str, cifar10: str, ucr: str, threads: int) -> None:
     HERE.mkdir(exist_ok=True)
     table = []
     given = {**dict.fromkeys(UCR, ucr), **{name: cifar10 for name in PRESETS if "cifar10" in name}}
-    for name in [only] if only else [n for n in PRESETS if given.get(n, "here")]:
+    for name in [only] if only else [n for n in PRESETS if given.get(n, "here") and _there(n)]:
         root = f"{ucr}/{name.partition('-')[0]}" if name in UCR else given.get(name, "")
         kinds = kernel_kinds(name)
         found = [
