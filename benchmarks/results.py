@@ -85,7 +85,11 @@ FOLDERS = {"reviews": "reviews", "languages": "languages"} | dict.fromkeys(
 )
 """below data/: what has to be put there first, or the experiment is left out"""
 MASKED = ("ijepa-shapes", "hjepa-shapes", "energy-shapes", "ijepa-cifar10")
-SEEDS = dict.fromkeys(PRESETS, 3) | dict.fromkeys(MASKED, 5) | dict.fromkeys((*ABLATION, *SPEAKERS), 1)
+SEEDS = (
+    dict.fromkeys(PRESETS, 3)
+    | dict.fromkeys(MASKED, 5)
+    | dict.fromkeys(("mnist1d-masked", *ABLATION, *SPEAKERS, *OTHERS), 1)
+)
 FRESH = Path("data") / "shapes-fresh"  # drawn with a seed that no choice of settings has seen
 
 
