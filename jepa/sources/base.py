@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -201,7 +202,11 @@ class Report:
 
     def lines(self) -> Iterator[str]:
         """Yield what is said, line by line."""
-        whole, parts = self.source, {part: self.source.split(part) for part in PARTS}
+        whole, parts = self.source, dict[str, Source]()
+        for part in PARTS:
+            with suppress(DataError):  # too few to be parted
+                parts |= {part: found} if len(found := whole.split(part)) else {}
+        parts = parts if len(parts) == len(PARTS) else {"all": whole}
         classes = f"{len(whole.classes)} classes" if whole.labels is not None else "no labels"
         yield f"{shown(whole.path)}: {len(whole)} examples of {whole.shape}, {classes}"
         yield ", ".join(f"{part}: {len(found)}" for part, found in parts.items())

@@ -187,6 +187,11 @@ def test_places_without_series(make: Callable[[Path], Series], said: str, tmp_pa
         len(make(tmp_path))
 
 
+def test_what_cannot_be_learned_from_can_be_looked_at(tmp_path: Path) -> None:
+    report = Series.inspect(folder(tmp_path, {"a.csv": "1\n2\n", "b.csv": "x\n"}))
+    assert report.bad == ["b.csv: it is empty"] and "1 channels; 2 to 2 samples" in str(report)
+
+
 def test_folders_of_other_things_are_not_taken(tmp_path: Path) -> None:
     clips = folder(tmp_path / "clips", {"a.npy": np.zeros((2, 3, 4))})
     texts = folder(tmp_path / "texts", {"a.txt": "words"})
