@@ -1,7 +1,7 @@
 """Where a fine-tuning starts: an encoder, with the examples and settings that go with it."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,12 @@ class Start:
         return train, test
 
     def check(self) -> None:
-        """Raise ConfigError if the encoder cannot pool as it is to, or the examples cannot be changed."""
+        """Raise ConfigError for examples of several arrays, another pooling than there is, changes that do not fit."""
+        if isinstance(self.source.shape, Mapping):
+            raise ConfigError(
+                f"fine-tuning takes examples of one array, the source's have several ({', '.join(self.source.shape)}): "
+                "take one of its encoders, in Python jepa.finetune(run.model.context.encoder.sides[NAME], source)"
+            )
         self.augment.check(self.source.shape)
         if isinstance(self.encoder, Encoder):
             try:

@@ -260,6 +260,10 @@ def test_a_run_of_two_arrays(files: Path) -> None:
     assert embedded["embeddings"].shape == (60, 16) and embedded["labels"].max() == 2
     resumed = jepa.train(load(overrides=[*settings, "train.epochs=31"]), out=run, resume=True)
     assert resumed.steps > 30
+    with pytest.raises(ConfigError, match="fine-tuning takes examples of one array, the source's have several"):
+        jepa.finetune(run)
+    with pytest.raises(ConfigError, match="evaluation.crops=4 cuts one array"):
+        jepa.evaluate(run, settings=["evaluation.crops=4"])
     with pytest.raises(DataError, match="and .* are wanted"):
         jepa.evaluate(run, data=files / "b.npy")
 
