@@ -4,7 +4,7 @@
     python -m benchmarks results --only shapes
     python -m benchmarks results --cifar10 FOLDER       CIFAR-10 unpacked as FOLDER/{train,test}/CLASS/*.png or .jpg
     python -m benchmarks results --ucr FOLDER           FOLDER/GunPoint/GunPoint_TRAIN.ts and the like
-    python -m benchmarks results --only reviews         with data/reviews, data/spoken-digits, data/languages unpacked
+    python -m benchmarks results --only reviews         with data/reviews, data/spoken-digits unpacked
 
 Each experiment goes into benchmarks/results/NAME.json with every run's figures, to see the spread, and from there into
 benchmarks/README.md (`python -m benchmarks page`). The masked recipes run with two kinds of matrix kernels, which round
@@ -53,7 +53,6 @@ PRESETS = {
     "mnist1d": "mnist1d",
     "mnist1d-masked": "mnist1d-masked",
     "reviews": "reviews",
-    "languages": "languages",
     "spoken-digits": "spoken-digits",
     "spoken-lucas": "spoken-digits",
     "spoken-nicolas": "spoken-digits",
