@@ -165,8 +165,9 @@ def rows(name: str, seeds: list[dict[str, Any]]) -> list[str]:
     for probe, text in (("linear", "linear"), ("knn", "kNN"), ("attentive", "attentive")):
         if any(probe not in r for r in seeds):
             continue
-        cells = [spread([r[probe][who] for r in seeds]) for who in ("jepa", "random", "pixels", "chance")]
-        gains = [r[probe]["jepa"] - max(r[probe]["random"], r[probe]["pixels"]) for r in seeds]
+        every = [[r[probe][who] for r in seeds if who in r[probe]] for who in ("jepa", "random", "pixels", "chance")]
+        cells = [spread(values) if values else "" for values in every]  # tokens of several arrays have no raw ones
+        gains = [r[probe]["jepa"] - max(r[probe]["random"], r[probe].get("pixels", 0.0)) for r in seeds]
         gain = "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * f(gains) for f in (statistics.median, min, max)))
         lines.append(f"| {name} | {text} | {' | '.join(cells)} | {gain} |")
     return lines
