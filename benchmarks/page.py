@@ -16,6 +16,8 @@ from typing import Any
 
 from benchmarks.gpu.table import lines
 from benchmarks.results import rows, spread
+from jepa.evaluation.methods import METHODS
+from jepa.evaluation.probes import row_titles
 
 HERE = Path(__file__).parent
 TEMPLATE = HERE / "page.template.md"
@@ -25,8 +27,23 @@ RESULTS_HEAD = (
     "| data | probe | JEPA | random encoder | raw pixels | chance | JEPA over the better baseline, points |\n"
     "|---|---|---|---|---|---|---|"
 )
+MODALITIES_HEAD = (
+    "| data | JEPA, linear probe | same encoder, untrained | best simple method | chance | minutes of one core |\n"
+    "|---|---|---|---|---|---|"
+)
 FRONT_HEAD = "| data | JEPA | random encoder | raw pixels | chance |\n|---|---|---|---|---|"
+RAW = ("pixels", "kmeans", "patches")
+"""rows of a table that no encoder has a part in"""
 FRONT_TIMES = re.compile(r"\d\.\d\d to \d\.\d\d of the time")
+MODALITIES = (
+    "mnist1d",
+    "JapaneseVowels",
+    "spoken-digits",
+    "reviews",
+    "breast-cancer",
+    "moving-digits",
+    "shapes-captions",
+)
 FRONT_ROWS = ("shapes", "digits-clutter", "digits", "cifar10")
 WIDTH = 120
 NUMBERS = ("no", "one", "two", "three", "four", "five")
@@ -77,6 +94,24 @@ class Page:
             cells = [spread([one[who] for one in found]) for who in ("jepa", "random", "pixels", "chance")]
             body.append(f"| {TITLES.get(name, name)} | {' | '.join(cells)} |")
         return "\n".join([FRONT_HEAD, *body])
+
+    def modalities(self, *names: str) -> str:
+        """Return the table of experiments of several modalities, those that there are."""
+        body = []
+        for name in names:
+            if (self.folder / f"{name}.json").exists():
+                body.append(_beside(TITLES.get(name, name), self.read(name)["seeds"]))
+        return "\n".join([MODALITIES_HEAD, *body]) if body else ""
+
+    def recall(self, name: str) -> str:
+        """Return how often what belongs together is found, both ways, by the median of the seeds."""
+        found = [seed["retrieval"]["recall"] for seed in self.read(name)["seeds"]]
+        body = ["| question | among the first | JEPA | untrained | chance |", "|---|---|---|---|---|"]
+        for way in found[0]:
+            for count in found[0][way]:
+                cells = [spread([one[way][count][row] for one in found]) for row in ("jepa", "random", "chance")]
+                body.append(f"| {way} | {count} | {' | '.join(cells)} |")
+        return "\n".join(body)
 
     def probes(self, name: str) -> str:
         """Return what the first seed of an experiment reached, by each probe."""
@@ -176,6 +211,22 @@ class Page:
         return f"{found[side.replace('-', ', ')] / found['torch']:.2f}"
 
 
+def _beside(title: str, seeds: list[dict[str, Any]]) -> str:
+    """Return the row of an experiment: the linear probe, and the best of what reads the examples without an encoder."""
+    found = [seed["linear"] for seed in seeds]
+    names, simple = row_titles(seeds[0].get("shape", (3, 32, 32)), seeds[0].get("raw", "")), dict[str, list[float]]()
+    for row in RAW:
+        for probe, said in (("linear", "linear"), ("knn", "kNN")):
+            if all(row in seed[probe] for seed in seeds):
+                simple[f"{names[row]}, {said}"] = [seed[probe][row] for seed in seeds]
+    for method in seeds[0].get("methods", {}):
+        simple[METHODS[method].title] = [seed["methods"][method] for seed in seeds]
+    best = max(simple, key=lambda name: statistics.median(simple[name]))
+    ours, untrained, chance = (spread([one[who] for one in found]) for who in ("jepa", "random", "chance"))
+    minutes = statistics.median(seed["training_cpu_seconds"] for seed in seeds) / 60
+    return f"| {title} | {ours} | {untrained} | {spread(simple[best])} ({best}) | {chance} | {minutes:.1f} |"
+
+
 def _ms(time: float) -> str:
     """Return milliseconds with three digits, or all before the point."""
     return f"{time:#.3g}".rstrip(".") if time < 1000 else f"{time:,.0f}"
@@ -191,12 +242,14 @@ def page(folder: Path = HERE / "results") -> str:
 
 
 def front(text: str, folder: Path = HERE / "results") -> str:
-    """Return the front page with its table and its times put in, in the place of those that were there."""
-    before, found, after = text.partition(FRONT_HEAD)
-    if not found or not FRONT_TIMES.search(text):
-        raise ValueError(f"README.md has no table {FRONT_HEAD.splitlines()[0]!r}, or no '{FRONT_TIMES.pattern}'")
-    rest = after.partition("\n\n")[2]
-    return FRONT_TIMES.sub(Page(folder).ratios(), f"{before}{Page(folder).front()}\n\n{rest}")
+    """Return the front page with its tables and its times put in, in the place of those that were there."""
+    found = Page(folder)
+    for head, table in ((FRONT_HEAD, found.front()), (MODALITIES_HEAD, found.modalities(*MODALITIES))):
+        before, there, after = text.partition(head)
+        if not there or not FRONT_TIMES.search(text):
+            raise ValueError(f"README.md has no table {head.splitlines()[0]!r}, or no '{FRONT_TIMES.pattern}'")
+        text = f"{before}{table}\n\n{after.partition(chr(10) * 2)[2]}"
+    return FRONT_TIMES.sub(found.ratios(), text)
 
 
 def write() -> None:
