@@ -28,6 +28,8 @@ from jepa.sources.video.reading import Frames, Order, UnreadableClip, axes_of, f
 from jepa.text import listed, printable, shown
 
 LOOKED_AT = 100  # entries of folders that say what they hold
+FEW = 7  # files of a folder that are opened for it
+STILL = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # files that never move
 MOVING = (".gif", ".webp", ".png", ".apng", ARRAY)  # how files of clips end most often
 LISTED = 10  # lengths, sizes or bad clips that are printed
 
@@ -170,7 +172,7 @@ class Video(InMemory):
 
 
 def _holds_clips(folder: Path) -> bool:
-    """Whether the first file of its kind in a folder, or in the first folders in it, moves.
+    """Whether most of some files in a folder, or in the first folder in it that has any, move.
 
     A folder of numbered still images may be a clip or a class of images: it says nothing.
     """
@@ -183,9 +185,10 @@ def _holds_clips(folder: Path) -> bool:
             continue
         seen += len(inside)
         waiting += [Path(entry.path) for entry in inside if entry.is_dir()][:3]
-        files = [Path(e.path) for e in inside if e.is_file() and e.name.lower().endswith(MOVING) and e.name[0] != "."]
-        if files:
-            return _moves(files[0])
+        shown = [e for e in inside if e.is_file() and e.name.lower().endswith((*MOVING, *STILL)) and e.name[0] != "."]
+        if shown:
+            some = shown[:: -(-len(shown) // FEW)]
+            return 2 * sum(_moves(Path(entry.path)) for entry in some) > len(some)
     return False
 
 

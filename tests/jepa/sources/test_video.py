@@ -198,3 +198,14 @@ def test_few_pictures_of_a_long_animation_are_read(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / f"{name}.gif").write_bytes(gif(600, 4000))
     assert Video(tmp_path, frames=3, size=4).shape == (3, 3, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("moving", "still", "kind"), [(4, 0, "video"), (1, 9, "folder"), (3, 2, "video"), (0, 3, "folder")]
+)
+def test_a_folder_is_taken_for_what_most_of_its_files_are(tmp_path: Path, moving: int, still: int, kind: str) -> None:
+    for k in range(moving):
+        animated(tmp_path / f"a{k}.gif", clip(5))  # first of all in the order of names
+    for k in range(still):
+        Image.new("RGB", (8, 8), (25 * k, 0, 0)).save(tmp_path / f"b{k}.jpg")
+    assert kind_of(tmp_path) == kind
