@@ -115,13 +115,19 @@ def test_a_full_disk_while_logging_is_one_sentence(odd_names, tmp_path, log):
 
 def test_a_lost_terminal_saves(odd_names, tmp_path):
     words = ["train", f"source={odd_names}/images", *SHORT, *CROPS, "train.epochs=100000", "--out", "run"]
-    process = subprocess.Popen([*JEPA, *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list_checkpoints(tmp_path / "run"):
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGHUP)
-    process.send_signal(signal.SIGHUP)  # the shell and the system may both send one
-    assert process.wait(60) == 130
+    heard = "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "  # nohup would have it ignored
+    code = heard + "from jepa.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    line = [sys.executable, "-c", code, *words]
+    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            while not list_checkpoints(tmp_path / "run"):
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signal.SIGHUP)
+            process.send_signal(signal.SIGHUP)  # the shell and the system may both send one
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
     assert "saved. Go on with" in (tmp_path / "run" / "train.log").read_text("utf-8")
 
 
