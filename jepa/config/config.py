@@ -75,8 +75,7 @@ class EvaluationSettings(Settings):
     max_images: int | None = setting(None, TIMES)
     """use at most so many examples of each split; null: all"""
     pool: Literal["mean", "max", "cls", "attentive", "last4", "last", "flat", "sides"] = setting("mean")
-    """one vector of an example's tokens: mean, maximum, class token, by attention, last blocks' means, last one, all;
-    sides: the means of its two arrays side by side"""
+    """one vector of the tokens: mean, max, cls, by attention, last4 blocks' means, the last, all flat, of both sides"""
     layer: int = setting(0, between(0, 256))
     """which layer is probed: 0, the encoder's pooled output; k, the k-th layer of the projector behind it"""
     crops: int | None = setting(None, between(2, 256))

@@ -27,7 +27,7 @@ class CNN1dSettings(Settings):
     def problems(self) -> Iterator[str]:
         for name in ("kernels", "strides"):
             if len(getattr(self, name)) not in (1, len(self.widths)):
-                yield f"{name}={list(getattr(self, name))}: needs one number, or {len(self.widths)}, as widths has"
+                yield f"{name}={list(getattr(self, name))}: needs one number, or as many as widths={list(self.widths)}"
 
     def layers(self) -> list[tuple[int, int, int]]:
         """Return the width, the kernel and the stride of each layer."""

@@ -8,7 +8,7 @@ import numpy as np
 
 import minitensor as mt
 from jepa.config.nested import choice_of
-from jepa.config.settings import DEPTH, WIDTH, Settings, between, setting
+from jepa.config.settings import DEPTH, WIDTH, Rule, Settings, between, setting
 from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.encoders.base import Encoder, among, gather, mean_of
 from jepa.encoders.block import EPS, Block, initialize
@@ -16,14 +16,16 @@ from jepa.errors import ConfigError
 from jepa.parts import made
 from jepa.several import Joint, joint
 
+PART: Rule = (lambda v: v.strip() != "" and "\0" not in v), "must name a kind of encoder"
+
 
 @dataclass(frozen=True)
 class PairSettings(Settings):
     """Of two encoders."""
 
-    first: str = setting("cnn")
+    first: str = setting("cnn", PART)
     """encoder of the first array, as on the command line: its kind, then its settings, NAME=VALUE"""
-    second: str = setting("mlp")
+    second: str = setting("mlp", PART)
     """encoder of the second array"""
     dim: int | None = setting(None, between(2, 16_384))
     """numbers in a token, which a linear map makes of each encoder's; null: both encoders have the same number"""

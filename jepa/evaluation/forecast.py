@@ -80,9 +80,10 @@ def _features(model: JEPA, x: Array, places: int, which: str) -> Array:
 
 
 def period_of(x: Array) -> int:
-    """Return the lag, 2 at least, at which the mean autocorrelation of series (n, c, t) has its highest peak.
+    """Return the first lag, 2 at least, at which the mean autocorrelation of series (n, c, t) has a high peak.
 
-    0: it has none above 0 up to half of the length.
+    A peak counts from nine tenths of the highest on: those at multiples of a period are as high as its own. 0: there is
+    none above 0 up to half of the length.
 
     >>> period_of(np.sin(2 * np.pi * np.arange(40, dtype=np.float32) / 8)[None, None])
     8
@@ -91,7 +92,8 @@ def period_of(x: Array) -> int:
     most = z.shape[2] // 2
     r = np.array([float(np.mean(z[:, :, lag:] * z[:, :, : z.shape[2] - lag])) for lag in range(most + 1)])
     peaks = [lag for lag in range(2, most) if r[lag] > 0 and r[lag] >= max(r[lag - 1], r[lag + 1])]
-    return max(peaks, key=lambda lag: r[lag], default=0)
+    highest = max((r[lag] for lag in peaks), default=0.0)
+    return next((lag for lag in peaks if r[lag] >= 0.9 * highest), 0)
 
 
 def simple(past: Array, horizon: int, period: int, mean: Array) -> dict[str, Array]:

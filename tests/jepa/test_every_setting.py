@@ -64,6 +64,7 @@ ELSEWHERE = {
     "source.first", "source.second", "source.named",  # of pairs
     "source.stride", "source.windows", "source.order",  # of clips in files
     "source.validation",  # where there is no val folder
+    "encoder.first", "encoder.second", "encoder.attention",  # of pairs (test_pairs.py)
 }  # fmt: skip
 
 

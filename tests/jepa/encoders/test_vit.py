@@ -107,9 +107,10 @@ def test_a_class_token_sees_and_is_seen_and_stays_inside() -> None:
 
 def test_pools() -> None:
     encoder, x = small(class_token=True), mt.Tensor(IMAGES)
-    assert encoder.pools == ("mean", "cls", "attentive", "last4") and small().pools == ("mean", "attentive", "last4")
+    assert encoder.pools == ("mean", "max", "cls", "attentive", "last4")
+    assert small().pools == ("mean", "max", "attentive", "last4")
     shapes = {pool: encoder.pooled(x, pool).shape for pool in encoder.pools}
-    assert shapes == {"mean": (2, 12), "cls": (2, 12), "attentive": (2, 12), "last4": (2, 36)}  # it has three blocks
+    assert shapes == dict.fromkeys(encoder.pools, (2, 12)) | {"last4": (2, 36)}  # it has three blocks
     assert np.allclose(encoder.pooled(x).numpy(), encoder.tokens(x).numpy().mean(axis=1), atol=1e-6)
     weights = encoder.attention_maps(x)[-1].numpy().mean(axis=(1, 2))[:, 1:]
     expected = np.einsum("nk,nkd->nd", weights / weights.sum(1, keepdims=True), encoder.tokens(x).numpy())

@@ -36,7 +36,7 @@ def test_tokens_are_the_places_of_the_map_in_raster_order_and_their_mean_the_emb
     encoder = make().eval()
     images = mt.Tensor(IMAGES)
     feature_map, tokens = encoder.feature_map(images).numpy(), encoder.tokens(images).numpy()
-    assert encoder.grid == grid and encoder.dim == dim and encoder.pools == ("mean",)
+    assert encoder.grid == grid and encoder.dim == dim and encoder.pools == ("mean", "max")
     assert tokens.shape == (3, math.prod(grid), dim)
     assert np.array_equal(tokens[:, 1 * grid[1] + 2], feature_map[:, :, 1, 2])  # row 1, column 2
     assert np.allclose(encoder.pooled(images).numpy(), tokens.mean(axis=1), atol=1e-5)
