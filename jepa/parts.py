@@ -39,9 +39,9 @@ ROLES: dict[str, dict[str, str]] = {
         "none": "jepa.transforms.augment:Nothing",
         "image": "jepa.transforms.augment:ImageChanges",
         "series": "jepa.transforms.series:SeriesChanges",
-        "noise": "jepa.transforms.augment:Noise",
         "words": "jepa.transforms.words:WordChanges",
         "spectrogram": "jepa.transforms.spectrogram:SpectrogramChanges",
+        "noise": "jepa.transforms.augment:Noise",
     },
     "task": {
         "crops": "jepa.tasks.crops:Crops",
@@ -51,9 +51,9 @@ ROLES: dict[str, dict[str, str]] = {
         "saccade": "jepa.tasks.saccade:Saccade",
         "forecast": "jepa.tasks.forecast:Forecast",
         "future": "jepa.tasks.future:Future",
-        "multiview": "jepa.tasks.multiview:MultiView",
         "halves": "jepa.tasks.halves:Halves",
         "paired": "jepa.tasks.paired:Paired",
+        "multiview": "jepa.tasks.multiview:MultiView",
     },
     "encoder": {
         "cnn": "jepa.encoders.cnn:CNN",
@@ -69,9 +69,9 @@ ROLES: dict[str, dict[str, str]] = {
         "multiscale": "jepa.encoders.multiscale:MultiScale",
         "words": "jepa.encoders.words:Words",
         "bag": "jepa.encoders.bag:Bag",
-        "mlp": "jepa.encoders.mlp:MLP",
         "pair": "jepa.encoders.pair:Pair",
         "crossmodal": "jepa.encoders.pair:CrossModal",
+        "mlp": "jepa.encoders.mlp:MLP",
     },
     "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
     "predictor": {

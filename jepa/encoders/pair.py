@@ -25,7 +25,7 @@ class PairSettings(Settings):
 
     first: str = setting("cnn", PART)
     """encoder of the first array, as on the command line: its kind, then its settings, NAME=VALUE"""
-    second: str = setting("mlp", PART)
+    second: str = setting("mlp width=128", PART)
     """encoder of the second array"""
     dim: int | None = setting(None, between(2, 16_384))
     """numbers in a token, which a linear map makes of each encoder's; null: both encoders have the same number"""

@@ -27,6 +27,7 @@ SHAPES = {
     "columns": (3, 8),
     "words": (1, 16),
     "bag": (1, 16),
+    **dict.fromkeys(("pair", "crossmodal"), {"first": (3, 32, 32), "second": (8,)}),
 }
 """of the examples of encoders that take no images"""
 

@@ -2,7 +2,9 @@
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,14 +59,38 @@ def entries(path: Path) -> list[Entry]:
 def is_series(path: Path) -> bool:
     """Whether a path is taken for series, where no kind of source is said: by few of its entries."""
     if path.is_file():
-        return path.suffix.lower() in ROWS[:2] or (path.suffix.lower() in ROWS and _part_of(path) is not None)
+        rows = path.suffix.lower() in ROWS[:2] or (path.suffix.lower() in ROWS and _part_of(path) is not None)
+        return rows and _has_numbers(path)
     try:
         files = list(itertools.islice(_walk(path, 3), LOOKED_AT))
     except OSError:  # it is not there, or may not be listed
         return False
     single = [file for file in files if file.suffix.lower() in ALONE]
-    few = any(file.suffix.lower() in ROWS and _part_of(file) for file in files)
-    return few or (2 * len(single) > len(files) and (single[0].suffix.lower() == ".csv" or _rank(single[0]) in (1, 2)))
+    parts = [file for file in files if file.suffix.lower() in ROWS and _part_of(file)]
+    if parts:
+        return _has_numbers(parts[0])
+    if 2 * len(single) <= len(files):
+        return False
+    return _has_numbers(single[0]) if single[0].suffix.lower() == ".csv" else _rank(single[0]) in (1, 2)
+
+
+def _has_numbers(path: Path) -> bool:
+    """Whether most of what stands in the first lines of a file of series are numbers; a .ts says what it is."""
+    if path.suffix.lower() == ".ts":
+        return True
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = [line for line in (file.readline(1 << 16) for _ in range(3)) if line.strip()]
+    except OSError:
+        return False
+    cells = [cell for line in lines[1:] or lines for cell in re.split(r"[,;\s]+", line.strip()) if cell]
+    return 2 * sum(map(_is_number, cells)) > len(cells)
+
+
+def _is_number(cell: str) -> bool:
+    with suppress(ValueError):
+        return float(cell) is not None
+    return False
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:

@@ -105,7 +105,7 @@ def test_two_scales_are_those_of_their_parts(shape: tuple[int, ...]) -> None:
         (lambda: RNN((3, 8, 8)), "encoder=rnn takes series"),
         (lambda: RNN((1, 30), patch=4), "encoder.patch=4 must divide an example's length 30"),
         (lambda: RNN((1, 30), dim=7, both=True), "must be even"),
-        (lambda: CNN1d((1, 30), widths=(8, 8), kernels=(3, 3, 3)), "needs one number, or 2"),
+        (lambda: CNN1d((1, 30), widths=(8, 8), kernels=(3, 3, 3)), "needs one number, or as many as widths"),
         (lambda: MultiScale((1, 32), kernel=2), "must be odd"),
         (lambda: MultiScale((1, 32), class_token=True), "no token without a place"),
     ],
