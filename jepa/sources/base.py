@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from jepa.text import shown
 Scale = tuple[NDArray[np.float64], NDArray[np.float64]]
 """mean and deviation, of each channel or one for all"""
 PARTS = ("train", "val")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class SourceSettings(Settings):
     """a network sees (x - mean) / std: of each channel, or one number for all; null: of the examples to learn from"""
     std: tuple[float, ...] | None = setting(None, each(between(1e-30, 1e30), 16_384))
     """the same: the deviation"""
+
+
+class of_whole(cached_property[T]):
+    """A property that is computed once for all parts of a source: a part has it from the whole."""
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any] | None = None) -> T: ...
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        whole = instance if instance is None else instance._parts[None]
+        return super().__get__(instance, owner) if instance is whole else getattr(whole, str(self.attrname))
 
 
 class Source:

@@ -14,6 +14,7 @@ from jepa.config.settings import PATH, Settings, between, setting
 from jepa.files.atomic import replacing
 from jepa.sources.base import Source
 from jepa.sources.folder import ImageFolder
+from jepa.sources.generated import Written
 from jepa.sources.pair import Pair
 from jepa.sources.shapes import COUNT, Shapes
 from jepa.sources.texts.source import Text
@@ -41,7 +42,7 @@ class ShapesCaptionsSettings(Settings):
     """what the classes of the probes are; extent: small, medium or large"""
 
 
-class ShapesCaptions(Pair):
+class ShapesCaptions(Written, Pair):
     """Images (3, size, size) and their captions, 8 words of 320, as {"first": images, "second": captions}.
 
     They are written to data/ first: the images as `shapes` has them, in images/, and captions.csv and named.csv, with a
@@ -57,11 +58,8 @@ class ShapesCaptions(Pair):
 
     Settings = ShapesCaptionsSettings
     place = "root"
-    makes = True
+    kind = "shapes-captions"
     own = ("count",)
-
-    def _without_place(self) -> None:
-        """Nothing is missing: there is a place for it."""
 
     def _check(self) -> None:
         """Both sources are said."""
@@ -69,24 +67,6 @@ class ShapesCaptions(Pair):
     @classmethod
     def takes(cls, path: Path) -> bool:
         return path.is_dir() and all((path / name).exists() for name in (IMAGES, *FILES.values()))
-
-    @property
-    def _usual(self) -> str:
-        return f"shapes-captions-{self.settings.size}-{self.settings.count}"
-
-    @property
-    def path(self) -> Path:
-        """Where the data set lies; a run names where it lay, and if it is there no more, it is written anew."""
-        root = self.settings.root and Path(self.settings.root)
-        return root if root and (root.exists() or root.name != self._usual) else Path("data") / self._usual
-
-    @property
-    def where(self) -> str:
-        return "shapes-captions" if self.path.name == self._usual else str(self.path.resolve())
-
-    @property
-    def missing(self) -> str:
-        return ""
 
     def located(self) -> Any:
         return replace(self.settings, root=str(self.path.absolute()))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, between, each, setting
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import PARTS, Scale, Source, SourceSettings, as_floats, held_out, spread
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, as_floats, held_out, of_whole, spread
 from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.listing import Entry, Listing, list_images
 from jepa.sources.images.reading import How
@@ -105,14 +105,10 @@ class ImageFolder(Source):
         """Of one example: (channels, size, size)."""
         return self.settings.channels, self.settings.size, self.settings.size
 
-    @property
+    @of_whole
     def listing(self) -> Listing:
         """The files of all parts."""
-        whole = self._parts[None]
-        if "_listing" not in whole.__dict__:
-            whole._listing = list_images(self.path)
-        found: Listing = whole._listing
-        return found
+        return list_images(self.path)
 
     @cached_property
     def content(self) -> Content:

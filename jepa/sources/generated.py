@@ -22,8 +22,9 @@ from jepa.errors import DataError
 from jepa.files.lock import Taken, writing
 from jepa.files.mark import PROGRAM
 from jepa.progress import shown_progress
+from jepa.sources.base import Source, of_whole
 from jepa.sources.folder import FolderSettings, ImageFolder
-from jepa.sources.images.listing import Listing
+from jepa.sources.images.listing import Listing, list_images
 from jepa.text import shown
 
 VERSION = 1  # of what is drawn
@@ -47,14 +48,41 @@ class GeneratedSettings(FolderSettings):
             yield f"size={self.size}: must be at least 8 for images that are drawn"
 
 
-class Generated(ImageFolder):
+class Written(Source):
+    """What sources of default data share: these lie in data/KIND-SIZE-COUNT, and are written if they are not there."""
+
+    makes = True
+    kind: ClassVar[str]
+    """what the generator calls it"""
+
+    def _without_place(self) -> None:
+        """Nothing is missing: there is a place for it."""
+
+    @property
+    def _usual(self) -> str:
+        return f"{self.kind}-{self.settings.size}-{self.settings.count or 0}"
+
+    @property
+    def path(self) -> Path:
+        """Where the data lie; a run names where they lay, and if they are there no more, they are written anew."""
+        root = self.settings.root and Path(self.settings.root)
+        return root if root and (root.exists() or root.name != self._usual) else Path("data") / self._usual
+
+    @property
+    def where(self) -> str:
+        """The name of the data set, wherever it lies, or the path of another folder."""
+        return self.kind if self.path.name == self._usual else str(self.path.resolve())
+
+    @property
+    def missing(self) -> str:
+        return ""
+
+
+class Generated(Written, ImageFolder):
     """An image folder that is written before it is read, unless it is there."""
 
     Settings = GeneratedSettings
-    makes = True
     taken = ""
-    kind: ClassVar[str]
-    """what the generator calls it"""
     usual_count: ClassVar[int]
     """images, if not told otherwise"""
 
@@ -62,33 +90,10 @@ class Generated(ImageFolder):
     def takes(cls, path: Path) -> bool:
         return False
 
-    def _without_place(self) -> None:
-        """Nothing is missing: there is a place for it."""
-
-    @property
-    def _made(self) -> str:
-        return f"{self.kind}-{self.settings.size}-{self.settings.count or 0}"
-
-    @property
-    def path(self) -> Path:
-        """Where the images lie; a run names where they lay, and if they are there no more, they are written anew."""
-        root = self.settings.root and Path(self.settings.root)
-        return root if root and (root.exists() or root.name != self._made) else Path("data") / self._made
-
-    @property
-    def where(self) -> str:
-        """The name of the data set, wherever it lies, or the path of another folder."""
-        return self.kind if self.path.name == self._made else super().where
-
-    @property
-    def missing(self) -> str:
-        return ""
-
-    @property
+    @of_whole
     def listing(self) -> Listing:
-        if "_listing" not in self._parts[None].__dict__:
-            self.write(self.path)
-        return super().listing
+        self.write(self.path)
+        return list_images(self.path)
 
     def samples(self, count: int, size: int, seed: int) -> Iterator["Sample"]:
         """Yield so many images of size x size pixels; a smaller set of a seed need not begin a larger one."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import Scale, Source, as_floats, held_out, scaled, spread
+from jepa.sources.base import Scale, Source, as_floats, held_out, of_whole, scaled, spread
 from jepa.sources.examples import chunks, measured
 
 
@@ -79,17 +79,15 @@ class InMemory(Source):
     def remarks(self) -> list[str]:
         return list(self.held.remarks)
 
-    @cached_property
+    @of_whole
     def gaps(self) -> bool:
         """Whether NaN stands in some example."""
-        whole = self._parts[None]
-        return whole.gaps if self is not whole else any(map(_has_gaps, self.held.arrays.values()))
+        return any(map(_has_gaps, self.held.arrays.values()))
 
-    @cached_property
+    @of_whole
     def scale(self) -> Any:
         """Mean and deviation; by name of several arrays."""
-        whole = self._parts[None]
-        return whole.scale if self is not whole else self._each(self._scale)
+        return self._each(self._scale)
 
     def _scale(self, x: NDArray[Any]) -> Scale:
         mean, std = self.settings.mean, self.settings.std

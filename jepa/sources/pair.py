@@ -15,7 +15,7 @@ from jepa.config.settings import Settings, setting
 from jepa.contracts import Index
 from jepa.errors import ConfigError, DataError
 from jepa.parts import chosen, made
-from jepa.sources.base import PARTS, Source
+from jepa.sources.base import PARTS, Source, of_whole
 
 SIDES = "first", "second"
 
@@ -81,8 +81,8 @@ class Pair(Source):
                 kind = chosen("source", self).kind
                 raise ConfigError(f"source={kind} needs source.{name}=KIND or source.{name}=PATH, then its settings")
 
-    @cached_property
-    def _whole(self) -> dict[str, Any]:
+    @of_whole
+    def sides(self) -> Mapping[str, Any]:
         """Both sources, as they are for all parts; the second divided as the first."""
         first, second = (self._made(name) for name in SIDES)
         if len(first) != len(second):
@@ -100,12 +100,6 @@ class Pair(Source):
         found: Source = made(choice_of("source", getattr(self.settings, name), f"source.{name}"), "source")
         if found.sides:
             raise ConfigError(f"source.{name} is a pair itself: take a source of one array")
-        return found
-
-    @property
-    def sides(self) -> Mapping[str, Any]:
-        whole: Any = self._parts[None]
-        found: Mapping[str, Any] = whole._whole
         return found
 
     @property

@@ -108,7 +108,7 @@ def _table(path: Path) -> NDArray[np.floating]:
     for number, row in enumerate(table, 1):
         if len(row) != len(table[0]):
             raise DataError(f"row {number} has {len(row)} columns, and row 1 has {len(table[0])}")
-    values = [[_number(cell) for cell in row] for row in table[bool(heading) :]]
+    values = [[value_of(cell) for cell in row] for row in table[bool(heading) :]]
     for number, numbers in enumerate(values, 1 + bool(heading)):
         if None in numbers:
             k = numbers.index(None)
@@ -122,10 +122,10 @@ def _is_missing(cell: str) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    return not _is_missing(cell) and _number(cell) is not None
+    return not _is_missing(cell) and value_of(cell) is not None
 
 
-def _number(cell: str) -> float | None:
+def value_of(cell: str) -> float | None:
     """Return a number, NaN for a missing one, None for what is neither."""
     if _is_missing(cell):
         return float("nan")
@@ -173,7 +173,7 @@ def _ts(path: Path, lines: list[str]) -> Iterator[tuple[int, Made]]:
 
 def _one(channels: list[list[str]], label: str | None) -> Made:
     """Return what makes a series of its channels' cells; why there is none if a cell is no number."""
-    values = [[_number(cell) for cell in cells] for cells in channels]
+    values = [[value_of(cell) for cell in cells] for cells in channels]
     for k, row in enumerate(values):
         if None in row:
             at = row.index(None)
@@ -200,7 +200,7 @@ def _trimmed(x: NDArray[np.floating]) -> NDArray[np.floating]:
 
 def _class(cell: str) -> str | None:
     """Return the name of a class: a whole number however it is written, or a text."""
-    number, text = _number(cell), cell.strip()
+    number, text = value_of(cell), cell.strip()
     if _is_missing(cell):
         return None
     return str(int(number)) if number is not None and np.isfinite(number) and number == int(number) else text

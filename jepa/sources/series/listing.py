@@ -4,17 +4,16 @@ import itertools
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from jepa.errors import DataError
-from jepa.sources.series.files import ALONE, ROWS
+from jepa.sources.images.listing import VAL
+from jepa.sources.series.files import ALONE, ROWS, value_of
 from jepa.text import shown
 
-VAL = ("val", "valid", "validation", "test")
 MARKS = {"_train": "train", "_test": "val"}  # ends of the names of two files that are the parts of one set
 LOOKED_AT = 64  # entries of a folder, to see whether it is one of series
 EXPECTED = (
@@ -84,13 +83,7 @@ def _has_numbers(path: Path) -> bool:
     except OSError:
         return False
     cells = [cell for line in lines[1:] or lines for cell in re.split(r"[,;\s]+", line.strip()) if cell]
-    return 2 * sum(map(_is_number, cells)) > len(cells)
-
-
-def _is_number(cell: str) -> bool:
-    with suppress(ValueError):
-        return float(cell) is not None
-    return False
+    return 2 * sum(value_of(cell) is not None for cell in cells) > len(cells)
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:

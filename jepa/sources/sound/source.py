@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, Rule, between, setting
 from jepa.errors import DataError
 from jepa.progress import shown_progress
-from jepa.sources.base import Report, SourceSettings
+from jepa.sources.base import Report, SourceSettings, of_whole
 from jepa.sources.examples import Held
 from jepa.sources.folders import File, has_mostly, list_files
 from jepa.sources.memory import InMemory
@@ -127,12 +127,9 @@ class Sound(InMemory):
     def inspect(cls, path: Path) -> Report:
         return SoundReport(cls(path, on_error="skip"))
 
-    @cached_property
+    @of_whole
     def found(self) -> Read:
         """All clips as they were read."""
-        whole: Sound = self._parts[None]
-        if self is not whole:
-            return whole.found
         listing = list_files(self.path, ENDINGS, "clips of sound")
         kept, rows, seconds, kinds, failed = list[File](), [], [], Counter[str](), []
         for file in shown_progress(listing.files, len(listing.files), "reading", "clips"):

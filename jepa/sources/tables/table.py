@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, between, setting
 from jepa.contracts import Index
 from jepa.errors import ConfigError, DataError
-from jepa.sources.base import Report, Scale, SourceSettings
+from jepa.sources.base import Report, Scale, SourceSettings, of_whole
 from jepa.sources.examples import Held
 from jepa.sources.memory import InMemory
 from jepa.sources.tables.delimited import Column, Rows, column, odd_one, read_rows
@@ -215,13 +215,9 @@ class Table(InMemory):
             raise DataError(f"{about} {only}: classes are at least two; name another column, or leave this one out")
         return labels, classes
 
-    @cached_property
+    @of_whole
     def layout(self) -> Layout:
         """What the examples to learn from say of the columns."""
-        whole = self._parts[None]
-        if self is not whole:
-            found: Layout = whole.layout
-            return found
         rows = self.held.arrays[""][self.split("train").content.rows]
         with self._named():
             return Layout.of(self.columns[0], rows, self.settings)

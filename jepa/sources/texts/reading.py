@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from jepa.errors import DataError
 from jepa.sources.folders import list_files
+from jepa.sources.images.listing import VAL
 from jepa.sources.tables.delimited import MISSING, read_rows
 from jepa.text import did_you_mean, listed, printable, shortened, shown
 
 TABLES = (".csv", ".tsv", ".jsonl")
 TEXT = ("text", "sentence", "review", "content", "document")
 LABEL = ("label", "class", "sentiment", "category", "language", "target")
-VAL = ("val", "valid", "validation", "test")
 
 
 class Entry(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, between, setting
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import Report, SourceSettings
+from jepa.sources.base import Report, SourceSettings, of_whole
 from jepa.sources.examples import Held
 from jepa.sources.folders import has_mostly
 from jepa.sources.memory import InMemory
@@ -109,13 +109,10 @@ class Text(InMemory):
         s = self.settings
         return BYTES + s.words + s.buckets if s.vocabulary == "words" else BYTES
 
-    @cached_property
+    @of_whole
     def found(self) -> Read:
         """All texts as they were read."""
-        whole: Text = self._parts[None]
         s = self.settings
-        if self is not whole:
-            return whole.found
         every, remarks = read(self.path, Columns(s.text, s.label), None if s.val is None else Path(s.val))
         failed = [entry for entry in every if entry.reason]
         if failed and s.on_error == "raise":
@@ -152,25 +149,19 @@ class Text(InMemory):
         """Return the words of a text, or its bytes."""
         return words_of(text) if self.settings.vocabulary == "words" else text.encode("utf-8", "surrogatepass")
 
-    @cached_property
+    @of_whole
     def distinct(self) -> dict[str, int]:
         """The number of each word that occurs, in the order of the texts."""
-        whole: Text = self._parts[None]
-        if self is not whole:
-            return whole.distinct
         found: dict[str, int] = {}
         for entry in self.found.entries if self.settings.vocabulary == "words" else ():
             for word in words_of(entry.text):
                 found.setdefault(word, len(found))
         return found
 
-    @cached_property
+    @of_whole
     def vocabulary(self) -> Vocabulary:
         """The words that have a token of their own."""
-        whole: Text = self._parts[None]
         s = self.settings
-        if self is not whole:
-            return whole.vocabulary
         if s.vocabulary == "bytes":
             return Vocabulary((), 0, 0)
         if s.dictionary is not None:
@@ -180,12 +171,9 @@ class Text(InMemory):
             counts.update(words_of(text))
         return Vocabulary.of(counts, s.words, s.buckets)
 
-    @cached_property
+    @of_whole
     def _tokens(self) -> NDArray[np.float32]:
         """The token of each number in `held`, NaN for the last, -1."""
-        whole: Text = self._parts[None]
-        if self is not whole:
-            return whole._tokens
         words = self.settings.vocabulary == "words"
         every = [self.vocabulary.token(word) for word in self.distinct] if words else list(range(BYTES))
         return np.array([*every, np.nan], np.float32)
