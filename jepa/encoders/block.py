@@ -1,6 +1,7 @@
 """The pre-norm transformer block: attention, then an MLP, each with its norm and its residual."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ EPS = 1e-6  # of every layer norm of a vision transformer
 NOWHERE = -1e9  # similarity of a token that may not be looked at: its weight is exactly 0
 STD = 0.02  # of the first values of learned tokens
 CONVOLUTIONS = mt.nn.Conv1d, mt.nn.Conv2d, mt.nn.Conv3d
+
+
+def heads_fit(dim: int, heads: int) -> Iterator[str]:
+    """Yield a sentence, for the problems of settings, if heads do not divide the numbers of a token."""
+    if dim % heads:
+        yield f"heads={heads} must divide dim={dim}: each head gets its share of the numbers"
 
 
 class Attention(mt.nn.Layer):

@@ -9,7 +9,7 @@ import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Settings, between, setting
 from jepa.contracts import Grid, Keep
 from jepa.encoders.base import Encoder, among, gather, without_gaps
-from jepa.encoders.block import EPS, STD, Block, initialize
+from jepa.encoders.block import EPS, STD, Block, heads_fit, initialize
 from jepa.errors import ConfigError
 from jepa.text import by_x
 
@@ -32,8 +32,7 @@ class ColumnsSettings(Settings):
     """a learned token beside those of the columns, as T-JEPA's regularization token"""
 
     def problems(self) -> Any:
-        if self.dim % self.heads:
-            yield f"heads={self.heads} must divide dim={self.dim}: each head gets its share of the numbers"
+        yield from heads_fit(self.dim, self.heads)
 
 
 class Columns(Encoder):

@@ -11,7 +11,7 @@ import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Rule, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.encoders.base import Encoder, among, gather, mean_of, without_gaps
-from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, initialize
+from jepa.encoders.block import CONVOLUTIONS, EPS, STD, Block, heads_fit, initialize
 from jepa.encoders.positions import interpolate_positions, position_parameter
 from jepa.errors import ConfigError
 from jepa.parts import chosen
@@ -51,8 +51,7 @@ class PatchSettings(Settings):
     """a learned token beside those of the patches"""
 
     def problems(self) -> Iterator[str]:
-        if self.dim % self.heads:
-            yield f"heads={self.heads} must divide dim={self.dim}: each head gets its share of the numbers"
+        yield from heads_fit(self.dim, self.heads)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import minitensor as mt
 from jepa.config.settings import DEPTH, PROBABILITY, WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Index, Keep
 from jepa.encoders.base import Encoder, gather, levelled
-from jepa.encoders.block import EPS, Block, initialize
+from jepa.encoders.block import EPS, Block, heads_fit, initialize
 from jepa.encoders.positions import position_parameter
 from jepa.errors import ConfigError
 from jepa.parts import chosen
@@ -47,8 +47,7 @@ class WordsSettings(TokenSettings):
     """share of samples that leave out the last block in training; rises to it from 0 at the first"""
 
     def problems(self) -> Iterator[str]:
-        if self.dim % self.heads:
-            yield f"heads={self.heads} must divide dim={self.dim}: each head gets its share of the numbers"
+        yield from heads_fit(self.dim, self.heads)
 
 
 class Words(Encoder):

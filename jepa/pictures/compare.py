@@ -15,7 +15,7 @@ from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
 from jepa.pictures import page
 from jepa.pictures.curves import Records, read_metrics, series
-from jepa.pictures.results import standard_error
+from jepa.pictures.results import percent, standard_error
 from jepa.pictures.style import PALETTE, describe, legend, named, new_figure, png
 from jepa.runs.folder import read_config
 from jepa.runs.owned import check_replaceable
@@ -113,7 +113,7 @@ def _results(runs: Sequence[Compared]) -> list[str]:
     for run in runs:
         e = run.evaluation
         cells = [(e.get(probe) or {}).get(row) for probe in probes for row in ("jepa", "random")]
-        rows.append([run.name, *map(_percent, cells), str(e.get("step", "")), f"{e['images']:,}" if e else ""])
+        rows.append([run.name, *map(percent, cells), str(e.get("step", "")), f"{e['images']:,}" if e else ""])
     said = [text for probe in probes for text in _verdict(probe, [r for r in runs if r.evaluation.get(probe)])]
     data = {str(run.evaluation["data"]) for run in runs if run.evaluation.get("data")}
     said += [f"They were evaluated on other examples each, {listed(sorted(data))}."] if len(data) > 1 else []
@@ -132,7 +132,7 @@ def _verdict(probe: str, runs: Sequence[Compared]) -> list[str]:
             pair = [(r.evaluation[probe]["jepa"], r.evaluation["images"]) for r in (best, run)]
             gap, error = pair[0][0] - pair[1][0], 2 * math.hypot(*(standard_error(*one) for one in pair))
             (above if gap > error else near).append(f"{run.name} ({100 * gap:.1f} ± {100 * error:.1f} points)")
-    said = f"{PROBES[probe].title}: {best.name} is right on {_percent(best.evaluation[probe]['jepa'])}"
+    said = f"{PROBES[probe].title}: {best.name} is right on {percent(best.evaluation[probe]['jepa'])}"
     said += f", clearly more than {listed(above)}" if above else ""
     return [said + (f"; no clear difference from {listed(near)}." if near else ".")]
 
@@ -163,7 +163,3 @@ def _settings(runs: Sequence[Compared]) -> list[str]:
     rows = [[key, *(run.settings.get(key, "") for run in runs)] for key in differing]
     same = f"The other {len(keys) - len(differing)} settings are the same. An empty cell: that run has no such setting."
     return [page.table(["setting", *(run.name for run in runs)], rows, numbers=False), page.paragraph(same)]
-
-
-def _percent(fraction: float | None) -> str:
-    return "" if fraction is None else f"{100 * fraction:.1f} %"

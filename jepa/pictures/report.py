@@ -19,7 +19,7 @@ from jepa.pictures import page
 from jepa.pictures.captions import CAPTIONS
 from jepa.pictures.curves import curves, read_metrics
 from jepa.pictures.embedding import plot_embedding
-from jepa.pictures.results import plot_probes, summary, titles
+from jepa.pictures.results import percent, plot_probes, summary, titles
 from jepa.pictures.style import save
 from jepa.pictures.views import embedded
 from jepa.runs.checkpoint import list_checkpoints, numbered
@@ -155,7 +155,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
     probes = [probe for probe in PROBES if evaluation.get(probe)]
     if probes:
         names = {row: text for row, text in titles(evaluation).items() if any(row in evaluation[p] for p in probes)}
-        rows = [[text, *(_percent(evaluation[probe].get(row)) for probe in probes)] for row, text in names.items()]
+        rows = [[text, *(percent(evaluation[probe].get(row)) for probe in probes)] for row, text in names.items()]
         heads = ["", *(PROBES[probe].title for probe in probes)]
         pieces.append(page.table(heads, rows, ours=list(names).index("jepa")))
         text = (
@@ -167,7 +167,7 @@ def _results(run_dir: Path, name: str, evaluation: Mapping[str, Any], verdict: s
         pieces.append(page.paragraph(text))
         pieces.append(_picture(run_dir, name.replace("evaluation", "probes"), plot_probes(evaluation)))
     if found := evaluation.get("methods"):
-        rows = [[METHODS[name].title, _percent(value)] for name, value in found.items()]
+        rows = [[METHODS[name].title, percent(value)] for name, value in found.items()]
         pieces.append(page.table(["simple methods on the same examples", "accuracy"], rows))
     pieces += _layers(evaluation)
     facts = {key: figure.title for key, figure in FIGURES.items()}
@@ -195,7 +195,7 @@ def _layers(evaluation: Mapping[str, Any]) -> list[str]:
     heads = ["layer", "size", *(PROBES[probe].title for probe in probes), "effective rank"]
     names = ["encoder", *(f"projector, layer {row['layer']}" for row in layers[1:])]
     rows = [
-        [name, str(row["dim"]), *(_percent(row[probe]) for probe in probes), f"{row['effective_rank']:.1f}"]
+        [name, str(row["dim"]), *(percent(row[probe]) for probe in probes), f"{row['effective_rank']:.1f}"]
         for name, row in zip(names, layers, strict=True)
     ]
     text = (
@@ -226,7 +226,3 @@ def _flattened(value: Mapping[str, Any], prefix: str = "") -> list[list[str]]:
         said = ", ".join(map(str, entry)) if isinstance(entry, list) else str(entry)
         rows += _flattened(entry, f"{prefix}{key}.") if isinstance(entry, Mapping) else [[f"{prefix}{key}", said]]
     return rows
-
-
-def _percent(fraction: float | None) -> str:
-    return "" if fraction is None else f"{100 * fraction:.1f} %"

@@ -122,6 +122,15 @@ def _methods(evaluation: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def percent(fraction: float | None) -> str:
+    """Return a share in percent; nothing for None.
+
+    >>> percent(0.625), percent(None)
+    ('62.5 %', '')
+    """
+    return "" if fraction is None else f"{100 * fraction:.1f} %"
+
+
 def standard_error(accuracy: float, count: int) -> float:
     """Return the standard error of an accuracy on so many examples, sqrt(p (1 - p) / examples).
 

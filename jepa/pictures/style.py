@@ -137,5 +137,5 @@ def png(figure: Figure) -> bytes:
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure as PNG, atomically."""
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": PROGRAM})
+        temporary.write_bytes(png(figure))
     return Path(path)
