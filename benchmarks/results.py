@@ -53,6 +53,7 @@ PRESETS = {
     "mnist1d": "mnist1d",
     "mnist1d-masked": "mnist1d-masked",
     "reviews": "reviews",
+    "languages": "languages",
     "spoken-digits": "spoken-digits",
     "spoken-lucas": "spoken-digits",
     "spoken-nicolas": "spoken-digits",
