@@ -14,6 +14,7 @@ from jepa.pictures.image import Array, Flags, Instead
 from jepa.pictures.style import BLACK, VERMILION, border
 
 ACROSS, LINES = 40, 6  # characters in a line, and lines, of a picture; of a longer text the first ones
+SHARES = 2, 1  # of a short text so many times fewer of both, and larger letters
 WIDTH, HEIGHT = 0.6, 1.5  # of a character and of a line, in units of the letters' size
 PALE = "#B4B4B4"
 SMALL = 120, 60  # pixels of a thumbnail, width and height
@@ -43,7 +44,7 @@ class Words:
         tokens = np.asarray(x, np.float64)[0]
         shown = tokens if instead is None else np.where(instead[0], instead[1][0], tokens)
         words = [None if np.isnan(token) else self.vocabulary.word(round(float(token))) for token in shown]
-        self.places = laid_out(words)
+        across, self.places = fitted(words)
         for k, (word, place) in enumerate(zip(words, self.places, strict=True)):
             if word is None or place is None:
                 continue
@@ -51,8 +52,8 @@ class Words:
             ink = VERMILION if other else BLACK if kept is None or kept[k] else PALE
             path = TextPath((place[0], -place[3] + 0.4), word.replace("$", r"\$"), size=1, prop=LETTERS)
             axes.add_patch(PathPatch(path, facecolor=ink, edgecolor=ink, linewidth=0.25 if other else 0))
-        axes.set_xlim(-0.3, ACROSS * WIDTH + 0.3)
-        axes.set_ylim(-LINES * HEIGHT - 0.2, 0.2)
+        axes.set_xlim(-0.3, across * WIDTH + 0.3)
+        axes.set_ylim(-LINES * HEIGHT * across / ACROSS - 0.2, 0.2)
         axes.set(xticks=[], yticks=[], aspect="equal")
         border(axes, color)
 
@@ -89,8 +90,23 @@ class Words:
         return [place for place, flag in zip(self.places, flags, strict=True) if flag and place is not None]
 
 
-def laid_out(words: list[str | None]) -> list[Box | None]:
-    """Return left, top, right, bottom of each word in lines of 40 characters; None for those that have no room.
+def fitted(words: list[str | None]) -> tuple[int, list[Box | None]]:
+    """Return the fewest characters in a line with which all words have room, at most 40, and where each lies then.
+
+    >>> fitted(["a", "small", "red", "shape"])[0], fitted(["word"] * 20)[0]
+    (20, 40)
+    """
+    for share in SHARES:
+        across = ACROSS // share
+        places = laid_out(words, across, LINES // share)
+        wide = max((place[2] for place in places if place is not None), default=0.0) > across * WIDTH
+        if not wide and all(place is not None for word, place in zip(words, places, strict=True) if word is not None):
+            break
+    return across, places
+
+
+def laid_out(words: list[str | None], across: int = ACROSS, lines: int = LINES) -> list[Box | None]:
+    """Return left, top, right, bottom of each word in lines of so many characters; None for those that have no room.
 
     >>> laid_out(["a", None, "b" * 39])
     [(0.0, 0.0, 0.6, 1.5), None, (0.0, 1.5, 23.4, 3.0)]
@@ -100,10 +116,10 @@ def laid_out(words: list[str | None]) -> list[Box | None]:
         if word is None:
             places.append(None)
             continue
-        if column and column + len(word) > ACROSS:
+        if column and column + len(word) > across:
             column, line = 0, line + 1
         left, top = round(column * WIDTH, 6), line * HEIGHT
         box = left, top, round(left + len(word) * WIDTH, 6), top + HEIGHT
-        places.append(box if line < LINES else None)
+        places.append(box if line < lines else None)
         column += len(word) + 1
     return places
