@@ -1,0 +1,6 @@
+"""Small worlds with actions, to learn the dynamics of and to plan in: the same rule for data and for judging."""
+
+from jepa.worlds.base import World, of
+from jepa.worlds.two_rooms import Rooms, TwoRooms
+
+__all__ = ["Rooms", "TwoRooms", "World", "of"]
