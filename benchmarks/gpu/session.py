@@ -150,7 +150,7 @@ class Session:
 
     def _unpack(self, folder: Path) -> None:
         with tarfile.open(self.cifar10) as tar:
-            tar.extractall(folder, filter="data")
+            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # from 3.11.4 on
         self.cifar10 = str(next(path.parent for path in folder.rglob("train")))
 
 

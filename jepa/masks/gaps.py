@@ -33,16 +33,21 @@ def present(x: Any, grid: Grid) -> Flags:
     return np.asarray(there.reshape(len(x), -1))
 
 
-def among(draw: Sampler, there: Flags, grid: Grid, generator: np.random.Generator) -> Masks:
-    """Return masks of the places that are there, (n, N), drawn example by example and padded to one length.
+def among(draw: Sampler, seen: Flags, true: Flags, grid: Grid, generator: np.random.Generator) -> Masks:
+    """Return masks of places that are there, drawn example by example and padded to one length.
 
+    seen, true: (n, N), which places are there in what the two encoders are shown; masks are drawn on those of both.
     Along one axis the places that are there are counted as if there were no others, so that blocks have the share of
     them that is asked for. Of more axes the masks are drawn on the whole grid, and what is not there is left out.
     Where that leaves no context or no target, or nothing can be drawn on so few places, half of what is there is the
-    context, at random, and the rest the target; a single place is the context.
+    context, at random, and the rest the target; a single place is the context. Where both have no place in common, all
+    that is seen is the context, and all that is true the target.
     """
     usual = draw(grid, 1, generator)
-    drawn = [_example(draw, flags, grid, generator) or _halves(usual, flags, generator) for flags in there]
+    drawn = [
+        _example(draw, a & b, grid, generator) or _halves(usual, a, b, generator)
+        for a, b in zip(seen, true, strict=True)
+    ]
     context, context_valid = collate([contexts for contexts, _ in drawn], "pad", generator)
     target, target_valid = collate([targets for _, targets in drawn], "pad", generator)
     return Masks(context, target, context_valid, target_valid)
@@ -65,8 +70,13 @@ def _real(side: list[Index], valid: list[Flags] | None) -> list[Index]:
     return [index[0] for index in side] if valid is None else [i[0][f[0]] for i, f in zip(side, valid, strict=True)]
 
 
-def _halves(usual: Masks, flags: Flags, generator: np.random.Generator) -> Sides:
-    """Return as many contexts and targets as usual, each of them one half of what is there."""
-    order = generator.permutation(np.flatnonzero(flags))
+def _halves(usual: Masks, seen: Flags, true: Flags, generator: np.random.Generator) -> Sides:
+    """Return as many contexts and targets as usual, each of them one half of what is there.
+
+    Of an example with nothing in it the first place is the context, so that every example has one.
+    """
+    order = generator.permutation(np.flatnonzero(seen & true))
     half = max(len(order) // 2, min(len(order), 1))
-    return [np.sort(order[:half])] * len(usual.context), [np.sort(order[half:])] * len(usual.target)
+    first, rest = (order[:half], order[half:]) if half else (np.flatnonzero(seen), np.flatnonzero(true))
+    first = first if len(first) else np.zeros(1, np.int64)
+    return [np.sort(first)] * len(usual.context), [np.sort(rest)] * len(usual.target)

@@ -187,11 +187,10 @@ class Masked(Task):
         several = isinstance(x, Mapping)  # then nothing changes them
         seen, true = (x, x) if several else chunked(self._views, x, generators.examples)
         gaps = any(np.isnan(part).any() for x in (seen, true) for part in (x.values() if several else [x]))
-        there = present(seen, grid) & present(true, grid) if gaps else None
         masks = (
-            self.masks(grid, size_of(x), generators.batch)
-            if there is None
-            else among(self.masks, there, grid, generators.batch)
+            among(self.masks, present(seen, grid), present(true, grid), grid, generators.batch)
+            if gaps
+            else self.masks(grid, size_of(x), generators.batch)
         )
         keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
         return Batch(seen, keep, each(lambda part: part[:, None], true), self.asked(masks, grid))

@@ -24,11 +24,28 @@ def _luma(channels: int) -> NDArray[np.float64]:
     return LUMA if channels == 3 else np.ones(1)
 
 
+def mean_color(pixels: Examples, means: Examples) -> Examples:
+    """Return the mean color (n, c) of images (n, c, pixels), given the `means` of them: without what is NaN in them.
+
+    >>> mean_color(np.float32([[[1, np.nan, 3]]]), np.float32([[np.nan]]))
+    array([[2.]], dtype=float32)
+    """
+    gaps = np.isnan(means).any(axis=1)
+    if not gaps.any():
+        return means
+    there = ~np.isnan(pixels[gaps])
+    total, count = np.where(there, pixels[gaps], 0).sum(axis=2), there.sum(axis=2)
+    found = means.copy()
+    found[gaps] = total / np.maximum(count, 1)
+    return found
+
+
 @dataclass(frozen=True)
 class ColorJitter(Transform):
     """Change brightness, contrast, saturation and hue by random factors.
 
-    With a color c, its gray g(c) = 0.299 r + 0.587 g + 0.114 b in each channel, and the mean m of g over the image:
+    With a color c, its gray g(c) = 0.299 r + 0.587 g + 0.114 b in each channel, and the mean m of g over the image, but
+    for what is NaN in it and stays so:
 
         brightness  c <- f c                            f in [1 - brightness, 1 + brightness]
         contrast    c <- k c + (1 - k) m                k in [1 - contrast, 1 + contrast]
@@ -65,7 +82,7 @@ class ColorJitter(Transform):
     def apply(self, x: Examples, draws: Sequence[Any]) -> Examples:
         n, c, h, w = x.shape
         pixels = x.reshape(n, c, h * w)
-        a, b = self.affine(np.asarray(draws), pixels.mean(axis=2) @ _luma(c))
+        a, b = self.affine(np.asarray(draws), mean_color(pixels, pixels.mean(axis=2)) @ _luma(c))
         y = (a if c == 3 else a.sum(axis=2)[:, :1, None]) @ pixels  # (N, C, H W); a gray has three equal channels
         y += b[:, None, None]
         return np.clip(y, 0, 1, out=y).reshape(x.shape)
@@ -167,7 +184,7 @@ class Colors(Compose):
         pixels = x.reshape(n, c, h * w)
         jitter, gray, negative = map(np.array, zip(*draws, strict=True))
         means = loops.run(loops.means, np.empty((n, c), np.float32), pixels)
-        a, b = self.jitter.affine(jitter, means @ _luma(c))
+        a, b = self.jitter.affine(jitter, mean_color(pixels, means) @ _luma(c))
         a = a if c == 3 else a.sum(axis=2)[:, :1, None]
         y = np.empty(pixels.shape, np.float32)
         return loops.run(loops.color, y, pixels, a, b, gray, negative).reshape(x.shape)

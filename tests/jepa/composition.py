@@ -219,9 +219,9 @@ def tried(combination: Combination, held: _Held, seed: int = 0) -> Outcome:
 
 
 def falls(losses: list[float]) -> bool:
-    """Whether three losses together come to lie below the first three; a moving target may raise them again."""
+    """Whether three losses in a row come to lie below the first three; a moving target may raise them again."""
     means = np.convolve(losses, np.ones(3) / 3, "valid")
-    return bool(means[3:].min() < means[0])
+    return bool(means[1:].min() < means[0])
 
 
 def trained(parts: Assembly, seed: int) -> list[float]:

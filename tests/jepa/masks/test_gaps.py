@@ -16,6 +16,7 @@ from jepa.sources.examples import Held, measured
 from jepa.sources.memory import InMemory
 from jepa.tasks import Masked, Views, generators
 from jepa.tasks.masked import MaskedSettings
+from jepa.transforms.augment import ImageChanges
 
 NAN = np.nan
 
@@ -58,7 +59,7 @@ def test_masks_lie_among_what_is_there(kind, grid):
     for k, flags in enumerate(there):
         flags[..., : 1 + k % grid[-1]] = True
     there = there.reshape(40, -1)
-    masks = among(draw, there, grid, rng)
+    masks = among(draw, there, there, grid, rng)
     for side, valid in ((masks.context, masks.context_valid), (masks.target, masks.target_valid)):
         for index, flags in zip(side, valid, strict=True):
             for row, places, kept in zip(there, index, flags, strict=True):
@@ -70,6 +71,38 @@ def test_masks_lie_among_what_is_there(kind, grid):
         assert not set(seen[a]) & set(asked[b]) and a.any()
         if kind == "random" and len(grid) == 1 and row.sum() > 8:
             assert 0.35 <= b.sum() / row.sum() <= 0.65  # the share of what is there, not of the grid
+
+
+@pytest.mark.parametrize(
+    ("seen", "true", "context", "target"),
+    [
+        ([1, 1, 0, 0], [0, 0, 1, 1], [0, 1], [2, 3]),  # two views of one text that have no word in common
+        ([0, 1, 0, 0], [0, 1, 0, 0], [1], []),
+        ([0, 0, 0, 0], [0, 0, 0, 1], [0], [3]),  # nothing is seen
+    ],
+)
+def test_every_example_has_a_context(seen, true, context, target):
+    seen, true = np.array([seen], bool), np.array([true], bool)
+    masks = among(
+        partial(random_masks, MaskedSettings(masks="random", min_keep=1)), seen, true, (4,), np.random.default_rng(0)
+    )
+    assert masks.context[0][0][masks.context_valid[0][0]].tolist() == context
+    assert masks.target[0][0][masks.target_valid[0][0]].tolist() == target
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_colors_change_without_what_is_missing(compiled, monkeypatch):
+    monkeypatch.setattr("jepa.transforms.loops.chosen", lambda: compiled)
+    x = np.random.default_rng(0).random((2, 3, 4, 6), np.float32)
+    gappy = x.copy()
+    gappy[0, :, :, [1, 4]] = NAN
+    change = ImageChanges(jitter_p=1.0, grayscale=0.0).part()
+    draws = [change.draw(np.random.default_rng(0)) for _ in x]
+    there = gappy[:1][:, :, :, [0, 2, 3, 5]]
+    found = change.apply(gappy, draws)
+    assert np.isnan(found[0, :, :, [1, 4]]).all()
+    np.testing.assert_allclose(found[:1][:, :, :, [0, 2, 3, 5]], change.apply(there, draws[:1]), atol=1e-6)
+    np.testing.assert_array_equal(found[1], change.apply(x, draws)[1])
 
 
 def test_a_task_asks_of_what_is_there_alone():
