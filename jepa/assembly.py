@@ -99,12 +99,49 @@ def check_fit(model: JEPA, task: Task, source: Source) -> None:
             f"predictor={', '.join(others) or 'a class of your own that does'}, or another task"
         )
     predictor.check(task)
+    _check_actions(model, task, source)
     if model.objective.returns and not task.poses:
         said = {role: chosen(role, part).kind for role, part in (("task", task), ("objective", model.objective))}
         others = [kind for kind in ROLES["task"] if load("task", kind).poses]
         raise ConfigError(
             f"objective={said['objective']} compares the way back with where it began, and task={said['task']} asks "
             f"for none: take task={', '.join(others)}, or objective.cycle=null"
+        )
+
+
+def _check_actions(model: JEPA, task: Task, source: Source) -> None:
+    """Raise ConfigError where a task or an objective goes by actions, and other parts have none, or other ones."""
+    encoder, predictor, objective = model.context.encoder, model.predictor, model.objective
+    parts = {"encoder": encoder, "predictor": predictor, "objective": objective, "source": source, "task": task}
+    said = {role: f"{role}={chosen(role, part).kind}" for role, part in parts.items()}
+    if objective.unrolls and not task.acts:
+        others = ", ".join(kind for kind in ROLES["task"] if load("task", kind).acts)
+        raise ConfigError(
+            f"{said['objective']} compares frames that follow one another, and {said['task']} has none: take "
+            f"task={others}, or another objective"
+        )
+    if not task.acts:
+        return
+    given = source.actions if isinstance(source, Examples) else None
+    if given is None:
+        raise ConfigError(
+            f"{said['task']} is told actions, and {said['source']} has none: take source=two-rooms, an .npz file of "
+            "observations and actions, or task=forecast"
+        )
+    if predictor.actions != given.shape[-1]:
+        raise ConfigError(
+            f"{said['source']} has actions of {given.shape[-1]} numbers, and {said['predictor']} takes "
+            f"{predictor.actions}: set predictor.actions={given.shape[-1]}"
+        )
+    if isinstance(encoder, Encoder) and not encoder.framewise:
+        raise ConfigError(
+            f"{said['task']} asks for a code of each frame by itself, and {said['encoder']} looks at several at once: "
+            "take encoder=impala, or encoder=frames with encoder.places=false"
+        )
+    if objective.inverts and not predictor.settings.inverse:
+        raise ConfigError(
+            f"objective.inverse={objective.inverse} asks {said['predictor']} for actions, and predictor.inverse=0: set "
+            "predictor.inverse=256, or objective.inverse=0"
         )
 
 

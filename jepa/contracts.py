@@ -54,6 +54,13 @@ class Source(Protocol):
         """Return a hash that changes when the examples do."""
 
 
+class Acting(Source, Protocol):
+    """A source of examples (c, T, ...) with actions between the frames."""
+
+    actions: Array
+    """(N, T - 1, a), of the part: action t leads from frame t to frame t + 1"""
+
+
 class Keep(NamedTuple):
     """Which places an encoder is given of each example."""
 
@@ -171,6 +178,8 @@ class Task(Protocol):
     """its questions are `Posed`: a predictor may be led back, and a probe looks for the pose in pairs of features"""
     forecasts: ClassVar[bool]
     """it asks what comes next along the first axis, and `question(count, grid, steps)` asks so many steps ahead"""
+    acts: ClassVar[bool]
+    """it is told actions: `ask` is given {"frames": examples, "actions": (n, T - 1, a)}"""
     pictures: ClassVar[str]
     """the module that draws its questions and their answers (`jepa.pictures`)"""
     augment: Any
@@ -249,6 +258,8 @@ class Predictor(Protocol):
     """numbers in an embedding"""
     grid: Grid
     """places along each axis of the encoder that it was made for"""
+    actions: int
+    """numbers in an action that it is told; 0: it is told none"""
 
     def check(self, task: Any, /) -> None:
         """Raise ConfigError if it cannot answer a task whose questions it understands, such as one of more levels."""
@@ -272,6 +283,9 @@ class Embeddings(NamedTuple):
     """the targets are made of the contexts' own embeddings"""
     returned: Sequence[mt.Tensor] = ()
     """sets of (n e, k, d): the context as it is predicted back from the predictions, if the objective `returns`"""
+    acted: tuple[mt.Tensor, mt.Tensor] | None = None
+    """actions as they are read out of two embeddings that follow one another, and true ones, (n, T - 1, a) each, if the
+    objective `inverts`"""
 
 
 class Objective(Protocol):
@@ -283,6 +297,10 @@ class Objective(Protocol):
     """it compares each row with the others of its set, so that sets are not joined"""
     returns: bool
     """it compares the context with what is predicted back from the prediction, which takes a task that `poses`"""
+    unrolls: bool
+    """it compares embeddings of frames that follow one another, which takes a task that `acts`"""
+    inverts: bool
+    """it compares actions that are read out of two such embeddings with the true ones, by the predictor's `inverse`"""
 
     def lacks(self, target: Target, learns: bool, /) -> str:
         """Say what it needs not to collapse, and does not have, beside a predictor that learns or not; "": nothing."""

@@ -125,7 +125,7 @@ class JEPA(mt.nn.Layer):
         device = next(iter(self.parameters())).device
         whole = batch.changed(lambda x: each(lambda part: mt.Tensor(part, device=device), x))  # a GPU takes them whole
         found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other)
-        context, predictions, targets, misled, returned = found
+        context, predictions, targets, misled, returned, read = found
         kept = [
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
             for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
@@ -134,14 +134,16 @@ class JEPA(mt.nn.Layer):
         flags = [] if other is None else other.valid
         misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
         same = batch.true is None and self.target.branch(self.context) is self.context
-        return Embeddings(context, predictions, targets, batch.asked.level_weights, same, returned), misled
+        acted = None if read is None else (read, mt.Tensor(batch.asked.actions, device=device))
+        return Embeddings(context, predictions, targets, batch.asked.level_weights, same, returned, acted), misled
 
     def part(
         self, seen: Any, keep: Keep | None, true: mt.Tensor | None, asked: Any, other: Asked | None = None
-    ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor], list[mt.Tensor]]:
-        """Return contexts (n e, V, d), predictions and targets of each set, those for another question, the way back.
+    ) -> tuple[mt.Tensor, list[mt.Tensor], list[mt.Tensor], list[mt.Tensor], list[mt.Tensor], mt.Tensor | None]:
+        """Return contexts (n e, V, d), predictions and targets of each set, and what else is asked for.
 
-        The last two are empty where no other question is given, and where the objective compares no way back.
+        That is predictions for another question, the way back, and actions that are read out of embeddings, (n, T - 1,
+        a): [], [] and None where no other question is given, and where the objective compares neither.
         """
         tokens, valid = self.context.context(seen, keep, asked)
         predictions = self.predictor(tokens, valid, keep, asked)
@@ -156,7 +158,8 @@ class JEPA(mt.nn.Layer):
         contexts = tokens if asked.whole else mean_token(tokens, valid)[:, None]
         contexts = tokens.reshape(-1, 1, tokens.shape[-1]) if asked.single else contexts
         returned = self.predictor(predictions[0], None, None, asked.back()) if self.objective.returns else []
-        return contexts, predictions, targets, misled, returned
+        read = self.predictor.inverse(contexts[:, :-1], contexts[:, 1:]) if self.objective.inverts else None
+        return contexts, predictions, targets, misled, returned, read
 
     def loss(self, batch: Batch, rng: np.random.Generator | None = None) -> tuple[dict[str, mt.Tensor], Embeddings]:
         """Return the parts of the loss by name ("loss" is minimized), and what `figures` looks at."""

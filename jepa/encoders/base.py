@@ -113,6 +113,8 @@ class Encoder(mt.nn.Layer):
     """of how many tokens it has a vector; None: it takes measurements"""
     several: ClassVar[bool] = False
     """whether an example is several arrays by name; its grid is their joint one then (`jepa.contracts.Joint`)"""
+    framewise: ClassVar[bool] = False
+    """whether a token depends on one frame alone, an entry along the first axis behind the channels"""
     class_token: bool = False
     """whether the first token of `attention_maps` is a class token, which has no place"""
 

@@ -31,6 +31,8 @@ class Objective(Settings):
     spreads: ClassVar[bool] = False
     contrasts: ClassVar[bool] = False
     returns: ClassVar[bool] = False
+    unrolls: ClassVar[bool] = False
+    inverts: ClassVar[bool] = False
     held_out: ClassVar[str] = "loss"
     """the part that says what prediction and target are apart"""
 
@@ -58,7 +60,7 @@ class Objective(Settings):
             p, t = (mt.concatenate([x.reshape(shape) for x in side], axis=1) for side in zip(*pairs, strict=True))
             pairs = [(p, t)]
         views = [z.context[:, v] for v in range(z.context.shape[1])]
-        found = [self._set(p, t, [*views, *_learned(t, z)], rng) for p, t in pairs]
+        found = [self._set(p, t, [*views, *(s.reshape(-1, s.shape[-1]) for s in learned(t, z))], rng) for p, t in pairs]
         if z.level_weights:
             return self._levels(found, z.level_weights)
         parts = {name: mt.stack([f[name] for f in found]).mean() for name in found[0]} if len(found) > 1 else found[0]
@@ -86,5 +88,6 @@ def mean_of(f: Callable[[Tensor], Tensor], views: list[Tensor]) -> Tensor:
     return total / len(found)
 
 
-def _learned(t: Tensor, z: Embeddings) -> list[Tensor]:
-    return [t.reshape(-1, t.shape[-1])] if t.requires_grad and not z.same else []
+def learned(t: Tensor, z: Embeddings) -> list[Tensor]:
+    """Return targets that have a gradient and are not made of the contexts; [] for others."""
+    return [t] if t.requires_grad and not z.same else []

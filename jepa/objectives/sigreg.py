@@ -68,7 +68,7 @@ class SIGReg(Objective):
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         a = directions(self.directions, target.shape[-1], rng).to(target.device)
-        statistic = mean_of(partial(_sketched, a), views)
+        statistic = mean_of(partial(sketched, a), views)
         apart = mt.nn.functional.mse_loss(prediction, target)
         return {
             "loss": (1 - self.weight) * apart + self.weight * statistic,
@@ -77,6 +77,7 @@ class SIGReg(Objective):
         }
 
 
-def _sketched(a: Tensor, z: Tensor) -> Tensor:
+def sketched(a: Tensor, z: Tensor) -> Tensor:
+    """Return how far embeddings (n, ..., d) are from normal along directions (d, K), over the first axis; a mean."""
     z = z if z.dtype.itemsize > 4 else z.astype("float32")
     return epps_pulley(z @ a.astype(z.dtype)).mean()

@@ -73,6 +73,8 @@ class Task:
     forecasts: ClassVar[bool] = False
     gaps: ClassVar[bool] = False
     """whether it makes gaps (NaN) in examples that have none"""
+    acts: ClassVar[bool] = False
+    """whether `ask` is given {"frames": examples, "actions": (n, T - 1, a)}, which takes a source that has actions"""
     measures: ClassVar[tuple[str, ...]] = ()
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     pictures: ClassVar[str] = "jepa.pictures.views"

@@ -72,7 +72,9 @@ class Batches:
     def batch(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, progress: float = 0.0) -> Batch:
         """Return the batch of these examples."""
         x, generators = self.inputs(indices, epoch, number)
-        return self.normalized(self.task.at(progress).ask(x, self.grid, generators))
+        source: Any = self.source  # `Acting`, where the task acts
+        given: Any = {"frames": x, "actions": source.actions[np.asarray(indices)]} if self.task.acts else x
+        return self.normalized(self.task.at(progress).ask(given, self.grid, generators))
 
     def batches(self, epoch: int, *, start: int = 0, progress: Progress = 0.0) -> Iterator[Batch]:
         """Yield the batches of an epoch from number `start` on.

@@ -25,6 +25,11 @@ class Augment(Settings):
     several: ClassVar[bool] = False
     """whether it goes with examples of several arrays by name"""
 
+    @property
+    def still(self) -> bool:
+        """Whether everything stays where it is, so that actions, which push it about, mean what they meant."""
+        return False
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise ConfigError if examples of this shape cannot be changed so."""
 
@@ -43,6 +48,7 @@ class Nothing(Augment):
 
     symbols: ClassVar[bool] = True
     several = True
+    still = True
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,10 @@ class ImageChanges(Augment):
                 f"augment=image changes images (1 or 3 channels, height, width); the source has {shape}: take "
                 "augment=noise or none"
             )
+
+    @property
+    def still(self) -> bool:
+        return not self.flip and not self.vertical_flip
 
     def whole(self) -> Transform:
         return Flips(self.flip, self.vertical_flip)
@@ -115,6 +125,7 @@ class Noise(Augment):
     """standard deviation of the factor of each channel"""
     noise: float = setting(0.1, between(0, 1000))
     """standard deviation of the noise on each entry"""
+    still = True
 
     def part(self) -> Transform:
         return _AddNoise(self.scale, self.noise)

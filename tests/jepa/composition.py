@@ -40,8 +40,10 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("task", "masked"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2},
     ("task", "levels"): {"targets": 2, "target_scale": (0.2, 0.3), "min_keep": 2, "levels": 2, "weights": (1.0, 0.5)},
     ("task", "saccade"): {"view": 0.5, "size": 1.0},
+    ("task", "rollout"): {"steps": 3},
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "frames"): {"widths": (8, 16)},
+    ("encoder", "impala"): {"widths": (4, 8), "dim": 16},
     ("encoder", "cnn1d"): {"widths": (8, 16), "kernels": (3,)},
     ("encoder", "rnn"): {"patch": 4, "dim": 16},
     ("encoder", "multiscale"): {"patch": 2, "width": 8, **PLACES},
@@ -66,6 +68,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "pose"): {"width": 32, "depth": 1},
     ("predictor", "conv"): {"width": 8, "depth": 1},
     ("predictor", "recurrent"): {"width": 16},
+    ("predictor", "gru"): {"inverse": 16},
 }
 """settings of a kind that make it small; of another kind its own"""
 ARRAYS = {"series": (2, 32), "clips": (3, 4, 8, 8)}
@@ -162,8 +165,12 @@ def _sound(folder: Path) -> dict[str, Any]:
     return {"path": str(root), "label": "([0-9])_", "rate": 4000, "bands": SIZE, "frames": SIZE}
 
 
-WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound}
-"""what writes a place of examples below a folder, and returns the settings of its source"""
+def _rooms(folder: Path) -> dict[str, Any]:
+    return {"count": 50, "frames": 4, "size": 17}
+
+
+WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound, "two-rooms": _rooms}
+"""what writes a place of examples below a folder, if any, and returns the settings of its source"""
 
 
 def table(count: int) -> str:

@@ -1,0 +1,70 @@
+"""The IMPALA network: a small residual network of frames, one code for each, as agents have it."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import minitensor as mt
+from jepa.config.settings import WIDTH, Settings, each, setting
+from jepa.contracts import Grid
+from jepa.encoders.frames import Framewise
+
+
+@dataclass(frozen=True)
+class ImpalaSettings(Settings):
+    """Of the IMPALA network."""
+
+    widths: tuple[int, ...] = setting((16, 32, 32), each(WIDTH))
+    """channels of each stack; each stack halves the frame"""
+    dim: int = setting(512, WIDTH)
+    """numbers in the code of a frame"""
+
+
+class _Residual(mt.nn.Layer):
+    """x + conv(relu(conv(relu(x)))), 3x3: (n, width, h, w) -> the same."""
+
+    def __init__(self, width: int) -> None:
+        self.conv1, self.conv2 = (mt.nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the feature map."""
+        y: mt.Tensor = x + self.conv2(mt.relu(self.conv1(mt.relu(x))))
+        return y
+
+
+class Impala(Framewise):
+    """Clips (c, f, h, w) to one code for each frame: the residual network of IMPALA (Espeholt et al. 2018, figure 3).
+
+        stack: conv 3x3 -> max-pool 3x3, every second -> two residual blocks x + conv(relu(conv(relu(x))))
+        code = LayerNorm(W relu(stacks(frame)) + b)
+
+    The code has no places, as the feature map is flattened: W knows where things are. With the widths 16, 32, 32 and
+    512 numbers it is the encoder of eb_jepa's two rooms. Frames have one size, that of `shape`; a clip any number of
+    them. Raises ConfigError for examples that are no clips.
+
+    >>> encoder = Impala((2, 9, 33, 33), widths=(4, 8), dim=16)
+    >>> encoder.grid, encoder.tokens(mt.zeros((5, 2, 9, 33, 33))).shape
+    ((9,), (5, 9, 16))
+    """
+
+    Settings = ImpalaSettings
+
+    def __init__(self, shape: tuple[int, ...], settings: ImpalaSettings | None = None, /, **changes: Any) -> None:
+        self.settings = s = replace(settings or ImpalaSettings(), **changes)
+        (inputs, *lengths), self.shape = self.frame_of(shape), tuple(shape)
+        stacks: list[mt.nn.Layer] = []
+        for width in s.widths:
+            pool = mt.nn.MaxPool2d(3, stride=2, padding=1)
+            stacks += [mt.nn.Conv2d(inputs, width, 3, padding=1), pool, _Residual(width), _Residual(width)]
+            lengths, inputs = [-(-length // 2) for length in lengths], width
+        self.stacks = mt.nn.Sequential(*stacks)
+        self.embed = mt.nn.Linear(inputs * lengths[0] * lengths[1], s.dim)
+        self.norm = mt.nn.LayerNorm(s.dim)
+        self.dim, self.grid = s.dim, self.grid_of(shape)
+
+    def places_of(self, shape: tuple[int, ...]) -> Grid:
+        return ()
+
+    def frame(self, x: mt.Tensor) -> mt.Tensor:
+        y = mt.relu(self.stacks(x))
+        code: mt.Tensor = self.norm(self.embed(y.reshape(len(y), 1, -1)))
+        return code

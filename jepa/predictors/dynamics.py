@@ -1,0 +1,60 @@
+"""What predictors of dynamics share: codes that follow, by actions, and actions that led from one code to the next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import minitensor as mt
+from jepa.config.settings import WIDTH, Settings, between, setting
+from jepa.contracts import Flags, Grid, Keep
+from jepa.predictors.base import Predictor
+from jepa.tasks.rollout import Unroll
+
+
+@dataclass(frozen=True)
+class DynamicsSettings(Settings):
+    """Of the predictors of dynamics."""
+
+    actions: int = setting(2, WIDTH)
+    """numbers in an action of the source"""
+    inverse: int = setting(256, between(0, 16_384))
+    """hidden units of two layers that read an action out of two codes, if the objective asks; 0: there are none"""
+
+
+class Dynamics(Predictor):
+    """Base of the predictors that are told actions: a subclass defines `imagine`, and calls `__init__` last.
+
+    It is what a planner asks: what follows, as long as there are actions. `inverse` is an MLP on two codes.
+    """
+
+    answers = (Unroll,)
+
+    def __init__(self, dim: int, grid: Grid, settings: DynamicsSettings) -> None:
+        super().__init__(dim, grid)
+        self.settings: Any = settings
+        self.actions, hidden = settings.actions, settings.inverse
+        self.reads: Any = mt.nn.Sequential(*_layers(2 * dim, hidden, self.actions)) if hidden else None
+
+    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
+        """Return the codes of the S frames that follow K known ones: (n, K, d), (n, K - 1 + S, a) -> (n, S, d).
+
+        Action t leads from frame t to frame t + 1.
+        """
+        raise NotImplementedError
+
+    def inverse(self, before: mt.Tensor, after: mt.Tensor) -> mt.Tensor:
+        """Return the actions that led from codes to the next ones: (..., d) each -> (..., a)."""
+        y: mt.Tensor = self.reads(mt.concatenate([before, after], axis=-1))
+        return y
+
+    def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Unroll) -> list[mt.Tensor]:
+        actions = mt.Tensor(asked.actions, device=tokens.device)
+        y = self.imagine(tokens[:, : asked.past], actions)
+        return [y[:, t : t + 1] for t in range(y.shape[1])]
+
+
+def _layers(inputs: int, hidden: int, outputs: int) -> Iterator[mt.nn.Layer]:
+    for _ in range(2):
+        yield from (mt.nn.Linear(inputs, hidden), mt.nn.ReLU())
+        inputs = hidden
+    yield mt.nn.Linear(inputs, outputs)

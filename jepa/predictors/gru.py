@@ -1,0 +1,48 @@
+"""The recurrent predictor of dynamics: its state is the code, and what it is told is the action."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import minitensor as mt
+from jepa.contracts import Grid
+from jepa.errors import ConfigError
+from jepa.predictors.dynamics import Dynamics, DynamicsSettings
+
+
+@dataclass(frozen=True)
+class GRUSettings(DynamicsSettings):
+    """Of the recurrent predictor of dynamics."""
+
+
+class GRU(Dynamics):
+    """ẑ_{t+1} = LayerNorm(GRU(a_t, ẑ_t)), from ẑ_0 = z_0: eb_jepa's predictor of actions.
+
+    The state of a gated recurrent unit (Cho et al. 2014) is the code itself, and its input the action. The norm, with
+    weights of its own, keeps predictions on the sphere that an encoder with a last layer norm has its codes on.
+
+    Shapes: codes (n, K, dim), of which the last counts, actions (n, K - 1 + S, a) -> (n, S, dim).
+
+    >>> GRU(8, (17,), actions=2).imagine(mt.ones((5, 1, 8)), mt.ones((5, 4, 2))).shape
+    (5, 4, 8)
+    """
+
+    Settings = GRUSettings
+
+    def __init__(self, dim: int, grid: Grid, settings: GRUSettings | None = None, /, **changes: Any) -> None:
+        super().__init__(dim, grid, replace(settings or GRUSettings(), **changes))
+        self.cell = mt.nn.GRUCell(self.actions, dim)
+        self.norm = mt.nn.LayerNorm(dim)
+
+    def check(self, task: Any) -> None:
+        if task.settings.past > 1:
+            raise ConfigError(
+                f"task.past={task.settings.past} with predictor=gru: it begins with the code of one frame; take "
+                "task.past=1, or predictor=causal"
+            )
+
+    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
+        z, found = codes[:, -1], []
+        for t in range(codes.shape[1] - 1, actions.shape[1]):
+            z = self.norm(self.cell(actions[:, t], z))
+            found.append(z)
+        return mt.stack(found, axis=1)
