@@ -56,7 +56,7 @@ notebooks: $(VENV)/.notebooks  ## the tour as notebooks with their output, in no
 
 pictures: $(BASE)  ## redraw the pictures of examples/README.md, after make demo
 	@test -d runs/demo || { echo "make demo first: the picture of neighbors shows its run"; exit 1; }
-	cd examples/pictures && for words in ../02_graph.py ../09_transformer.py "../12_nearest_neighbors.py ../../runs/demo"; do ../../$(BIN)/python $$words || exit 1; done
+	cd examples/pictures && for words in ../02_graph.py ../09_transformer.py "../18_nearest_neighbors.py ../../runs/demo"; do ../../$(BIN)/python $$words || exit 1; done
 
 clean:  ## remove .venv and caches; data/ and runs/ stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What comes next
 # A ball bounces in a box. A JEPA sees two frames, and predicts the *code* of the next one; from that the code of the
-# one after it, and so on, without ever drawing a pixel. How far does that go? `python examples/16_video.py clips` does
+# one after it, and so on, without ever drawing a pixel. How far does that go? `python examples/15_video.py clips` does
 # the same with a folder of your own: animated `.gif`, `.png` or `.webp` files, `.npy` arrays, or folders of frames.
 
 # %%

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # What a JEPA takes for alike
 # Two images are alike to an encoder if their embeddings point the same way. So ask it: which training images come
-# nearest to a held-out one? Beside them the nearest by raw pixels. `python examples/12_nearest_neighbors.py runs/demo`
+# nearest to a held-out one? Beside them the nearest by raw pixels. `python examples/18_nearest_neighbors.py runs/demo`
 # asks the demo's encoder; without a run a small one is trained first, for seconds, and has not learned much.
 
 # %%

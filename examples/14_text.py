@@ -3,7 +3,7 @@
 # A JEPA of texts. Each text's words are divided into two halves at random; the mean vector of one half is to find that
 # of the other among all texts of a batch. As no word is in both halves, a vector can only learn what its word goes
 # along with (Firth 1957: "You shall know a word by the company it keeps"). The texts here are those that Python brings
-# along: the first paragraph of each docstring of ten modules. `python examples/15_text.py FILE.csv` takes a table of
+# along: the first paragraph of each docstring of ten modules. `python examples/14_text.py FILE.csv` takes a table of
 # yours, with a column text and one label.
 
 # %%

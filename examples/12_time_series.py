@@ -2,7 +2,7 @@
 # # Time series without labels
 # A JEPA of series: what belongs together is learned from the series alone, and the labels say afterwards whether it was
 # worth something. The data are MNIST-1D, ten digits drawn as lines of 40 samples, shifted, tilted and noisy, so that a
-# nearest neighbor by samples finds little. `python examples/13_time_series.py FOLDER` takes your own: .csv files with a
+# nearest neighbor by samples finds little. `python examples/12_time_series.py FOLDER` takes your own: .csv files with a
 # row for each sample and a column for each channel, in a sub-folder for each class; or NAME_TRAIN.ts of the archives.
 
 # %%

@@ -2,7 +2,7 @@
 # # Words that are spoken, by a voice that was never heard
 # A JEPA of sound: clips become log-mel spectrograms, each is changed twice (another moment, speed, voice, microphone),
 # and the encoder learns to tell which two belong together. Here a few lines of arithmetic speak six words of two vowels
-# in five voices; one voice is held out. `python examples/14_sound.py FOLDER` takes your own folder of .wav files, one
+# in five voices; one voice is held out. `python examples/13_sound.py FOLDER` takes your own folder of .wav files, one
 # sub-folder for each class.
 
 # %%
