@@ -1,6 +1,7 @@
 """What a trained encoder makes of examples, without a gradient: one vector of each, or its tokens."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.errors import ConfigError
-from jepa.several import each, size_of
+from jepa.several import each, rows_of, size_of
 
 Array = NDArray[np.float32]
 
@@ -21,7 +22,7 @@ def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: i
     encoder.eval()
     with mt.no_grad():
         parts = [
-            mt.data_parallel(f, each(lambda part, i=i: mt.Tensor(part[i : i + batch], device=device), x)).numpy()  # type: ignore[misc]
+            mt.data_parallel(f, each(partial(mt.Tensor, device=device), rows_of(x, i, i + batch))).numpy()
             for i in range(0, size_of(x), batch)
         ]
     encoder.train(training)

@@ -41,6 +41,15 @@ def each(f: Callable[[Any], Any], x: Any) -> Any:
     return {name: f(part) for name, part in x.items()} if isinstance(x, Mapping) else f(x)
 
 
+def rows_of(x: Any, start: int, stop: int) -> Any:
+    """Return the examples from start to stop, of one array or of several by name.
+
+    >>> rows_of({"a": np.arange(5)}, 1, 3)
+    {'a': array([1, 2])}
+    """
+    return each(lambda part: part[start:stop], x)
+
+
 def size_of(x: Any) -> int:
     """Return how many examples there are, of one array or several by name."""
     return len(next(iter(x.values()))) if isinstance(x, Mapping) else len(x)

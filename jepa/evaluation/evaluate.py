@@ -127,18 +127,18 @@ def _measured(run: Run, parts: Parts) -> dict[str, Any]:
     note = _without_probes(parts)
     if not note:
         result |= _probes(run, features, parts)
-        note = _absent(source.classes, {name: set(part.labels) for name, part in parts.items()})  # type: ignore[arg-type]
+        note = _absent(source.classes, {name: part.classes for name, part in parts.items()})
         note = note if "untrained" in result else f"{note} {ALONE}".strip()
     return result | ({"note": note} if note else {})
 
 
 def _without_probes(parts: Parts) -> str:
     """Say why classes cannot be read out of features; nothing if they can."""
-    train, without = parts["train"].labels, [name for name, part in parts.items() if part.labels is None]
+    without = [name for name, part in parts.items() if part.labels is None]
     what = "images" if len(parts["train"].source.shape) == 3 else "examples"
     if without:
         why = f"the {what} of {' and '.join(without)} have no labels"
-    elif len(np.unique(train)) < 2:  # type: ignore[arg-type]
+    elif len(parts["train"].classes) < 2:
         why = "there is only one class"
     else:
         return ""

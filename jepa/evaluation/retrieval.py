@@ -1,6 +1,7 @@
 """What belongs together is found again: recall from one array to the other, and what each array's features say."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from jepa.evaluation.split import Part
 from jepa.health import unit
 from jepa.learner import JEPA
 from jepa.runs.run import Run
-from jepa.several import each, size_of
+from jepa.several import each, rows_of, size_of
 
 MOST = 10_000  # held-out examples that are looked through
 RANKS = (1, 10)
@@ -61,7 +62,7 @@ def answers(run: Run, model: JEPA, x: Any) -> dict[tuple[str, str], tuple[Array,
     model.eval()
     with mt.no_grad():
         for i in range(0, n, 256):
-            part = each(lambda v, i=i: mt.Tensor(v[i : i + 256], device=run.device), x)  # type: ignore[misc]
+            part = each(partial(mt.Tensor, device=run.device), rows_of(x, i, i + 256))
             kept: Any = (None if side is None else side[i : i + 256] for side in batch.keep)
             _, predictions, targets, *_ = mt.data_parallel(model.part, part, Keep(*kept), None, batch.asked)
             found.append([[s.numpy()[:, 0] for s in pair] for pair in zip(predictions, targets, strict=True)])
@@ -131,7 +132,7 @@ def _sides(run: Run, models: Mapping[str, JEPA], names: Sequence[str]) -> dict[s
     """Return the probes of each array's own features, beside the untrained encoder's and the array itself."""
     settings = run.config.evaluation
     parts = {name: Part.of(run.source(name), settings.max_images, run.config.seed) for name in ("train", "val")}
-    if any(part.labels is None for part in parts.values()) or len(np.unique(parts["train"].labels)) < 2:  # type: ignore[arg-type]
+    if any(part.labels is None for part in parts.values()) or len(parts["train"].classes) < 2:
         return {}
     protocol, found = Protocol(settings.k, settings.C, run.config.seed), dict[str, Any]()
     sides: Any = parts["train"].source

@@ -78,6 +78,11 @@ class Part(NamedTuple):
         whole = cls(source, np.arange(len(source)), None) if len(known) == 0 else cls(source, known, codes[known])
         return whole.limited(limit, seed)
 
+    @property
+    def classes(self) -> set[int]:
+        """Which classes there are."""
+        return set() if self.labels is None else set(self.labels.tolist())
+
     def limited(self, limit: int | None, seed: int) -> Self:
         """Return at most so many of them, stratified; None: all."""
         codes = np.zeros(len(self.kept), np.int64) if self.labels is None else self.labels

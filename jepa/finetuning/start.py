@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from jepa import contracts
 from jepa.config import Config, changed
 from jepa.encoders.base import Encoder
@@ -50,7 +48,7 @@ class Start:
                     f"fine-tuning needs labels, and the {where} examples have none: put the images of each class into "
                     "a sub-folder, give the array labels, or name labeled data with --data"
                 )
-        if len(np.unique(train.labels)) < 2:  # type: ignore[arg-type]
+        if len(train.classes) < 2:
             raise DataError("fine-tuning needs at least two classes, and the training examples have one: add another")
         return train, test
 

@@ -1,7 +1,6 @@
 """Barlow Twins: each dimension of a prediction goes with its own of the target, and with no other (Zbontar 2021)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import minitensor as mt
 from jepa.config.settings import between, setting
@@ -37,7 +36,7 @@ class BarlowTwins(Objective):
     """weight of the correlations between different dimensions"""
     scale: float = setting(0.1, between(1e-9, 1e6))
     """weight of all"""
-    spreads: ClassVar[bool] = True
+    spreads = True
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:
         d = prediction.shape[-1]

@@ -28,13 +28,22 @@ class Objective(Settings):
 
     normalize: bool = setting(False)
     """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
-    spreads: ClassVar[bool] = False
     contrasts: ClassVar[bool] = False
-    returns: ClassVar[bool] = False
     unrolls: ClassVar[bool] = False
-    inverts: ClassVar[bool] = False
     held_out: ClassVar[str] = "loss"
     """the part that says what prediction and target are apart"""
+
+    @property
+    def spreads(self) -> bool:
+        return False
+
+    @property
+    def returns(self) -> bool:
+        return False
+
+    @property
+    def inverts(self) -> bool:
+        return False
 
     def lacks(self, target: Any, learns: bool) -> str:
         """Say what it needs not to collapse, beside what `spreads` says to all, and does not have; "": nothing."""

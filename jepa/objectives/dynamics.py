@@ -48,11 +48,11 @@ class Dynamics(Objective):
     unrolls: ClassVar[bool] = True
 
     @property
-    def spreads(self) -> bool:  # type: ignore[override]
+    def spreads(self) -> bool:
         return self.variance > 0 or self.sigreg > 0
 
     @property
-    def inverts(self) -> bool:  # type: ignore[override]
+    def inverts(self) -> bool:
         return self.inverse > 0
 
     def __call__(self, z: Embeddings, rng: Random) -> Parts:

@@ -27,7 +27,7 @@ class InfoNCE(Objective):
     _: KW_ONLY
     normalize: bool = setting(False)
     """layer norm without parameters on the targets first, (s - mean) / √(var + 1e-5), as in I-JEPA"""
-    spreads: ClassVar[bool] = True
+    spreads = True
     contrasts: ClassVar[bool] = True
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:

@@ -30,7 +30,7 @@ class NTXent(Objective):
 
     temperature: float = setting(0.5, between(1e-4, 1e4))
     """divides the cosines"""
-    spreads: ClassVar[bool] = True
+    spreads = True
     contrasts: ClassVar[bool] = True
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:

@@ -41,11 +41,11 @@ class Saccade(Objective):
     held_out: ClassVar[str] = "prediction"
 
     @property
-    def spreads(self) -> bool:  # type: ignore[override]
+    def spreads(self) -> bool:
         return self.variance > 0
 
     @property
-    def returns(self) -> bool:  # type: ignore[override]
+    def returns(self) -> bool:
         return self.cycle is not None
 
     def __call__(self, z: Embeddings, rng: Random) -> Parts:

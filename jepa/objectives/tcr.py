@@ -49,7 +49,7 @@ class TCR(Objective):
     """weight of the distance"""
     eps: float = setting(0.2, between(1e-6, 1e6))
     """squared error that embeddings are coded with"""
-    spreads: ClassVar[bool] = True
+    spreads = True
     held_out: ClassVar[str] = "invariance"
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:

@@ -57,7 +57,7 @@ class VICReg(Objective):
     held_out: ClassVar[str] = "invariance"
 
     @property
-    def spreads(self) -> bool:  # type: ignore[override]
+    def spreads(self) -> bool:
         return self.variance > 0
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:

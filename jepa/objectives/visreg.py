@@ -65,7 +65,7 @@ class VISReg(Objective):
     held_out: ClassVar[str] = "invariance"
 
     @property
-    def spreads(self) -> bool:  # type: ignore[override]
+    def spreads(self) -> bool:
         return self.weight > 0
 
     def compare(self, prediction: Tensor, target: Tensor, views: list[Tensor], rng: Random) -> Parts:

@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from jepa.errors import RunError
@@ -84,6 +85,10 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}" if path.parent.name in ("plots", "checkpoints") else path.name
 
 
+def _is_ours(place: Path, name: str) -> bool:
+    return _named(_name(place / name)) is not None
+
+
 def _named(name: str) -> Callable[[Path], bool] | None:
     return next((test for pattern, test in _CONTENT if re.fullmatch(pattern, name)), None)
 
@@ -142,7 +147,7 @@ def sweep_run(folder: Path, *, locked: bool = False) -> None:
     """
     for place in (folder, folder / "plots", folder / "checkpoints"):
         alone = locked and place.name == "checkpoints" and not place.is_symlink()
-        sweep(place, lambda name, place=place: _named(_name(place / name)) is not None, alone=alone)  # type: ignore[misc]
+        sweep(place, partial(_is_ours, place), alone=alone)
 
 
 def clear(folder: Path) -> list[str]:
