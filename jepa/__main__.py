@@ -26,6 +26,7 @@ VERBS = {
     "explore": ("runs:explore", "write a page to look around in a run: attention, neighbors, checkpoints"),
     "data make": ("data:make", "write a default data set as a folder of PNG files"),
     "data inspect": ("data:inspect", "say what is in a folder of images"),
+    "data clean": ("data:clean", "remove the decoded images that are kept on the disk"),
     "config": ("settings:show", "print the settings with their help, or every kind of every part"),
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }

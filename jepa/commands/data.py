@@ -1,4 +1,4 @@
-"""`data make` and `data inspect`."""
+"""`data make`, `data inspect` and `data clean`."""
 
 import shlex
 from collections.abc import Sequence
@@ -45,4 +45,21 @@ def inspect(words: Sequence[str]) -> int:
     if args.list is not None:
         write_text(args.list, report.list_bad())
         print(f"bad files with reasons, {len(report.bad)}: {args.list}")
+    return 0
+
+
+def clean(words: Sequence[str]) -> int:
+    """Remove decoded images."""
+    parser = Parser("data clean", "Remove the decoded images that trainings keep in the user's cache (source.cache).")
+    parser.add_argument("path", type=place, nargs="?", help="of the images of this folder or file only (default: all)")
+    args = parser.parse_intermixed_args(words)
+    from jepa.sources.images.budget import in_words
+    from jepa.sources.images.budget import place as cache
+    from jepa.sources.images.stored import clean as removed
+
+    found = removed(args.path)
+    of = f" of {args.path}" if args.path is not None else ""
+    print(f"removed {in_words(found.size)} of decoded images{of} from {cache()}")
+    if found.busy:
+        print(f"{found.busy} of the folders there cannot be removed: a training is writing, or you may not")
     return 0

@@ -176,8 +176,9 @@ def check_same(folder: Path, config: Config, *, moved: bool = False, given: Coll
     free: tuple[str, ...] = FREE
     if "source" not in given:
         a, b = (made(c.source, "source") for c in (old, config))
-        if isinstance(b, Source) and (moved or isinstance(a, Source) and a.where == b.where):  # ./photos and photos
-            free = (*FREE, f"source.{b.place}")
+        if isinstance(b, Source):
+            same = moved or (isinstance(a, Source) and a.where == b.where)  # ./photos and photos
+            free = (*FREE, *(f"source.{name}" for name in (*b.handling, *[b.place] * same)))
     changed = [f"{k} was {a}, now {b}" for k, (a, b) in differences(old, config).items() if not k.startswith(free)]
     if changed:
         raise RunError(

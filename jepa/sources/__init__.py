@@ -5,10 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from jepa.sources.arrays import ArrayFile, Arrays
-from jepa.sources.base import Source, SourceSettings
-from jepa.sources.memory import InMemory
-
 __all__ = [
     "ArrayFile",
     "Arrays",
@@ -25,6 +21,11 @@ __all__ = [
 ]
 
 _LATER = {
+    "ArrayFile": "arrays",
+    "Arrays": "arrays",
+    "InMemory": "memory",
+    "Source": "base",
+    "SourceSettings": "base",
     "ImageFolder": "folder",
     "Shapes": "shapes",
     "Digits": "digits",
@@ -32,7 +33,7 @@ _LATER = {
     "Series": "series.source",
     "Sound": "sound.source",
     "Text": "texts.source",
-}  # with Pillow, which takes its time
+}  # a process that decodes images (`images.workers`) needs none of them
 
 
 def __getattr__(name: str) -> Any:

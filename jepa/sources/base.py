@@ -82,6 +82,8 @@ class Source:
     """what is measured on the examples to learn from, which another place of the kind is read with"""
     own: ClassVar[tuple[str, ...]] = ()
     """settings that say what is where in its own place, which another one is not read with"""
+    handling: ClassVar[tuple[str, ...]] = ()
+    """settings that decide how fast examples come, and not which"""
     methods: ClassVar[tuple[str, ...]] = ()
     """simple methods for this kind of examples, that stand beside the probes (`jepa.evaluation.methods`)"""
     measures: ClassVar[tuple[str, ...]] = ()
@@ -116,6 +118,11 @@ class Source:
     @property
     def skipped(self) -> str:
         """A sentence on the examples of the part that cannot be read; empty if all can."""
+        return ""
+
+    @property
+    def kept(self) -> str:
+        """A sentence on what of the examples is kept where; empty if nobody needs to know."""
         return ""
 
     @property

@@ -91,7 +91,7 @@ class ShapesCaptions(Written, Pair):
         """Write images and captions; a set that is there is left as it is. Return `out`."""
         out, s = Path(out), self.settings
         images = ImageFolder(Shapes(count=s.count, size=s.size).write(out / IMAGES, seed))
-        files = [entry.path.relative_to(out / IMAGES).as_posix() for entry in images.listing.entries]
+        files = images.listing.names
         with (out / IMAGES / "labels.csv").open(encoding="utf-8", newline="") as file:
             facts = {row["file"]: row for row in csv.DictReader(file)}
         for named, name in FILES.items():

@@ -1,4 +1,4 @@
-"""A folder of images as a source: decoded once, brought to one size, with labels and parts."""
+"""A folder of images as a source: brought to one size, decoded once as far as there is room, with labels and parts."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa.config.settings import PATH, between, each, setting
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import PARTS, Scale, Source, SourceSettings, as_floats, held_out, of_whole, spread
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_whole, spread
+from jepa.sources.images.budget import in_bytes
+from jepa.sources.images.cache import Decoded
 from jepa.sources.images.decode import UnreadableImage
 from jepa.sources.images.listing import Entry, Listing, list_images
-from jepa.sources.images.reading import How
-from jepa.sources.images.store import stored_squares
+from jepa.sources.images.square import How
 from jepa.text import listed, shown
 
 RANGES = {"0..1": (0.0, 1.0), "-1..1": (0.5, 0.5)}
@@ -43,6 +45,10 @@ class FolderSettings(SourceSettings):
     """what an unreadable file does: stop, or be skipped and listed"""
     range: Literal["0..1", "-1..1", "standard"] = setting("standard")
     """what the network sees: [0, 1], [-1, 1], or (x - mean) / std"""
+    cache: str | None = setting(None, (lambda v: in_bytes(v) is not None, "must be a size, such as 2GB or 500MB, or 0"))
+    """bytes of decoded images that are kept on the disk; others are decoded each time; null: a quarter of the memory"""
+    workers: int | None = setting(None, between(0, 256))
+    """processes that decode images where it takes long; 0: this one; null: as many as threads compute, if several"""
 
     def problems(self) -> Iterator[str]:
         for name, given in (("mean", self.mean), ("std", self.std)):
@@ -55,8 +61,7 @@ class Content(NamedTuple):
 
     names: list[str]
     labels: NDArray[np.int64] | None
-    paths: list[Path]
-    pixels: NDArray[Any]  # (N, c, size, size): uint8, or float32 in [0, 1] if any file has 16 bits
+    numbers: Index  # (N,): of the images in the listing
     failed: list[tuple[Path, str]]  # files left out, and why
     lost: list[str]  # classes of which no image can be read
 
@@ -64,10 +69,10 @@ class Content(NamedTuple):
 class ImageFolder(Source):
     """The images of ROOT/CLASS/*.png, or of a flat folder without labels, each brought to the same square size.
 
-    All files of a part are read when it is opened, so that a bad one is known before training starts, and kept as bytes
-    (3 KB for an image of 32 x 32 in color), or as float32 if any file has 16 bits. They are read by as many threads as
-    compute, a bar tells how far they are, and what took more than two seconds is found again by whoever opens the
-    folder next (`images.store`). What counts as an image, a class and a part: `jepa.sources.images.listing`.
+    All files of a part are decoded when it is opened, so that a bad one is known before training starts; a bar tells
+    how far they are. What took long is kept on the disk, up to `cache`, and found again (`images.cache`): 3 KB for an
+    image of 32 x 32 in color, four times as many for one of 16 bits. What counts as an image, a class and a part:
+    `jepa.sources.images.listing`.
     If ROOT has the sub-folders train and val (or valid, validation, test), these are the parts. Otherwise a share of
     each class is held out, chosen by a hash of the files' names: the same ones for the same files, whatever their
     content, and nearly the same ones when files are added.
@@ -89,6 +94,7 @@ class ImageFolder(Source):
     place = "root"
     taken = "a folder of images"
     pictures = "jepa.pictures.image"
+    handling = ("cache", "workers")
 
     @classmethod
     def takes(cls, path: Path) -> bool:
@@ -110,52 +116,55 @@ class ImageFolder(Source):
         """The files of all parts."""
         return list_images(self.path)
 
+    @of_whole
+    def decoded(self) -> Decoded:
+        """The images of all parts, decoded."""
+        s, threads = self.settings, mt.get_num_threads()
+        workers = (threads if threads > 1 else 0) if s.workers is None else s.workers
+        return Decoded(self.listing, How(s.size, s.fit, s.channels), s.cache, workers)
+
     @cached_property
     def content(self) -> Content:
         """What is read of the part."""
-        entries = self._entries()
-        place = {entry: k for k, entry in enumerate(self.listing.entries)}
-        paths, numbers = [entry.path for entry in place], [place[entry] for entry in entries]
-        how = How(self.settings.size, self.settings.fit, self.settings.channels)
+        every, chosen = self.listing.entries, self._chosen()
         try:
-            found = stored_squares(paths, numbers, how, stop=self.settings.on_error == "raise")
+            failed = self.decoded.ready(chosen.tolist(), stop=self.settings.on_error == "raise")
         except UnreadableImage as error:
             raise DataError(f"{error}; or set source.on_error=skip to leave such files out") from error
-        failed = [(error.path, error.reason) for error in found.failed.values()]
-        kept = [entry for k, entry in enumerate(entries) if k not in found.failed]
-        if not kept:
-            none = f"none of the {len(entries)} images of {shown(self.path)} can be read"
-            raise DataError(f"{none}: {described(failed, len(entries))}")
-        lost = sorted({e.label or "" for e in entries} - {e.label or "" for e in kept})
-        files = [entry.path for entry in kept]
-        return Content(list(map(str, files)), self._numbers(kept), files, found.pixels, failed, lost)
+        why = [(error.path, error.reason) for error in failed.values()]
+        kept = chosen[~np.isin(chosen, list(failed))] if failed else chosen
+        if not len(kept):
+            none = f"none of the {len(chosen)} images of {shown(self.path)} can be read"
+            raise DataError(f"{none}: {described(why, len(chosen))}")
+        entries = [every[k] for k in kept.tolist()]
+        lost = sorted({every[k].label or "" for k in failed} - {e.label or "" for e in entries}) if failed else []
+        return Content([str(e.file) for e in entries], self._numbers(entries), kept, why, lost)
 
-    def _entries(self) -> list[Entry]:
-        """Return the entries of the part: the folder's own, or one that is held out of everything; at most `limit`."""
-        entries, part, limit = self.listing.entries, self.part, self.settings.limit
+    def _chosen(self) -> Index:
+        """Return which images are of the part: the folder's own, or held out of everything; at most `limit`."""
+        every, part, limit = self.listing.entries, self.part, self.settings.limit
+        chosen = np.arange(len(every))
         if part and self.listing.has_splits:
-            entries = [entry for entry in entries if entry.split == part]
-            if not entries:
+            chosen = np.flatnonzero([entry.split == part for entry in every])
+            if not len(chosen):
                 remedy = "remove that folder, and a share of the others is held out (source.validation)"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: put some into {part}/, or {remedy}")
         elif part:
-            chosen = held_out(self._spread(entries, "held out"), part, self.settings.validation)
+            chosen = held_out(self._spread(chosen, "held out"), part, self.settings.validation)
             if not len(chosen):
-                why = "there is only one image: add some" if len(entries) == 1 else "lower source.validation"
+                why = "there is only one image: add some" if len(every) == 1 else "lower source.validation"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: {why}")
-            entries = [entries[i] for i in chosen]
-        check_loose(entries, self.path)
-        if limit is not None and limit < len(entries):
-            entries = [entries[i] for i in np.sort(self._spread(entries, "limit")[:limit])]
-        return entries
+        check_loose([every[k] for k in chosen.tolist()], self.path)
+        if limit is not None and limit < len(chosen):
+            chosen = chosen[np.sort(self._spread(chosen, "limit")[:limit])]
+        return chosen
 
-    def _spread(self, entries: list[Entry], purpose: str) -> NDArray[np.int64]:
-        def key(entry: Entry) -> bytes:
-            name = f"{purpose} 0 {entry.path.relative_to(self.listing.root).as_posix()}"
-            return hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest()
-
-        keys = np.frombuffer(b"".join(map(key, entries)), dtype=">u8").astype(np.uint64)
-        return spread(keys, self._numbers(entries))
+    def _spread(self, chosen: Index, purpose: str) -> NDArray[np.int64]:
+        """Return an order of images in which every beginning has each class in its share; by their names alone."""
+        entries, names = self.listing.entries, self.listing.names
+        marks = (f"{purpose} 0 {names[k]}".encode("utf-8", "surrogateescape") for k in chosen.tolist())
+        keys = np.frombuffer(b"".join(hashlib.blake2b(mark, digest_size=8).digest() for mark in marks), dtype=">u8")
+        return spread(keys.astype(np.uint64), self._numbers([entries[k] for k in chosen.tolist()]))
 
     def _numbers(self, entries: list[Entry]) -> NDArray[np.int64] | None:
         """Return the positions of the entries' classes; None if none has one."""
@@ -166,7 +175,7 @@ class ImageFolder(Source):
     @property
     def paths(self) -> list[Path]:
         """The N files, sorted by class and name."""
-        return self.content.paths
+        return [Path(name) for name in self.content.names]
 
     @property
     def classes(self) -> list[str]:
@@ -184,6 +193,10 @@ class ImageFolder(Source):
         return described(failed, len(failed) + len(self)) if failed else ""
 
     @property
+    def kept(self) -> str:
+        return self.decoded.said
+
+    @property
     def scale(self) -> Scale:
         """Mean and deviation; numbers that are all equal stand for any number of channels."""
         s = self.settings
@@ -192,7 +205,7 @@ class ImageFolder(Source):
         return tuple(v[:1] if (v == v[0]).all() else v for v in (mean, std))  # type: ignore[return-value]
 
     def read(self, indices: Sequence[int] | Index) -> NDArray[np.float32]:
-        return as_floats(self.content.pixels, np.asarray(indices, dtype=np.int64))
+        return self.decoded.read(self.content.numbers[np.asarray(indices, dtype=np.int64)])
 
     def fingerprint(self) -> str:
         """Return a hash of the names below the folder and the sizes of the files, part by part.
@@ -200,11 +213,12 @@ class ImageFolder(Source):
         Another place of the same folder gives the same; an image that was added, taken away, renamed or replaced by one
         of another size does not.
         """
-        mark = hashlib.blake2b(digest_size=16)
+        mark, names, sizes = hashlib.blake2b(digest_size=16), self.listing.names, self.decoded.sizes
         for part in PARTS if self.part is None else (self.part,):
-            for path in self.split(part).paths:
-                name = path.relative_to(self.listing.root).as_posix().encode("utf-8", "surrogateescape")
-                mark.update(b"%s\0%s\0%d\n" % (part.encode(), name, path.stat().st_size))
+            numbers = self.split(part).content.numbers
+            for k, size in zip(numbers.tolist(), sizes[numbers].tolist(), strict=True):
+                name = names[k].encode("utf-8", "surrogateescape")
+                mark.update(b"%s\0%s\0%d\n" % (part.encode(), name, size))
         return mark.hexdigest()
 
 

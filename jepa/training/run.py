@@ -177,8 +177,9 @@ def _run(
             shape = trainer.parts.source.shape
             shapes = shape.values() if isinstance(shape, dict) else [shape]
             write_text(folder / "model.txt", trainer.model.context.summary(*((1, *s) for s in shapes)))
-        if trainer.taken:
-            log.say(trainer.taken)
+        kept = trainer.train.kept if isinstance(trainer.train, Source) else ""
+        for text in filter(None, (trainer.taken, kept)):
+            log.say(text)
         for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
         trainer.run(log, stop_after)

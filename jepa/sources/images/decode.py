@@ -18,6 +18,7 @@ from PIL import Image
 from jepa.errors import DataError
 from jepa.sources.images import limits
 from jepa.sources.images.formats import Unidentified, identify
+from jepa.sources.images.members import Damaged, File, Member
 from jepa.text import shown
 
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I")  # Pillow's kinds for 16 bits of gray
@@ -27,6 +28,7 @@ WHITE = (1.0, 1.0, 1.0)
 
 Pixels = NDArray[np.uint8] | NDArray[np.float32]
 Wanted = Callable[[float, float], tuple[int, int]]
+Place = File | os.PathLike[str]
 T = TypeVar("T")
 
 
@@ -35,9 +37,9 @@ class UnreadableImage(DataError):
 
     what: ClassVar[str] = "image"
 
-    def __init__(self, path: str | os.PathLike[str], reason: str, remedy: str = "replace or remove it") -> None:
-        super().__init__(f"cannot read the {self.what} {shown(path)}: {reason}; {remedy}")
-        self.path, self.reason, self.remedy = Path(path), reason, remedy
+    def __init__(self, path: Place, reason: str, remedy: str = "replace or remove it") -> None:
+        super().__init__(f"cannot read the {self.what} {shown(str(path))}: {reason}; {remedy}")
+        self.path, self.reason, self.remedy = Path(str(path)), reason, remedy
 
 
 class Loaded(NamedTuple):
@@ -85,29 +87,27 @@ class Loaded(NamedTuple):
         return x[:: -1 if k in (3, 4, 7, 8) else 1, :: -1 if k in (2, 3, 6, 7) else 1]
 
 
-def load(path: str | os.PathLike[str], make: Callable[[Loaded], T], *, wanted: Wanted | None = None) -> T:
+def load(path: Place, make: Callable[[Loaded], T], *, wanted: Wanted | None = None) -> T:
     """Return what `make` makes of the decoded image; every failure, in it too, is an UnreadableImage.
 
     The file's content decides what it is, not its suffix; of several images, the first is decoded. `wanted` says, of
     width and height in the file, how many pixels are wanted across and down: a JPEG that has more than twice as many is
     decoded at a half, a quarter or an eighth of its size. Pillow may warn of what it passes over: that is the caller's.
     """
-    with _told(path):
-        return _made(_content(path), Path(path).suffix, make, wanted)
+    with _told(path), limits.alone(size := _size(path)):
+        return _made(_content(path, size), _suffix(path), make, wanted)
 
 
-def load_frames(
-    path: str | os.PathLike[str], make: Callable[[Loaded], T], chosen: Callable[[int], Sequence[int]]
-) -> list[T]:
+def load_frames(path: Place, make: Callable[[Loaded], T], chosen: Callable[[int], Sequence[int]]) -> list[T]:
     """Return what `make` makes of some pictures of an animation, as `load` does of the first.
 
     chosen: from the number of pictures in the file to the numbers of those that are wanted, ascending; what it raises
     goes through if it is an UnreadableImage.
     """
-    with _told(path):
-        data = _content(path)
+    with _told(path), limits.alone(size := _size(path)):
+        data = _content(path, size)
         limits.check_content(data)
-        image = identify(data, Path(path).suffix)
+        image = identify(data, _suffix(path))
         count = limits.frames(image, data)
         numbers = chosen(count)
         limits.check_frames(image, numbers[-1] + 1)
@@ -120,20 +120,19 @@ def load_frames(
         return made
 
 
-def frame_count(path: str | os.PathLike[str]) -> int:
+def frame_count(path: Place) -> int:
     """Return how many pictures are in a file, 1 of a still image; none is decoded. Raises UnreadableImage."""
-    with _told(path):
-        data = _content(path)
+    with _told(path), limits.alone(size := _size(path)):
+        data = _content(path, size)
         limits.check_content(data)
-        return limits.frames(identify(data, Path(path).suffix), data)
+        return limits.frames(identify(data, _suffix(path)), data)
 
 
 @contextmanager
-def _told(path: str | os.PathLike[str]) -> Iterator[None]:
+def _told(path: Place) -> Iterator[None]:
     """Turn whatever goes wrong with a file into an UnreadableImage."""
     try:
-        with limits.alone(path):
-            yield
+        yield
     except UnreadableImage:
         raise
     except limits.Excessive as error:
@@ -153,21 +152,18 @@ def luma(color: NDArray[np.float32]) -> NDArray[np.float32]:
     return color @ np.array([[0.299], [0.587], [0.114]], dtype=np.float32)
 
 
-def _content(path: str | os.PathLike[str]) -> bytes:
-    """Return the bytes of a regular file; a pipe is not waited for, and a file without end not read."""
+def _suffix(path: Place) -> str:
+    return os.path.splitext(str(path))[1]
+
+
+def _size(path: Place) -> int:
+    """Return the bytes of a regular file, or of a member of an archive; a pipe is not waited for."""
+    if isinstance(path, Member):
+        return max(path.size, path.taken)
     try:
         status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device, no regular file"
-            raise UnreadableImage(path, f"it is {kind}")
-        if status.st_size > limits.FILE:
-            size = f"it has {status.st_size / 1e6:,.0f} MB, and at most {limits.FILE // 10**6} are read"
-            raise UnreadableImage(path, size, "shrink it, or remove it")
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with open(os.open(path, flags), "rb") as file:
-            return file.read(limits.FILE)
     except PermissionError as error:
-        raise UnreadableImage(path, "you may not read it", "change its permissions (chmod u+r)") from error
+        raise _forbidden(path) from error
     except FileNotFoundError as error:
         reason = "it is a link to nothing" if os.path.islink(path) else "there is no such file"
         raise UnreadableImage(path, reason) from error
@@ -175,6 +171,33 @@ def _content(path: str | os.PathLike[str]) -> bytes:
         raise UnreadableImage(path, f"it cannot be opened ({error.strerror or error})") from error
     except ValueError as error:  # a null character
         raise UnreadableImage(path, "there can be no such name") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe, socket or device, no regular file"
+        raise UnreadableImage(path, f"it is {kind}")
+    return status.st_size
+
+
+def _content(path: Place, size: int) -> bytes:
+    """Return the bytes of an image that has so many."""
+    if size > limits.FILE:
+        said = f"it has {size / 1e6:,.0f} MB, and at most {limits.FILE // 10**6} are read"
+        raise UnreadableImage(path, said, "shrink it, or remove it")
+    try:
+        if isinstance(path, Member):
+            return path.read()
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb", buffering=0) as file:
+            return file.read(size + 1)
+    except Damaged as error:
+        raise UnreadableImage(path, str(error)) from error
+    except PermissionError as error:
+        raise _forbidden(path) from error
+    except OSError as error:
+        raise UnreadableImage(path, f"it cannot be opened ({error.strerror or error})") from error
+
+
+def _forbidden(path: Place) -> UnreadableImage:
+    return UnreadableImage(path, "you may not read it", "change its permissions (chmod u+r)")
 
 
 def _made(data: bytes, suffix: str, make: Callable[[Loaded], T], wanted: Wanted | None) -> T:

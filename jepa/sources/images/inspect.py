@@ -15,6 +15,7 @@ from PIL import Image
 from jepa.progress import shown_progress
 from jepa.sources.images.decode import WHITE, Loaded, UnreadableImage, load
 from jepa.sources.images.listing import Listing, list_images
+from jepa.sources.images.members import File
 from jepa.sources.images.reading import in_threads
 from jepa.text import listed, printable, shown
 
@@ -124,7 +125,7 @@ def inspect(root: str | os.PathLike[str]) -> Report:
     """
     report = Report(list_images(root))
     entries = report.listing.entries
-    with closing(in_threads(_facts, [entry.path for entry in entries])) as results:
+    with closing(in_threads(_facts, [entry.file for entry in entries])) as results:
         for entry, facts in zip(entries, shown_progress(results, len(entries), "reading"), strict=True):
             report.counts[entry.label, entry.split] += not isinstance(facts, UnreadableImage)
             if isinstance(facts, UnreadableImage):
@@ -141,10 +142,10 @@ def inspect(root: str | os.PathLike[str]) -> Report:
     return report
 
 
-def _facts(path: Path) -> tuple[Loaded, NDArray[np.float64], bool] | UnreadableImage:
+def _facts(file: File) -> tuple[Loaded, NDArray[np.float64], bool] | UnreadableImage:
     """Return what the file says, without its pixels; their sums (3, 3); and whether it is not gray."""
     try:
-        return load(path, _counted, wanted=_enough)
+        return load(file, _counted, wanted=_enough)
     except UnreadableImage as error:
         return error
 

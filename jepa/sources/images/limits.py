@@ -3,7 +3,6 @@
 Every check looks at bytes or at a header, never at pixels, in a time that the size of the file bounds.
 """
 
-import os
 import re
 import threading
 import zlib
@@ -114,13 +113,9 @@ def room(size: int) -> Iterator[None]:
 
 
 @contextmanager
-def alone(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Wait, if a file is large, until no other large one is in memory."""
-    try:
-        large = os.stat(path).st_size > LARGE
-    except (OSError, ValueError):
-        large = False
-    with _large if large else nullcontext():
+def alone(size: int) -> Iterator[None]:
+    """Wait, if a file of so many bytes is large, until no other large one is in memory."""
+    with _large if size > LARGE else nullcontext():
         yield
 
 

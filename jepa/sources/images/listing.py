@@ -10,10 +10,15 @@ from typing import NamedTuple
 from jepa.errors import DataError
 from jepa.files.mark import is_run, read_object
 from jepa.sources.images.formats import suffixes
+from jepa.sources.images.members import File
 from jepa.text import listed, shown
 
-SYSTEM = {"__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db"}
-"""folders and files of operating systems and disk stations, in lower case"""
+CACHE = "minitensor-jepa"  # the folder of decoded images (`images.cache`), wherever it lies
+SYSTEM = {
+    *("__macosx", "@eadir", "#recycle", "$recycle.bin", "system volume information", "lost+found", "thumbs.db"),
+    CACHE,
+}
+"""folders and files of operating systems and disk stations, and our own of decoded images, in lower case"""
 VAL = ("val", "valid", "validation", "test")
 LIKE_PARTS = {"train", "val", "valid", "eval", "test", "dev", "training", "validation", "testing", "evaluation"}
 """what parts of a data set are called, and these with "set", "data", "images" or a number after them"""
@@ -52,10 +57,15 @@ class Found(NamedTuple):
 class Entry(NamedTuple):
     """An image file, or another one that is looked for."""
 
-    path: Path
+    file: File  # its path, or where it lies in an archive, whose text is a path too
     label: str | None  # name of its class folder; None in a flat folder
     split: str | None  # "train" or "val", if the folder has such sub-folders
     depth: int = 1  # the parts of its path below the folder of its split: 1 in a flat folder
+
+    @property
+    def path(self) -> Path:
+        """The path of the file."""
+        return Path(str(self.file))
 
 
 class Listing(NamedTuple):
@@ -77,6 +87,13 @@ class Listing(NamedTuple):
         """Whether the folder has its own train/ and val/ (or test/)."""
         return any(entry.split for entry in self.entries)
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the images from the root on, their parts divided by /."""
+        start = len(_inside(self.root))
+        names = [str(entry.file)[start:] for entry in self.entries]
+        return names if os.sep == "/" else [name.replace(os.sep, "/") for name in names]
+
 
 def list_images(root: str | os.PathLike[str], kind: Kind = IMAGES) -> Listing:
     """List the images below a folder, or the files of another kind: ROOT/CLASS/*.png, the same in ROOT/train, or flat.
@@ -93,8 +110,9 @@ def list_images(root: str | os.PathLike[str], kind: Kind = IMAGES) -> Listing:
     parts = _parts(root, below)
     unused = [] if parts.get(None) == root else sorted(set(below) - {folder.name for folder in parts.values()})
     found = {split: walk(folder, kind) for split, folder in parts.items()}
+    inside = {split: _inside(folder) for split, folder in parts.items()}
     entries = [
-        Entry(parts[split].joinpath(*inner), inner[0] if len(inner) > 1 else None, split, len(inner))
+        Entry(inside[split] + os.sep.join(inner), inner[0] if len(inner) > 1 else None, split, len(inner))
         for split, part in found.items()
         for inner in part.images
     ]
@@ -106,6 +124,12 @@ def list_images(root: str | os.PathLike[str], kind: Kind = IMAGES) -> Listing:
     if unused:
         remarks.append(f"only {' and '.join(f'{f.name}/' for f in parts.values())} are read, not {listed(unused)}")
     return Listing(root, entries, others, unused + ours, remarks + _left_out(kind, found, others))
+
+
+def _inside(folder: Path) -> str:
+    """Return what the paths of files in a folder begin with."""
+    name = str(folder)
+    return "" if name == "." else name if name.endswith(os.sep) else name + os.sep
 
 
 def _instead(root: Path, others: Counter[str], ours: list[str]) -> str:

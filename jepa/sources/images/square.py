@@ -3,7 +3,6 @@
 Whole numbers are summed by Pillow, in one thread, so no rounding depends on the processor or on the number of threads.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -11,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jepa.sources.images.decode import STRIP, WHITE, Loaded, load, luma
+from jepa.sources.images.decode import STRIP, WHITE, Loaded, Place, load, luma
 
 GAP = 4  # before the last step an image is still so many times larger: then averages over whole pixels do no harm
 Fit = Literal["stretch", "crop", "pad"]
 Pixels = NDArray[Any]
+
+
+class How(NamedTuple):
+    """What a file is made into."""
+
+    side: int
+    fit: Fit
+    channels: int
 
 
 class Square(NamedTuple):
@@ -50,7 +57,7 @@ class Square(NamedTuple):
 
 
 def square(
-    path: str | os.PathLike[str], side: int, *, fit: Fit = "stretch", channels: int = 3, ground: Sequence[float] = WHITE
+    path: Place, side: int, *, fit: Fit = "stretch", channels: int = 3, ground: Sequence[float] = WHITE
 ) -> Pixels:
     """Read a file (`load`) and bring it to side x side pixels (`Square`).
 

@@ -38,7 +38,7 @@ def list_clips(root: str | os.PathLike[str]) -> Listing:
                 "and name the folder that they lie in"
             )
         else:
-            entries.append(Entry(folder, first.label if first.depth > 2 else None, first.split, first.depth - 1))
+            entries.append(Entry(str(folder), first.label if first.depth > 2 else None, first.split, first.depth - 1))
     return listing._replace(entries=entries)
 
 
