@@ -99,9 +99,9 @@ PLAN: dict[str, dict[str, str]] = {
         "names": "errors contracts parts masks encoders projectors targets tasks predictors learner",
         "runs": "errors text files several contracts parts config encoders tasks learner assembly frozen sources",
         "evaluation": "errors text progress files several contracts health parts config masks transforms objectives "
-        "learner frozen sources pretrained runs",
+        "learner assembly frozen sources pretrained runs",
         "training": "errors text files contracts health parts config encoders tasks learner assembly frozen sources "
-        "runs evaluation",
+        "pretrained runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health config masks transforms objectives encoders tasks "
         "frozen sources runs evaluation",

@@ -10,8 +10,7 @@ from jepa.commands.parser import Parser, place, taken
 def finetune(words: Sequence[str]) -> int:
     """Fine-tune an encoder on shares of the labels, beside the same network from scratch."""
     parser = Parser("finetune", "A classifier on a run's encoder, trained with it on some of the labels.")
-    parser.with_run(optional=True)
-    parser.add_argument("--pretrained", type=place, metavar="FILE", help="instead of a run: published weights")
+    parser.with_run(optional=True).with_weights()
     parser.add_argument("--data", type=place, metavar="PATH", help="labeled examples (default: those of the run)")
     parser.add_argument("--out", type=place, metavar="DIR", help="folder to write (default: RUN-finetuned)")
     parser.add_argument("--overwrite", action="store_true", help="replace the fine-tuning that is in the folder")

@@ -46,6 +46,14 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("settings", nargs="*", metavar="key=value", help="settings other than the run's")
         return self.with_device()
 
+    def with_weights(self) -> "Parser":
+        """Add --pretrained, which stands in the place of a run."""
+        text = (
+            "instead of a run: published weights (I-JEPA, timm, DINO, DINOv2, MAE, torchvision; .safetensors or .pth)"
+        )
+        self.add_argument("--pretrained", type=place, metavar="FILE", help=text)
+        return self
+
     def run_or_weights(self, words: Sequence[str]) -> argparse.Namespace:
         """Parse words that name a run, or weights with --pretrained and their examples with --data: one of the two."""
         args = self.parse_intermixed_args(words)

@@ -1,12 +1,15 @@
 """One call each of the Python API, and what it says in words: `demo`, `train`, `eval`, `embed`, `plot`, ..."""
 
+import argparse
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from jepa.commands.parser import Parser, configured, is_setting, place, taken
+from jepa.config import Config
 
 
 def demo(words: Sequence[str]) -> int:
@@ -57,7 +60,11 @@ def _train_parser() -> Parser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in the folder")
     parser.add_argument(
-        "--from", dest="init", type=place, metavar="RUN", help="start from the weights of another run, where they fit"
+        "--from",
+        dest="init",
+        type=place,
+        metavar="RUN|FILE",
+        help="start from the weights of another run, where they fit, or from published ones, with their encoder",
     )
     parser.add_argument(
         "--accept-changes",
@@ -77,7 +84,6 @@ def train(words: Sequence[str]) -> int:
     if args.init is not None:
         if args.resume is not None:
             parser.error("a run that is resumed goes on with its own weights: leave --from or --resume away")
-        args.settings.append(f"train.init={args.init}")
     resume: bool | Path = args.resume is not None
     earlier: Path | None = None
     if resume and (args.resume or args.out is not None):
@@ -85,7 +91,7 @@ def train(words: Sequence[str]) -> int:
 
         args.out, checkpoint = find_run(place(args.resume) if args.resume else args.out, args.out)
         resume, earlier = checkpoint or True, args.out / "config.yaml"
-    config = configured(args, file=earlier)
+    config = configured(args, file=earlier) if args.init is None else _started(args)
 
     from jepa.training.run import train as train_run
 
@@ -97,14 +103,44 @@ def train(words: Sequence[str]) -> int:
     return 0
 
 
+def _started(args: argparse.Namespace) -> Config:
+    """Return the configuration of a training that starts from other weights.
+
+    Published ones bring the settings of their encoder, and the size and normalization of the images, for those that are
+    not named.
+    """
+    from jepa.pretrained.published import is_published, published
+
+    args.settings.append(f"train.init={args.init}")
+    config = configured(args)
+    if not is_published(args.init):
+        return config
+    found, known = published(args.init), {field.name for field in fields(config.source.settings)}
+    images = {"size": found.encoder.shape[-1], "mean": list(found.mean), "std": list(found.std)}
+    usual = [f"source.{name}={value}" for name, value in images.items() if name in known]
+    named = {word.partition("=")[0] for word in args.settings}
+    own = () if "encoder" in named else found.words
+    args.settings += [word for word in (*own, *usual) if word.partition("=")[0] not in named]
+    return configured(args)
+
+
 def evaluate(words: Sequence[str]) -> int:
     """Print and write the evaluation of a run."""
     parser = Parser("eval", "Linear probe and kNN of a run's frozen encoder on held-out examples, beside baselines.")
-    parser.with_run()
+    parser.with_run(optional=True).with_weights()
     parser.add_argument("--data", type=place, metavar="PATH", help="labeled examples other than the run's")
-    args = parser.parse_intermixed_args(words)
+    parser.add_argument("--out", type=place, metavar="FILE", help="with --pretrained: a .json file for the figures")
+    args = parser.run_or_weights(words)
     data, args.data = args.data, None
     settings = taken(args, "eval")
+    if args.pretrained is not None:
+        from jepa.evaluation.weights import evaluate_pretrained
+
+        found = evaluate_pretrained(args.pretrained, data, out=args.out, device=_device(settings), settings=settings)
+        print(table(found))
+        return 0
+    if args.out is not None:
+        parser.error("a run's figures are written into its folder: leave --out away")
     from jepa.evaluation.evaluate import evaluate_run
 
     print(table(evaluate_run(args.run, data=data, device=_device(settings), settings=settings)))
@@ -148,9 +184,7 @@ def table(evaluation: Mapping[str, Any]) -> str:
 def embed(words: Sequence[str]) -> int:
     """Write the embeddings of examples."""
     parser = Parser("embed", "Write the embeddings of examples, with their labels and names.").with_run(optional=True)
-    parser.add_argument(
-        "--pretrained", type=place, metavar="FILE", help="instead of a run: a checkpoint of the official I-JEPA code"
-    )
+    parser.with_weights()
     parser.add_argument("--data", type=place, metavar="PATH", help="examples (default: those of the run)")
     parser.add_argument("--out", type=place, required=True, metavar="FILE", help="a .npz or .csv file")
     args = parser.run_or_weights(words)

@@ -51,7 +51,7 @@ class TrainSettings(Settings):
     threads: int = setting(1, between(1, 256))
     """threads that prepare them; the batches do not depend on it"""
     init: str | None = setting(None, PATH)
-    """a run whose last weights the training starts from, where they fit; null: fresh weights"""
+    """a run, or a file of published weights, that the training starts from, where they fit; null: fresh weights"""
 
 
 @dataclass(frozen=True)

@@ -79,21 +79,42 @@ class MLP(mt.nn.Layer):
         return y
 
 
+class SwiGLU(mt.nn.Layer):
+    """y = W₂ (SiLU(u) ⊙ v) + b₂, (u, v) = W₁ x + b₁: (..., dim) -> (..., dim), with `hidden` units (Shazeer 2020).
+
+    >>> SwiGLU(8, 32)(mt.ones((5, 8))).shape
+    (5, 8)
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        self.fc1 = mt.nn.Linear(dim, 2 * hidden)
+        self.fc2 = mt.nn.Linear(hidden, dim)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return W₂ (SiLU(u) ⊙ v) + b₂."""
+        u, v = mt.split(self.fc1(x), 2, axis=-1)
+        y: mt.Tensor = self.fc2(mt.nn.functional.silu(u) * v)
+        return y
+
+
+MLPS: dict[str, type[MLP | SwiGLU]] = {"gelu": MLP, "swiglu": SwiGLU}
+
+
 class Block(mt.nn.Layer):
     """x ← x + attention(norm₁(x)), then x ← x + MLP(norm₂(x)): (n, tokens, dim) -> (n, tokens, dim).
 
     drop_path: the share of samples for which, in training, a branch is left out (Huang et al. 2016). Reference:
-    Dosovitskiy et al. 2021, eqs. 2 and 3.
+    Dosovitskiy et al. 2021, eqs. 2 and 3. mlp: "gelu" or "swiglu", of `MLPS`.
 
     >>> Block(8, 2)(mt.ones((1, 5, 8))).shape
     (1, 5, 8)
     """
 
-    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
+    def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0, mlp: str = "gelu") -> None:
         self.norm1 = mt.nn.LayerNorm(dim, EPS)
         self.attn = Attention(dim, heads)
         self.norm2 = mt.nn.LayerNorm(dim, EPS)
-        self.mlp = MLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLPS[mlp](dim, int(dim * mlp_ratio))
         self.drop_path = mt.nn.DropPath(drop_path)
 
     def weights(self, x: mt.Tensor, valid: mt.Tensor | None = None) -> mt.Tensor:

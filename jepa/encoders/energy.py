@@ -191,8 +191,7 @@ class EnergyTransformer(ViT):
     def _initialize(self) -> None:
         mt.nn.init.trunc_normal_(self.patch_embed.proj.weight, std=STD)
         mt.nn.init.zeros_(cast(mt.Tensor, self.patch_embed.proj.bias))
-        if self.cls_token is not None:
-            mt.nn.init.trunc_normal_(self.cls_token, std=STD)
+        self._draw_tokens()
 
     def steps(self) -> list[Any]:
         """Return the one block, `depth` times."""
@@ -200,7 +199,7 @@ class EnergyTransformer(ViT):
 
     def energies(self, x: mt.Tensor) -> mt.Tensor:
         """Return the energy of each example before the first step and after each: (depth + 1, n)."""
-        x = self._with_class(self.embed(x))
+        x = self._with_others(self.embed(x))
         return mt.stack([self.steps()[0].energy(y) for y in (x, *self.body(x))])
 
     def extra_repr(self) -> str:

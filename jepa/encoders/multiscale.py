@@ -30,7 +30,7 @@ class MultiScaleSettings(PatchSettings):
         if self.kernel % 2 == 0:
             yield f"kernel={self.kernel}: must be odd, so that a convolution keeps the length"
         if self.class_token:
-            yield "class_token=true: there is no token without a place in two scales; leave it out"
+            yield "class_token=true: there is no token without a place in two scales; leave it and registers out"
 
 
 class MultiScale(WholeEncoder):

@@ -25,15 +25,49 @@ class BasicBlock(mt.nn.Layer):
         self.bn1 = mt.nn.BatchNorm2d(outputs)
         self.conv2 = mt.nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = mt.nn.BatchNorm2d(outputs)
-        self.downsample: mt.nn.Layer | None = None
-        if stride != 1 or inputs != outputs:
-            shortcut = mt.nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
-            self.downsample = mt.nn.Sequential(shortcut, mt.nn.BatchNorm2d(outputs))
+        self.downsample = _shortcut(inputs, outputs, stride)
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the feature map after the block."""
         y = self.bn2(self.conv2(mt.relu(self.bn1(self.conv1(x)))))
         return mt.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class Bottleneck(mt.nn.Layer):
+    """As `BasicBlock`, by three convolutions: 1x1 to `outputs` / 4 channels, 3x3 with the stride, 1x1 back.
+
+    (n, inputs, h, w) -> (n, outputs, h / stride, w / stride), rounded up. Reference: He et al. 2016, fig. 5; the stride
+    in the 3x3 convolution, as torchvision has it.
+
+    >>> Bottleneck(4, 8, stride=2)(mt.ones((2, 4, 6, 6))).shape
+    (2, 8, 3, 3)
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        width = outputs // 4
+        self.conv1 = mt.nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = mt.nn.BatchNorm2d(width)
+        self.conv2 = mt.nn.Conv2d(width, width, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = mt.nn.BatchNorm2d(width)
+        self.conv3 = mt.nn.Conv2d(width, outputs, 1, bias=False)
+        self.bn3 = mt.nn.BatchNorm2d(outputs)
+        self.downsample = _shortcut(inputs, outputs, stride)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the feature map after the block."""
+        y = mt.relu(self.bn2(self.conv2(mt.relu(self.bn1(self.conv1(x))))))
+        return mt.relu(self.bn3(self.conv3(y)) + (x if self.downsample is None else self.downsample(x)))
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> mt.nn.Layer | None:
+    """Return what brings the input of a block to the shape of its output; None: it has it."""
+    if stride == 1 and inputs == outputs:
+        return None
+    return mt.nn.Sequential(mt.nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), mt.nn.BatchNorm2d(outputs))
+
+
+BLOCKS: dict[str, tuple[type[BasicBlock | Bottleneck], int]] = {"basic": (BasicBlock, 1), "bottleneck": (Bottleneck, 4)}
+"""each with how many times the channels of its 3x3 convolution leave it"""
 
 
 @dataclass(frozen=True)
@@ -43,21 +77,23 @@ class ResNetSettings(Settings):
     layers: tuple[int, ...] = setting((2, 2, 2, 2), each(DEPTH, 8))
     """blocks of each stage; each stage but the first halves the image and doubles the channels"""
     width: int = setting(64, WIDTH)
-    """channels of the first stage"""
+    """channels of the first stage's 3x3 convolutions"""
+    block: Literal["basic", "bottleneck"] = setting("basic")
+    """two 3x3 convolutions; or 1x1, 3x3 and 1x1, with four times the channels behind them (ResNet-50 and deeper)"""
     stem: Literal["cifar", "imagenet"] = setting("cifar")
     """cifar: one 3x3 convolution that keeps the size; imagenet: 7x7 and a max-pool, which quarter it"""
 
 
 class ResNet(ImageEncoder):
-    """Residual stages of basic blocks, each but the first halving the image and doubling the channels.
+    """Residual stages of blocks, each but the first halving the image and doubling the channels.
 
     stem="cifar": one 3x3 convolution that keeps the size, as is usual for images of 32 pixels; "imagenet": 7x7 with
     stride 2, then a 3x3 max-pool with stride 2. Parameters have torchvision's names, without `fc`, so its weights load
     as they are with stem="imagenet".
 
-    shape: (channels, height, width). `tokens`: (n, *shape) -> (n, rows · columns, dim), dim = width · 2^(stages - 1);
-    one place for 8 pixels with four stages and the stem for small images, for 32 with the other, rounded up. Raises
-    ConfigError for examples that are no images. Reference: He et al. 2016.
+    shape: (channels, height, width). `tokens`: (n, *shape) -> (n, rows · columns, dim), dim = width · 2^(stages - 1),
+    four times that with bottlenecks; one place for 8 pixels with four stages and the stem for small images, for 32 with
+    the other, rounded up. Raises ConfigError for examples that are no images. Reference: He et al. 2016.
 
     >>> encoder = ResNet((3, 16, 16), layers=(1, 1), width=8)
     >>> encoder.dim, encoder.grid, encoder.tokens(mt.ones((2, 3, 16, 16))).shape
@@ -75,11 +111,11 @@ class ResNet(ImageEncoder):
         self.conv1 = mt.nn.Conv2d(shape[0], s.width, kernel, stride=stride, padding=padding, bias=False)
         self.bn1 = mt.nn.BatchNorm2d(s.width)
         self.names = [f"layer{k}" for k in range(1, len(s.layers) + 1)]
-        inputs = s.width
+        inputs, (block, times) = s.width, BLOCKS[s.block]
         for k, (name, count) in enumerate(zip(self.names, s.layers, strict=True)):
-            outputs = s.width * 2**k
-            first = BasicBlock(inputs, outputs, stride=2 if k else 1)
-            setattr(self, name, mt.nn.Sequential(first, *(BasicBlock(outputs, outputs) for _ in range(count - 1))))
+            outputs = times * s.width * 2**k
+            first = block(inputs, outputs, stride=2 if k else 1)
+            setattr(self, name, mt.nn.Sequential(first, *(block(outputs, outputs) for _ in range(count - 1))))
             inputs = outputs
         self.dim = inputs
         for part in self.layers():
@@ -101,7 +137,9 @@ class ResNet(ImageEncoder):
 
 
 def resnet18(shape: tuple[int, ...] = SMALL, /, **changes: Any) -> ResNet:
-    """Return ResNet-18, 11.17 M parameters with the stem for small images; ResNet-34 has layers=(3, 4, 6, 3).
+    """Return ResNet-18, 11.17 M parameters with the stem for small images.
+
+    ResNet-34 has layers=(3, 4, 6, 3), ResNet-50 those of bottlenecks, block="bottleneck".
 
     >>> encoder = resnet18()
     >>> encoder.dim, encoder.grid, round(sum(p.size for p in encoder.parameters()) / 1e6, 2)

@@ -49,15 +49,21 @@ class PatchSettings(Settings):
     """fixed sine-cosine positions of the patches, or learned ones"""
     class_token: bool = setting(False)
     """a learned token beside those of the patches"""
+    registers: int = setting(0, between(0, 256))
+    """learned tokens behind it that are thrown away at the end (Darcet et al. 2024)"""
 
     def problems(self) -> Iterator[str]:
         yield from heads_fit(self.dim, self.heads)
+        if self.registers and not self.class_token:
+            yield f"registers={self.registers}: they stand behind a class token: set class_token=true, or registers=0"
 
 
 @dataclass(frozen=True)
 class ViTSettings(PatchSettings):
     """Of the vision transformer."""
 
+    mlp: Literal["gelu", "swiglu"] = setting("gelu")
+    """of a block: W₂ GELU(W₁ x), or with a gate, W₂ (SiLU(W₁ x) ⊙ W₁' x)"""
     drop_path: float = setting(0.0, PROBABILITY)
     """share of samples that leave out the last block in training; rises to it from 0 at the first"""
 
@@ -90,6 +96,7 @@ class ViT(Encoder):
     by all others, and sees them; it is in `attention_maps`, before the patches, and in none of the tokens. Parameters
     have the names of I-JEPA's code, so its weights load as they are. Examples of another size than `shape` get
     interpolated positions.
+    Registers stand behind the class token and are treated as it is.
 
     pools: "mean", of all tokens; "cls", the class token, if there is one; "last4", the means after each of the last
     four blocks, each with its own layer norm without parameters, side by side, (n, 4 dim), as I-JEPA's paper probes;
@@ -118,11 +125,13 @@ class ViT(Encoder):
             )
         self.patch: tuple[int, ...] = s.patch if isinstance(s.patch, tuple) else (s.patch,) * rank
         self.shape, self.dim, self.class_token = tuple(shape), s.dim, s.class_token
+        self.before = s.class_token + s.registers
         self.grid = self.grid_of(shape)
         self.pools = ("mean", "max", *(("cls",) if s.class_token else ()), "attentive", "last4")
         self.patch_embed = PatchEmbed(shape[0], self.patch, s.dim)
         self.pos_embed = position_parameter(s.positions, self.grid, s.dim)
         self.cls_token = mt.nn.Parameter(np.zeros((1, 1, s.dim), np.float32)) if s.class_token else None
+        self.register_tokens = mt.nn.Parameter(np.zeros((1, s.registers, s.dim), np.float32)) if s.registers else None
         self.blocks = mt.nn.LayerList(list(self._body()))
         self.norm = mt.nn.LayerNorm(s.dim, EPS)
         self._initialize()
@@ -143,12 +152,16 @@ class ViT(Encoder):
     def _body(self) -> Iterator[mt.nn.Layer]:
         s = self.settings
         for share in np.linspace(0.0, s.drop_path, s.depth):
-            yield Block(s.dim, s.heads, s.mlp_ratio, float(share))
+            yield Block(s.dim, s.heads, s.mlp_ratio, float(share), mlp=s.mlp)
 
     def _initialize(self) -> None:
         initialize(self, self.blocks)
-        if self.cls_token is not None:
-            mt.nn.init.trunc_normal_(self.cls_token, std=STD)
+        self._draw_tokens()
+
+    def _draw_tokens(self) -> None:
+        for learned in (self.cls_token, self.register_tokens):
+            if learned is not None:
+                mt.nn.init.trunc_normal_(learned, std=STD)
 
     def embed(self, x: mt.Tensor) -> mt.Tensor:
         """Return the patches with their positions, before any block: (n, *shape) -> (n, N, dim)."""
@@ -156,10 +169,12 @@ class ViT(Encoder):
         y: mt.Tensor = self.patch_embed(without_gaps(x)) + interpolate_positions(self.pos_embed, self.grid, grid)
         return y
 
-    def _with_class(self, x: mt.Tensor) -> mt.Tensor:
-        if self.cls_token is None:
+    def _with_others(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the class token, the registers and the patches."""
+        others = [part for part in (self.cls_token, self.register_tokens) if part is not None]
+        if not others:
             return x
-        return mt.concatenate([mt.broadcast_to(self.cls_token, (len(x), 1, self.dim)), x], axis=1)
+        return mt.concatenate([*(mt.broadcast_to(part, (len(x), *part.shape[1:])) for part in others), x], axis=1)
 
     def steps(self) -> list[Any]:
         """Return the blocks that the tokens go through, one after the other."""
@@ -172,11 +187,11 @@ class ViT(Encoder):
             yield x
 
     def after_blocks(self, x: mt.Tensor, keep: Keep | None = None) -> Iterator[mt.Tensor]:
-        """Yield the tokens after each block, not normalized, the class token first: (n e, K, dim) each."""
+        """Yield the tokens after each block, not normalized, what has no place first: (n e, K, dim) each."""
         valid = None if keep is None or keep.valid is None else keep.valid.reshape(-1, keep.valid.shape[-1])
         looked = self._looked(self.there(x, keep), valid)
         x = self.embed(x)
-        x = self._with_class(x if keep is None else gather(x, keep.index))
+        x = self._with_others(x if keep is None else gather(x, keep.index))
         return self.body(x, None if looked is None else mt.Tensor(looked, device=x.device))
 
     def _looked(self, there: Flags | None, valid: Flags | None = None) -> Flags | None:
@@ -184,7 +199,7 @@ class ViT(Encoder):
         if there is None and valid is None:
             return None
         flags: Flags = np.logical_and(True if there is None else there, True if valid is None else valid)
-        return np.pad(flags, ((0, 0), (1, 0)), constant_values=True) if self.class_token else flags
+        return np.pad(flags, ((0, 0), (self.before, 0)), constant_values=True)
 
     def _all(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         """Return the normalized tokens, the class token first."""
@@ -195,12 +210,12 @@ class ViT(Encoder):
 
     def tokens(self, x: mt.Tensor, keep: Keep | None = None) -> mt.Tensor:
         y = self._all(x, keep)
-        return among(y[:, 1:] if self.class_token else y, self.there(x, keep))
+        return among(y[:, self.before :] if self.before else y, self.there(x, keep))
 
     def pooled(self, x: mt.Tensor, pool: str = "mean") -> mt.Tensor:
         """Return one vector of an example: (n, *shape) -> (n, dim), or (n, 4 dim) with "last4"."""
         self.check_pool(pool)
-        first = int(self.class_token)
+        first = self.before
         if pool == "cls":
             return self._all(x)[:, 0]
         if pool == "last4":
@@ -216,7 +231,7 @@ class ViT(Encoder):
     def attention_maps(self, x: mt.Tensor) -> list[mt.Tensor]:
         looked = self._looked(self.there(x))
         valid = None if looked is None else mt.Tensor(looked, device=x.device)
-        x = self._with_class(self.embed(x))
+        x = self._with_others(self.embed(x))
         return [block.weights(y, valid) for block, y in zip(self.steps(), (x, *self.body(x, valid)), strict=False)]
 
     def extra_repr(self) -> str:

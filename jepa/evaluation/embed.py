@@ -1,8 +1,8 @@
 """Writing the embeddings of examples into a file, for use elsewhere."""
 
 import csv
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from jepa import contracts, frozen
 from jepa.config import load
-from jepa.errors import DataError, RunError
+from jepa.errors import ConfigError, DataError, RunError
 from jepa.evaluation.split import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.parts import made
-from jepa.pretrained import ijepa_encoder, pretrained_transformer
+from jepa.pretrained import published
 from jepa.runs.run import choose_device, load_run
 from jepa.text import cell
 
 Array = NDArray[np.float32]
 SUFFIXES = (".npz", ".csv")
-IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of the channels
 FEW = 16  # images at once, for large transformers
 
 
@@ -52,38 +51,54 @@ def embed(
 def embed_pretrained(
     weights: str | Path, data: str | Path, out: str | Path, *, device: str = "auto", settings: Sequence[str] = ()
 ) -> Path:
-    """Embed every image of a folder with published weights, and write them to a file: the mean over all patches.
+    """Embed every image of a folder with published weights, and write them to a file: the mean over all places.
 
-    weights: a checkpoint of the official I-JEPA code (``.pth.tar``), of which the target encoder is taken, or a folder
-    of `jepa.pretrained.save_pretrained` with a vision transformer. data, out, device, settings: as in `embed`, but of
-    the settings ``source.on_error``, ``source.fit`` and ``source.limit`` alone. Images are brought to the size of the
-    weights and normalized by ImageNet's mean and deviation.
+    weights: what `jepa.pretrained.published` reads, or a folder of `jepa.pretrained.save_pretrained` with a vision
+    transformer. data, out, device: as in `embed`. settings: `evaluation.pool`, such as ``evaluation.pool=cls``, the
+    class token, which DINO's authors evaluate; and those of the source. Images are brought to the size of the weights,
+    or to ``source.size``, and normalized as those that the weights were trained with, or as ``source.mean`` and
+    ``source.std`` say.
 
     Raises JEPAError if the weights or the data cannot be read, or the suffix is another one.
     """
     _checked(out)
+    config = load(overrides=settings)
     encoder, source = pretrained(weights, data, settings)
+    pool = checked_pool(encoder, config.evaluation.pool)
     encoder.to(choose_device(device))
-    return _written(out, source, lambda x: frozen.frozen(encoder, encoder.pooled, x), FEW)
+    return _written(out, source, lambda x: frozen.frozen(encoder, lambda part: encoder.pooled(part, pool), x, FEW), FEW)
+
+
+def checked_pool(encoder: Any, pool: str) -> str:
+    """Return a pooling that an encoder has; raise ConfigError for another one."""
+    try:
+        encoder.check_pool(pool)
+    except ValueError as error:
+        raise ConfigError(f"evaluation.{error}") from error
+    return pool
 
 
 def pretrained(weights: str | Path, data: str | Path, settings: Sequence[str]) -> tuple[Any, contracts.Source]:
     """Return the encoder of published weights, and a folder of images at its size, normalized as `embed_pretrained`."""
     weights = Path(weights)
     if not weights.exists():
-        raise RunError(f"there are no weights {weights}: name a checkpoint of I-JEPA, or a folder of save_pretrained")
-    encoder = ijepa_encoder(weights) if weights.is_file() else pretrained_transformer(weights)
-    channels, *lengths = encoder.shape
+        raise RunError(f"there are no weights {weights}: name a file of weights, or a folder with them")
+    found = published(weights)
+    logging.getLogger("jepa").warning("weights: %s", found.title)
+    channels, *lengths = found.encoder.shape
     if channels != 3 or len(lengths) != 2:
         raise RunError(
-            f"{weights} is for examples of {encoder.shape}; only images in color, of 3 channels, can be embedded"
+            f"{weights} is for examples of {found.encoder.shape}; only images in color, of 3 channels, can be embedded"
         )
     height, width = lengths
     if height != width:
         raise RunError(f"{weights} is for images of {height} x {width} pixels; only squares can be embedded")
-    choice = load(overrides=["source=folder", *settings]).source
-    own = {"root": str(data), "size": height, "channels": 3, "mean": IMAGENET[0], "std": IMAGENET[1]}
-    return encoder, made(choice._replace(settings=replace(choice.settings, **own)), "source")
+    words = [word for word in settings if word.startswith("source")]
+    own = {"size": height, "mean": list(found.mean), "std": list(found.std)}
+    usual = [f"source.{name}={value}" for name, value in own.items()]
+    choice = load(overrides=["source=folder", *usual, *words, f"source.root={data}", "source.channels=3"]).source
+    source = made(choice, "source")
+    return found.at(source.shape), source
 
 
 def _written(

@@ -99,7 +99,7 @@ def evaluate_run(
         "encoder": protocol.encoder,
         **({"layer": protocol.layer} if protocol.layer else {}),
         **({"settings": list(settings)} if settings else {}),
-        **_measured(run, parts),
+        **measured(run, parts),
     }
     if data is None:
         result["geometry"] = run.held_out()
@@ -111,8 +111,8 @@ def evaluate_run(
     return result
 
 
-def _measured(run: Run, parts: Parts) -> dict[str, Any]:
-    """Return the figures of the held-out features, and what the probes read out of them."""
+def measured(run: Run, parts: Parts) -> dict[str, Any]:
+    """Return the figures of the held-out features, and what the probes read out of them, as in evaluation.json."""
     features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
     held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
     result: dict[str, Any] = {

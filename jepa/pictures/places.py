@@ -239,7 +239,7 @@ def plot_attention(canvas: Canvas, images: Array, attention: Array, through: Arr
     """Draw where the patch in the middle of each example looks, head by head, and where all that is in it comes from.
 
     images (n, *shape); attention (n, heads, T, T), of the last block; through (n, T, T), through all blocks
-    (`rollout`). T is N, or N + 1 with a class token before the patches: it is the one that is asked, then.
+    (`rollout`). T is N, or more with a class token (and registers) before the patches: it is asked, then.
     """
     asked, heads = _Looking(canvas, attention), range(attention.shape[1])
     figure, axes = sheet(len(images), (asked.name, *(f"head {h + 1}" for h in heads), "rollout"), canvas.ratio)

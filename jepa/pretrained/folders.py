@@ -15,7 +15,8 @@ from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.parts import ROLES, Choice, chosen, load, made, settings_of
-from jepa.pretrained.official import State, depth_of, finite, listed, shape_of, too_large
+from jepa.pretrained.layouts import listed
+from jepa.pretrained.transformer import State, depth_of, finite, shape_of, too_large
 from jepa.text import by_x, printable, shortened
 
 ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, ConfigError)  # what an odd config.json does
@@ -139,7 +140,7 @@ def check_transformer(description: dict[str, Any], weights: State, folder: Path)
         if len(sides) != 2:
             raise ValueError(f"it is for examples of {by_x(tuple(description['shape']))}, not for images")
         count = math.prod(side // p for side, p in zip(sides, patch, strict=True))
-        depth = depth_of(weights, s.dim, int(s.dim * s.mlp_ratio))
+        depth = depth_of(weights, s.dim, int(s.dim * s.mlp_ratio), gated=s.mlp == "swiglu")
         same = (depth, *shape_of(weights, "patch_embed.proj.weight", 4)) == (s.depth, s.dim, channels, *patch)
         same = same and shape_of(weights, "pos_embed", 3)[1:] == (count, s.dim) and not too_large(max(sides), count)
     except ODD as error:

@@ -32,7 +32,7 @@ KINDS = {
     b"version https://git-lfs": "a pointer of Git LFS, not the weights: fetch them with git lfs pull",
     b"\x08": "perhaps an ONNX model",
 }
-WANTED = "what was looked for is a checkpoint of the official I-JEPA code, a zip file of torch.save (.pth.tar)"
+WANTED = "what was looked for is a checkpoint, a zip file of torch.save (.pth, .pth.tar, .bin)"
 FOLDER = (
     ". A model of this project in that format is a folder, with config.json beside model.safetensors: name the folder"
 )

@@ -1,13 +1,16 @@
 """Starting a training from the weights of another run: what of them fits, and what is fresh."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from jepa.errors import RunError
 from jepa.learner import JEPA
+from jepa.parts import chosen
+from jepa.pretrained.published import is_published, published
 from jepa.runs.checkpoint import find_checkpoint, read_checkpoint
 from jepa.runs.folder import find_run
-from jepa.text import by_x
+from jepa.text import by_x, listed
 
 PARTS = {
     "encoder": "context.encoder.",
@@ -25,8 +28,13 @@ def taken_from(run: Path, model: JEPA) -> str:
     shape that it has there; a target that does not fit starts anew from the context's branch. The optimizer's state is
     not taken.
 
+    run may also be the file of published weights (`jepa.pretrained.published`): of them there is an encoder alone, and
+    the positions of a transformer are brought to the size of the images.
+
     Raises RunError if there is no such run, or its encoder is another one.
     """
+    if is_published(run):
+        return _taken_from_weights(run, model)
     folder, checkpoint = find_run(run)
     path = checkpoint or find_checkpoint(folder)
     arrays = {k.removeprefix("model."): v for k, v in read_checkpoint(path)[0].items() if k.startswith("model.")}
@@ -46,6 +54,26 @@ def taken_from(run: Path, model: JEPA) -> str:
     return f"started from {path}: its {_listed([r for r in there if not odd[r]])}" + (
         f"; fresh: {_listed(fresh)}" if fresh else ""
     )
+
+
+def _taken_from_weights(path: Path, model: JEPA) -> str:
+    """Put published weights into the encoder of a model; return a sentence on them."""
+    found, mine = published(path), model.context.encoder
+    kinds = [chosen("encoder", encoder) for encoder in (found.encoder, mine)]
+    same = kinds[0].kind == kinds[1].kind
+    free = {"drop_path", "positions", "mlp_ratio"}  # the last shows in the shapes of the weights
+    names = [field.name for field in fields(kinds[0].settings) if field.name not in free] if same else []
+    odd = [f"{name}={getattr(kinds[0].settings, name)}" for name in names
+           if getattr(kinds[0].settings, name) != getattr(kinds[1].settings, name)]  # fmt: skip
+    state = found.at(mine.shape).state_dict() if same and not odd else {}
+    why = listed(odd) or ("" if same else f"encoder={kinds[0].kind}") or _difference(state, mine.state_dict())
+    if why:
+        raise RunError(
+            f"a training cannot start from {path}: its encoder is another one ({why}); take {' '.join(found.words)}"
+        )
+    mine.load_state_dict(state)
+    model.target.follow(model.context)
+    return f"started from {path}, {found.title}; projector, predictor and target are fresh"
 
 
 def _part(state: dict[str, Any], prefix: str) -> dict[str, Any]:

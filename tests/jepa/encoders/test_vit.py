@@ -235,3 +235,20 @@ def test_places_that_do_not_fit() -> None:
         tokens(small(), [[[0, 16]], [[1, 2]]])
     with pytest.raises(ValueError, match=r"indices \(n, e, K\) for n=2 examples"):
         tokens(small(), [[[0, 1]]])
+
+
+def test_registers_are_seen_and_stay_inside() -> None:
+    encoder, x = small(class_token=True, registers=3, mlp="swiglu"), mt.Tensor(IMAGES)
+    before = encoder.tokens(x).numpy()
+    assert before.shape == (2, 16, 12) and encoder.attention_maps(x)[0].shape == (2, 3, 20, 20)
+    assert (
+        tokens(encoder, [[[0, 5, 6]], [[1, 2, 15]]]).shape == (2, 3, 12) and encoder.pooled(x, "last4").shape[1] == 36
+    )
+    assert np.allclose(encoder.pooled(x, "attentive").shape, (2, 12))
+    with mt.no_grad():
+        encoder.register_tokens[...] = mt.randn((1, 3, 12))
+    assert not np.allclose(encoder.tokens(x).numpy(), before)
+    (encoder.tokens(x) ** 3).sum().backward()
+    assert not [n for n, p in encoder.named_parameters() if p.requires_grad and not np.abs(p.grad.numpy()).max() > 0]
+    with pytest.raises(ConfigError, match="registers=3: they stand behind a class token"):
+        small(registers=3)

@@ -22,6 +22,7 @@ ENCODERS: dict[str, tuple[Callable[..., ImageEncoder], tuple[int, int], int]] = 
     "cnn": (lambda shape=SHAPE: CNN(shape, widths=(4, 6, 8)), (4, 6), 8),
     "cnn without norm": (lambda shape=SHAPE: CNN(shape, widths=(4, 6, 8), norm="none"), (4, 6), 8),
     "resnet": (lambda shape=SHAPE: ResNet(shape, layers=(1, 1, 1), width=4), (4, 6), 16),
+    "resnet bottleneck": (lambda shape=SHAPE: ResNet(shape, layers=(1, 2), width=2, block="bottleneck"), (8, 12), 16),
     "resnet9": (lambda shape=SHAPE: ResNet9(shape, width=2), (2, 3), 16),
     "resnet imagenet": (lambda shape=SHAPE: ResNet(shape, layers=(1, 1), width=4, stem="imagenet"), (2, 3), 8),
     "convnext": (lambda shape=SHAPE: ConvNeXt(shape, depths=(1, 1), dims=(4, 8), patch=4), (2, 3), 8),

@@ -8,8 +8,9 @@ import pytest
 import minitensor as mt
 from jepa.encoders import MLP, ViT
 from jepa.errors import ConfigError, RunError
-from jepa.evaluation.embed import IMAGENET, embed_pretrained
+from jepa.evaluation.embed import embed_pretrained
 from jepa.pretrained import save_pretrained
+from jepa.pretrained.published import IMAGENET
 from jepa.sources import ImageFolder
 
 
