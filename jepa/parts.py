@@ -31,6 +31,7 @@ ROLES: dict[str, dict[str, str]] = {
         "table": "jepa.sources.tables.table:Table",
         "pair": "jepa.sources.pair:Pair",
         "two-rooms": "jepa.sources.world:TwoRoomsSource",
+        "pendulum": "jepa.sources.world:PendulumSource",
         "video": "jepa.sources.video.folder:Video",
         "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",
         "folder": "jepa.sources.folder:ImageFolder",
@@ -88,6 +89,7 @@ ROLES: dict[str, dict[str, str]] = {
         "conv": "jepa.predictors.conv:Conv",
         "recurrent": "jepa.predictors.recurrent:Recurrent",
         "gru": "jepa.predictors.gru:GRU",
+        "causal": "jepa.predictors.causal:Causal",
     },
     "target": {
         "ema": "jepa.targets:EMA",

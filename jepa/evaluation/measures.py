@@ -17,6 +17,7 @@ MEASURES = {
     "pose": "jepa.evaluation.pose",
     "detection": "jepa.evaluation.detection",
     "forecast": "jepa.evaluation.forecast",
+    "rollout": "jepa.evaluation.rollout",
     "retrieval": "jepa.evaluation.retrieval",
 }
 """name -> module"""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from jepa.config.settings import between, setting
 from jepa.contracts import Array, Index
 from jepa.errors import DataError
-from jepa.sources.base import Scale, Source, SourceSettings, held_out, of_whole
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_whole
 from jepa.sources.examples import measured
 from jepa.sources.memory import Rows
-from jepa.worlds import TwoRooms, World, of
+from jepa.worlds import Pendulum, TwoRooms, World, of
 
 VERSION = 1  # of what is drawn
 BLOCK = 1000  # trajectories that are drawn together: the first ones are the same, however many follow
+FRESH = 2**31  # a number of no block
 LOOKED_AT = 500  # trajectories of which mean and deviation are taken
 
 
@@ -29,6 +30,21 @@ class Lived(NamedTuple):
     """a NamedTuple of arrays (N, T, ...), float32"""
     actions: Array
     """(N, T - 1, a)"""
+
+
+class Walks(NamedTuple):
+    """Trajectories whole: what is seen, done, and known."""
+
+    frames: Array
+    """(n, c, T, ...), as a source reads them"""
+    actions: Array
+    """(n, T - 1, a)"""
+    positions: NDArray[np.float64] | None
+    """(n, T, p): where things are; None: nobody knows"""
+    unit: str
+    """of the positions"""
+    scale: float
+    """lengths in it for one of a picture of 65 pixels"""
 
 
 @dataclass(frozen=True)
@@ -104,6 +120,12 @@ class WorldSource(Source):
         """Where things are in each example of the part, (n, T, p), in the world's unit."""
         return self.world.place(of(self.lived.states, self.content.rows))
 
+    def walks(self, count: int, frames: int) -> Walks:
+        """Return trajectories that are not among the examples, of so many frames; others of each part."""
+        rng, world = np.random.default_rng([self.settings.seed, FRESH, PARTS.index(self.part or "train")]), self.world
+        states, actions = world.behavior(count, frames - 1, rng)
+        return Walks(_drawn(world, states), actions, world.place(states), world.unit, world.scale)
+
     @of_whole
     def scale(self) -> Scale:
         """Mean and deviation of each channel."""
@@ -119,14 +141,18 @@ class WorldSource(Source):
 
     def read(self, indices: Sequence[int] | Index) -> Array:
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
-        seen = self.world.observe(of(self.lived.states, rows))  # (n, T, c, h, w)
-        return np.divide(seen.swapaxes(1, 2), 255, dtype=np.float32)
+        return _drawn(self.world, of(self.lived.states, rows))
 
     def fingerprint(self) -> str:
         mark = hashlib.blake2b(f"{type(self).__name__} {VERSION} {self.shape} {self.part}".encode(), digest_size=16)
         for array in (*self.lived.states, self.lived.actions):
             mark.update(np.ascontiguousarray(array[self.content.rows]).tobytes())
         return mark.hexdigest()
+
+
+def _drawn(world: World, states: Any) -> Array:
+    """Return what is seen of trajectories, in [0, 1]: states (n, T) -> (n, c, T, h, w)."""
+    return np.divide(world.observe(states).swapaxes(1, 2), 255, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -154,3 +180,30 @@ class TwoRoomsSource(WorldSource):
     @property
     def where(self) -> str:
         return f"two-rooms-{self.settings.seed}"
+
+
+@dataclass(frozen=True)
+class PendulumSettings(WorldSettings):
+    """Of the pendulum."""
+
+    size: int = setting(33, between(17, 513))
+    """side of a picture; all lengths go with it"""
+
+
+class PendulumSource(WorldSource):
+    """Swings of a pendulum with a weak motor (`jepa.worlds.Pendulum`): examples (2, T, size, size), now and before.
+
+    >>> source = PendulumSource(count=20, frames=5).split("val")
+    >>> source.shape, len(source), source.actions.shape
+    ((2, 5, 33, 33), 2, (2, 4, 1))
+    """
+
+    Settings = PendulumSettings
+
+    @of_whole
+    def world(self) -> Pendulum:
+        return Pendulum(self.settings.size)
+
+    @property
+    def where(self) -> str:
+        return f"pendulum-{self.settings.seed}"

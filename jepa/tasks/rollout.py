@@ -91,6 +91,7 @@ class Rollout(Task):
     Settings = RolloutSettings
     asks: ClassVar[type] = Unroll
     acts = True
+    measures = ("rollout",)
 
     @property
     def span(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+SIDE = 64  # lengths of a world are said in pixels of a picture of 65, whose first and last pixel lie so far apart
 Floats = NDArray[np.float64]
 Bytes = NDArray[np.uint8]
 State = Any
@@ -27,6 +28,8 @@ class World:
     """a goal is reached at a smaller distance, in `unit`"""
     unit: ClassVar[str] = "px"
     """of places and distances"""
+    scale: float
+    """lengths in `unit` for one of a picture of 65 pixels, by which worlds of other sizes can be compared"""
     shape: tuple[int, int, int]
     """of an observation, (c, h, w)"""
 

@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jepa.worlds.base import Bytes, Floats, World, shortened
+from jepa.worlds.base import SIDE, Bytes, Floats, World, shortened
 
-SIDE = 64  # of the world, in its own units: the distance of the first pixel from the last one of 65
 BORDER, THICK, OPEN, DOT = 4.0, 1.5, 4.5, 1.3  # place of the outer walls; half of the wall, of the opening; of the dot
 WALLS, DOORS = (20, 44), (10, 54)  # where the wall and the middle of the opening may be, whole numbers
 EVERY, HELD = 5, 2  # walls at x = HELD (modulo EVERY) are never among the data

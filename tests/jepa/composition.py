@@ -69,6 +69,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "conv"): {"width": 8, "depth": 1},
     ("predictor", "recurrent"): {"width": 16},
     ("predictor", "gru"): {"inverse": 16},
+    ("predictor", "causal"): {"inverse": 16, "width": 16, "depth": 1, "heads": 2},
 }
 """settings of a kind that make it small; of another kind its own"""
 ARRAYS = {"series": (2, 32), "clips": (3, 4, 8, 8)}
@@ -165,11 +166,11 @@ def _sound(folder: Path) -> dict[str, Any]:
     return {"path": str(root), "label": "([0-9])_", "rate": 4000, "bands": SIZE, "frames": SIZE}
 
 
-def _rooms(folder: Path) -> dict[str, Any]:
+def _world(folder: Path) -> dict[str, Any]:
     return {"count": 50, "frames": 4, "size": 17}
 
 
-WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound, "two-rooms": _rooms}
+WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound, "two-rooms": _world, "pendulum": _world}
 """what writes a place of examples below a folder, if any, and returns the settings of its source"""
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jepa.worlds import Rooms, TwoRooms, of
+from jepa.worlds import Pendulum, Rooms, TwoRooms, of
 
-WORLDS = {"two rooms of 65": TwoRooms(65), "two rooms of 33": TwoRooms(33)}
+WORLDS = {"two rooms of 65": TwoRooms(65), "two rooms of 33": TwoRooms(33), "pendulum": Pendulum(33)}
 
 
 @pytest.mark.parametrize("world", WORLDS.values(), ids=list(WORLDS))
