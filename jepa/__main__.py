@@ -27,6 +27,7 @@ VERBS = {
     "data make": ("data:make", "write a default data set as a folder of PNG files"),
     "data inspect": ("data:inspect", "say what is in a folder of images"),
     "data clean": ("data:clean", "remove the decoded images that are kept on the disk"),
+    "data get": ("data:get", "download a public data set: cifar10, stl10, imagenette, speech-commands, ucr:NAME, ..."),
     "config": ("settings:show", "print the settings with their help, or every kind of every part"),
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }

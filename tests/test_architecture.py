@@ -108,6 +108,7 @@ PLAN: dict[str, dict[str, str]] = {
         "explore": "errors text progress files contracts health frozen runs evaluation pictures",
         "finetuning": "errors text progress files contracts health parts config transforms encoders tasks learner "
         "frozen sources pretrained runs evaluation training",
+        "downloads": "errors text progress files",
         "doctor": "errors",
     },
 }

@@ -1,4 +1,4 @@
-"""`data make`, `data inspect` and `data clean`."""
+"""`data make`, `data get`, `data inspect` and `data clean`."""
 
 import shlex
 from collections.abc import Sequence
@@ -27,6 +27,26 @@ def make(words: Sequence[str]) -> int:
     for name in given.keys() - {field.name for field in fields(source.Settings)}:
         parser.error(f"{args.which} has no {name}: leave --{name} out")
     written = source(**given).write(out, seed=args.seed)
+    print(f"{args.which}: {written}  (train on it: python -m jepa train {shlex.quote(f'source={written}')})")
+    return 0
+
+
+def get(words: Sequence[str]) -> int:
+    """Download a public data set."""
+    from jepa.downloads.sets import SETS, UCR, get, named
+
+    lines = [f"{name}: {data.about}" for name, data in SETS.items()]
+    parser = Parser("data get", f"Download a public data set, as the sources read it. {'; '.join(lines)}; {UCR}.")
+    parser.add_argument("which", metavar="WHICH", help=f"{', '.join(SETS)}, or {UCR}")
+    parser.add_argument("--out", type=place, metavar="DIR", help="where it is written (default: data/WHICH)")
+    text = "another server, URL/FILE, or a folder that has the file already; HTTPS_PROXY sets a proxy"
+    parser.add_argument("--mirror", metavar="URL", help=text)
+    parser.add_argument("--sha256", metavar="HEX", help="checksum of the file, in place of the one that is known")
+    args = parser.parse_args(words)
+    for remote in named(args.which).files:
+        known = f"checksum {remote.checksum}" if remote.checksum else "no checksum is published"
+        print(f"{args.mirror or remote.url}: {known}", flush=True)
+    written = get(args.which, args.out, mirror=args.mirror, checksum=args.sha256)
     print(f"{args.which}: {written}  (train on it: python -m jepa train {shlex.quote(f'source={written}')})")
     return 0
 

@@ -283,7 +283,7 @@ def test_the_self_test_finds_a_wrong_gradient(monkeypatch: pytest.MonkeyPatch) -
         (["trian"], "Did you mean 'train'?"),
         (["evaluate"], "Did you mean 'eval'?"),
         (["data", "mke"], "Did you mean 'data make'?"),
-        (["data"], "Did you mean 'data make'?"),
+        (["data"], "Did you mean 'data get'?"),
         (["xyzzy"], "The verbs are demo, train"),
         (["--threads", "2", "demo"], "the verb comes first"),
         (["train", "--overide"], "Did you mean '--overwrite'?"),
