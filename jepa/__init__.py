@@ -21,7 +21,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jepa import encoders, objectives, predictors, projectors, sources, targets, tasks
+    from jepa import encoders, objectives, planning, predictors, projectors, sources, targets, tasks
     from jepa.config import Config
     from jepa.config import load as load_config
     from jepa.errors import JEPAError
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
         extract_features,
         update_target_encoder,
     )
+    from jepa.planning.control import Agent
+    from jepa.planning.plan import plan_run as plan
     from jepa.runs.run import load_run
     from jepa.sources import ImageFolder
     from jepa.training.fit import fit
@@ -51,13 +53,14 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Config", "ContextEncoder", "HJEPA", "IJEPA", "ImageFolder", "JEPA", "JEPAConfig", "JEPAError", "JEPAFeatures",
-    "JEPAModel", "Predictor", "TargetEncoder", "__version__", "create_hjepa", "create_hjepa_from_config", "embed",
-    "encoders", "evaluate", "extract_features", "finetune", "fit", "load_config", "load_run", "objectives", "predict",
-    "predictors", "projectors", "sources", "targets", "tasks", "train", "update_target_encoder",
+    "Agent", "Config", "ContextEncoder", "HJEPA", "IJEPA", "ImageFolder", "JEPA", "JEPAConfig", "JEPAError",
+    "JEPAFeatures", "JEPAModel", "Predictor", "TargetEncoder", "__version__", "create_hjepa",
+    "create_hjepa_from_config", "embed", "encoders", "evaluate", "extract_features", "finetune", "fit", "load_config",
+    "load_run", "objectives", "plan", "planning", "predict", "predictors", "projectors", "sources", "targets", "tasks",
+    "train", "update_target_encoder",
 ]  # fmt: skip
 
-_ROOMS = "encoders objectives predictors projectors sources targets tasks".split()
+_ROOMS = "encoders objectives planning predictors projectors sources targets tasks".split()
 _HOMES = {
     **{room: f"jepa.{room}:" for room in _ROOMS},
     "Config": "jepa.config:Config",
@@ -68,6 +71,8 @@ _HOMES = {
     "evaluate": "jepa.evaluation.evaluate:evaluate_run",
     "finetune": "jepa.finetuning.finetune:finetune",
     "predict": "jepa.finetuning.predict:predict",
+    "Agent": "jepa.planning.control:Agent",
+    "plan": "jepa.planning.plan:plan_run",
     "load_run": "jepa.runs.run:load_run",
     "ImageFolder": "jepa.sources:ImageFolder",
     "fit": "jepa.training.fit:fit",

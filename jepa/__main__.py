@@ -21,6 +21,7 @@ VERBS = {
     "finetune": ("finetuned:finetune", "train a classifier on an encoder, and the encoder with it, on some labels"),
     "predict": ("finetuned:predict", "label and probability of each example, by a fine-tuned classifier"),
     "embed": ("runs:embed", "write the embeddings of examples as .npz or .csv"),
+    "plan": ("planned:plan", "act by what a run's model imagines, and count how often goals are reached"),
     "plot": ("runs:plot", "draw a run's pictures and report.html"),
     "compare": ("runs:compare", "write a page about several runs: results, curves, the settings that differ"),
     "explore": ("runs:explore", "write a page to look around in a run: attention, neighbors, checkpoints"),

@@ -113,6 +113,13 @@ ROLES: dict[str, dict[str, str]] = {
         "dynamics": "jepa.objectives.dynamics:Dynamics",
         "simsiam": "jepa.objectives.simsiam:SimSiam",
     },
+    "planner": {
+        "cem": "jepa.planning.cem:CEM",
+        "icem": "jepa.planning.cem:ICEM",
+        "mppi": "jepa.planning.mppi:MPPI",
+        "shooting": "jepa.planning.shooting:RandomShooting",
+        "gradient": "jepa.planning.gradient:Gradient",
+    },
     "optimizer": {
         "adamw": "jepa.training.optimizer:AdamW",
         "adam": "jepa.training.optimizer:Adam",

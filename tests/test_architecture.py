@@ -102,6 +102,7 @@ PLAN: dict[str, dict[str, str]] = {
         "learner assembly frozen sources pretrained runs",
         "training": "errors text files contracts health parts config encoders tasks learner assembly frozen sources "
         "pretrained runs evaluation",
+        "planning": "errors text progress files contracts parts config worlds sources frozen runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health config masks transforms objectives encoders tasks "
         "frozen sources runs evaluation",

@@ -1,6 +1,7 @@
 """Everything that decides a run: a kind and settings for each part, and how training and evaluation go."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -18,6 +19,7 @@ DEFAULTS = {
     "target": "ema",
     "objective": "l2",
     "optimizer": "adamw",
+    "planner": "cem",
 }
 """the kind of each role where nothing names one"""
 
@@ -112,6 +114,30 @@ class FinetuneSettings(Settings):
     """share of the labeled examples that choose the epoch whose weights are kept; 0: the last"""
 
 
+@dataclass(frozen=True)
+class PlanSettings(Settings):
+    """Of acting by a model that was told actions, and of judging it (`jepa.planning`)."""
+
+    tasks: int = setting(100, between(1, 100_000))
+    """ways from a start to a goal that it is judged by, of each kind"""
+    steps: int = setting(200, between(1, 100_000))
+    """steps of each; a goal is reached at the last one, or at any"""
+    horizon: int = setting(60, between(1, 10_000))
+    """steps that are imagined ahead, at most those that are left"""
+    act: int = setting(5, between(1, 10_000))
+    """steps of a plan that are taken before the next one is made; at most `horizon`"""
+    cost: Literal["all", "last"] = setting("all")
+    """which imagined steps are to be near the goal: all, or the last one"""
+    budgets: tuple[float, ...] = setting(
+        (0.125, 0.25, 0.5), each(((lambda v: 0 < v <= 1000), "must be above 0, at most 1000"))
+    )
+    """shares of `planner.samples` that success is looked at with too"""
+
+    def problems(self) -> Iterator[str]:
+        if self.act > self.horizon:
+            yield f"act={self.act}: must be at most horizon={self.horizon}, as a plan is no longer than that"
+
+
 def schema_of(role: str, kind: str) -> Any:
     """Return the class of the settings of a kind.
 
@@ -162,12 +188,16 @@ class Config(Settings):
     """what draws predictions towards targets"""
     optimizer: Choice = _usual("optimizer")
     """what changes the weights"""
+    planner: Choice = _usual("planner")
+    """what chooses actions by a trained model"""
     train: TrainSettings = setting(TrainSettings())
     """how long, how much at once, and what is written"""
     evaluation: EvaluationSettings = setting(EvaluationSettings())
     """the protocol of linear probe and kNN"""
     finetune: FinetuneSettings = setting(FinetuneSettings())
     """how a classifier is trained on the encoder, and the encoder with it"""
+    plan: PlanSettings = setting(PlanSettings())
+    """how a trained model is acted by, and judged"""
 
     @property
     def choices(self) -> dict[str, Choice]:

@@ -4,14 +4,19 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jepa.config.config import Config, EvaluationSettings, FinetuneSettings, TrainSettings, schema_of
+from jepa.config.config import Config, EvaluationSettings, FinetuneSettings, PlanSettings, TrainSettings, schema_of
 from jepa.config.reading import shown
 from jepa.config.settings import Field, fields_of
 from jepa.config.values import written
 from jepa.parts import ROLES, load
 from jepa.text import did_you_mean
 
-GROUPS: dict[str, type] = {"train": TrainSettings, "evaluation": EvaluationSettings, "finetune": FinetuneSettings}
+GROUPS: dict[str, type] = {
+    "train": TrainSettings,
+    "evaluation": EvaluationSettings,
+    "finetune": FinetuneSettings,
+    "plan": PlanSettings,
+}
 """the settings that are no part's, by the first word of their keys"""
 
 

@@ -31,7 +31,7 @@ PACKAGES = (
     *("cupy-cuda12x", "cupy-cuda13x"),
 )
 GOING = ("epochs", "max_steps", "log_every", "checkpoint_every", "keep", "prefetch", "threads")
-FREE = ("device", *(f"train.{name}" for name in GOING), "evaluation", "finetune")
+FREE = ("device", *(f"train.{name}" for name in GOING), "evaluation", "finetune", "planner", "plan")
 """settings that may differ when a run is resumed: how long, where, and what does not touch the training"""
 
 

@@ -74,6 +74,7 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     ),
     (r"vocabulary\.txt", lambda path: _start(path).startswith(b"# the commonest words of a vocabulary of jepa")),
     (r"evaluation(-.*)?\.json", _evaluation),
+    (r"planning\.json", lambda path: read_object(path).keys() >= {"planner", "walls", "step"}),
     (r"finetune\.json", lambda path: read_object(path).keys() >= {"origin", "classes", "results"}),
     (r"plots/[\w-]+\.png", _picture),
     (r"checkpoints/(step-\d{8,}|best)\.safetensors", _checkpoint),

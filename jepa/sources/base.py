@@ -76,6 +76,8 @@ class Source:
     """an example's numbers are tokens, names for so many things, and no measurements; None: they are measurements"""
     actions: Any = None
     """(N, T - 1, a) float32, of the part: action t leads from frame t to frame t + 1; None: there are none"""
+    world: Any = None
+    """the world that the examples are trajectories of (`jepa.worlds`); None: there is none to act in"""
     raw_title: ClassVar[str] = "raw input"
     """what `raw` is called in tables"""
     learned: ClassVar[tuple[str, ...]] = ("scale",)

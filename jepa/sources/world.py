@@ -124,7 +124,7 @@ class WorldSource(Source):
         """Return trajectories that are not among the examples, of so many frames; others of each part."""
         rng, world = np.random.default_rng([self.settings.seed, FRESH, PARTS.index(self.part or "train")]), self.world
         states, actions = world.behavior(count, frames - 1, rng)
-        return Walks(_drawn(world, states), actions, world.place(states), world.unit, world.scale)
+        return Walks(self.shown(states).swapaxes(1, 2), actions, world.place(states), world.unit, world.scale)
 
     @of_whole
     def scale(self) -> Scale:
@@ -141,18 +141,17 @@ class WorldSource(Source):
 
     def read(self, indices: Sequence[int] | Index) -> Array:
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]
-        return _drawn(self.world, of(self.lived.states, rows))
+        return self.shown(of(self.lived.states, rows)).swapaxes(1, 2)
+
+    def shown(self, states: Any) -> Array:
+        """Return frames of states as `read` has them: (...) -> (..., c, h, w), from 0 to 1."""
+        return np.divide(self.world.observe(states), 255, dtype=np.float32)
 
     def fingerprint(self) -> str:
         mark = hashlib.blake2b(f"{type(self).__name__} {VERSION} {self.shape} {self.part}".encode(), digest_size=16)
         for array in (*self.lived.states, self.lived.actions):
             mark.update(np.ascontiguousarray(array[self.content.rows]).tobytes())
         return mark.hexdigest()
-
-
-def _drawn(world: World, states: Any) -> Array:
-    """Return what is seen of trajectories, in [0, 1]: states (n, T) -> (n, c, T, h, w)."""
-    return np.divide(world.observe(states).swapaxes(1, 2), 255, dtype=np.float32)
 
 
 @dataclass(frozen=True)

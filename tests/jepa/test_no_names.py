@@ -25,6 +25,7 @@ ROOMS = {
     "target": ("targets.py",),
     "objective": ("objectives/",),
     "optimizer": ("training/optimizer.py",),
+    "planner": ("planning/",),
 }
 """role -> where its kinds may be told apart"""
 NAMED = [

@@ -1,0 +1,99 @@
+"""What a plan costs: how far from the goal it leads, by a model's imagination or by a world's own dynamics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+import minitensor as mt
+from jepa.planning.base import Array, Cost
+from jepa.worlds import World, of
+from jepa.worlds.base import State
+
+ROWS = 1024  # sequences that are imagined at once, by all threads together: what they hold stays in the cache
+Over = Literal["all", "last"]
+"""which steps count: all of them alike, or the last alone"""
+
+
+class Imagined(Cost):
+    """The mean squared difference between imagined codes and the goal's: of all steps, or of the last.
+
+        J(a) = mean over t of mean_d (ẑ_t - z*)²,   ẑ_1, ..., ẑ_H = imagine(z, a)
+
+    imagine: what a predictor of dynamics has, tokens (rows, K, d) and actions (rows, K - 1 + H, a) -> (rows, H, d).
+    codes (n, K, d): of the last K frames, the present one last; before (n, K - 1, a): the actions between them;
+    goal (n, d). `ROWS` sequences are imagined at a time, by as many threads as there are, without a graph.
+    """
+
+    slopes: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        imagine: Callable[..., mt.Tensor],
+        codes: Array,
+        before: Array,
+        goal: Array,
+        over: Over = "all",
+        device: str = "cpu",
+    ) -> None:
+        self.imagine, self.codes, self.before, self.goal, self.over = imagine, codes, before, goal, over
+        self.device = device
+
+    def __call__(self, actions: Array) -> Array:
+        with mt.no_grad():
+            return self._by_rows(lambda *rows: (mt.data_parallel(self._of, *rows).numpy(),), actions)[0]
+
+    def slope(self, actions: Array) -> tuple[Array, Array]:
+        def both(codes: mt.Tensor, a: mt.Tensor, goal: mt.Tensor) -> tuple[Array, Array]:
+            a.requires_grad = True
+            value = mt.data_parallel(self._of, codes, a, goal)
+            (g,) = mt.grad(value.sum(), [a])
+            return value.numpy(), g.numpy()[:, codes.shape[1] - 1 :]
+
+        value, g = self._by_rows(both, actions)
+        return value, g.reshape(actions.shape)
+
+    def _of(self, codes: mt.Tensor, actions: mt.Tensor, goal: mt.Tensor) -> mt.Tensor:
+        """Return the costs of rows: codes (rows, K, d), actions (rows, K - 1 + H, a), goal (rows, 1, d) -> (rows,)."""
+        z = self.imagine(codes, actions)
+        if self.over == "last":
+            z = z[:, -1:]
+        y: mt.Tensor = ((z - goal) ** 2).mean(axis=(1, 2))
+        return y
+
+    def _by_rows(self, f: Callable[..., tuple[Array, ...]], actions: Array) -> list[Array]:
+        """Return what f makes of the rows, n P of them, a part at a time."""
+        n, count = actions.shape[:2]
+        flat = actions.reshape(n * count, *actions.shape[2:])
+        found = []
+        for i in range(0, len(flat), ROWS):
+            task = np.arange(i, min(i + ROWS, len(flat))) // count
+            told = np.concatenate([self.before[task], flat[i : i + ROWS]], axis=1)
+            rows = self.codes[task], told, self.goal[task][:, None]
+            found.append(f(*(mt.Tensor(x, dtype=np.float32, device=self.device) for x in rows)))
+        first, *rest = (np.concatenate(column) for column in zip(*found, strict=True))
+        return [first.reshape(n, count), *rest]
+
+
+class Known(Cost):
+    """The squared distance of places to the goal's, by the dynamics of the world itself: of all steps, or of the last.
+
+    What a plan would cost for one who knew the world: the ceiling of a learned model.
+    """
+
+    def __init__(self, world: World, state: State, goal: State, over: Over = "last") -> None:
+        self.world, self.state, self.goal, self.over = world, state, goal, over
+
+    def __call__(self, actions: Array) -> Array:
+        n, count, steps, _ = actions.shape
+        each = np.repeat(np.arange(n), count)
+        state, goal = of(self.state, each), of(self.goal, each)
+        flat: Any = actions.reshape(n * count, steps, -1)
+        total = np.zeros(n * count)
+        for t in range(steps):
+            state = self.world.step(state, flat[:, t])
+            if self.over == "all" or t == steps - 1:
+                total += self.world.distance(state, goal) ** 2
+        return (total / (steps if self.over == "all" else 1)).reshape(n, count).astype(np.float32)
