@@ -35,6 +35,7 @@ ROLES: dict[str, dict[str, str]] = {
         "video": "jepa.sources.video.folder:Video",
         "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",
         "folder": "jepa.sources.folder:ImageFolder",
+        "trajectories": "jepa.sources.trajectories:Trajectories",
         "array": "jepa.sources.arrays:ArrayFile",
     },
     "augment": {
@@ -67,6 +68,7 @@ ROLES: dict[str, dict[str, str]] = {
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "frames": "jepa.encoders.frames:FrameEncoder",
         "impala": "jepa.encoders.impala:Impala",
+        "states": "jepa.encoders.states:States",
         "columns": "jepa.encoders.columns:Columns",
         "cnn1d": "jepa.encoders.cnn1d:CNN1d",
         "rnn": "jepa.encoders.rnn:RNN",

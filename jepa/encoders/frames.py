@@ -27,6 +27,8 @@ class Framewise(WholeEncoder):
     framewise = True
     rank: ClassVar[int] = 3
     """axes of a frame, that of channels among them"""
+    frames: ClassVar[str] = "clips (channels, frames, height, width)"
+    """what it takes, in words"""
 
     def frame(self, x: mt.Tensor) -> mt.Tensor:
         """Return the tokens of frames: (m, c, ...) -> (m, places, dim)."""
@@ -40,8 +42,8 @@ class Framewise(WholeEncoder):
         """Return the shape of a frame of clips (c, f, ...); raise ConfigError for examples that are no clips."""
         if len(shape) != self.rank + 1:
             raise ConfigError(
-                f"encoder={chosen('encoder', self).kind} takes clips (channels, frames, height, width); an example of "
-                f"the source is {shape}: take encoder=cnn for images, or another source"
+                f"encoder={chosen('encoder', self).kind} takes {self.frames}; an example of the source is {shape}: "
+                "take encoder=cnn for images, states for trajectories of numbers, or another source"
             )
         return (shape[0], *shape[2:])
 

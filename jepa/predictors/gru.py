@@ -8,6 +8,8 @@ from jepa.contracts import Grid
 from jepa.errors import ConfigError
 from jepa.predictors.dynamics import Dynamics, DynamicsSettings
 
+KEEP = 3.0  # first bias of the update gate: 95 % of a code stay as they are, so that nothing moves at first
+
 
 @dataclass(frozen=True)
 class GRUSettings(DynamicsSettings):
@@ -18,7 +20,9 @@ class GRU(Dynamics):
     """ẑ_{t+1} = LayerNorm(GRU(a_t, ẑ_t)), from ẑ_0 = z_0: eb_jepa's predictor of actions.
 
     The state of a gated recurrent unit (Cho et al. 2014) is the code itself, and its input the action. The norm, with
-    weights of its own, keeps predictions on the sphere that an encoder with a last layer norm has its codes on.
+    weights of its own, keeps predictions on the sphere that an encoder with a last layer norm has its codes on. The
+    update gate begins nearly open, σ(3), as a memory's does (Jozefowicz et al. 2015): at first almost nothing moves,
+    where PyTorch's start forgets half of a code in each step.
 
     Shapes: codes (n, K, dim), of which the last counts, actions (n, K - 1 + S, a) -> (n, S, dim).
 
@@ -32,6 +36,9 @@ class GRU(Dynamics):
         super().__init__(dim, grid, replace(settings or GRUSettings(), **changes))
         self.cell = mt.nn.GRUCell(self.actions, dim)
         self.norm = mt.nn.LayerNorm(dim)
+        gates: Any = self.cell.bias_ih  # of reset, update and new
+        with mt.no_grad():
+            gates[dim : 2 * dim] = KEEP
 
     def check(self, task: Any) -> None:
         if task.settings.past > 1:

@@ -44,6 +44,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "frames"): {"widths": (8, 16)},
     ("encoder", "impala"): {"widths": (4, 8), "dim": 16},
+    ("encoder", "states"): {"width": 32, "depth": 1, "dim": 16},
     ("encoder", "cnn1d"): {"widths": (8, 16), "kernels": (3,)},
     ("encoder", "rnn"): {"patch": 4, "dim": 16},
     ("encoder", "multiscale"): {"patch": 2, "width": 8, **PLACES},
@@ -166,11 +167,27 @@ def _sound(folder: Path) -> dict[str, Any]:
     return {"path": str(root), "label": "([0-9])_", "rate": 4000, "bands": SIZE, "frames": SIZE}
 
 
+def _trajectories(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    actions = rng.normal(size=(40, 5, 2))
+    np.savez(
+        folder / "acted.npz", observations=np.pad(actions.cumsum(axis=1), ((0, 0), (1, 0), (0, 0))), actions=actions
+    )
+    return {"path": str(folder / "acted.npz")}
+
+
 def _world(folder: Path) -> dict[str, Any]:
     return {"count": 50, "frames": 4, "size": 17}
 
 
-WRITTEN: dict[str, Any] = {"table": _table, "text": _texts, "sound": _sound, "two-rooms": _world, "pendulum": _world}
+WRITTEN: dict[str, Any] = {
+    "table": _table,
+    "text": _texts,
+    "sound": _sound,
+    "two-rooms": _world,
+    "pendulum": _world,
+    "trajectories": _trajectories,
+}
 """what writes a place of examples below a folder, if any, and returns the settings of its source"""
 
 

@@ -25,6 +25,7 @@ SHAPES = {
     "rnn": (3, 32),
     "frames": (3, 4, 32, 32),
     "impala": (3, 4, 32, 32),
+    "states": (3, 8),
     "columns": (3, 8),
     "words": (1, 16),
     "bag": (1, 16),
