@@ -34,6 +34,7 @@ ROLES: dict[str, dict[str, str]] = {
         "pendulum": "jepa.sources.world:PendulumSource",
         "video": "jepa.sources.video.folder:Video",
         "mnist1d": "jepa.sources.series.mnist1d:MNIST1D",
+        "shards": "jepa.sources.shards:Shards",
         "folder": "jepa.sources.folder:ImageFolder",
         "trajectories": "jepa.sources.trajectories:Trajectories",
         "array": "jepa.sources.arrays:ArrayFile",

@@ -101,7 +101,8 @@ def _readied(layer: Layer) -> dict[str, Any]:
 def _located(given: str, where: str) -> dict[str, Any]:
     """Return the kind of source that a word names, which may be the path of one."""
     path = os.path.expanduser(given)
-    if given not in ROLES["source"] and os.path.exists(path.replace("\0", "")):
+    known_as = path.replace("\0", "")
+    if given not in ROLES["source"] and (os.path.exists(known_as) or {*"*?{"} & {*known_as}):  # or a pattern of files
         kind = kind_of(path)
         return {"source": kind, f"source.{load('source', kind).place}": path}
     given = given.strip()

@@ -121,7 +121,7 @@ class ImageFolder(Source):
         """The images of all parts, decoded."""
         s, threads = self.settings, mt.get_num_threads()
         workers = (threads if threads > 1 else 0) if s.workers is None else s.workers
-        return Decoded(self.listing, How(s.size, s.fit, s.channels), s.cache, workers)
+        return Decoded(self.path, self.listing, How(s.size, s.fit, s.channels), s.cache, workers)
 
     @cached_property
     def content(self) -> Content:
@@ -154,10 +154,14 @@ class ImageFolder(Source):
             if not len(chosen):
                 why = "there is only one image: add some" if len(every) == 1 else "lower source.validation"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: {why}")
-        check_loose([every[k] for k in chosen.tolist()], self.path)
+        self._check([every[k] for k in chosen.tolist()])
         if limit is not None and limit < len(chosen):
             chosen = chosen[np.sort(self._spread(chosen, "limit")[:limit])]
         return chosen
+
+    def _check(self, entries: list[Entry]) -> None:
+        """Raise DataError for images that nobody can have meant."""
+        check_loose(entries, self.path)
 
     def _spread(self, chosen: Index, purpose: str) -> NDArray[np.int64]:
         """Return an order of images in which every beginning has each class in its share; by their names alone."""

@@ -15,12 +15,14 @@ import sys
 import tempfile
 import time
 import wave
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from jepa.assembly import Assembly, assemble
 from jepa.config.config import schema_of
@@ -180,10 +182,20 @@ def _world(folder: Path) -> dict[str, Any]:
     return {"count": 50, "frames": 4, "size": 17}
 
 
+def _shards(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    with zipfile.ZipFile(folder / "images.zip", "w") as archive:
+        for k in range(40):
+            with archive.open(f"{k % 3}/{k}.png", "w") as file:
+                Image.fromarray(rng.integers(256, size=(SIZE, SIZE, 3), dtype=np.uint8)).save(file, "png")
+    return {"root": str(folder / "images.zip"), "size": SIZE}
+
+
 WRITTEN: dict[str, Any] = {
     "table": _table,
     "text": _texts,
     "sound": _sound,
+    "shards": _shards,
     "two-rooms": _world,
     "pendulum": _world,
     "trajectories": _trajectories,

@@ -63,6 +63,7 @@ ELSEWHERE = {
     "source.split_column", "source.val",
     "source.first", "source.second", "source.named",  # of pairs
     "source.stride", "source.windows", "source.order",  # of clips in files
+    "source.images",  # of shards
     "source.validation",  # where there is no val folder
     "encoder.first", "encoder.second", "encoder.attention",  # of pairs (test_pairs.py)
 }  # fmt: skip

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +37,12 @@ COMMIT = 15.0  # seconds between two indices
 class Decoded:
     """The squares of all images of a listing: packed in files as far as the budget goes, or decoded when asked for."""
 
-    def __init__(self, listing: Listing, how: How, cache: str | None, workers: int) -> None:
+    def __init__(self, root: Path, listing: Listing, how: How, cache: str | None, workers: int) -> None:
         self.files: list[File] = [entry.file for entry in listing.entries]
         self.how, self.workers, self.budget = how, workers, budget.budget(cache)
         self.shape = how.channels, how.side, how.side
         self.signs, self.sizes = signed(listing)
-        self.store = Store(listing.root, how)
+        self.store = Store(root, how)
         self.memory = Memory()
         self.known = Known.nothing(len(self.files))
         self._load()
@@ -237,7 +238,7 @@ class _Sink:
 
 def signed(listing: Listing) -> tuple[Signs, NDArray[np.int64]]:
     """Return of each image a sign (N, 2), made of its name and the size and time of its file, and its bytes (N,)."""
-    marks, sizes, archives = bytearray(), [], dict[str, str]()
+    marks, sizes, archives = bytearray(), [], dict[str, tuple[int, int]]()
     for entry, name in zip(listing.entries, listing.names, strict=True):
         file = entry.file
         if isinstance(file, str):
@@ -245,8 +246,8 @@ def signed(listing: Listing) -> tuple[Signs, NDArray[np.int64]]:
             when = f"{changed}"
         else:
             if file.archive not in archives:
-                archives[file.archive] = "{} {}".format(*_status(file.archive))
-            size, when = file.size, f"{archives[file.archive]} {file.offset}"
+                archives[file.archive] = _status(file.archive)
+            size, when = file.size or archives[file.archive][0], f"{archives[file.archive]} {file.offset}"
         mark = f"{name}\0{size}\0{when}".encode("utf-8", "surrogateescape")
         marks += hashlib.blake2b(mark, digest_size=16).digest()
         sizes.append(size)

@@ -27,6 +27,7 @@ LISTED = 10  # sizes, kinds or bad files that are printed
 class Report:
     """What `inspect` found; `str` of it is a table."""
 
+    root: Path
     listing: Listing
     # images that can be read, by (class or None, split or None); 0 where there are images and none can be read
     counts: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
@@ -66,7 +67,7 @@ class Report:
         splits = sorted({split for _, split in self.counts}, key=str)
         named = len({label for label, _ in self.counts if label is not None})
         classes = f"{named} class{'' if named == 1 else 'es'}" if named else "no labels (a flat folder)"
-        yield f"{shown(self.listing.root)}: {self.images} image{'' if self.images == 1 else 's'}, {classes}"
+        yield f"{shown(self.root)}: {self.images} image{'' if self.images == 1 else 's'}, {classes}"
         yield from ("", *self._table(splits), "")
         facts = (
             ("sizes (h x w)", _most({f"{h} x {w}": n for (h, w), n in self.sizes.most_common()})),
@@ -111,8 +112,10 @@ class Report:
         return "".join(f"{printable(str(path))}: {reason}\n" for path, reason in self.bad)
 
 
-def inspect(root: str | os.PathLike[str]) -> Report:
+def inspect(root: str | os.PathLike[str], listing: Listing | None = None) -> Report:
     """Read every image below a folder and count what there is; a file that cannot be read is listed, not raised.
+
+    listing: the images, where they are not those of a folder.
 
     Raises DataError if the folder is missing, or has no images at all.
 
@@ -123,7 +126,7 @@ def inspect(root: str | os.PathLike[str]) -> Report:
     >>> report.images, report.modes, report.sizes, report.bad
     (50, Counter({'RGB': 50}), Counter({(32, 32): 50}), [])
     """
-    report = Report(list_images(root))
+    report = Report(Path(root), list_images(root) if listing is None else listing)
     entries = report.listing.entries
     with closing(in_threads(_facts, [entry.file for entry in entries])) as results:
         for entry, facts in zip(entries, shown_progress(results, len(entries), "reading"), strict=True):
