@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jepa.config import Config, changed, every_key, value_of
+from jepa.config import Config, changed, every_key, load, value_of
 from jepa.config.config import schema_of
 from jepa.config.keys import GROUPS, fields_at
 from jepa.config.layers import _declared
@@ -18,9 +18,10 @@ from jepa.evaluation.evaluate import evaluate_run
 from jepa.finetuning.finetune import finetune
 from jepa.parts import ROLES
 from jepa.pictures.report import draw
+from jepa.planning.plan import plan_run
 from jepa.training.run import train
 from tests.jepa.composition import WRITTEN
-from tests.jepa.tiny import config
+from tests.jepa.tiny import ROOMS, config
 
 FORECAST = ["task=forecast", "source=moving-digits", "source.count=50", "source.frames=5", "encoder=frames",
             "encoder.widths=4,8", "projector=linear", "projector.dim=8", "predictor=conv", "predictor.width=8",
@@ -105,6 +106,19 @@ def test_every_setting_is_read_by_something(
         train(config(shapes_folder, *words, "train.epochs=1"), out=run)
         if name in ("crops", "blocks"):
             evaluate_run(run, device="cpu", settings=["evaluation.crops=2"])
+    train(load(overrides=ROOMS), out=tmp_path / "rooms")
+    causal = ["predictor=causal", "predictor.width=8", "predictor.heads=2"]
+    train(load(overrides=[*ROOMS, *causal]), out=tmp_path / "causal")
+    for planner in ROLES["planner"]:
+        words = [
+            f"planner={planner}",
+            "planner.samples=4",
+            "plan.tasks=2",
+            "plan.steps=6",
+            "plan.horizon=4",
+            "plan.act=2",
+        ]
+        plan_run(tmp_path / "rooms", device="cpu", settings=words)
     finetune(tmp_path / "crops", labels=(1.0,), epochs=1, epoch_steps=1, device="cpu")
     embed(run, None, tmp_path / "e.npz", device="cpu")
     draw(run, device="cpu")

@@ -22,6 +22,10 @@ WORDS = {
     "levels": ["task=levels", "task.levels=2", "task.weights=1,1", "predictor.levels=2", *PLACES],
 }
 """by task; for another all is said by whoever asks"""
+ROOMS = ["source=two-rooms", "source.size=17", "source.count=40", "source.frames=5", "task.steps=3",
+         "encoder.widths=4", "encoder.dim=8", "predictor.inverse=8", "train.batch_size=8", "train.max_steps=2",
+         "train.epochs=1"]  # fmt: skip
+"""a run of two steps in two small rooms, as words of the command line"""
 
 
 def make_images(folder: Path, count: int = 80) -> Path:

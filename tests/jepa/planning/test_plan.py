@@ -20,11 +20,8 @@ from jepa.runs.owned import is_ours
 from jepa.runs.run import load_run
 from jepa.training.run import train
 from jepa.worlds import TwoRooms
-from tests.jepa.tiny import config
+from tests.jepa.tiny import ROOMS, config
 
-TINY = ["source=two-rooms", "source.size=17", "source.count=40", "source.frames=5", "task.steps=3",
-        "encoder.widths=4", "encoder.dim=8", "predictor.inverse=8", "train.batch_size=8", "train.max_steps=2",
-        "train.epochs=1"]  # fmt: skip
 FAST = ["plan.tasks=3", "plan.steps=12", "plan.horizon=6", "plan.act=4", "planner.samples=4", "planner.rounds=2",
         "plan.budgets=0.5"]  # fmt: skip
 
@@ -33,7 +30,7 @@ FAST = ["plan.tasks=3", "plan.steps=12", "plan.horizon=6", "plan.act=4", "planne
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps in two small rooms; not to be changed."""
     folder = tmp_path_factory.mktemp("plan") / "run"
-    train(load(overrides=TINY), out=folder)
+    train(load(overrides=ROOMS), out=folder)
     return folder
 
 
@@ -129,6 +126,36 @@ def test_every_planner_acts_by_a_model(run: Path, planner: str, cost: str) -> No
     assert agent.limit == tasks.world.limit
     agent.aim(shown(tasks.start))
     assert not np.array_equal(a, agent.act(shown(tasks.start)))
+
+
+def test_a_model_of_several_frames_is_told_what_was_seen_and_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first step it has one code; then the last two, and the action that was taken between."""
+    words = ["task.past=2", "task.steps=2", "predictor=causal", "predictor.width=8", "predictor.heads=2"]
+    train(load(overrides=[*ROOMS, *words]), out=tmp_path / "run")
+    opened, tasks = load_run(tmp_path / "run", device="cpu", settings=[*FAST, "plan.act=2"]), rooms(3, 6, size=17)
+    agent, told, done, frames = Agent(opened), [], [], []
+
+    def imagine(codes: Any, actions: Any) -> Any:
+        told.append((codes.numpy(), actions.numpy()))
+        return imagined(codes, actions)
+
+    imagined = opened.model.predictor.imagine
+    monkeypatch.setattr(opened.model.predictor, "imagine", imagine)
+    policy = by_model(agent, tasks)
+
+    def watched(t: int, state: Any) -> np.ndarray:
+        frames.append(agent.codes(opened.parts.source.shown(state)))
+        done.append(policy(t, state))
+        return done[-1]
+
+    walked(tasks, watched, "planning")
+    assert told[0][0].shape == (12, 1, 8) and told[0][1].shape == (12, 6, 2)
+    codes, actions = told[2]  # the plan of step 2, after two rounds of the first
+    assert codes.shape == (12, 2, 8) and actions.shape == (12, 1 + 4, 2)
+    np.testing.assert_allclose(codes[::4], np.stack(frames[1:3], axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(actions[::4, 0], done[1])
 
 
 def test_the_model_sees_pictures_alone(run: Path) -> None:
