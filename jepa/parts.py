@@ -80,7 +80,12 @@ ROLES: dict[str, dict[str, str]] = {
         "crossmodal": "jepa.encoders.pair:CrossModal",
         "mlp": "jepa.encoders.mlp:MLP",
     },
-    "projector": {"none": "jepa.projectors:Identity", "linear": "jepa.projectors:Linear", "mlp": "jepa.projectors:MLP"},
+    "projector": {
+        "none": "jepa.projectors:Identity",
+        "linear": "jepa.projectors:Linear",
+        "mlp": "jepa.projectors:MLP",
+        "prototypes": "jepa.projectors:Prototypes",
+    },
     "predictor": {
         "geometry": "jepa.predictors.geometry:Geometry",
         "mlp": "jepa.predictors.mlp:MLP",
@@ -112,6 +117,7 @@ ROLES: dict[str, dict[str, str]] = {
         "barlow": "jepa.objectives.barlow:BarlowTwins",
         "ntxent": "jepa.objectives.ntxent:NTXent",
         "byol": "jepa.objectives.byol:BYOL",
+        "swav": "jepa.objectives.swav:SwAV",
         "saccade": "jepa.objectives.saccade:Saccade",
         "dynamics": "jepa.objectives.dynamics:Dynamics",
         "simsiam": "jepa.objectives.simsiam:SimSiam",

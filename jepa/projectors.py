@@ -6,7 +6,16 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, NoSettings, Settings, between, setting
 
-__all__ = ["MLP", "Identity", "Linear", "LinearSettings", "MLPSettings", "Projector"]
+__all__ = [
+    "MLP",
+    "Identity",
+    "Linear",
+    "LinearSettings",
+    "MLPSettings",
+    "Projector",
+    "Prototypes",
+    "PrototypesSettings",
+]
 
 DIM = between(2, 16_384)
 
@@ -31,6 +40,20 @@ class MLPSettings(Settings):
     """hidden layers"""
     unit: bool = setting(False)
     """bring embeddings to length 1"""
+
+
+@dataclass(frozen=True)
+class PrototypesSettings(Settings):
+    """Of the scores of prototypes."""
+
+    dim: int = setting(128, DIM)
+    """prototypes"""
+    width: int = setting(512, WIDTH)
+    """hidden units"""
+    depth: int = setting(1, DEPTH)
+    """hidden layers"""
+    embedding: int = setting(128, DIM)
+    """numbers in a prototype, and in what is compared with it"""
 
 
 def perceptron(inputs: int, width: int, depth: int, outputs: int) -> mt.nn.Sequential:
@@ -116,3 +139,36 @@ class MLP(Projector):
             y = layer(y)
             hidden += [y.reshape(*x.shape[:-1], y.shape[-1])] if isinstance(layer, mt.nn.ReLU) else []
         return [*hidden, self._last(y, x)]
+
+
+class Prototypes(Projector):
+    """How near each token lies to each of `dim` prototypes: cosines, (..., dim of the encoder) -> (..., settings.dim).
+
+        cos(MLP(x), c_k),   k = 1, ..., settings.dim
+
+    The prototypes c are learned (Caron et al. 2020, section 3.1); the objective `swav` takes these scores.
+
+    >>> Prototypes(8, dim=5, width=16, embedding=4)(mt.ones((2, 3, 8))).shape
+    (2, 3, 5)
+    """
+
+    Settings = PrototypesSettings
+
+    def __init__(self, dim: int, settings: PrototypesSettings | None = None, /, **changes: Any) -> None:
+        self.settings = s = replace(settings or PrototypesSettings(), **changes)
+        self.dim, self.depth = s.dim, s.depth + 2
+        self.embed = MLP(dim, dim=s.embedding, width=s.width, depth=s.depth, unit=True)
+        self.prototypes = mt.nn.Linear(s.embedding, s.dim, bias=False)
+
+    def forward(self, x: mt.Tensor) -> mt.Tensor:
+        """Return the scores."""
+        return self._scores(self.embed(x))
+
+    def _scores(self, y: mt.Tensor) -> mt.Tensor:
+        scores: mt.Tensor = y @ mt.nn.functional.normalize(self.prototypes.weight, dim=1).T
+        return scores
+
+    def after_layers(self, x: mt.Tensor) -> list[mt.Tensor]:
+        """Return what each hidden layer makes of tokens, what is compared with the prototypes, and the scores."""
+        found = self.embed.after_layers(x)
+        return [*found, self._scores(found[-1])]

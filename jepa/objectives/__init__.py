@@ -9,6 +9,7 @@ from jepa.objectives.ntxent import NTXent
 from jepa.objectives.saccade import Saccade
 from jepa.objectives.sigreg import SIGReg
 from jepa.objectives.simsiam import SimSiam
+from jepa.objectives.swav import SwAV
 from jepa.objectives.tcr import TCR
 from jepa.objectives.vicreg import VICReg
 from jepa.objectives.visreg import VISReg
@@ -26,6 +27,7 @@ __all__ = [
     "Saccade",
     "SimSiam",
     "SmoothL1",
+    "SwAV",
     "VICReg",
     "VISReg",
 ]

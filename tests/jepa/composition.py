@@ -63,6 +63,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "crossmodal"): {**PAIR, "dim": 16, "depth": 1, "attention": 2},
     ("projector", "linear"): {"dim": 16},
     ("projector", "mlp"): {"dim": 16, "width": 32, "depth": 1},
+    ("projector", "prototypes"): {"dim": 16, "width": 32, "embedding": 8},
     ("predictor", "geometry"): {"width": 32, "depth": 1},
     ("predictor", "mlp"): {"width": 32, "depth": 1},
     ("predictor", "places"): PLACES,

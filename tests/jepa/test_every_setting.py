@@ -47,6 +47,7 @@ RUNS = {
              "optimizer=lars", "projector.width=8"],
     "mean": ["task=multiview", "task.question=mean", "objective=tcr", "projector.width=8"],
     "twins": ["task=multiview", "objective=barlow", "projector.width=8"],
+    "swav": ["task=multiview", "objective=swav", "projector=prototypes", "projector.width=8"],
     "views": ["task=views", "encoder=resnet", "encoder.width=4", "encoder.layers=1,1",
               "predictor=mlp", "predictor.width=8"],
     "saccade": ["task=saccade", "objective=saccade", "predictor.width=8"],

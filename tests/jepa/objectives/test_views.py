@@ -10,9 +10,10 @@ import minitensor as mt
 from jepa.contracts import Embeddings
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
-from jepa.objectives import BYOL, TCR, BarlowTwins, NTXent, SIGReg, SimSiam, VICReg, VISReg
+from jepa.objectives import BYOL, TCR, BarlowTwins, NTXent, SIGReg, SimSiam, SwAV, VICReg, VISReg
 from jepa.objectives.barlow import correlation
 from jepa.objectives.sigreg import directions, epps_pulley
+from jepa.objectives.swav import equal_shares
 from jepa.objectives.tcr import coding_rate, largest_rate
 from jepa.objectives.visreg import center_scale_shape, quantiles
 from tests.jepa.test_targets import make
@@ -217,6 +218,35 @@ def test_nt_xent_is_the_paper_s() -> None:
     assert float(loss(NTXent(), mutual(z, mean=False))["loss"]) == pytest.approx(total)
     one = mutual(mt.ones((10, 2, 6), dtype="float64"), mean=False)
     assert float(loss(NTXent(), one)["loss"]) == pytest.approx(math.log(19))
+
+
+def test_swav_is_the_official_code_s() -> None:
+    """Its assignments, its loss of both ways, and its gradient, in which the assignments are constants."""
+    z = tensor(12, 2, 5, scale=0.3)
+    rows, total, wanted = z.numpy(), 0.0, np.zeros(z.shape)
+    for a, b in ((0, 1), (1, 0)):
+        q = np.exp(rows[:, b] / 0.05).T  # (K, B), as there
+        q /= q.sum()
+        for _ in range(3):
+            q /= q.sum(axis=1, keepdims=True) * 5
+            q /= q.sum(axis=0, keepdims=True) * 12
+        q = (q * 12).T
+        np.testing.assert_allclose(equal_shares(z[:, b], sharpness=0.05, rounds=3).numpy(), q, rtol=1e-10)
+        p = np.exp(rows[:, a] / 0.1)
+        p /= p.sum(axis=1, keepdims=True)
+        total -= (q * np.log(p)).sum(axis=1).mean() / 2
+        wanted[:, a] = (p - q) / 0.1 / 12 / 2
+    z = z.requires_grad_()
+    found = loss(SwAV(), mutual(z, mean=False))["loss"]
+    assert float(found) == pytest.approx(total)
+    np.testing.assert_allclose(mt.grad(found, z)[0].numpy(), wanted, atol=1e-12)
+
+
+def test_swav_of_large_scores_and_of_a_constant() -> None:
+    large = equal_shares(tensor(8, 4, scale=1e4), sharpness=0.05, rounds=50).numpy()
+    assert np.isfinite(large).all() and large.sum(axis=1) == pytest.approx(1)
+    constant = loss(SwAV(), mutual(mt.ones((10, 2, 6), dtype="float64"), mean=False))
+    assert (float(constant["loss"]), float(constant["entropy"])) == pytest.approx((math.log(6), 1))
 
 
 def test_siamese_losses() -> None:
