@@ -54,6 +54,8 @@ class TrainSettings(Settings):
     """threads that prepare them; the batches do not depend on it"""
     init: str | None = setting(None, PATH)
     """a run, or a file of published weights, that the training starts from, where they fit; null: fresh weights"""
+    track: Literal["none", "tensorboard", "wandb", "mlflow"] = setting("none")
+    """who is told the figures beside the run's folder; tensorboard: files in RUN/tensorboard"""
 
 
 @dataclass(frozen=True)

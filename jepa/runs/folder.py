@@ -30,7 +30,7 @@ PACKAGES = (
     *("minitensor-jepa", "numpy", "numba", "pillow", "matplotlib", "pyyaml", "safetensors", "scikit-learn"),
     *("cupy-cuda12x", "cupy-cuda13x"),
 )
-GOING = ("epochs", "max_steps", "log_every", "checkpoint_every", "keep", "prefetch", "threads")
+GOING = ("epochs", "max_steps", "log_every", "checkpoint_every", "keep", "track", "prefetch", "threads")
 FREE = ("device", *(f"train.{name}" for name in GOING), "evaluation", "finetune", "planner", "plan")
 """settings that may differ when a run is resumed: how long, where, and what does not touch the training"""
 

@@ -16,6 +16,8 @@ from jepa.files.mark import PROGRAM, is_run, read_object
 
 SETTINGS = ("env.json", "config.yaml", "model.txt", "train.log", "metrics.jsonl", "source.npz", "vocabulary.txt")
 """what a training writes into the folder itself"""
+BELOW = ("checkpoints", "plots", "tensorboard")
+"""folders in it that hold files of the run"""
 _CHECKPOINT = {"step", "best", "optimizer", "generator", "config"}
 RUN_YAML = {"name", "seed", "device", "augment", "train", "evaluation"}
 HEAD = 64 << 10  # bytes at the beginning of a text that are looked at
@@ -77,13 +79,14 @@ _CONTENT: list[tuple[str, Callable[[Path], bool]]] = [
     (r"planning\.json", lambda path: read_object(path).keys() >= {"planner", "walls", "step"}),
     (r"finetune\.json", lambda path: read_object(path).keys() >= {"origin", "classes", "results"}),
     (r"plots/[\w-]+\.png", _picture),
+    (r"tensorboard/events\.out\.tfevents\..*", lambda path: b"brain.Event:" in _start(path, 512)),
     (r"checkpoints/(step-\d{8,}|best)\.safetensors", _checkpoint),
 ]
 
 
 def _name(path: Path) -> str:
     """Return the path from the run's folder, as far as it can be one of ours."""
-    return f"{path.parent.name}/{path.name}" if path.parent.name in ("plots", "checkpoints") else path.name
+    return f"{path.parent.name}/{path.name}" if path.parent.name in BELOW else path.name
 
 
 def _is_ours(place: Path, name: str) -> bool:
@@ -105,7 +108,7 @@ def is_ours(path: Path) -> bool:
 
 def _owned(folder: Path) -> Iterator[Path]:
     """Yield the files of a run, and what stands in the places of its checkpoints; nothing behind a link to a folder."""
-    places = [folder, *(p for p in (folder / "plots", folder / "checkpoints") if p.is_dir() and not p.is_symlink())]
+    places = [folder, *(p for p in (folder / name for name in BELOW) if p.is_dir() and not p.is_symlink())]
     for path in (path for place in places for path in sorted(place.iterdir())):
         if _named(_name(path)) and (path.parent.name == "checkpoints" or path.is_symlink() or is_ours(path)):
             yield path
@@ -157,14 +160,14 @@ def clear(folder: Path) -> list[str]:
     What is behind a link stays as it is: it may be another run's. env.json goes last: until then it is a run.
     """
     said = []
-    for name in ("checkpoints", "plots"):
+    for name in BELOW:
         if (folder / name).is_symlink():
             said.append(f"{folder / name} was a link to {(folder / name).readlink()}, where everything stays as it is")
             (folder / name).unlink()
     for path in sorted(_owned(folder), key=lambda path: path.name == "env.json"):
         put_away(path)
     sweep_run(folder, locked=True)
-    for name in ("checkpoints", "plots"):
+    for name in BELOW:
         with suppress(OSError):  # something of somebody else's is in it, or it is not there
             (folder / name).rmdir()
     return said

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from jepa.runs.folder import find_run, read_config
 from jepa.sources.base import Source
 from jepa.text import did_you_mean
 from jepa.training.log import RunLog
+from jepa.training.loggers import Logger, tracked
 from jepa.training.optimizer import AdamW, Optimizer
-from jepa.training.run import RunResult, Way, begun, prepared
+from jepa.training.run import RunResult, Way, begun, prepared, settings_told
 
 RUN = ("seed", "device", "evaluation")
 WAY = Way._fields
@@ -41,8 +42,8 @@ def fit(
     out: the folder of the run; None: nothing is written. settings: those of `TrainSettings` (batch_size, max_steps,
     ...) and of the optimizer (lr, warmup_steps, ...); `optimizer`, an optimizer of `jepa.training.optimizer`, AdamW by
     default; seed, device, and `evaluation`, an `EvaluationSettings`; resume, overwrite, stop_after and accept_changes,
-    as `jepa.train` has them; quiet: show nothing, where nothing is written. Without a `warmup_steps` it takes a tenth
-    of the steps, at most 100.
+    as `jepa.train` has them; loggers, who is told the figures too (`jepa.training.loggers.Logger`); quiet: show
+    nothing, where nothing is written. Without a `warmup_steps` it takes a tenth of the steps, at most 100.
 
     The run's config.yaml describes the parts, so that `jepa.load_run`, `jepa.evaluate` and the command line open it.
     Examples that are in memory alone are written to the folder, too. A class of one's own is written down by its module
@@ -63,9 +64,9 @@ def fit(
     check_fit(model, task, source)
     mt.manual_seed(config.seed)
     if out is None:
-        if way != Way():
+        if way._replace(loggers=()) != Way():
             raise ConfigError("a training with out=None writes nothing: it cannot be resumed, overwritten or stopped")
-        return unwritten(config, parts, quiet=quiet)
+        return unwritten(config, parts, quiet=quiet, loggers=[*way.loggers, *tracked(config.train.track)])
     with contextlib.suppress(SettingError):  # a folder may have a name that no run has
         config = replace(config, name=Path(out).absolute().name)
     if way.resume:
@@ -79,13 +80,14 @@ def fit(
     return begun(config, out, way, parts)
 
 
-def unwritten(config: Config, parts: Assembly, *, quiet: bool) -> RunResult:
+def unwritten(config: Config, parts: Assembly, *, quiet: bool, loggers: Sequence[Logger] = ()) -> RunResult:
     """Train the parts that a config describes, and write nothing."""
     clock = time.monotonic()
     trainer = prepared(config, None, parts)
     trainer.rehearse()
     log = RunLog(None, step=0, steps=trainer.steps, quiet=quiet)
     try:
+        log.tell(loggers, settings_told(config), 0)
         trainer.run(log)
     finally:
         log.close()

@@ -4,14 +4,15 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
 from jepa.runs.owned import replace_text
-from jepa.text import printable
+from jepa.text import printable, shortened
+from jepa.training.loggers import Logger, figures_of
 
 COLLAPSE = (
     "warning: the embeddings have collapsed: feature std {:.3f}, effective rank {:.1f}. "
@@ -36,10 +37,27 @@ class RunLog:
                 self._files[name] = open(folder / name, "a", encoding="utf-8")  # noqa: SIM115
         self.bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, dynamic_ncols=True, leave=False)
         self._shown, self._warned = time.monotonic(), False
+        self._folder, self._loggers = folder, list[Logger]()
+
+    def tell(self, loggers: Sequence[Logger], settings: Mapping[str, Any], step: int) -> None:
+        """Tell these loggers of the training from now on, as long as they raise nothing."""
+        self._loggers = [*loggers]
+        self._each(lambda logger: logger.begin(self._folder, settings, step))
+
+    def _each(self, tell: Callable[[Logger], None]) -> None:
+        """Tell each logger; one that fails is told nothing more, and the training goes on."""
+        for logger in [*self._loggers]:
+            try:
+                tell(logger)
+            except Exception as error:  # whatever a library, a network or somebody's own class raises
+                self._loggers.remove(logger)
+                why = shortened(" ".join(str(error).split()) or type(error).__name__, 300)
+                self._show(self.record(f"warning: {type(logger).__name__} failed and is told nothing more: {why}"))
 
     def step(self, entry: dict[str, Any]) -> None:
         """Log one training step."""
         self._write("metrics.jsonl", json.dumps({"kind": "step", **entry}))
+        self._each(lambda logger: logger.log(figures_of(entry), entry["step"]))
         text = f"loss {entry['loss']:.4f} lr {entry['lr']:.2e} {entry['examples_per_second']:.0f}/s"
         self.bar.set_postfix_str(text, refresh=False)
         if self.bar.disable and time.monotonic() - self._shown > 15:
@@ -49,6 +67,7 @@ class RunLog:
     def epoch(self, entry: dict[str, Any], text: str) -> None:
         """Log one epoch."""
         self._write("metrics.jsonl", json.dumps({"kind": "epoch", **entry}))
+        self._each(lambda logger: logger.log(figures_of(entry, "epoch/"), entry["step"]))
         self.say(text)
 
     def collapse(self, std: float, rank: float) -> None:
@@ -84,7 +103,8 @@ class RunLog:
             raise OSError(error.errno, error.strerror, file.name) from error
 
     def close(self) -> None:
-        """Close the files and take the bar away."""
+        """Close the files and take the bar away; tell the loggers that it is over."""
+        self._each(lambda logger: logger.end())
         self.bar.close()
         for file in self._files.values():
             with contextlib.suppress(OSError):  # a full disk, which was told of when it was written to

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import minitensor as mt
 from jepa.assembly import Assembly, assemble
-from jepa.config import Config
+from jepa.config import Config, value_of
+from jepa.config.keys import keys
 from jepa.errors import ConfigError, DataError, JEPAError, RunError
 from jepa.files.atomic import write_text
 from jepa.parts import ROLES
@@ -23,6 +24,7 @@ from jepa.runs.run import Run, choose_device, located
 from jepa.sources.base import Source
 from jepa.training.epochs import Earlier, limits
 from jepa.training.log import RunLog, logged
+from jepa.training.loggers import Logger, tracked
 from jepa.training.loop import Trainer
 
 UNTRAINED = 0.1  # share of its first weights that a target may keep to its end before it is warned of
@@ -50,6 +52,8 @@ class Way(NamedTuple):
     """save and stop after that step, as Ctrl-C would"""
     accept_changes: bool = False
     """go on over other examples than the run's, with its schedule"""
+    loggers: Sequence[Logger] = ()
+    """who is told of the training, beside those of `train.track`"""
 
 
 def train(
@@ -83,6 +87,7 @@ def train(
 def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | None = None) -> RunResult:
     """Train in a folder. parts: what the config describes, where they are made already."""
     folder = Path(out) if out is not None else Path("runs") / config.name
+    way = way._replace(loggers=[*way.loggers, *tracked(config.train.track)])
     start = None
     if way.resume:
         if way.overwrite:
@@ -109,7 +114,7 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
                 return _nothing_left(trainer, start)
             trainer.rehearse()
             drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
-            return _run(trainer, start, way.stop_after, clock, [*earlier.warnings(mt.get_num_threads())])
+            return _run(trainer, start, way, clock, [*earlier.warnings(mt.get_num_threads())])
         trainer.rehearse()
         if not folder.exists():
             held.enter_context(alone(folder))
@@ -118,7 +123,7 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
         source = trainer.parts.source  # examples that are in memory alone are written to the folder
         source = located(source.stored(folder) if isinstance(source, Source) else source)
         trainer.config = replace(trainer.config, source=source)
-        return _run(trainer, None, way.stop_after, clock, said)
+        return _run(trainer, None, way, clock, said)
 
 
 def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlier: Earlier | None = None) -> Trainer:
@@ -143,6 +148,11 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
     return Trainer(config, folder, device, parts, earlier)
 
 
+def settings_told(config: Config) -> dict[str, Any]:
+    """Return every setting by its full key, for loggers."""
+    return {key: value_of(config, key) for key in keys(config)}
+
+
 def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     """Say that a run has come to its last step before; refuse settings that end earlier."""
     step, steps, folder = trainer.step, trainer.steps, start.parent.parent
@@ -156,9 +166,7 @@ def _nothing_left(trainer: Trainer, start: Path) -> RunResult:
     return RunResult(folder, step, losses[-1] if losses else math.nan, 0.0)
 
 
-def _run(
-    trainer: Trainer, start: Path | None, stop_after: int | None, clock: float, said: Sequence[str] = ()
-) -> RunResult:
+def _run(trainer: Trainer, start: Path | None, way: Way, clock: float, said: Sequence[str] = ()) -> RunResult:
     """Write the folder and train."""
     folder, config, device = trainer.folder, trainer.config, trainer.device
     assert folder is not None, "a folder is written to"
@@ -182,7 +190,8 @@ def _run(
             log.say(text)
         for text in (*said, *_warnings(trainer)):
             log.say(f"warning: {text}")
-        trainer.run(log, stop_after)
+        log.tell(way.loggers, settings_told(config), trainer.step)
+        trainer.run(log, way.stop_after)
         seconds = time.monotonic() - clock
         log.say(f"trained {trainer.steps} steps in {seconds:.0f} s")
     except KeyboardInterrupt:
