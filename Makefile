@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base-$(EXTRAS)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint parity browser fuzz bench bench-peers gpu results pictures notebooks docs clean
+.PHONY: help demo test lint parity browser fuzz matrix bench bench-peers gpu results pictures notebooks docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## */\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
@@ -35,6 +35,9 @@ browser: $(VENV)/.browser  ## run the tests of `jepa explore` in Chromium, if on
 
 fuzz: $(VENV)/.test  ## kills, faults of the file system, mutated files, odd settings (ARGS='--seconds 60 --seed 3 --only images')
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+matrix: $(BASE)  ## install the wheel into empty environments, on each Python here, lowest and newest packages; use it (minutes)
+	$(BIN)/python -m tests.matrix $(ARGS)
 
 bench: $(VENV)/.parity  ## measure kernels, training steps and memory beside PyTorch (ISA=avx2: both sides held to AVX2)
 	$(BIN)/python -m benchmarks --isa $(ISA) $(ARGS)
