@@ -6,9 +6,13 @@ verb needs is imported by the verb.
 
 import difflib
 import importlib
+import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Sequence
+from typing import Any
 
 from jepa import __version__
 from jepa.errors import JEPAError, sentence
@@ -33,6 +37,13 @@ VERBS = {
     "doctor": ("settings:doctor", "versions, threads, GPU, optional packages, self-test"),
 }
 
+SHARED = ("train", "eval", "embed", "doctor")
+"""verbs whose work several processes share"""
+
+LAUNCHED = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")  # `mpiexec` or `srun` sets one of them
+NEAR = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")  # processes on this machine
+PATIENCE = 0.3  # seconds that the first process has to say what went wrong in all of them
+
 MOST = 4  # threads, unless more are asked for
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -47,12 +58,16 @@ def usage() -> str:
 def set_threads(argv: Sequence[str]) -> None:
     """Obey `--threads N` in `argv`: through the environment before NumPy is loaded, else through threadpoolctl.
 
-    Without the flag they are as many as there are cores, at most 4, unless NumPy's own variables are set: each computes
-    a part of every batch (`mt.data_parallel`), and parts of a few images are not worth it. Idle OpenBLAS threads spin
-    for 2^4 cycles instead of 2^26: they would spin on the cores of those that compute.
+    Without the flag they are as many as there are cores, at most 4 (of several processes on a machine each takes a
+    share), unless NumPy's own variables are set: each computes a part of every batch (`mt.data_parallel`), and parts of
+    a few images are not worth it. Idle OpenBLAS threads spin for 2^4 cycles instead of 2^26: they would spin on the
+    cores of those that compute.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    near = [os.environ[name] for name in NEAR if os.environ.get(name, "").isdecimal()]
+    if near and cores == os.cpu_count():  # else each was given cores of its own
+        cores = max(1, cores // max(1, int(near[0])))
     count = None if os.environ.keys() & {*THREAD_VARIABLES} else str(min(cores, MOST))
     for word, following in zip(argv, [*argv[1:], ""], strict=False):
         flag, equals, value = word.partition("=")
@@ -81,7 +96,40 @@ def _find(argv: Sequence[str]) -> tuple[str, list[str]]:
     raise JEPAError(f"there is no verb '{said}'.{guess} The verbs are {', '.join(VERBS)}")
 
 
-def _run(argv: Sequence[str]) -> int:
+def _joined() -> Any:
+    """Return the team of the processes that were started together, None if there is one.
+
+    From then on an error ends all of them, as the others would wait for this one for ever. The first alone speaks.
+    """
+    if not os.environ.keys() & {*LAUNCHED}:
+        return None
+    import minitensor as mt
+
+    team = mt.teams.join()
+    if team is not None and team.rank:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        os.environ["TQDM_DISABLE"] = "1"
+        logging.getLogger("jepa").setLevel(logging.ERROR)
+    return team
+
+
+def _ended(team: Any, code: int, said: str) -> int:
+    """Say what ended the work; of several processes that may all say it, the first does."""
+    if team is not None and team.rank:
+        time.sleep(PATIENCE)
+    if team is None or team.rank == 0 or code != 130:
+        print(f"jepa: {said}", file=sys.stderr)
+    if team is not None and code == 130:  # all of them may have come to an end together
+        timer = threading.Timer(2 * PATIENCE, team.abort, [code])
+        timer.daemon = True
+        timer.start()
+    elif team is not None:
+        sys.stderr.flush()
+        team.abort(code)
+    return code
+
+
+def _run(argv: Sequence[str], team: Any) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage())
         return 0 if argv else 2
@@ -89,6 +137,8 @@ def _run(argv: Sequence[str]) -> int:
         print(f"minitensor-jepa {__version__}")
         return 0
     verb, words = _find(argv)
+    if team is not None and verb not in SHARED:
+        raise JEPAError(f"{verb} does not share its work out among {team.size} processes: start it without mpiexec")
     module, _, function = VERBS[verb][0].partition(":")
     call = getattr(importlib.import_module(f"jepa.commands.{module}"), function)
     return int(call(words))
@@ -101,19 +151,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     set_threads(argv)
+    team = None
     with standard_streams():
         try:
-            code = _run(argv)
+            team = _joined()
+            code = _run(argv, team)
             sys.stdout.flush()
             return code
         except KeyboardInterrupt:
-            print("jepa: interrupted", file=sys.stderr)
-            return 130
+            return _ended(team, 130, "interrupted")
         except Exception as error:
             if (text := sentence(error)) is None:
                 raise
-            print(f"jepa: error: {text}", file=sys.stderr)
-            return 2
+            return _ended(team, 2, f"error: {text}")
 
 
 if __name__ == "__main__":

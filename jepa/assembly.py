@@ -24,8 +24,11 @@ class Assembly(NamedTuple):
     task: Any
     model: JEPA
 
-    def batches(self, examples: Source, t: Any, *, seed: int, drop_last: bool = True) -> Batches:
-        """Return batches of a part of the source, of the size and with the threads of `config.train`."""
+    def batches(self, examples: Source, t: Any, *, seed: int, drop_last: bool = True, team: Any = None) -> Batches:
+        """Return batches of a part of the source, of the size and with the threads of `config.train`.
+
+        team: processes of which each makes its part of every batch.
+        """
         return Batches(
             examples,
             self.task,
@@ -33,6 +36,7 @@ class Assembly(NamedTuple):
             batch_size=t.batch_size,
             seed=seed,
             drop_last=drop_last,
+            team=team,
             prefetch=t.prefetch,
             threads=t.threads,
         )

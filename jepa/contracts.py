@@ -86,12 +86,10 @@ class Asked(Protocol):
     @property
     def whole(self) -> bool:
         """Whether each token of `context` stands for a view of its own; else all of them together for one."""
-        ...
 
     @property
     def single(self) -> bool:
         """Whether an objective looks at how the tokens of `context` spread one by one, as those of so many examples."""
-        ...
 
     def of(self, tokens: mt.Tensor, /) -> list[mt.Tensor]:
         """Return the true targets of each set: (n, v, N, d) -> S of (n, k, d)."""
@@ -117,12 +115,10 @@ class Posed(Asked, Protocol):
 
     def back(self) -> Posed:
         """Return the question that leads from the target to the context: that of the inverse pose."""
-        ...
 
     @property
     def code(self) -> Array:
         """What the predictor is told, numbers (n, q)."""
-        ...
 
     def named(self, code: Array, /) -> dict[str, Array]:
         """Return what a code (n, q), or an estimate of one, says: numbers (n, m) by name."""
@@ -140,6 +136,8 @@ class Batch(NamedTuple):
     """(n, v, *shape): what the target encoder sees; None: the views that come first in `seen`, or that `keep` keeps"""
     asked: Any
     """`Asked`: what of it is to be predicted"""
+    team: Any = None
+    """the processes of which each has a part of it (`minitensor.team.Team`), this one too; None: it is whole"""
 
     @property
     def size(self) -> int:
@@ -159,6 +157,8 @@ class Generators(NamedTuple):
     """n of them: they depend on seed, epoch and example, not on the batch"""
     batch: np.random.Generator
     """for what a batch has in common, such as the size of its masks"""
+    part: tuple[slice, int] | None = None
+    """which rows of a batch the examples are, and how many it has; None: all"""
 
 
 class Task(Protocol):

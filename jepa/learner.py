@@ -1,6 +1,6 @@
 """JEPA, the one learner: an encoder, a projector, a predictor, a target and an objective, of any kinds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,24 +117,27 @@ class JEPA(mt.nn.Layer):
         return {"context": self.context, "target": self.target.branch(self.context)}
 
     def embed(self, batch: Batch) -> Embeddings:
-        """Return the embeddings of a batch; threads compute a part of the examples each."""
+        """Return the embeddings of a batch; threads compute a part of the examples each, and so do processes.
+
+        Of a part of a batch (`Batch.team`) they are those of the whole, in each process.
+        """
         return self._embedded(batch, None)[0]
 
     def _embedded(self, batch: Batch, other: Asked | None) -> tuple[Embeddings, list[mt.Tensor]]:
         """Return the embeddings of a batch, and what is predicted of the same contexts for another question."""
         device = next(iter(self.parameters())).device
         whole = batch.changed(lambda x: each(lambda part: mt.Tensor(part, device=device), x))  # a GPU takes them whole
-        found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other)
+        found = mt.data_parallel(self.part, whole.seen, batch.keep, whole.true, batch.asked, other, team=batch.team)
         context, predictions, targets, misled, returned, read = found
         kept = [
             (p, t) if valid is None else (_kept(p, valid), _kept(t, valid))
-            for p, t, valid in zip(predictions, targets, batch.asked.valid, strict=True)
+            for p, t, valid in zip(predictions, targets, _of_all(batch.asked.valid, batch.team), strict=True)
         ]
         predictions, targets = map(list, zip(*kept, strict=True))
-        flags = [] if other is None else other.valid
+        flags = [] if other is None else _of_all(other.valid, batch.team)
         misled = [p if valid is None else _kept(p, valid) for p, valid in zip(misled, flags, strict=True)]
         same = batch.true is None and self.target.branch(self.context) is self.context
-        acted = None if read is None else (read, mt.Tensor(batch.asked.actions, device=device))
+        acted = None if read is None else (read, mt.Tensor(_whole(batch.asked.actions, batch.team), device=device))
         return Embeddings(context, predictions, targets, batch.asked.level_weights, same, returned, acted), misled
 
     def part(
@@ -251,6 +254,18 @@ def mean_token(x: mt.Tensor, valid: Flags | None) -> mt.Tensor:
         return x.mean(axis=1)
     weight = mt.Tensor((valid / valid.sum(axis=1, keepdims=True)).astype(np.float32), device=x.device)  # (n, K)
     return (x * weight[:, :, None]).sum(axis=1)
+
+
+def _of_all(valid: Sequence[Flags | None], team: Any) -> Sequence[Flags | None]:
+    """Return, for each set, the flags of the whole batch."""
+    if team is None:
+        return valid
+    return [None if own is None else _whole(own, team) for own in valid]
+
+
+def _whole(own: Any, team: Any) -> Any:
+    """Return an array of all examples of a batch, of which this process has its part."""
+    return own if team is None else np.concatenate(team.gather(np.asarray(own)))
 
 
 def _kept(x: mt.Tensor, valid: Flags) -> mt.Tensor:

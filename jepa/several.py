@@ -50,6 +50,22 @@ def rows_of(x: Any, start: int, stop: int) -> Any:
     return each(lambda part: part[start:stop], x)
 
 
+def rows(x: Any, which: slice) -> Any:
+    """Return rows of every array in a tree of tuples, lists and dictionaries.
+
+    >>> rows(([np.arange(4)], {"a": np.zeros((4, 2))}, 7), slice(1, 3))[0]
+    [array([1, 2])]
+    """
+    if isinstance(x, np.ndarray):
+        return x[which]
+    if isinstance(x, dict):
+        return {name: rows(part, which) for name, part in x.items()}
+    if isinstance(x, (tuple, list)):
+        parts = [rows(part, which) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+    return x
+
+
 def size_of(x: Any) -> int:
     """Return how many examples there are, of one array or several by name."""
     return len(next(iter(x.values()))) if isinstance(x, Mapping) else len(x)

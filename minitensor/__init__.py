@@ -11,7 +11,7 @@ silent where it does not. What holds for all is said here: functions have no `ou
 Tensor float32 (3,): [2. 4. 6.]
 """
 
-from minitensor import functions, kernels, nn, optim, viz
+from minitensor import functions, kernels, nn, optim, teams, viz
 from minitensor.anomaly import detect_anomaly
 from minitensor.composite import composite
 from minitensor.derivatives import hessian, hvp, jacobian, jvp, vjp, vmap
@@ -77,6 +77,7 @@ __all__ = [
     "set_conv_algorithm",
     "set_kernels",
     "set_num_threads",
+    "teams",
     "unfused",
     "viz",
 ]

@@ -23,6 +23,7 @@ __all__ = [
     "Backend",
     "backends",
     "checked",
+    "collectives",
     "device_of",
     "from_device_dlpack",
     "is_array",
@@ -229,6 +230,26 @@ def from_device_dlpack(x: object) -> Array:
     if "cuda" not in _kinds:
         _load_cupy()
     return _kinds["cuda"].module.from_dlpack(x)
+
+
+def collectives(device: str) -> tuple[Any, Any]:
+    """Return `cupy.cuda` and `cupy.cuda.nccl`, through which processes with a GPU each speak to one another.
+
+    Raises DeviceError where CuPy, a GPU or NCCL is missing.
+    """
+    kind = device.partition(":")[0]
+    if kind not in _kinds:
+        move(np.zeros(0), device)
+    cuda = _kinds[kind].module.cuda
+    try:
+        nccl = importlib.import_module(f"{cuda.__name__}.nccl")
+        if not nccl.available:
+            raise ImportError("CuPy was built without it")
+    except ImportError as error:
+        raise DeviceError(
+            f"several processes with a GPU each need NCCL ({error}): pip install nvidia-nccl-cu13 (or -cu12, as CuPy)"
+        ) from error
+    return cuda, nccl
 
 
 def synchronize(x: Array) -> None:

@@ -57,7 +57,7 @@ class Sweep:
         self.waiting: list[tuple[int, Node]] = []  # a heap: the newest comes first
         self.pending: dict[Place, Gradient] = {}
         self.sums: set[Place] = set()  # places whose pending gradient is a sum made here, which nobody else holds
-        self.observer = state.observer
+        self.observer, self.arrivals = state.observer, state.arrivals
         self.wanted = wanted
         self.route: set[Place] = set()  # the nodes that lead to the wanted places
         self.found: dict[Place, Gradient] = {}
@@ -68,6 +68,8 @@ class Sweep:
             self.route = _route([start for start, _ in seeds], self.wanted)
         for start, g in seeds:
             self.deliver(start, g)
+        if self.arrivals is not None:
+            self.arrivals.begin([start for start, _ in seeds], self.wanted or ())
         while self.waiting:
             _, node = heappop(self.waiting)
             g = self.arrived(node)
@@ -76,10 +78,23 @@ class Sweep:
             for i, (parent, gradient) in enumerate(zip(node.parents, self.rules(node, g), strict=True)):
                 if parent is not None and gradient is not None:
                     self.deliver(parent, _fitted(gradient, parent, node, i))
-            if not self.retain_graph:
-                node.saved, node.parents = None, ()
+            self.leave(node)
         self.finish()
         return self.found
+
+    def leave(self, node: Node) -> None:
+        """Free a node that was passed, and say which leaves have their whole gradient now, in a part of a pass too.
+
+        Those with hooks wait for the end.
+        """
+        for leaf in () if self.arrivals is None else self.arrivals.passed(node):
+            if hooks.used and hooks.at(leaf):
+                continue
+            if leaf in self.pending:
+                _accumulate(leaf, self.pending.pop(leaf), False)
+            self.arrivals.then(leaf)
+        if not self.retain_graph:
+            node.saved, node.parents = None, ()
 
     def deliver(self, place: Place, g: Gradient) -> None:
         """Add a gradient to what has come to a place so far; the first puts its node into the heap."""
@@ -142,6 +157,8 @@ class Sweep:
 
     def finish(self) -> None:
         """Settle the leaves that waited for their whole gradient: those that are wanted or have hooks."""
+        if self.arrivals is not None:
+            self.arrivals.end()
         for leaf, g in self.pending.items():
             g = self.completed(leaf, g)
             if self.wanted is None and isinstance(leaf, Variable):
@@ -248,7 +265,7 @@ def _seed(y: Array, gradient: Gradient, create_graph: bool) -> tuple[Gradient, G
 
 def backward(y: Variable, gradient: Gradient = None, retain_graph: bool = False, create_graph: bool = False) -> None:
     """Accumulate dy/dleaf into the `.grad` of every leaf that requires grad; see `Tensor.backward`."""
-    with switch(recording=create_graph):
+    with switch(recording=create_graph, arrivals=None if create_graph else state.arrivals):
         Sweep(retain_graph or create_graph, create_graph).run([_seed(y, gradient, create_graph)])
 
 
@@ -285,7 +302,7 @@ def grad(
         if not isinstance(x, Variable) or not x.requires_grad:
             raise GradientError(f"a gradient was asked with respect to {describe(x)}, which does not require grad")
     keep = create_graph if retain_graph is None else retain_graph
-    with switch(recording=create_graph):
+    with switch(recording=create_graph, arrivals=None):
         seeds = [_seed(y, g, create_graph) for y, g in zip(outputs, given, strict=True)]
         found = Sweep(keep, create_graph, {place(x) for x in inputs}).run(seeds)
     results = [None if (g := found.get(place(x))) is None else outward(g) for x in inputs]

@@ -3,24 +3,26 @@
 `generator_of` is asked at each draw. By itself it returns the generator that it is given, or the default one. Between a
 computation and the generators there may stand a `Source` of its thread: the first run of a `checkpoint` draws from
 replicas of the generators, the second from replicas of these; each part of `data_parallel` draws from generators of its
-own. A layer whose state moves at each reading asks `remembered` in the same way.
+own; each process of several from those that all have, its rows of what the whole batch draws. A layer whose state moves
+at each reading asks `remembered` in the same way.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from minitensor.errors import GradientError
 from minitensor.graph import state
+from minitensor.team import Team
 
 T = TypeVar("T")
 __all__ = [
-    "Borrowed", "Part", "Recorded", "Replayed", "Shares", "Source", "default_generator", "generator_of", "manual_seed",
-    "remembered", "source",
+    "Borrowed", "Part", "Recorded", "Replayed", "Rows", "Shares", "Source", "default_generator", "generator_of",
+    "manual_seed", "remembered", "source",
 ]  # fmt: skip
 
 Generator = np.random.Generator
@@ -181,6 +183,74 @@ class Part(Source):
         return self.shares.below.recall(make)
 
 
+class Rows(Source):
+    """Of a process that computes some rows of a batch: it draws for the whole, and keeps what belongs to its rows.
+
+    So all processes draw the same numbers, and a batch has those that one process would draw for it.
+    start, count, total: the first of its rows, how many they are, and those of the batch.
+    """
+
+    def __init__(self, start: int, count: int, total: int) -> None:
+        self.below, self.part = source(), (start, count, total)
+        self.met: dict[int, tuple[Generator, RowsGenerator]] = {}
+
+    def draw(self, g: Generator) -> Generator:
+        """Return what draws from g for the whole batch."""
+        if isinstance(g, RowsGenerator):
+            return g
+        if id(g) not in self.met:
+            self.met[id(g)] = g, RowsGenerator(self.below.draw(g).bit_generator, self.part)
+        return self.met[id(g)][1]
+
+    def recall(self, make: Callable[[], T]) -> T:
+        """Return what make() returns."""
+        return self.below.recall(make)
+
+    def agree(self, team: Team) -> None:
+        """Let all processes draw on from where the first stands: what is no row of a batch may be drawn by rows too."""
+        bits = [own.bit_generator for _, own in self.met.values()]
+        if bits:
+            for each, state in zip(bits, team.broadcast([b.state for b in bits]), strict=True):
+                each.state = state
+
+
+class RowsGenerator(Generator):
+    """A generator whose arrays are some rows of those that it draws, if their first axis is that of the rows.
+
+    Then a first axis of k·count becomes one of k·total; an array of another length is drawn as it is.
+    """
+
+    def __init__(self, bits: np.random.BitGenerator, part: tuple[int, int, int]) -> None:
+        super().__init__(bits)
+        self.part = part
+
+    def _some(self, draw: Callable[..., Any], size: Any) -> Any:
+        start, count, total = self.part
+        if size is None or size == () or not count:
+            return draw(size)
+        first, *rest = size if isinstance(size, Sequence) else (size,)
+        if first % count:
+            return draw(size)
+        times = first // count
+        return draw((times * total, *rest))[times * start : times * (start + count)]
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Return numbers in [0, 1)."""
+        return self._some(lambda n: super(RowsGenerator, self).random(n, dtype), size)
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = None) -> Any:
+        """Return numbers in [low, high)."""
+        return self._some(lambda n: super(RowsGenerator, self).uniform(low, high, n), size)
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        """Return normal numbers."""
+        return self._some(lambda n: super(RowsGenerator, self).normal(loc, scale, n), size)
+
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: Any = None) -> Any:
+        """Return normal numbers around 0, of deviation 1."""
+        return self._some(lambda n: super(RowsGenerator, self).standard_normal(n, dtype), size)
+
+
 _OUTSIDE = Source()
 
 
@@ -192,7 +262,8 @@ def source() -> Source:
 def replica(g: Generator, stood: Any) -> Generator:
     """Return a generator of the same kind, at a state."""
     bits: Callable[..., np.random.BitGenerator] = type(g.bit_generator)
-    made = type(g)(bits(g.bit_generator.seed_seq))
+    fresh = bits(g.bit_generator.seed_seq)
+    made = RowsGenerator(fresh, g.part) if isinstance(g, RowsGenerator) else type(g)(fresh)
     made.bit_generator.state = stood
     return made
 

@@ -82,6 +82,7 @@ class _State(threading.local):
         self.autocast: Any = None  # the half precision in which matrix products are computed on a GPU
         self.replaying = False  # is `checkpoint` computing again what was computed before? Then no buffer may change
         self.source: Any = None  # where random draws come from inside checkpoint and data_parallel (`generators.py`)
+        self.arrivals: Any = None  # who is told when a leaf's gradient is complete (`arrivals.py`)
         self.observer: Observer | None = None  # who watches each call: the profiler, the hunt for NaN
         self.ordinary = True  # neither autocast nor an observer: a call may take the quick way
 

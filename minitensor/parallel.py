@@ -1,4 +1,4 @@
-"""`data_parallel`: one batch, computed in parts by several threads, as if by one."""
+"""`data_parallel`: one batch, computed in parts by several threads and processes, as if by one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from minitensor.backend import Array, device_of
+from minitensor.backend import Array, device_of, namespace
 from minitensor.engine import Sweep
 from minitensor.errors import GradientError, ParallelError
-from minitensor.generators import Part, Shares, remembered
+from minitensor.generators import Part, Rows, Shares, Source, remembered
 from minitensor.graph import Gradient, Node, Variable, describe, place, reached, results, serial, state, wrap
 from minitensor.modes import modes, switch
 from minitensor.promotion import widen
-from minitensor.threads import exclusive, get_num_threads, member, together
+from minitensor.team import Team, member
+from minitensor.threads import exclusive, get_num_threads, together
 from minitensor.trees import is_data, leaves, mapped
 
 __all__ = ["data_parallel"]
@@ -22,7 +23,7 @@ __all__ = ["data_parallel"]
 LEAST = 8  # samples in a part: fewer are not worth the trouble
 
 
-def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
+def data_parallel(f: Callable[..., Any], *args: Any, team: Team | None = None) -> Any:
     """Return f(*args), computed in as many parts of the batch as there are threads, forward and backward.
 
         f(x) = concatenate(f(x[:n/2]), f(x[n/2:]))
@@ -34,10 +35,15 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
     the same seed and number of threads give the same bits. Running statistics move once, by those of the whole batch.
     Hooks on Tensors from outside run once, with the whole gradient; those of layers in f once in each part.
 
-    A part has at least 8 samples. It runs f(*args) as it is with one thread, on a GPU, under a profiler, inside another
-    part. Raises TypeError for results that are no arrays, ValueError for arguments of different lengths; ParallelError
-    if the parts return different things, or do not all come to the same batch norm; GradientError for create_graph or
-    a second backward.
+    team: other processes, which compute the same batch (`minitensor.teams.join`). Then the arguments are the part of
+    the batch that this process has, in the order of the ranks, and the results are the whole batch's, in each process;
+    what the gradients are then, says `minitensor.team.Team`. The number of samples may differ. With one thread in each
+    process, random draws are those that one process with one thread would have made for the whole batch.
+
+    A part has at least 8 samples. Without other processes it runs f(*args) as it is with one thread, on a GPU, under a
+    profiler, inside another part. Raises TypeError for results that are no arrays, ValueError for arguments of
+    different lengths; ParallelError if the parts return different things, or do not all come to the same batch norm;
+    GradientError for create_graph or a second backward.
     Differs from PyTorch: there DataParallel is for several GPUs, and normalizes each part by itself.
 
     >>> import minitensor as mt
@@ -57,30 +63,38 @@ def data_parallel(f: Callable[..., Any], *args: Any) -> Any:
         return f(*args)
     cut = state.observer is None and all(device_of(a.data) == "cpu" for a in arrays if isinstance(a, Variable))
     count = remembered(lambda: min(get_num_threads(), n // LEAST) if cut else 1)
-    return f(*args) if count < 2 else _run(f, args, n, count)
+    outer = None if team is None or team.size == 1 else team
+    return f(*args) if count < 2 and outer is None else _run(f, args, n, max(count, 1), outer)
 
 
-def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
+def _run(f: Callable[..., Any], args: Any, n: int, count: int, outer: Team | None) -> Any:
     """Run the parts, and leave one Node behind for all of them."""
     bounds = [n * k // count for k in range(count + 1)]
     parts = [mapped(lambda a, k=k: a[bounds[k] : bounds[k + 1]] if is_data(a) else a, args) for k in range(count)]
-    shares, before, states = Shares(count), next(serial), {**modes(), "observer": state.observer}
+    sources, before, states = _sources(n, count, outer), next(serial), {**modes(), "observer": state.observer}
 
     def forward(rank: int) -> Any:
         moves = {"replaying": state.replaying or rank > 0}  # one of them moves running statistics
-        with switch(**{**states, **moves}, source=Part(shares, rank)):
+        with switch(**{**states, **moves}, source=sources[rank]):
             return f(*parts[rank])
 
     with exclusive():
-        made = together(forward, count)
+        made = together(forward, count, outer)
+    if outer is not None and isinstance(rows := sources[0], Rows):
+        rows.agree(outer)
     columns = _columns(made)
-    arrays = tuple(np.concatenate([_data(y) for y in ys]) for ys in columns)
+    own = [_joined([_data(y) for y in ys]) for ys in columns]
+    wholes = [[y] if outer is None else outer.gather(y) for y in own]
+    arrays = tuple(map(_joined, wholes))
     places, _ = reached([y for ys in columns for y in ys if _learns(y)], before)
     node = None
     if places:
         lengths = [[len(y) for y in ys] for ys in columns]
-        sources = [[place(y) if _learns(y) else None for y in ys] for ys in zip(*columns, strict=True)]
-        node = Node(_PARTS, tuple(places), None, (sources, lengths), (), arrays)  # the parts' nodes look at versions
+        ends = [[place(y) if _learns(y) else None for y in ys] for ys in zip(*columns, strict=True)]
+        rank = 0 if outer is None else outer.rank
+        firsts = [sum(map(len, ys[:rank])) for ys in wholes]
+        node = Node(_PARTS, tuple(places), None, (ends, lengths, firsts, outer), (), arrays)
+        # it looks at no versions: the parts' nodes do
     outputs = iter(zip(results(arrays, node), columns, strict=True))
 
     def joined(first: Any) -> Any:
@@ -90,6 +104,22 @@ def _run(f: Callable[..., Any], args: Any, n: int, count: int) -> Any:
         return y if any(map(_learns, column)) else wrap(y.data) if isinstance(first, Variable) else y.data
 
     return mapped(joined, made[0])
+
+
+def _sources(n: int, count: int, outer: Team | None) -> Sequence[Source]:
+    """Return what each part of n samples draws from."""
+    if outer is None:
+        shares = Shares(count)
+        return [Part(shares, rank) for rank in range(count)]
+    if count == 1:
+        lengths = outer.gather(n)
+        return [Rows(sum(lengths[: outer.rank]), n, sum(lengths))]
+    shares = Shares(count * outer.size)
+    return [Part(shares, outer.rank * count + rank) for rank in range(count)]
+
+
+def _joined(arrays: Sequence[Array]) -> Array:
+    return arrays[0] if len(arrays) == 1 else namespace(*arrays).concatenate(arrays)
 
 
 def _data(y: Array) -> Any:
@@ -134,10 +164,13 @@ class _Parts:
         assert node.saved is not None
         if create_graph:
             raise GradientError("data_parallel has first derivatives only: call the function itself for higher ones")
-        sources, lengths = node.saved
+        sources, lengths, firsts, outer = node.saved
         wanted = {p for p in node.parents if p is not None}
-        starts = [np.cumsum([0, *each]) for each in lengths]
+        starts = [np.cumsum([first, *each]) for first, each in zip(firsts, lengths, strict=True)]
+        if outer is not None:
+            g = [d if d is None else outer.total(d) for d in g]
         states = {**modes(), "observer": state.observer}
+        states |= {"arrivals": None} if len(sources) > 1 else {}  # no part has a whole gradient
 
         def part(rank: int) -> dict[Any, Any]:
             seeds = [
@@ -149,7 +182,7 @@ class _Parts:
                 return Sweep(False, False, wanted, part=True).run(seeds)
 
         with exclusive():
-            found = together(part, len(sources))
+            found = together(part, len(sources), outer)
         return [_total([each[p] for each in found if p in each]) for p in node.parents]
 
 

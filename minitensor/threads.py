@@ -11,17 +11,19 @@ import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from minitensor.backend import Array
 from minitensor.errors import ParallelError
+from minitensor.team import Team, member
 
 T = TypeVar("T")
-__all__ = ["Team", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
+__all__ = ["Threads", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
 
 LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
 PATIENCE = 1.0  # seconds that Ctrl-C leaves the other threads to end their parts
@@ -90,8 +92,8 @@ def _set_blas(count: int) -> None:
         c.set_num_threads(count)
 
 
-class Team:
-    """Threads that run one function on parts of a batch, and can tell each other what each of them has."""
+class _Meetings:
+    """Where threads of one process tell each other what each of them has."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -135,12 +137,40 @@ class Team:
             self.news.notify_all()
 
 
-class _Member(threading.local):
-    team: Team | None = None  # whom this thread computes a part for
-    rank = 0
+class Threads:
+    """A team of threads, as one of them has it; where there are several processes, of the threads of them all.
 
+    outer: the team of the processes, whom the first thread of each speaks to; None: this is the only one.
+    """
 
-member = _Member()
+    def __init__(self, meetings: _Meetings, own: int, outer: Team | None) -> None:
+        self._meetings, self._own, self._outer = meetings, own, outer
+        self.size = meetings.size * (outer.size if outer else 1)
+        self.rank = own + (meetings.size * outer.rank if outer else 0)
+
+    def total(self, x: Array, what: Hashable = "a sum") -> Array:
+        """Return Σ x over the members, added up in their order."""
+        total, *others = self._meetings.meet(self._own, (what, x.shape), x)
+        for part in others:
+            total = total + part
+        outer = self._outer
+        return total if outer is None else self.once("the sum of all processes", lambda: outer.total(total))
+
+    def gather(self, value: Any, what: Hashable = "values") -> list[Any]:
+        """Return the values of all, in their order."""
+        values, outer = self._meetings.meet(self._own, what, value), self._outer
+        if outer is None:
+            return values
+        found = self.once("the values of all processes", lambda: outer.gather(tuple(values)))
+        return [one for each in found for one in each]
+
+    def broadcast(self, value: Any, what: Hashable = "a value") -> Any:
+        """Return the value of the first."""
+        return self.gather(value, what)[0]
+
+    def once(self, what: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what make() returns to the first thread of this process, which alone calls it."""
+        return self._meetings.meet(self._own, what, make() if self._own == 0 else None)[0]
 
 
 @contextmanager
@@ -213,33 +243,34 @@ def _settle(future: Future[T], work: Callable[[], T]) -> None:
         del future, work  # the error knows this frame, which would know the error
 
 
-def together(work: Callable[[int], T], count: int) -> list[T]:
+def together(work: Callable[[int], T], count: int, outer: Team | None = None) -> list[T]:
     """Return [work(0), ..., work(count - 1)], each in a thread of its own, the first in this one.
 
-    If one raises, the others stop at their next `Team.meet`, and what it raised is raised here.
+    If one raises, the others stop where they next meet, and what it raised is raised here. outer: the team of the
+    processes that do the same.
     """
-    team = Team(count)
+    meetings = _Meetings(count)
 
     def run(rank: int) -> T:
-        before, member.team, member.rank = (member.team, member.rank), team, rank
+        before, member.team = member.team, Threads(meetings, rank, outer)
         try:
-            with _apart(rank, count):
+            with _apart(rank, count) if count > 1 else nullcontext():
                 return work(rank)
         finally:
-            member.team, member.rank = before
-            team.leave(rank)
+            member.team = before
+            meetings.leave(rank)
 
     others: list[Future[T]] = []
     results: list[T] = []
     errors: list[BaseException] = []
-    with _one_blas_thread():
+    with _one_blas_thread() if count > 1 else nullcontext():
         try:
             for rank in range(1, count):
                 others.append(_begin(partial(run, rank)))
             results.append(run(0))
         except BaseException as error:
             errors.append(error)
-            team.leave(0)  # also where there were no more threads to begin with
+            meetings.leave(0)  # also where there were no more threads to begin with
         while others:
             patience = None if all(isinstance(e, Exception) for e in errors) else PATIENCE
             try:

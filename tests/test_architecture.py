@@ -36,7 +36,10 @@ PLAN: dict[str, dict[str, str]] = {
         "hooks": "errors backend graph",
         "modes": "graph",
         "notices": "backend graph",
-        "generators": "errors graph",
+        "team": "backend",
+        "teams": "errors backend team",
+        "arrivals": "graph",
+        "generators": "errors graph team",
         "trees": "backend graph",
         "promotion": "errors backend graph",
         "engine": "errors backend sums graph modes hooks promotion",
@@ -48,19 +51,19 @@ PLAN: dict[str, dict[str, str]] = {
         "rules": "backend graph operands declaration promotion pullback",
         "op": "errors backend graph notices operands declaration precision promotion rules",
         "composite": "errors backend graph operands declaration precision promotion engine pullback op",
-        "threads": "errors",
-        "ops": "errors backend sums graph declaration notices promotion engine op composite threads",
+        "threads": "errors backend team",
+        "ops": "errors backend sums graph declaration notices promotion engine op composite team threads",
         "doors": "errors backend graph modes notices promotion engine op composite ops",
         "viz": "errors backend graph modes hooks promotion engine",
         "tensor": "errors backend graph modes notices hooks promotion engine op composite ops doors viz",
         "functions": "errors backend graph operands declaration generators promotion engine op composite ops tensor",
         "kernels": "errors backend sums graph declaration promotion engine op composite threads ops",
-        "parallel": "errors backend graph generators trees modes promotion engine threads",
+        "parallel": "errors backend graph generators trees modes promotion engine team threads",
         "saving": "errors backend graph promotion engine op composite ops tensor functions",
-        "nn": "errors backend graph modes declaration hooks generators promotion engine op composite threads ops "
-        "tensor functions viz",
-        "optim": "errors backend graph modes kernel_sets promotion engine op composite ops tensor functions kernels nn "
-        "threads",
+        "nn": "errors backend graph modes declaration hooks generators promotion engine op composite team threads "
+        "ops tensor functions viz",
+        "optim": "errors backend graph arrivals modes kernel_sets promotion engine op composite ops tensor functions "
+        "kernels nn threads",
         "derivatives": "errors backend graph modes promotion engine op composite ops tensor",
         "function": "errors backend graph modes",
         "interop": "errors backend graph declaration modes notices hooks generators promotion engine op composite ops "

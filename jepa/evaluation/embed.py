@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa import contracts, frozen
 from jepa.config import load
 from jepa.errors import ConfigError, DataError, RunError
@@ -104,7 +105,13 @@ def pretrained(weights: str | Path, data: str | Path, settings: Sequence[str]) -
 def _written(
     out: str | Path, source: contracts.Source, f: Callable[[Any], NDArray[np.float32]], batch: int = BATCH
 ) -> Path:
-    rows = streamed(lambda x: f(source.normalize(x)), source, range(len(source)), "embedding", batch=batch)  # (N, D)
+    team = mt.teams.join()
+    doing = "embedding"
+    rows = streamed(
+        lambda x: f(source.normalize(x)), source, range(len(source)), doing, batch=batch, team=team
+    )  # (N, D)
+    if team is not None and team.rank:
+        return Path(out)  # the first process writes
     return write_embeddings(out, rows, source.labels, names=list(map(str, source.names)), classes=source.classes)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa import frozen
 from jepa.errors import ConfigError
 from jepa.evaluation import measures, methods
@@ -19,12 +20,12 @@ from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.kmeans import patch_features
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
-from jepa.evaluation.split import Part
+from jepa.evaluation.split import Part, shared
 from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.runs.owned import check_replaceable, replace_text
 from jepa.runs.run import Run, load_run
-from jepa.several import Joint, each
+from jepa.several import Joint, each, size_of
 from jepa.sources.base import Source
 from jepa.text import listed
 
@@ -91,7 +92,9 @@ def evaluate_run(
     check_replaceable(out)
     protocol = run.config.evaluation
     root = data if data is not None else protocol.data
-    parts = {name: Part.of(run.source(name, root), protocol.max_images, run.config.seed) for name in ("train", "val")}
+    team = mt.teams.join()
+    chosen = {name: run.source(name, root) for name in ("train", "val")}
+    parts = {k: Part.of(source, protocol.max_images, run.config.seed, team) for k, source in chosen.items()}
     source = parts["val"].source
     result: dict[str, Any] = {
         "data": str(root or (source.where if isinstance(source, Source) else "") or run.config.source.kind),
@@ -107,7 +110,8 @@ def evaluate_run(
         twin = run.random_twin(0, _calibration(parts["train"])) if named else None
         result |= {name: module.measured(run, twin) for name, module in named.items()}
     result["seconds"] = round(time.perf_counter() - started, 2)
-    replace_text(out, json.dumps(result, indent=2) + "\n")
+    if team is None or team.rank == 0:
+        replace_text(out, json.dumps(result, indent=2) + "\n")
     return result
 
 
@@ -278,7 +282,8 @@ class OnlineProbe:
     training uses, so a run is the same with and without it.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, team: Any = None) -> None:
+        self.team = team
         self.run, count = run, run.config.evaluation.online_images
         self.parts = [Part.of(run.source(split), count) for split in ("train", "val")]
         self.examples = [part.source.normalize(part.source.read(part.kept)) for part in self.parts]
@@ -290,8 +295,12 @@ class OnlineProbe:
         twin = {f"probe/{name}_random": value for name, value in self.untrained.items()}
         return {**{f"probe/{name}": value for name, value in self._figures(model).items()}, **twin}
 
+    def _features(self, model: JEPA, x: Any) -> Array:
+        """Return the features of examples, of which each process of a team makes its part."""
+        return shared(lambda own: self.run.features(each(lambda part: part[own], x), model), size_of(x), self.team)
+
     def _figures(self, model: JEPA) -> dict[str, float]:
-        train, test = (self.run.features(x, model) for x in self.examples)
+        train, test = map(partial(self._features, model), self.examples)
         protocol = Protocol(self.run.config.evaluation.k, ONLINE)
         table = probe_table({"row": (train, test)}, self.parts[0].labels, self.parts[1].labels, protocol)
         return {name: row["row"] for name, row in table.items() if name in PROBES}

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa.contracts import Source
 from jepa.progress import shown_progress
 
@@ -40,10 +41,11 @@ def streamed(
     doing: str,
     *,
     batch: int = BATCH,
+    team: Any = None,
 ) -> Array:
     """Return function(source.read(indices)) as float32, one row an example, computed `batch` examples at a time.
 
-    `doing` says in the progress bar what is done.
+    `doing` says in the progress bar what is done. team: processes that read and compute a part of the examples each.
 
     >>> class Numbers:
     ...     def read(self, indices):
@@ -51,6 +53,8 @@ def streamed(
     >>> streamed(lambda x: 2 * x, Numbers(), [3, 1, 2], "doubling", batch=2).tolist()
     [6.0, 2.0, 4.0]
     """
+    if team is not None:
+        return shared(lambda own: streamed(function, source, indices[own], doing, batch=batch), len(indices), team)
     rows: Array | None = None
     parts = range(0, len(indices), batch)
     for i in shown_progress(parts, len(parts), doing, f"batches of {batch} examples"):
@@ -61,6 +65,13 @@ def streamed(
     return np.empty((0, 0), np.float32) if rows is None else rows
 
 
+def shared(f: Callable[[slice], Array], count: int, team: Any) -> Array:
+    """Return f(slice(0, count)), rows of examples, of which each process of a team makes its part."""
+    if team is None or count < team.size:
+        return f(slice(0, count))
+    return np.concatenate(team.gather(f(mt.teams.cut(count, team.size, team.rank))))
+
+
 class Part(NamedTuple):
     """One split of the examples, and which of them are used."""
 
@@ -69,14 +80,16 @@ class Part(NamedTuple):
     """positions in it"""
     labels: NDArray[np.int64] | None
     """their classes; None: they have none"""
+    team: Any = None
+    """processes that share the examples out when `rows` are made of them"""
 
     @classmethod
-    def of(cls, source: Source, limit: int | None = None, seed: int = 0) -> Self:
+    def of(cls, source: Source, limit: int | None = None, seed: int = 0, team: Any = None) -> Self:
         """Return at most `limit` examples of a source, stratified; those without a class only where none has one."""
         codes = np.full(len(source), -1) if source.labels is None else np.asarray(source.labels)
         known = np.flatnonzero(codes >= 0)
         whole = cls(source, np.arange(len(source)), None) if len(known) == 0 else cls(source, known, codes[known])
-        return whole.limited(limit, seed)
+        return whole._replace(team=team).limited(limit, seed)
 
     @property
     def classes(self) -> set[int]:
@@ -92,4 +105,4 @@ class Part(NamedTuple):
 
     def rows(self, f: Callable[[Array], NDArray[Any]], doing: str) -> Array:
         """Return f of the examples, normalized, as float32, one row an example, computed batch by batch."""
-        return streamed(lambda x: f(self.source.normalize(x)), self.source, self.kept, doing)
+        return streamed(lambda x: f(self.source.normalize(x)), self.source, self.kept, doing, team=self.team)

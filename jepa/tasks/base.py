@@ -75,6 +75,9 @@ class Task:
     """whether it makes gaps (NaN) in examples that have none"""
     acts: ClassVar[bool] = False
     """whether `ask` is given {"frames": examples, "actions": (n, T - 1, a)}, which takes a source that has actions"""
+    apart: ClassVar[bool] = False
+    """what it asks of an example does not hang on the others of its batch, or it draws for these too
+    (`Generators.part`): then each of several processes reads its part of a batch alone"""
     measures: ClassVar[tuple[str, ...]] = ()
     """further evaluations of it, by name (`jepa.evaluation.measures`)"""
     pictures: ClassVar[str] = "jepa.pictures.views"

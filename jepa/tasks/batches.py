@@ -3,13 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+import minitensor as mt
 from jepa.contracts import Array, Batch, Generators, Grid, Index, Source, Task
 from jepa.errors import DataError
+from jepa.several import rows as some
 
 Progress = float | Callable[[int], float]
 
@@ -35,6 +37,8 @@ class Batches:
     """leave out the rest of an epoch that does not fill a batch"""
     prefetch: int = 2
     """batches prepared ahead by other threads; 0: none, each is made when it is asked for"""
+    team: Any = None
+    """processes of which each makes its part of every batch, the same that one process makes; None: there is one"""
     threads: int = 1
     """how many do that; no more than `prefetch` are of use, and for small images one is the fastest: they wait"""
 
@@ -58,23 +62,44 @@ class Batches:
         count = len(self.source)  # as an index, it belongs to no example: no stream of numbers is used twice
         return np.random.default_rng([self.seed, epoch, count]).permutation(count)
 
-    def inputs(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0) -> tuple[Array, Generators]:
-        """Return these examples as the source has them, and what a task draws from: batch `number` of an epoch."""
+    def inputs(
+        self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, rows: slice | None = None
+    ) -> tuple[Array, Generators]:
+        """Return these examples as the source has them, and what a task draws from: batch `number` of an epoch.
+
+        rows: those of them alone, as a part of the batch of them all.
+        """
         chosen = np.asarray(indices, dtype=np.int64)
+        part = None if rows is None else (rows, len(chosen))
+        chosen = chosen if rows is None else chosen[rows]
         each = [np.random.default_rng([self.seed, epoch, i]) for i in chosen.tolist()]
         batch = np.random.default_rng([self.seed, epoch, len(self.source), number])
-        return self.source.read(chosen), Generators(each, batch)
+        return self.source.read(chosen), Generators(each, batch, part)
 
     def normalized(self, batch: Batch) -> Batch:
         """Return a batch as a network sees it."""
         return batch.changed(self.source.normalize)
 
     def batch(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, progress: float = 0.0) -> Batch:
-        """Return the batch of these examples."""
-        x, generators = self.inputs(indices, epoch, number)
-        source: Any = self.source  # `Acting`, where the task acts
-        given: Any = {"frames": x, "actions": source.actions[np.asarray(indices)]} if self.task.acts else x
-        return self.normalized(self.task.at(progress).ask(given, self.grid, generators))
+        """Return the batch of these examples; with a team the part of it that is this process's."""
+        task, team = self.task.at(progress), self.team
+        rows = None if team is None else mt.teams.cut(len(indices), team.size, team.rank)
+        x: Any
+        x, generators = self.inputs(indices, epoch, number, rows if self.apart else None)
+        if task.acts:
+            source: Any = self.source  # `Acting`
+            own = slice(None) if rows is None or not self.apart else rows
+            x = {"frames": x, "actions": source.actions[np.asarray(indices)[own]]}
+        batch = task.ask(x, self.grid, generators)
+        if rows is not None:
+            batch = (batch if self.apart else some(batch, rows))._replace(team=team)
+        return self.normalized(batch)
+
+    @property
+    def apart(self) -> bool:
+        """Whether a part of a batch can be made without the other examples; else they are all read for it."""
+        gaps = getattr(self.source, "gaps", True) or self.task.augment.gaps
+        return bool(getattr(self.task, "apart", False) and not gaps)
 
     def batches(self, epoch: int, *, start: int = 0, progress: Progress = 0.0) -> Iterator[Batch]:
         """Yield the batches of an epoch from number `start` on.
@@ -111,9 +136,10 @@ class Batches:
         try:
             return self.batch(indices, *of)
         except Exception:
+            alone = replace(self, team=None)
             for index in indices:
                 try:
-                    self.batch(indices[indices == index], *of)
+                    alone.batch(indices[indices == index], *of)
                 except Exception as error:
                     cause = f"{error}" if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
                     name = self.source.names[index]

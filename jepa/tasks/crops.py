@@ -99,6 +99,7 @@ class Crops(Task):
 
     Settings = CropsSettings
     asks = Geometry
+    apart = True
     pictures = "jepa.pictures.crops"
 
     @property

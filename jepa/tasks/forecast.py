@@ -59,6 +59,7 @@ class Forecast(Task):
 
     Settings = ForecastSettings
     asks: ClassVar[type] = Future
+    apart = True
     forecasts = True
     pictures = "jepa.pictures.forecast"
 

@@ -54,6 +54,7 @@ class Future(Task):
 
     Settings = FutureSettings
     asks = Ahead
+    apart = True
     pictures = "jepa.pictures.future"
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:

@@ -44,6 +44,7 @@ class Halves(Task):
 
     Settings = HalvesSettings
     asks = Mutual
+    apart = True
     gaps = True
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:

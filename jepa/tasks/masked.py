@@ -11,7 +11,7 @@ import minitensor as mt
 from jepa.config.settings import AREAS, ASPECTS, Range, Rule, Settings, between, setting
 from jepa.contracts import Batch, Flags, Generators, Grid, Index, Keep
 from jepa.encoders.base import gather
-from jepa.errors import ConfigError
+from jepa.errors import ConfigError, DataError
 from jepa.masks import Masks, among, multiblock_masks, present, random_masks, suffix_masks, tube_masks
 from jepa.masks.box import drawn_box
 from jepa.masks.multiblock import check_official
@@ -142,6 +142,7 @@ class Masked(Task):
 
     Settings = MaskedSettings
     asks: ClassVar[type] = Places
+    apart = True
     places = True
     several = True
     pictures = "jepa.pictures.masked"
@@ -186,11 +187,14 @@ class Masked(Task):
         """
         several = isinstance(x, Mapping)  # then nothing changes them
         seen, true = (x, x) if several else chunked(self._views, x, generators.examples)
+        rows, count = generators.part or (slice(None), size_of(x))
         gaps = any(np.isnan(part).any() for x in (seen, true) for part in (x.values() if several else [x]))
+        if gaps and generators.part is not None:
+            raise DataError("examples of a source, or an augmentation, that says that it has no gaps have some (NaN)")
         masks = (
             among(self.masks, present(seen, grid), present(true, grid), grid, generators.batch)
             if gaps
-            else self.masks(grid, size_of(x), generators.batch)
+            else self.masks(grid, count, generators.batch).rows(rows)
         )
         keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
         return Batch(seen, keep, each(lambda part: part[:, None], true), self.asked(masks, grid))

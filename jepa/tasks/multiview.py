@@ -111,6 +111,7 @@ class MultiView(Task):
 
     Settings = MultiViewSettings
     asks = Mutual
+    apart = True
 
     @property
     def resizes(self) -> bool:

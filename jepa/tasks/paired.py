@@ -84,6 +84,7 @@ class Paired(Task):
 
     Settings = PairedSettings
     asks = Across
+    apart = True
     several = True
     measures = ("retrieval",)
     pictures = "jepa.pictures.paired"

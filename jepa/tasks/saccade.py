@@ -109,6 +109,7 @@ class Saccade(Task):
 
     Settings = SaccadeSettings
     asks = Pose
+    apart = True
     poses = True
     measures = ("pose",)
     pictures = "jepa.pictures.saccade"

@@ -56,6 +56,7 @@ class Views(Task):
 
     Settings = ViewsSettings
     asks = Whole
+    apart = True
     pictures = "jepa.pictures.views"
 
     @property

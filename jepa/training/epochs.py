@@ -145,12 +145,16 @@ class Earlier:
             epochs = epochs.changed(read_checkpoint(self.start)[1]["step"], length)
         return epochs if (before.epochs, before.max_steps) == (t.epochs, t.max_steps) else epochs.longer(t)
 
-    def warnings(self, threads: int) -> Iterator[str]:
+    def warnings(self, threads: int, processes: int = 1) -> Iterator[str]:
         """Yield a sentence for each thing that makes other bits than a run that was never stopped has."""
         before, kernels = self.env.get("threads"), self.env.get("kernels", mt.get_kernels())
+        together = self.env.get("processes", 1)
         others: list[tuple[str, object, str]] = []
         if isinstance(before, int) and before != threads:
             others += [(f"{before} threads", threads, f"--threads {before}")]
+        if isinstance(together, int) and together != processes:
+            start = "without mpiexec" if together == 1 else f"mpiexec -n {together}"
+            others += [(f"{together} process{'es' * (together > 1)}", processes, start)]
         if kernels != mt.get_kernels():
             variable = f"the environment variable MINITENSOR_KERNELS={kernels}"
             others += [(f"{kernels} kernels", f"{mt.get_kernels()} ones", variable)]

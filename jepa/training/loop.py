@@ -1,12 +1,10 @@
 """The training loop. It knows no kind of anything: batch, loss, backward, clip, step, target, schedule, log."""
 
 import math
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,9 @@ from jepa.runs.run import Run
 from jepa.training.epochs import Earlier, batch_size, fingerprint, fresh_epochs
 from jepa.training.init import taken_from
 from jepa.training.log import RunLog
+from jepa.training.stopping import signals
+from jepa.training.team import any_of, check_alike, check_size, wait
 
-STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 HELD_OUT = 512  # examples of the validation part that the loss is taken of after each epoch
 
 
@@ -36,7 +35,8 @@ class Trainer:
     at any moment and resumed from its last checkpoint gives the same bits as one that was not.
 
     folder: None for a training that writes nothing. parts: what the config describes, where they are made already.
-    earlier: the run that is gone on with.
+    earlier: the run that is gone on with. team: processes that train it together, each on its part of every batch
+    (`minitensor.team.Team`); all but the first have no folder.
     """
 
     def __init__(
@@ -46,14 +46,16 @@ class Trainer:
         device: str,
         parts: Assembly | None = None,
         earlier: Earlier | None = None,
+        team: Any = None,
     ) -> None:
         self.compiled = len(mt.compilations())  # before this training
         parts = assemble(config.choices, config.seed) if parts is None else parts
-        self.config, self.folder, self.device, t = config, folder, device, config.train
+        self.config, self.folder, self.device, self.team, t = config, folder, device, team, config.train
         self.parts, self.model = parts, parts.model
         self.train, self.held_out = (parts.source.split(part) for part in ("train", "val"))
         self.batch_size = batch_size(t, len(self.train))
-        self.batches = parts.batches(self.train, replace(t, batch_size=self.batch_size), seed=config.seed)
+        check_size(team, self.batch_size)
+        self.batches = parts.batches(self.train, replace(t, batch_size=self.batch_size), seed=config.seed, team=team)
         self.per_epoch = len(self.batches) // t.accumulate
         self.fingerprint = fingerprint(self.train, self.held_out)
         fresh = fresh_epochs(t, self.per_epoch)
@@ -78,7 +80,7 @@ class Trainer:
         if config.evaluation.every and self.train.labels is not None and self.held_out.labels is not None:
             from jepa.evaluation.evaluate import OnlineProbe
 
-            self.probe = OnlineProbe(Run(folder, config, parts, device))
+            self.probe = OnlineProbe(Run(folder, config, parts, device), team)
 
     # -- going on where it was left ----------------------------------------------------------------------------------
 
@@ -157,12 +159,16 @@ class Trainer:
                         clock, since = now, self.step
                     if t.checkpoint_every and self.step % t.checkpoint_every == 0 and self.step < end:
                         self.save()
-                    if self.step < end and (self.stopping or self.step == stop_after):
+                    if self.step < end and self._stops(stop_after):
                         self.save()
+                        wait(self.team)
                         raise KeyboardInterrupt
                 self._end_epoch(log, epoch)  # which saves
-                if self.step < self.steps and (self.stopping or self.step == stop_after):
+                if self.step < self.steps and self._stops(stop_after):
                     raise KeyboardInterrupt
+
+    def _stops(self, stop_after: int | None) -> bool:
+        return any_of(self.team, self.stopping) or self.step == stop_after
 
     def _say_compiled(self, log: RunLog) -> None:
         """Say, after the first step, how many loops were compiled for it, and how long that took."""
@@ -191,20 +197,21 @@ class Trainer:
         self.model.train()
         self.optimizer.zero_grad()
         total: dict[str, mt.Tensor] = {}
-        for _ in range(accumulate):
+        trained = [p for g in self.optimizer.param_groups for p in g["params"]]
+        for left in reversed(range(accumulate)):
             self.waited -= time.monotonic()
             batch = next(batches)
             self.waited += time.monotonic()
             with self.autocast:
                 parts, seen = self.model.loss(batch, rng)
-            self.scaler.scale(parts["loss"] / accumulate).backward()
+            with mt.optim.averaged(trained, None if left else self.team):
+                self.scaler.scale(parts["loss"] / accumulate).backward()
             for name, value in parts.items():
                 if name != "distance":
                     total[name] = total.get(name, 0.0) + value.detach() / accumulate
         self.scaler.unscale_(self.optimizer)
         norms = {name: _norm(parameters) for name, parameters in self.model.parts().items()}
         if self.schedule.clip is not None:
-            trained = [p for g in self.optimizer.param_groups for p in g["params"]]
             mt.optim.clip_grad_norm_(trained, self.schedule.clip)
         lr, decay = (f(self.step, self.steps) for f in (self.schedule.learning_rate, self.schedule.decay))
         for group, rate, decays in zip(self.optimizer.param_groups, self.rates, self.decays, strict=True):
@@ -274,6 +281,7 @@ class Trainer:
         state = "collapsed" if is_collapsed(std, rank) else "not collapsed"  # that is all that they tell
         text += f" {state} (feature std {std:.2f}, rank {rank:.0f}) {e['examples_per_second']:.0f}/s"
         log.epoch(entry, text)
+        check_alike(self.team, self.model, self.step)
         self.save(best=best)
 
 
@@ -281,29 +289,3 @@ def _norm(parameters: list[mt.Tensor]) -> float:
     """Return the norm of the gradients of some parameters together."""
     squares = [(p.grad.data * p.grad.data).sum() for p in parameters if p.grad is not None]
     return math.sqrt(float(sum(squares)))  # one wait for a GPU, not one for each parameter
-
-
-@contextmanager
-def signals(trainer: Trainer) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP wait for the end of the step and a checkpoint; a second one does not wait."""
-
-    def ask(number: int, frame: Any) -> None:
-        if trainer.stopping and number == getattr(signal, "SIGHUP", None):
-            return  # the shell and the system may both tell of one lost terminal
-        if trainer.stopping:
-            raise KeyboardInterrupt
-        trainer.stopping = True
-        with suppress(OSError):  # past the log, which may be in the middle of a line
-            os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")
-
-    before: dict[int, Any] = {}
-    try:
-        for number in STOPPING:
-            if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) == signal.SIG_IGN:
-                continue  # as under nohup
-            with suppress(ValueError):  # not in the main thread: signals are somebody else's
-                before[number] = signal.signal(number, ask)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

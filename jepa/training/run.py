@@ -26,6 +26,7 @@ from jepa.training.epochs import Earlier, limits
 from jepa.training.log import RunLog, logged
 from jepa.training.loggers import Logger, tracked
 from jepa.training.loop import Trainer
+from jepa.training.team import in_turn, wait
 
 UNTRAINED = 0.1  # share of its first weights that a target may keep to its end before it is warned of
 
@@ -86,6 +87,12 @@ def train(
 
 def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | None = None) -> RunResult:
     """Train in a folder. parts: what the config describes, where they are made already."""
+    team = mt.teams.join()
+    return _followed(config, way, parts, team) if team and team.rank else _first(config, out, way, parts, team)
+
+
+def _first(config: Config, out: str | Path | None, way: Way, parts: Assembly | None, team: Any) -> RunResult:
+    """Train as the only process, or as the first of several, which alone writes."""
     folder = Path(out) if out is not None else Path("runs") / config.name
     way = way._replace(loggers=[*way.loggers, *tracked(config.train.track)])
     start = None
@@ -107,14 +114,15 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
             earlier = Earlier(folder, start, accept=way.accept_changes)
             own = [role for role, choice in config.choices.items() if parts and choice.kind not in ROLES[role]]
             check_same(folder, config, moved=earlier.knows_examples or way.accept_changes, given=own)
-        trainer = prepared(config, folder, parts, earlier)
+        _tell(team, (folder, start, earlier))
+        trainer = prepared(config, folder, parts, earlier, team)
         if start is not None and earlier is not None:
             trainer.restore(start)
             if trainer.step >= trainer.steps:
                 return _nothing_left(trainer, start)
             trainer.rehearse()
             drop_after(folder, trainer.step, config.train.keep)  # before the metrics are cut, see `Trainer.save`
-            return _run(trainer, start, way, clock, [*earlier.warnings(mt.get_num_threads())])
+            return _run(trainer, start, way, clock, [*_changed(trainer, earlier)])
         trainer.rehearse()
         if not folder.exists():
             held.enter_context(alone(folder))
@@ -126,13 +134,53 @@ def begun(config: Config, out: str | Path | None, way: Way, parts: Assembly | No
         return _run(trainer, None, way, clock, said)
 
 
-def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlier: Earlier | None = None) -> Trainer:
+def _tell(team: Any, what: Any = None) -> Any:
+    """Return what the first process says, when all others have read what they need of the folder."""
+    if team is None:
+        return what
+    team.wait()
+    return team.broadcast(what)
+
+
+def _followed(config: Config, way: Way, parts: Assembly | None, team: Any) -> RunResult:
+    """Train with the first process, and write and show nothing."""
+    logging.getLogger("jepa").setLevel(logging.ERROR)
+    folder, start, earlier = _tell(team)
+    clock, trainer = time.monotonic(), prepared(config, None, parts, earlier, team)
+    if start is not None:
+        trainer.restore(start)
+        if trainer.step >= trainer.steps:
+            return RunResult(folder, trainer.step, math.nan, 0.0)
+    trainer.rehearse()
+    log = RunLog(None, step=trainer.step, steps=trainer.steps, quiet=True)
+    try:
+        trainer.run(log, way.stop_after)
+    finally:
+        log.close()
+    wait(team)
+    return RunResult(folder, trainer.step, trainer.last["loss"], time.monotonic() - clock)
+
+
+def _changed(trainer: Trainer, earlier: Earlier) -> Iterator[str]:
+    return earlier.warnings(mt.get_num_threads(), 1 if trainer.team is None else trainer.team.size)
+
+
+def prepared(
+    config: Config,
+    folder: Path | None,
+    parts: Assembly | None,
+    earlier: Earlier | None = None,
+    team: Any = None,
+) -> Trainer:
     """Return the trainer of a config, when all that can be looked at before the first step has been."""
-    device = choose_device(config.device)
+    team, device = mt.teams.placed(team, choose_device(config.device))
     mt.keep_freed_memory()
-    if parts is None:
-        parts = assemble(config.choices, config.seed)
-        config = replace(config, source=located(parts.source))
+    with in_turn(team):
+        if parts is None:
+            parts = assemble(config.choices, config.seed)
+            config = replace(config, source=located(parts.source))
+        if team is not None and not (isinstance(parts.source, Source) and parts.source.missing):
+            parts.source.split("train")
     own = Run(folder, config, parts, device)
     if earlier is not None:
         own.check_source(f", python -m jepa train --resume {shlex.quote(str(folder))}")
@@ -145,7 +193,7 @@ def prepared(config: Config, folder: Path | None, parts: Assembly | None, earlie
                 len(own.source(data=data))
             except (DataError, ConfigError) as error:
                 raise type(error)(f"evaluation.data: {error}") from error
-    return Trainer(config, folder, device, parts, earlier)
+    return Trainer(config, folder, device, parts, earlier, team)
 
 
 def settings_told(config: Config) -> dict[str, Any]:
@@ -171,8 +219,9 @@ def _run(trainer: Trainer, start: Path | None, way: Way, clock: float, said: Seq
     folder, config, device = trainer.folder, trainer.config, trainer.device
     assert folder is not None, "a folder is written to"
     threads = mt.get_num_threads()
+    processes = 1 if trainer.team is None else trainer.team.size
     trained = {"examples": trainer.fingerprint, "epochs": trainer.epochs.pieces, "steps": trainer.steps}
-    write_settings(folder, config, environment(device, threads) | trained)
+    write_settings(folder, config, environment(device, threads) | {"processes": processes} | trained)
     log = RunLog(folder, step=trainer.step, steps=trainer.steps)
     try:
         if start is not None:
@@ -180,7 +229,8 @@ def _run(trainer: Trainer, start: Path | None, way: Way, clock: float, said: Seq
         else:
             log.say(
                 f"{len(trainer.train)} examples, {trainer.steps} steps of "
-                f"{config.train.accumulate * trainer.batch_size} on {device}, {threads} threads -> {folder}"
+                f"{config.train.accumulate * trainer.batch_size} on {device}, {threads} threads"
+                f"{f' in each of {processes} processes' * (processes > 1)} -> {folder}"
             )
             shape = trainer.parts.source.shape
             shapes = shape.values() if isinstance(shape, dict) else [shape]
@@ -202,6 +252,7 @@ def _run(trainer: Trainer, start: Path | None, way: Way, clock: float, said: Seq
         raise
     finally:
         log.close()
+    wait(trainer.team)
     return RunResult(folder, trainer.step, trainer.last["loss"], seconds)
 
 

@@ -12,6 +12,7 @@
 from minitensor.optim import schedule
 from minitensor.optim.adagrad import Adagrad
 from minitensor.optim.adam import Adam, AdamW
+from minitensor.optim.averaged import averaged
 from minitensor.optim.clip import clip_grad_norm_, clip_grad_value_
 from minitensor.optim.ema import EMA
 from minitensor.optim.groups import decay_groups
@@ -27,5 +28,5 @@ from minitensor.optim.sgd import SGD
 
 __all__ = [
     "EMA", "LAMB", "LARS", "LBFGS", "SGD", "Adagrad", "Adam", "AdamW", "GradScaler", "Lion", "Muon", "NAdam",
-    "Optimizer", "RAdam", "RMSprop", "clip_grad_norm_", "clip_grad_value_", "decay_groups", "schedule",
+    "Optimizer", "RAdam", "RMSprop", "averaged", "clip_grad_norm_", "clip_grad_value_", "decay_groups", "schedule",
 ]  # fmt: skip

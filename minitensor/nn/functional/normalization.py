@@ -12,8 +12,8 @@ from minitensor.graph import describe, state
 from minitensor.ops import elementwise
 from minitensor.ops.nn import normalization
 from minitensor.ops.nn.collective import all_sum
+from minitensor.team import member
 from minitensor.tensor import Tensor
-from minitensor.threads import member
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from minitensor.backend import Array
 from minitensor.op import op
-from minitensor.threads import member
+from minitensor.team import member
 
 __all__ = ["all_sum", "from_all", "from_first"]
 
@@ -20,10 +20,7 @@ def all_sum(x: Array, what: str = "a sum") -> Array:
     """
     if member.team is None:
         return x * 1
-    total, *others = member.team.meet(member.rank, (what, x.shape), x)  # in their order: the same bits for each
-    for part in others:
-        total = total + part
-    return total
+    return member.team.total(x, what)
 
 
 all_sum.vjp(x=lambda g, what: all_sum(g, what=f"the gradient of {what}"))
@@ -31,9 +28,12 @@ all_sum.vjp(x=lambda g, what: all_sum(g, what=f"the gradient of {what}"))
 
 def from_all(what: str, value: Array) -> list[Array]:
     """Return the values that all members have, in their order; outside of a team the one that there is."""
-    return [value] if member.team is None else member.team.meet(member.rank, what, value)
+    return [value] if member.team is None else list(member.team.gather(value, what))
 
 
 def from_first(what: str, make: Callable[[], Array]) -> Array:
-    """Return what make() returns to the first member, which alone calls it; outside of a team, what it returns."""
-    return from_all(what, make() if member.rank == 0 else None)[0]
+    """Return what make() returns to the first of those that share memory, which alone calls it; outside of a team too.
+
+    What it changes in place is changed once in each process.
+    """
+    return make() if member.team is None else member.team.once(what, make)

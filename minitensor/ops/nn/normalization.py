@@ -13,7 +13,7 @@ from minitensor.ops.linalg.distance import vector_norm
 from minitensor.ops.nn.collective import all_sum
 from minitensor.ops.reductions.reduce import mean
 from minitensor.ops.shaping.padding import pad
-from minitensor.threads import member
+from minitensor.team import member
 
 __all__ = ["batch_norm", "global_response_norm", "group_norm", "layer_norm", "local_response_norm", "rms_norm"]
 

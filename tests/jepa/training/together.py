@@ -1,0 +1,93 @@
+"""`mpiexec -n N python -m tests.jepa.training.together IMAGES [CASE ...]`: N processes train what one does.
+
+Each process trains every case twice, alone and in the team, in float64 and in float32, and compares losses and weights.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+import minitensor as mt
+from jepa.assembly import Assembly, assemble
+from jepa.config import load
+from jepa.parts import ROLES
+from jepa.sources import Arrays
+from jepa.training.log import RunLog
+from jepa.training.loop import Trainer
+
+STEPS = 20
+SIZES = """
+source.size=16 train.epochs=9 train.max_steps=20 train.batch_size=13 train.log_every=1 evaluation.every=null seed=0
+optimizer=sgd optimizer.lr=0.002 optimizer.warmup_steps=2 train.prefetch=0 device=cpu
+""".split()
+CNN = ["encoder=cnn", "encoder.widths=[4,8]"]
+MLP = ["projector=mlp", "projector.dim=8", "projector.width=16", "projector.depth=1"]
+VIEWS = ["task=multiview", *CNN, *MLP]
+PAIRS = ["task=views", *CNN, "predictor=mlp", "predictor.width=16", "predictor.depth=1"]
+VIT = """
+task=masked task.min_keep=2 encoder=vit encoder.patch=4 encoder.dim=8 encoder.depth=2 encoder.heads=2 predictor=places
+predictor.dim=8 predictor.depth=1 predictor.heads=2
+""".split()
+OBJECTIVES = {
+    "l2": PAIRS,
+    "smooth_l1": PAIRS,
+    "cosine": PAIRS,
+    "byol": [*PAIRS, *MLP],
+    "simsiam": [*PAIRS, *MLP, "target=stopgrad"],
+    "saccade": ["task=saccade", *CNN, *MLP, "predictor=pose", "predictor.width=16", "predictor.depth=1"],
+}
+CASES = {
+    **{kind: [*OBJECTIVES.get(kind, VIEWS), f"objective={kind}"] for kind in ROLES["objective"]},
+    "drop_path": [*VIT, "encoder.drop_path=0.5", "predictor.drop_path=0.3"],
+    "padding": [*VIT, "task.collate=pad", "objective=smooth_l1"],
+    "levels": [word.replace("=masked", "=levels").replace("=places", "=levels") for word in VIT]
+    + ["task.levels=2", "task.weights=1,1", "predictor.levels=2"],
+    "resnet": ["task=views", "encoder=resnet", "encoder.layers=[1,1]", "encoder.width=4", *PAIRS[3:]],
+    "accumulate": [*PAIRS, "train.accumulate=2", "optimizer.clip=0.05"],
+    "gaps": VIT[:1] + ["task.masks=random", *VIT[1:]],
+}  # fmt: skip
+LOOSE = {"visreg": 1e-4}  # it sorts: numbers that differ by rounding may change places, and their gradients with them
+
+
+def trained(images: str, words: list[str], dtype: str, team: Any) -> list[np.ndarray]:
+    """Return the losses of 20 steps, and the weights and buffers after them."""
+    config = load(overrides=[f"source={images}", *SIZES, *words])
+    source = None
+    if "task.masks=random" in words:
+        x = np.random.default_rng(0).normal(size=(60, 2, 32)).astype(np.float32)
+        x[::3, :, 20:] = np.nan
+        source = Arrays(x)
+    parts: Assembly = assemble(config.choices, config.seed, source)
+    for p in (*parts.model.parameters(), *parts.model.buffers()):
+        if p.dtype.kind == "f":
+            p.data = p.data.astype(dtype)
+    trainer = Trainer(config, None, "cpu", parts, None, team)
+    losses: list[float] = []
+    log = RunLog(None, step=0, steps=trainer.steps, quiet=True)
+    log.step = lambda entry: losses.append(entry["loss"])  # type: ignore[method-assign]
+    trainer.run(log)
+    assert len(losses) == STEPS
+    return [np.array(losses), *trainer.model.state_dict().values()]
+
+
+def main() -> None:
+    """Compare; raise at the first case that differs."""
+    team = mt.teams.join()
+    images, *names = sys.argv[1:]
+    mt.set_num_threads(1)
+    for name in names or CASES:
+        for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
+            alone, together = (trained(images, CASES[name], dtype, each) for each in (None, team))
+            pairs = zip(alone, together, strict=True)
+            off = max(float(np.abs(a - b).max() / max(1.0, np.abs(a).max())) for a, b in pairs)
+            if team is None or team.rank == 0:
+                print(f"{name} {dtype}: {off:.1e}", flush=True)
+            limit = tolerance if dtype == "float64" else LOOSE.get(name, tolerance)
+            assert off <= limit, f"{name} in {dtype}: {off:.1e}"
+
+
+if __name__ == "__main__":
+    main()
