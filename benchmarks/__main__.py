@@ -6,6 +6,7 @@
     memory    the peak memory of the two training steps
     hops      how many Python functions a forward of a layer calls
     images    a batch of images prepared for training, in images per second
+    folders   200,000 small images and 3,000 large ones: start, memory, images per second beside PyTorch's DataLoader
     scaling   the step's cost against batch size, image size, depth and width, as a plot
     peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
     gpu       everything on an NVIDIA GPU, in eight minutes (see `make gpu`)
@@ -40,7 +41,7 @@ def main() -> None:
         "what",
         nargs="?",
         default="",
-        choices=["", *PARTS, "functions", "hops", "images", "scaling", "peers", "gpu", "results", "page"],
+        choices=["", *PARTS, "functions", "hops", "images", "folders", "scaling", "peers", "gpu", "results", "page"],
     )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--isa", default="native", choices=["native", "avx2"], help="hold both sides to AVX2")
@@ -50,6 +51,7 @@ def main() -> None:
         "--cifar10", default="", help="folder with train/ and test/ of CIFAR-10 in class folders, for `results`, `gpu`"
     )
     parser.add_argument("--ucr", default="", help="folder with GunPoint/GunPoint_TRAIN.ts and the like, for `results`")
+    parser.add_argument("--share", type=float, default=1, help="of the images of `folders`; 0.1 is a trial")
     parser.add_argument("--seconds", type=float, default=420, help="for all of `gpu`")
     parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU")
     parser.add_argument("--out", default="", help="file of `gpu`'s results (default: benchmarks/results/gpu.json)")
@@ -68,6 +70,11 @@ def main() -> None:
         from benchmarks import results
 
         results.run(args.seeds, args.only, args.cifar10, args.ucr, args.threads or 1)
+        return
+    if args.what == "folders":
+        from benchmarks import folders
+
+        folders.run(args.threads or 2, args.only, args.share)
         return
     if args.what == "gpu":
         from benchmarks import gpu

@@ -77,7 +77,7 @@ class EvaluationSettings(Settings):
     encoder: Literal["target", "context"] = setting("target")
     """which encoder is evaluated"""
     max_images: int | None = setting(None, TIMES)
-    """use at most so many examples of each split; null: all"""
+    """use at most so many examples of each split; null: all, or as many as have 1 GB of raw input"""
     pool: Literal["mean", "max", "cls", "attentive", "last4", "last", "flat", "sides"] = setting("mean")
     """one vector of the tokens: mean, max, cls, by attention, last4 blocks' means, the last, all flat, of both sides"""
     layer: int = setting(0, between(0, 256))

@@ -20,7 +20,7 @@ from jepa.evaluation.crops import averaged, center, scattered
 from jepa.evaluation.kmeans import patch_features
 from jepa.evaluation.patches import cut, starts
 from jepa.evaluation.probes import PROBES, Protocol, figures, probe_table, row_titles
-from jepa.evaluation.split import Part, shared
+from jepa.evaluation.split import Part, for_probes, shared
 from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.runs.owned import check_replaceable, replace_text
@@ -94,7 +94,7 @@ def evaluate_run(
     root = data if data is not None else protocol.data
     team = mt.teams.join()
     chosen = {name: run.source(name, root) for name in ("train", "val")}
-    parts = {k: Part.of(source, protocol.max_images, run.config.seed, team) for k, source in chosen.items()}
+    parts = {k: for_probes(source, protocol.max_images, run.config.seed, team) for k, source in chosen.items()}
     source = parts["val"].source
     result: dict[str, Any] = {
         "data": str(root or (source.where if isinstance(source, Source) else "") or run.config.source.kind),

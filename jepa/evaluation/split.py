@@ -1,6 +1,8 @@
 """Choosing some of the examples so that every class keeps its share, and what a function makes of them."""
 
-from collections.abc import Callable, Sequence
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -12,6 +14,7 @@ from jepa.progress import shown_progress
 
 Array = NDArray[np.float32]
 BATCH = 256  # examples that are in memory as floats at once
+RAW = 1 << 28  # numbers of raw input of a split at most, 1 GB, if nothing is said: a probe of it takes four times that
 
 
 def stratified(labels: NDArray[Any], size: int, *, generator: np.random.Generator) -> NDArray[np.int64]:
@@ -106,3 +109,16 @@ class Part(NamedTuple):
     def rows(self, f: Callable[[Array], NDArray[Any]], doing: str) -> Array:
         """Return f of the examples, normalized, as float32, one row an example, computed batch by batch."""
         return streamed(lambda x: f(self.source.normalize(x)), self.source, self.kept, doing, team=self.team)
+
+
+def for_probes(source: Source, asked: int | None, seed: int, team: Any = None) -> Part:
+    """Return the examples that probes use: as many as are asked for, or as many as have RAW numbers of raw input.
+
+    The raw input of all of them is a row of the table, and in memory: that there are more is told as a warning.
+    """
+    shapes = source.shape.values() if isinstance(source.shape, Mapping) else [source.shape]
+    most = max(1, RAW // sum(map(math.prod, shapes)))
+    if asked is None and len(source) > most:
+        said = f"probes use {most:,} of {len(source):,} examples, whose raw input takes 1 GB"
+        logging.getLogger("jepa").warning("warning: %s: evaluation.max_images=N takes more, or fewer", said)
+    return Part.of(source, asked or most, seed, team)

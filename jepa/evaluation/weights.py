@@ -15,7 +15,7 @@ from jepa.assembly import Assembly, learner, task_of
 from jepa.config import load
 from jepa.evaluation.embed import FEW, pretrained
 from jepa.evaluation.evaluate import measured
-from jepa.evaluation.split import Part
+from jepa.evaluation.split import for_probes
 from jepa.files.atomic import write_text
 from jepa.learner import JEPA
 from jepa.parts import chosen
@@ -53,7 +53,9 @@ def evaluate_pretrained(
     model.context.encoder.load_state_dict(encoder.state_dict())
     model.to(config.device)
     run = _Weights(None, config, Assembly(source, task_of(config.choices), model), config.device)
-    parts = {name: Part.of(source.split(name), config.evaluation.max_images, config.seed) for name in ("train", "val")}
+    parts = {
+        name: for_probes(source.split(name), config.evaluation.max_images, config.seed) for name in ("train", "val")
+    }
     result = {"weights": str(weights), "data": str(data), **measured(run, parts)}
     result["seconds"] = round(time.perf_counter() - started, 2)
     if out is not None:

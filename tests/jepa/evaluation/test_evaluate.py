@@ -169,6 +169,16 @@ def test_max_images_limits_each_split(install, tmp_path):
     assert result["images"] == result["train_images"] == 45
 
 
+def test_raw_input_that_takes_too_much_memory_limits_each_split(install, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("jepa.evaluation.split.RAW", 3 * 4 * 4 * 70)
+    install(Run())
+    result = evaluate_run(tmp_path)
+    assert (result["train_images"], result["images"]) == (70, 60)
+    assert "probes use 70 of 120 examples" in caplog.text and "evaluation.max_images=N" in caplog.text
+    install(Run(max_images=90))
+    assert evaluate_run(tmp_path)["train_images"] == 90, "what is asked for"
+
+
 def test_embed_npz_and_csv_hold_the_same_numbers(install, tmp_path):
     run = Run()
     install(run)
