@@ -21,6 +21,7 @@ from minitensor.errors import DeviceError
 __all__ = [
     "Array",
     "Backend",
+    "address",
     "backends",
     "checked",
     "collectives",
@@ -197,6 +198,11 @@ def stretches(x: Array, bounds: Sequence[tuple[int, int]]) -> list[Array]:
     if hasattr(x.data, "mem"):  # CuPy's pointer, which holds the memory
         return [type(x)((b - a,), x.dtype, memptr=x.data + a * size) for a, b in bounds]
     return [x[a:b] for a, b in bounds]  # they have one base: what is held of one counts for all
+
+
+def address(x: Array) -> int:
+    """Return where in memory an array begins."""
+    return int(x.__array_interface__["data"][0] if isinstance(x, np.ndarray) else x.data.ptr)
 
 
 def references(x: Array) -> int:

@@ -84,7 +84,7 @@ def _run(f: Callable[..., Any], args: Any, n: int, count: int, outer: Team | Non
         rows.agree(outer)
     columns = _columns(made)
     own = [_joined([_data(y) for y in ys]) for ys in columns]
-    wholes = [[y] if outer is None else outer.gather(y) for y in own]
+    wholes = [[y] if outer is None else outer.gather(y, "what the function returned") for y in own]
     arrays = tuple(map(_joined, wholes))
     places, _ = reached([y for ys in columns for y in ys if _learns(y)], before)
     node = None

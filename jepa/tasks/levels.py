@@ -101,6 +101,7 @@ class Levels(Masked):
 
     Settings = LevelsSettings
     asks = Groups
+    apart = False  # groups are padded to the longest of a batch
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
         super().check(shape, grid)

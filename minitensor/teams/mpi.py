@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minitensor.backend import Array, device_of, is_array, is_half, move, to_numpy
-from minitensor.errors import DeviceError
+from minitensor.errors import DeviceError, ParallelError
 
 __all__ = ["MPI"]
 
@@ -67,8 +68,13 @@ class MPI:
         if not is_array(value) or not value.ndim or not _sent(value.dtype):
             return list(self.communicator.allgather(value))
         host = np.ascontiguousarray(to_numpy(value))
-        lengths = self.communicator.allgather(len(host))
-        sizes = [n * (host[:1].size or int(np.prod(host.shape[1:]))) for n in lengths]
+        shapes = self.communicator.allgather((host.shape, host.dtype.str))
+        if len({(shape[1:], dtype) for shape, dtype in shapes}) > 1:
+            raise ParallelError(
+                f"the processes have arrays of {', '.join(str(shape) for shape, _ in shapes)} for {what}: they may "
+                "differ in their first axis alone"
+            )
+        lengths, sizes = [shape[0] for shape, _ in shapes], [math.prod(shape) for shape, _ in shapes]
         if sum(sizes) > MOST:
             return [move(each, device_of(value)) for each in self.communicator.allgather(host)]
         found = np.empty((sum(lengths), *host.shape[1:]), host.dtype)

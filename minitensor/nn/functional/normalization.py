@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minitensor.backend import address
 from minitensor.functions.operands import plain_settings, public
 from minitensor.graph import describe, state
 from minitensor.ops import elementwise
@@ -33,7 +34,7 @@ def _name(channels: int, weight: Tensor | None, running: Tensor | None) -> str:
     if member.team is None:
         return ""
     own = [running] if weight is None or weight.source is not None or not weight.requires_grad else [running, weight]
-    places = [f"{t.data.__array_interface__['data'][0]:x}" for t in own if t is not None]
+    places = [f"{address(t.data):x}" for t in own if t is not None]
     return f"the statistics of {channels} channels at {' and '.join(places) or 'no place'}"
 
 

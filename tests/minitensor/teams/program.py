@@ -91,6 +91,12 @@ def contract(team: MPI) -> None:
         assert (line.reshape(2, 3) == expected.T).all(), dtype
         parts = team.gather(x[: rank + 1])
         assert [len(p) for p in parts] == [min(r + 1, 2) for r in range(n)] and parts[0].dtype == x.dtype
+    try:
+        team.gather(np.ones((2, rank)))
+    except mt.errors.ParallelError as error:
+        assert "they may differ in their first axis alone" in str(error)
+    else:
+        raise AssertionError("it was not refused")
     assert team.total(np.float64(2.0)).shape == () and team.gather(rank) == list(range(n))
     assert team.gather(np.zeros((0, 3)))[0].shape == (0, 3) and team.broadcast({"rank": rank}) == {"rank": 0}
     assert (np.concatenate(team.gather(np.full((rank, 2), rank))) == np.repeat(range(n), range(n))[:, None]).all()
@@ -154,6 +160,43 @@ def hooked(team: MPI) -> None:
     optimizer.step()
     marks = team.gather([p.numpy().tobytes() for p in net.parameters()])
     assert len(seen) == 1 and all(mark == marks[0] for mark in marks)
+
+
+def nccl(team: MPI) -> None:
+    """The same on a stand-in for GPUs and NCCL: a network, and arrays of all kinds."""
+    import minitensor.teams.nccl as module
+    from tests.minitensor.teams import fake_nccl
+
+    module.collectives = lambda device: (fake_nccl.cuda, fake_nccl.nccl)  # type: ignore[assignment]
+    gpus, n = module.NCCL(team, "fake:0"), team.size
+    assert (gpus.size, gpus.rank) == (n, team.rank)
+    for dtype in ("f4", "f8", "i8", "i4", "u1", "c8", "f2"):
+        x = mt.Tensor((np.arange(6).reshape(2, 3) + team.rank).astype(dtype)).to("fake").data
+        expected = sum(np.arange(6).reshape(2, 3) + r for r in range(n)).astype(dtype)
+        for array, sums in ((x, expected), (x.T, expected.T), (x[:, 1:], expected[:, 1:])):
+            found = gpus.total(array)
+            assert type(found) is type(x) and found.dtype == x.dtype and (found.get() == sums).all(), dtype
+        assert [p.shape for p in gpus.gather(x[: min(team.rank, 2)])] == [(min(r, 2), 3) for r in range(n)]
+        assert (gpus.gather(x.T)[-1].get() == (np.arange(6).reshape(2, 3) + n - 1).T).all()
+    assert float(gpus.total(x.sum()).get()) == expected.sum() and gpus.total(np.ones(2)).tolist() == [n, n]
+    assert gpus.gather("a") == ["a"] * n and gpus.broadcast(team.rank) == 0
+
+    def step(on: str, team: Any) -> list[np.ndarray]:
+        net = network()
+        net.to(on)
+        optimizer = mt.optim.SGD(net.parameters(), lr=0.1)
+        own = mt.Tensor(X if team is None else X[cut(len(X), team.size, team.rank)]).to(on)
+        y = mt.data_parallel(net, own, team=team)
+        with mt.optim.averaged(net.parameters(), team, bucket=500):
+            (y @ y.T).exp().mean().backward()
+        optimizer.step()
+        return [y.numpy(), *(p.numpy() for p in (*net.parameters(), *net.buffers()))]
+
+    fake_nccl.calls.clear()
+    for a, b in zip(step("cpu", None), step("fake", gpus), strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-11 * max(1.0, np.abs(a).max()))
+    apart = [what for what, stream in fake_nccl.calls if stream == 7]  # gradients have a stream of their own
+    assert apart.count("allReduce") == apart.count("wait") == fake_nccl.calls.count(("wait", 0)) >= 1
 
 
 def main() -> None:
