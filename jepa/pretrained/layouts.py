@@ -12,6 +12,9 @@ from jepa.errors import RunError
 from jepa.text import shortened
 
 END = r"\.(weight|bias)"
+QKV = ("query", "key", "value")
+JOINED = {"attn.qkv": tuple(f"attn.{name}" for name in QKV), "mlp.fc1": ("mlp.gate", "mlp.up")}
+"""our matrix -> those that some layouts have in its place, one above the other"""
 
 
 class Layout(NamedTuple):
@@ -22,13 +25,14 @@ class Layout(NamedTuple):
     mark: str
     """a weight that is always there"""
     names: Mapping[str, str]
-    """patterns of whole names, and ours for them; query, key and value stand alone here, and are joined later"""
+    """patterns of whole names, and ours for them; matrices that stand apart are joined later (`JOINED`)"""
     unused: Sequence[str]
     """patterns of what is no part of the encoder: heads, decoders"""
 
 
 TIMM_BLOCK = r"blocks\.(?:\d+\.)?(\d+)\."  # DINOv2 trains in chunks, and numbers them before the block
-HF_BLOCK = r"encoder\.layer\.(\d+)\."
+HF_BLOCK = r"(?:encoder\.layer|layers)\.(\d+)\."  # the second in the memory of transformers 5
+TV_BLOCK = r"encoder\.layers\.encoder_layer_(\d+)\."
 LAYOUTS = {
     "timm": Layout(
         "timm, I-JEPA, DINO, DINOv2 or MAE",
@@ -56,13 +60,31 @@ LAYOUTS = {
             HF_BLOCK + rf"(?:layernorm_before|norm1){END}": r"blocks.\1.norm1.\2",
             HF_BLOCK + rf"(?:layernorm_after|norm2){END}": r"blocks.\1.norm2.\2",
             HF_BLOCK + rf"attention\.attention\.(query|key|value){END}": r"blocks.\1.attn.\2.\3",
-            HF_BLOCK + rf"attention\.output\.dense{END}": r"blocks.\1.attn.proj.\2",
+            **{HF_BLOCK + rf"attention\.{name[0]}_proj{END}": rf"blocks.\1.attn.{name}.\2" for name in QKV},
+            HF_BLOCK + rf"attention\.(?:output\.dense|o_proj){END}": r"blocks.\1.attn.proj.\2",
             HF_BLOCK + rf"(?:intermediate\.dense|mlp\.fc1|mlp\.weights_in){END}": r"blocks.\1.mlp.fc1.\2",
-            HF_BLOCK + rf"(?:output\.dense|mlp\.fc2|mlp\.weights_out){END}": r"blocks.\1.mlp.fc2.\2",
+            HF_BLOCK + rf"(?:output\.dense|mlp\.fc2|mlp\.weights_out|mlp\.down_proj){END}": r"blocks.\1.mlp.fc2.\2",
+            HF_BLOCK + rf"mlp\.(gate|up)_proj{END}": r"blocks.\1.mlp.\2.\3",
             HF_BLOCK + r"layer_scale([12])\.lambda1": r"blocks.\1.ls\2",
             rf"layernorm{END}": r"norm.\1",
         },
         (r"embeddings\.mask_token", r"pooler\..*", r"decoder\..*", r"classifier\..*"),
+    ),
+    "torchvision": Layout(
+        "torchvision's ViT",
+        "conv_proj.weight",
+        {
+            rf"conv_proj{END}": r"patch_embed.proj.\1",
+            "class_token": "cls_token",
+            r"encoder\.pos_embedding": "pos_embed",
+            TV_BLOCK + rf"ln_([12]){END}": r"blocks.\1.norm\2.\3",
+            TV_BLOCK + r"self_attention\.in_proj_(weight|bias)": r"blocks.\1.attn.qkv.\2",
+            TV_BLOCK + rf"self_attention\.out_proj{END}": r"blocks.\1.attn.proj.\2",
+            TV_BLOCK + rf"mlp\.(?:0|linear_1){END}": r"blocks.\1.mlp.fc1.\2",
+            TV_BLOCK + rf"mlp\.(?:3|linear_2){END}": r"blocks.\1.mlp.fc2.\2",
+            rf"encoder\.ln{END}": r"norm.\1",
+        },
+        (r"heads\..*",),
     ),
     "resnet": Layout(
         "torchvision's ResNet",
@@ -79,6 +101,7 @@ LAYOUTS = {
 OTHERS = {
     r"rope|inv_freq": "rotary positions (DINOv3, EVA)",
     r"relative_position|rel_pos|layers\.0\.blocks\.0": "relative positions (BEiT, Swin, SAM)",
+    r"gamma_[12]|[qv]_bias": "the blocks of BEiT or EVA",
     r"[qk]_norm": "norms of queries and keys",
     r"norm_pre|pre_layrnorm|ln_pre|vision_model": "a vision transformer of CLIP or SigLIP",
     r"attn_pool": "attention as its pooling (SigLIP)",

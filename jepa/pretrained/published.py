@@ -74,8 +74,8 @@ def published(path: str | Path, heads: int | None = None) -> Published:
     path: a `.safetensors` file, one of `torch.save` (.pth, .pt, .bin, .tar), a folder with model.safetensors (in one
     piece or several) or pytorch_model.bin, or a transformer's folder of `save_pretrained`. Nothing in it is executed,
     and PyTorch is not needed. Understood are the vision transformers of I-JEPA (official and Hugging Face), timm, DINO,
-    DINOv2 (registers and SwiGLU, too) and MAE, and torchvision's ResNets of basic blocks and bottlenecks
-    (`jepa.pretrained.layouts`); heads and decoders are left.
+    DINOv2 (registers and SwiGLU, too) and MAE, and torchvision's ViTs and ResNets of basic blocks and bottlenecks
+    (`jepa.pretrained.layouts`); heads and decoders are left out.
 
     Outputs are those of the original, with images normalized as the original's: by `mean` and `std` of the
     preprocessor_config.json or timm's config.json beside the weights, or by ImageNet's. heads: of attention; by

@@ -13,7 +13,7 @@ import minitensor as mt
 from jepa.encoders.positions import sincos_positions
 from jepa.encoders.vit import SIZES, ViT, ViTSettings
 from jepa.errors import ConfigError, RunError
-from jepa.pretrained.layouts import listed
+from jepa.pretrained.layouts import JOINED, listed
 from jepa.text import by_x, shortened
 
 State = dict[str, NDArray[Any]]
@@ -57,18 +57,19 @@ def transformer(state: State, what: str, heads: int | None = None, advice: str =
 def _folded(state: State) -> State:
     """Return weights that compute the same without layer scale, and without positions of what has no place.
 
-    The three matrices of a block become one; a bias that is not there, zeros; x + γ ⊙ (W y + b) = x + (γ ⊙ W) y + γ ⊙ b
+    Matrices that stand apart become one; a bias that is not there, zeros; x + γ ⊙ (W y + b) = x + (γ ⊙ W) y + γ ⊙ b
     """
     state = dict(state)
     blocks = sorted({found[1] for name in state if (found := re.match(r"(blocks\.\d+\.)", name))})
     for block in blocks:
-        for end in ("weight", "bias"):
-            parts = [state.pop(f"{block}attn.{name}.{end}", None) for name in ("query", "key", "value")]
-            there = [part for part in parts if part is not None]
-            if len(there) == 3:
-                state[f"{block}attn.qkv.{end}"] = np.concatenate(there)
-            elif there:
-                raise LookupError(f"{block}attn.query, key or value.{end}")
+        for whole, names in JOINED.items():
+            for end in ("weight", "bias"):
+                parts = {name: state.pop(f"{block}{name}.{end}") for name in names if f"{block}{name}.{end}" in state}
+                if len(parts) == len(names):
+                    state[f"{block}{whole}.{end}"] = np.concatenate([*parts.values()])
+                elif parts:
+                    lacking = next(name for name in names if name not in parts)
+                    raise LookupError(f"{block}{lacking}.{end}")
         rows = shape_of(state, f"{block}attn.qkv.weight", 2)[0]
         state.setdefault(f"{block}attn.qkv.bias", np.zeros(rows, np.float32))
         for number, branch in ((1, "attn.proj"), (2, "mlp.fc2")):

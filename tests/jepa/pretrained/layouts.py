@@ -97,15 +97,17 @@ def renamed(state: State, *pairs: tuple[str, str]) -> State:
     return found
 
 
-def apart(state: State) -> State:
-    """The same weights with query, key and value apart, as Hugging Face has them."""
+def apart(state: State, *, gate: bool = False) -> State:
+    """The same weights with query, key and value apart, as Hugging Face has them; and the gate of a gated MLP."""
     found = State()
     for name, value in state.items():
-        if ".attn.qkv." not in name:
-            found[name] = value
-            continue
-        for part, third in zip(("query", "key", "value"), np.split(value, 3), strict=True):
-            found[name.replace("attn.qkv", f"attention.attention.{part}")] = third
+        parts = {"": value}
+        if ".attn.qkv." in name:
+            parts = dict(zip(("query", "key", "value"), np.split(value, 3), strict=True))
+        elif gate and ".mlp.fc1." in name:
+            parts = dict(zip(("gate_proj", "up_proj"), np.split(value, 2), strict=True))
+        for part, some in parts.items():
+            found[name.replace("attn.qkv", f"attention.attention.{part}").replace("fc1", part or "fc1")] = some
     return found
 
 
@@ -126,6 +128,22 @@ HF_VIT = (
     (r"mlp\.fc2", "output.dense"),
 )
 HF_DINO = (*HF, (r"ls([12])\.gamma", r"layer_scale\1.lambda1"))
+NOW = (  # in the memory of transformers 5
+    (r"attention\.attention\.([qkv])[a-z]+", r"attention.\1_proj"),
+    (r"attention\.output\.dense", "attention.o_proj"),
+)
+TV = (
+    (r"^cls_token", "class_token"),
+    (r"^pos_embed", "encoder.pos_embedding"),
+    (r"^patch_embed\.proj", "conv_proj"),
+    (r"^blocks\.", "encoder.layers.encoder_layer_"),
+    (r"norm([12])\.", r"ln_\1."),
+    (r"attn\.qkv\.", "self_attention.in_proj_"),
+    (r"attn\.proj", "self_attention.out_proj"),
+    (r"mlp\.fc1", "mlp.0"),
+    (r"mlp\.fc2", "mlp.3"),
+    (r"^norm\.", "encoder.ln."),
+)
 ONES = np.ones(3, np.float32)
 DECODER = {
     "mask_token": ONES,
@@ -191,6 +209,15 @@ CASES: dict[str, tuple[State, Callable[[State], Any]]] = {
         transformer(scale=True, gated=True, registers=4),
         lambda s: renamed(apart(s), *HF_DINO, (r"mlp\.fc1", "mlp.weights_in"), (r"mlp\.fc2", "mlp.weights_out")),
     ),
+    "Hugging Face, I-JEPA in memory": (
+        transformer(token=False),
+        lambda s: renamed(apart(s), *HF, *NOW, *HF_VIT[len(HF) : len(HF) + 2], (r"^encoder\.layer", "layers")),
+    ),
+    "Hugging Face, DINOv2 giant in memory": (
+        transformer(scale=True, gated=True, registers=4),
+        lambda s: renamed(apart(s, gate=True), *HF_DINO, *NOW, (r"mlp\.fc2", "mlp.down_proj")),
+    ),
+    "torchvision": (transformer(), lambda s: renamed(s, *TV) | {"heads.head.weight": ONES}),
 }
 """name -> weights by timm's names, and what makes of them what is in a file"""
 
