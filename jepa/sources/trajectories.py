@@ -121,7 +121,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"there is no file {shown(path)}")
     try:
         with np.load(path, allow_pickle=False) as file:
-            names = getattr(file, "files", [])
+            names = file.files
             missing = [name for name in NEEDED if name not in names]
             found = {} if missing else {name: file[name] for name in (*NEEDED, "positions") if name in names}
     except MemoryError:
@@ -129,7 +129,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     except Exception as error:  # a damaged file may bring about anything
         raise DataError(f"cannot read {shown(path)} as an .npz file of numbers: {error}") from error
     if missing:
-        there = ", ".join(map(shown, names)) or "one array without a name"
+        there = ", ".join(map(shown, names))
         raise DataError(f"{shown(path)} has no array {' and '.join(missing)}; it has {there}")
     return found
 
