@@ -97,6 +97,7 @@ ROLES: dict[str, dict[str, str]] = {
         "conv": "jepa.predictors.conv:Conv",
         "recurrent": "jepa.predictors.recurrent:Recurrent",
         "gru": "jepa.predictors.gru:GRU",
+        "residual": "jepa.predictors.residual:Residual",
         "causal": "jepa.predictors.causal:Causal",
     },
     "target": {

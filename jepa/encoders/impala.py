@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import minitensor as mt
-from jepa.config.settings import WIDTH, Settings, each, setting
+from jepa.config.settings import WIDTH, Settings, between, each, setting
 from jepa.contracts import Grid
 from jepa.encoders.frames import Framewise
 
@@ -17,6 +17,8 @@ class ImpalaSettings(Settings):
     """channels of each stack; each stack halves the frame"""
     dim: int = setting(512, WIDTH)
     """numbers in the code of a frame"""
+    stride: int = setting(1, between(1, 16))
+    """pixels from one place of the first convolution to the next; 2: about a quarter of the work"""
 
 
 class _Residual(mt.nn.Layer):
@@ -52,10 +54,11 @@ class Impala(Framewise):
         self.settings = s = replace(settings or ImpalaSettings(), **changes)
         (inputs, *lengths), self.shape = self.frame_of(shape), tuple(shape)
         stacks: list[mt.nn.Layer] = []
-        for width in s.widths:
-            pool = mt.nn.MaxPool2d(3, stride=2, padding=1)
-            stacks += [mt.nn.Conv2d(inputs, width, 3, padding=1), pool, _Residual(width), _Residual(width)]
-            lengths, inputs = [-(-length // 2) for length in lengths], width
+        for k, width in enumerate(s.widths):
+            stride = 1 if k else s.stride
+            conv, pool = (mt.nn.Conv2d(inputs, width, 3, stride=stride, padding=1), mt.nn.MaxPool2d(3, 2, padding=1))
+            stacks += [conv, pool, _Residual(width), _Residual(width)]
+            lengths, inputs = [-(-length // (2 * stride)) for length in lengths], width
         self.stacks = mt.nn.Sequential(*stacks)
         self.embed = mt.nn.Linear(inputs * lengths[0] * lengths[1], s.dim)
         self.norm = mt.nn.LayerNorm(s.dim)

@@ -48,9 +48,10 @@ class Dynamics(Predictor):
         return y
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Unroll) -> list[mt.Tensor]:
-        actions = mt.Tensor(asked.actions, device=tokens.device)
-        y = self.imagine(tokens[:, : asked.past], actions)
-        return [y[:, t : t + 1] for t in range(y.shape[1])]
+        n, _, dim = tokens.shape
+        seen = [tokens[:, k : k + asked.starts].reshape(-1, dim) for k in range(asked.past)]
+        y = self.imagine(mt.stack(seen, axis=1), mt.Tensor(asked.windows(), device=tokens.device))
+        return [y[:, s].reshape(n, asked.starts, dim) for s in range(asked.steps)]
 
 
 def _layers(inputs: int, hidden: int, outputs: int) -> Iterator[mt.nn.Layer]:

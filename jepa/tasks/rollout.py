@@ -16,12 +16,26 @@ from jepa.text import by_x
 
 
 class Unroll(NamedTuple):
-    """What follows the first frames, by actions: set s is the code of frame past + s, one target each."""
+    """What follows some frames, by actions: from start j on, set s is the code of frame j + past + s."""
 
     actions: Array
-    """(n, past - 1 + steps, a): number t leads from frame t to frame t + 1"""
+    """(n, starts - 1 + past - 1 + steps, a): number t leads from frame t to frame t + 1"""
     past: int
     """frames whose codes the predictor may go by"""
+    starts: int = 1
+    """of how many frames one after the other the question is asked: targets of a set"""
+
+    @property
+    def steps(self) -> int:
+        """How many frames follow each start."""
+        return int(self.actions.shape[1] + 2 - self.starts - self.past)
+
+    def windows(self) -> Array:
+        """Return the actions of each start, those of an example together: (n starts, past - 1 + steps, a)."""
+        n, count, size = self.actions.shape
+        length = count + 1 - self.starts
+        each = np.arange(self.starts)[:, None] + np.arange(length)
+        return self.actions[:, each].reshape(n * self.starts, length, size)
 
     @property
     def whole(self) -> bool:
@@ -37,7 +51,7 @@ class Unroll(NamedTuple):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        return (1,) * int(self.actions.shape[1] - self.past + 1)
+        return (self.starts,) * self.steps
 
     @property
     def valid(self) -> list[Flags | None]:
@@ -50,8 +64,8 @@ class Unroll(NamedTuple):
         return self.wanted(tokens[:, 0])
 
     def wanted(self, z: mt.Tensor) -> list[mt.Tensor]:
-        """Return the target of each set, of the codes of all frames: (n, T, d) -> S of (n, 1, d)."""
-        return [z[:, t : t + 1] for t in range(self.past, self.past + len(self.sizes))]
+        """Return the targets of each set, of the codes of all frames: (n, T, d) -> S of (n, starts, d)."""
+        return [z[:, t : t + self.starts] for t in range(self.past, self.past + self.steps)]
 
     def rolled(self) -> "Unroll":
         """Return the actions of the example before."""
@@ -69,6 +83,8 @@ class RolloutSettings(Settings):
     """frames behind them whose codes are predicted, each from those before and the action between"""
     steps_end: int | None = setting(None, between(1, 1024))
     """value at the end of training, reached linearly; null: constant"""
+    starts: int = setting(1, between(1, 1024))
+    """frames one after the other from which it is asked: predictions of each encoded frame, at little cost"""
 
 
 class Rollout(Task):
@@ -76,7 +92,8 @@ class Rollout(Task):
 
     Of each example a part of past + steps frames is cut out, at a drawn place, with its actions. All its frames are
     encoded once, each by itself; the predictor goes by the first `past` codes, and the others are its targets. So an
-    objective sees the codes of all frames, (n, past + steps, d), and can compare those that follow one another.
+    objective sees the codes of all frames, (n, T, d), and can compare those that follow one another. With more `starts`
+    the part is longer, and the question is asked from each of its first frames on, T = past + steps + starts - 1.
 
     It is given {"frames": (n, c, T, h, w), "actions": (n, T - 1, a)}. Raises ConfigError for clips that are too short,
     and for an encoder that has more than one code for a frame.
@@ -96,7 +113,7 @@ class Rollout(Task):
     @property
     def span(self) -> int:
         """Frames that take part."""
-        span: int = self.settings.past + self.settings.steps
+        span: int = self.settings.past + self.settings.steps + self.settings.starts - 1
         return span
 
     def check(self, shape: tuple[int, ...], grid: Grid) -> None:
@@ -114,9 +131,9 @@ class Rollout(Task):
         longest = max(self.at(progress).span for progress in (0.0, 1.0))
         if longest > grid[0]:
             raise ConfigError(
-                f"task.past={self.settings.past} and task.steps={longest - self.settings.past} need {longest} frames, "
-                f"and the source's examples have {grid[0]}: take fewer of them, or longer examples, such as "
-                f"source.frames={longest}"
+                f"task.past={self.settings.past}, task.steps={longest - self.span + self.settings.steps} and "
+                f"task.starts={self.settings.starts} need {longest} frames, and the source's examples have {grid[0]}: "
+                f"take fewer of them, or longer examples, such as source.frames={longest}"
             )
 
     def sees(self, shape: tuple[int, ...], grid: Grid) -> dict[str, tuple[int, ...]]:
@@ -129,7 +146,8 @@ class Rollout(Task):
         seen = np.stack([one[:, k : k + self.span] for one, k in zip(frames, first, strict=True)])
         (seen,) = chunked(self._changed, seen, generators.examples)
         mine = first[:, None] + np.arange(self.span - 1)
-        return Batch(seen, None, None, Unroll(actions[np.arange(len(frames))[:, None], mine], self.settings.past))
+        asked = Unroll(actions[np.arange(len(frames))[:, None], mine], self.settings.past, self.settings.starts)
+        return Batch(seen, None, None, asked)
 
     def _changed(self, x: Array, each: list[np.random.Generator]) -> tuple[Array]:
         whole, part = ([change.draw(g) for g in each] for change in (self.whole, self.part))

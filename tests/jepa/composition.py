@@ -73,6 +73,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "conv"): {"width": 8, "depth": 1},
     ("predictor", "recurrent"): {"width": 16},
     ("predictor", "gru"): {"inverse": 16},
+    ("predictor", "residual"): {"inverse": 16, "width": 32},
     ("predictor", "causal"): {"inverse": 16, "width": 16, "depth": 1, "heads": 2},
 }
 """settings of a kind that make it small; of another kind its own"""

@@ -55,6 +55,12 @@ RUNS = {
               "encoder.depth=1", "encoder.symbols=300"],
     "halves": ["source=text", "augment=none", "task=halves", "encoder=bag", "encoder.dim=8", "encoder.symbols=300",
                "objective=ntxent", "projector.width=8"],
+    "unrolled": ["source=two-rooms", "augment=none", "task=rollout", "task.steps=2", "encoder=impala",
+                 "encoder.widths=4,4", "encoder.dim=8", "predictor=residual", "predictor.inverse=8", "target=shared",
+                 "objective=dynamics", "objective.sigreg=0.1", "projector=none"],
+    "acted": ["source=trajectories", "augment=none", "task=rollout", "task.steps=2", "encoder=states", "encoder.dim=8",
+              "predictor=causal", "predictor.width=8", "predictor.depth=1", "predictor.heads=2", "target=shared",
+              "objective=dynamics", "projector=none"],
     "clips": ["source=sound", "augment=spectrogram", "task=multiview", "task.crop=[1,1]", "objective=ntxent",
               "encoder.widths=4,8", "projector.width=8"],
 }  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 import minitensor as mt
 from jepa.predictors.causal import Causal
 from jepa.predictors.gru import GRU
+from jepa.predictors.residual import Residual
 from jepa.tasks.rollout import Unroll
 
 rng = np.random.default_rng(0)
@@ -42,7 +43,7 @@ def test_at_first_almost_nothing_moves() -> None:
 
 
 def test_no_action_changes_what_was_before_it() -> None:
-    for predictor in (causal(), GRU(8, (17,))):
+    for predictor in (causal(), GRU(8, (17,)), Residual(8, (17,), width=16)):
         changed = ACTIONS.copy()
         changed[:, 3] += 1
         a, b = (predictor.imagine(mt.Tensor(CODES), mt.Tensor(x)).numpy() for x in (ACTIONS, changed))

@@ -10,6 +10,7 @@ from jepa.assembly import assemble
 from jepa.config.config import schema_of
 from jepa.errors import ConfigError
 from jepa.parts import Choice
+from jepa.predictors.gru import GRU
 from jepa.sources.world import PendulumSource, TwoRoomsSource
 from jepa.tasks import generators
 from jepa.tasks.batches import Batches
@@ -47,6 +48,23 @@ def test_actions_are_those_between_the_frames(past: int, steps: int) -> None:
     wanted = [z.numpy()[:, 0, 0] for z in batch.asked.wanted(codes)]
     np.testing.assert_array_equal(np.stack(wanted, 1), first[:, None] + np.arange(past, past + steps))
     assert batch.asked.sizes == (1,) * steps and (len({*first}) > 1) == (past + steps < 10)
+
+
+def test_more_starts_ask_the_same_question_from_each() -> None:
+    time = np.arange(9.0, dtype=np.float32)
+    x = {"frames": np.tile(time[:, None, None], (2, 1, 1, 3, 3)), "actions": np.tile(time[:8, None], (2, 1, 2))}
+    batch = Rollout(past=2, steps=3, starts=5).ask(x, (9,), generators(2))
+    wanted = [z.numpy()[0, :, 0].tolist() for z in batch.asked.wanted(mt.Tensor(batch.seen[:, 0, :, :1, 0]))]
+    assert batch.asked.sizes == (5, 5, 5) and wanted == [[2, 3, 4, 5, 6], [3, 4, 5, 6, 7], [4, 5, 6, 7, 8]]
+    windows = batch.asked.windows()
+    np.testing.assert_array_equal(windows[5:, :, 0], np.arange(5)[:, None] + np.arange(4))
+    mt.manual_seed(0)
+    predictor, z = GRU(1, (9,)), mt.Tensor(np.random.default_rng(0).normal(size=(2, 9, 1)).astype(np.float32))
+    sets = predictor(z, None, None, batch.asked)
+    for start in range(5):
+        seen = z[:, start : start + 2]
+        alone = predictor.imagine(seen, mt.Tensor(batch.asked.actions[:, start : start + 4]))
+        np.testing.assert_allclose(np.stack([s.numpy()[:, start] for s in sets], axis=1), alone.numpy(), atol=1e-6)
 
 
 def test_a_batch_has_the_actions_of_its_examples() -> None:
@@ -97,7 +115,7 @@ SOURCES = {
          "objective.inverse=2.0 asks predictor=gru for actions"),
         ("rooms", {"task": "multiview", "predictor": "none"}, "objective=dynamics compares frames that follow"),
         ("rooms", {"objective": ("dynamics", {"variance": 0.0})}, "target=shared with objective=dynamics must"),
-        ("rooms", {"predictor": "mlp"}, "take predictor=gru, causal"),
+        ("rooms", {"predictor": "mlp"}, "take predictor=gru, residual, causal"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(source: str, changes: dict[str, Any], said: str) -> None:
@@ -109,6 +127,7 @@ def test_what_does_not_fit_is_refused(source: str, changes: dict[str, Any], said
     "changes",
     [
         {"predictor": "causal", "task": ("rollout", {"past": 2, "steps": 3})},
+        {"predictor": "residual", "task": ("rollout", {"steps": 2, "starts": 3}), "encoder": ("impala", {"stride": 2})},
         {"target": "ema", "objective": ("dynamics", {"variance": 0.0, "inverse": 0.0})},
         {"target": "own", "objective": ("dynamics", {"sigreg": 0.1})},
         {"objective": "vicreg", "encoder": ("frames", {"places": False}), "projector": "linear"},
