@@ -7,24 +7,23 @@ an absolute name, a name twice, encryption, far fewer bytes than it says to hold
 import os
 import re
 import stat
-import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from jepa.errors import DataError
 from jepa.sources.images.formats import suffixes
 from jepa.sources.images.listing import is_system
 from jepa.sources.images.members import Damaged, Member
+from jepa.sources.images.tar import headers
 from jepa.text import shown
 
 MOST = 512 << 20  # bytes of a table of contents, or of one entry of it
 NOTE = 1 << 20  # bytes of a small file beside an image
 SHRUNK, LARGE = 200, 10_000_000  # a member of more bytes that takes less than one part in so many is no image
 NOTES = (".cls", ".json")
-TAR_LINKS = (tarfile.LNKTYPE, tarfile.SYMTYPE)
 ABSOLUTE = re.compile(r"^([/\\]|[A-Za-z]:)")
 
 
@@ -69,7 +68,7 @@ class Bounded:
 def contents(path: Path) -> Contents:
     """Return what is in an archive; raise DataError for one that is none, or is compressed as a whole."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             head = file.read(4)
             if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zX", b"\x28\xb5\x2f\xfd")):
                 raise DataError(
@@ -77,48 +76,35 @@ def contents(path: Path) -> Contents:
                     "Unpack it once (gunzip, bunzip2, unxz, unzstd), and name the .tar"
                 )
             file.seek(0)
-            return READERS[path.suffix.lower()](path, Bounded(file))
-    except (tarfile.TarError, zipfile.BadZipFile, Damaged, ValueError, EOFError, NotImplementedError) as error:
+            return READERS[path.suffix.lower()](path, file)
+    except (zipfile.BadZipFile, Damaged, ValueError, EOFError, NotImplementedError) as error:
         what = str(error).rstrip(".") or type(error).__name__
         raise DataError(f"{shown(path)} is no whole archive ({what}): copy or make it anew, or remove it") from error
     except OSError as error:
         raise DataError(f"cannot read the archive {shown(path)}: {error.strerror or error}") from error
 
 
-def _tar(path: Path, file: Any) -> Contents:
-    found, seen = Contents.nothing(), _Seen()
-    end = os.fstat(file.file.fileno()).st_size
-    with tarfile.open(fileobj=file, mode="r:", errors="surrogateescape") as archive:
-        last, broken = "", ""
-        try:
-            while (info := archive.next()) is not None:
-                archive.members = []  # type: ignore[attr-defined]  # it would keep them all
-                if info.isdir():
-                    continue
-                special = "are links" if info.type in TAR_LINKS else "are no regular files"
-                odd = "" if info.isreg() and not info.issparse() else special
-                if info.offset_data + info.size > end:
-                    broken = f"it is cut short in {shown(info.name)}"
-                    break
-                last = info.name
-                member = Member(str(path), info.name, "stored", info.offset_data, info.size, info.size)
-                seen.take(found, member, odd)
-        except tarfile.ReadError as error:
-            if not last:
-                raise
-            broken = f"it is damaged behind {shown(last)} ({error})"
-        file.seek(min(end, archive.offset))
-        block = file.read(tarfile.BLOCKSIZE)
-        if not broken and block.strip(b"\0"):
-            broken = f"it is damaged behind {shown(last)}"
-        elif not broken and not block:
-            broken = f"it has no end mark behind {shown(last)}"
-    return found._replace(broken=broken)
+def _tar(path: Path, file: IO[bytes]) -> Contents:
+    found, seen, last = Contents.nothing(), _Seen(), ""
+    end = os.fstat(file.fileno()).st_size
+    try:
+        for header in headers(file, end):
+            if header.offset + header.size > end and not header.odd:
+                return found._replace(broken=f"it is cut short in {shown(header.name)}")
+            last = header.name
+            if not header.folder:
+                member = Member(str(path), header.name, "stored", header.offset, header.size, header.size)
+                seen.take(found, member, header.odd, file)
+    except Damaged as error:
+        if not last:
+            raise
+        return found._replace(broken=f"{error} behind {shown(last)}")
+    return found
 
 
-def _zip(path: Path, file: Any) -> Contents:
+def _zip(path: Path, file: IO[bytes]) -> Contents:
     found, seen = Contents.nothing(), _Seen()
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(Bounded(file)) as archive:
         for info in archive.infolist():
             if info.is_dir():
                 continue
@@ -134,11 +120,11 @@ def _zip(path: Path, file: Any) -> Contents:
             odd = odd or ("are damaged" if start < 0 else "")
             name = info.filename if "/" in info.filename else info.filename.replace("\\", "/")
             sizes = info.file_size, info.compress_size, info.CRC
-            seen.take(found, Member(str(path), name, how, start, *sizes), odd)
+            seen.take(found, Member(str(path), name, how, start, *sizes), odd, file)
     return found
 
 
-def _data(file: Any, info: zipfile.ZipInfo) -> int:
+def _data(file: IO[bytes], info: zipfile.ZipInfo) -> int:
     """Return where the bytes of a member of a .zip begin, behind its own header; -1 if there is none."""
     file.seek(info.header_offset)
     head = file.read(30)
@@ -154,7 +140,7 @@ class _Seen:
         self._names: set[str] = set()
         self._images = tuple(suffixes())
 
-    def take(self, found: Contents, member: Member, odd: str) -> None:
+    def take(self, found: Contents, member: Member, odd: str, archive: IO[bytes]) -> None:
         """Take one; `odd` says what is wrong with it already."""
         parts = tidy(member.name)
         outside = not parts or ".." in parts or "\0" in member.name or bool(ABSOLUTE.match(member.name))
@@ -177,7 +163,7 @@ class _Seen:
             found.odd[odd] += 1
         elif note:
             try:
-                found.notes[name] = member.read()
+                found.notes[name] = member.read(archive)
             except Damaged:
                 found.odd["are damaged"] += 1
         else:
@@ -193,7 +179,7 @@ def tidy(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
 
 
-READERS: dict[str, Callable[[Path, Any], Contents]] = {".tar": _tar, ".zip": _zip}
+READERS: dict[str, Callable[[Path, IO[bytes]], Contents]] = {".tar": _tar, ".zip": _zip}
 
 
 def notes_of(contents: Contents) -> Iterator[tuple[Member, dict[str, bytes]]]:

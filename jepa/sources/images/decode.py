@@ -77,7 +77,8 @@ class Loaded(NamedTuple):
             back = Image.new("RGB", strip.size, tuple(round(255 * value) for value in ground))
             back.paste(strip, mask=strip)
             return np.asarray(back)
-        pixels = np.asarray(strip.convert("L" if self.mode in ("1", "L") else "RGB"))
+        kind = "L" if self.mode in ("1", "L") else "RGB"
+        pixels = np.asarray(strip if strip.mode == kind else strip.convert(kind))
         return pixels.reshape(*pixels.shape[:2], -1)  # (h, W, 1 or 3)
 
     def upright(self, x: NDArray[Any]) -> NDArray[Any]:

@@ -6,7 +6,7 @@ What an archive says of itself is not believed: no more is read, and made of it,
 import os
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from jepa.text import shown
 
@@ -37,19 +37,21 @@ class Member(NamedTuple):
     def __str__(self) -> str:
         return f"{self.archive}{os.sep}{self.name}"
 
-    def read(self) -> bytes:
-        """Return the bytes of the image; raise Damaged, or OSError where the archive cannot be read."""
-        return READERS[self.how](self)
+    def read(self, archive: IO[bytes] | None = None) -> bytes:
+        """Return the bytes of the image, of an open archive; raise Damaged, or OSError where it cannot be read."""
+        if archive is not None:
+            return READERS[self.how](self, archive)
+        with open(self.archive, "rb", buffering=0) as file:
+            return READERS[self.how](self, file)
 
 
 File = str | Member
 """a path, or a member of an archive"""
 
 
-def _taken(member: Member) -> bytes:
-    with open(member.archive, "rb", buffering=0) as file:
-        file.seek(member.offset)
-        data = file.read(member.taken)
+def _taken(member: Member, archive: IO[bytes]) -> bytes:
+    archive.seek(member.offset)
+    data = archive.read(member.taken)
     if len(data) < member.taken:
         raise Damaged(f"{shown(member.archive)} is cut short, or has changed since it was listed")
     return data
@@ -63,21 +65,21 @@ def _checked(member: Member, data: bytes) -> bytes:
     return data
 
 
-def _stored(member: Member) -> bytes:
-    return _checked(member, _taken(member))
+def _stored(member: Member, archive: IO[bytes]) -> bytes:
+    return _checked(member, _taken(member, archive))
 
 
-def _deflated(member: Member) -> bytes:
+def _deflated(member: Member, archive: IO[bytes]) -> bytes:
     try:
-        return _checked(member, zlib.decompressobj(-15).decompress(_taken(member), member.size + 1))
+        return _checked(member, zlib.decompressobj(-15).decompress(_taken(member, archive), member.size + 1))
     except zlib.error as error:
         raise Damaged(f"it cannot be unpacked ({error})") from error
 
 
-def _row(member: Member) -> bytes:
+def _row(member: Member, archive: IO[bytes]) -> bytes:
     from jepa.sources.images.parquet import row
 
     return row(member.archive, member.column, member.offset)
 
 
-READERS: dict[str, Callable[[Member], bytes]] = {"stored": _stored, "deflated": _deflated, "row": _row}
+READERS: dict[str, Callable[[Member, IO[bytes]], bytes]] = {"stored": _stored, "deflated": _deflated, "row": _row}

@@ -31,7 +31,7 @@ from jepa.sources.images.members import File, Member
 from jepa.sources.images.square import How, square
 from jepa.text import shown
 
-CHUNK = 16  # files of a question
+CHUNK = 64  # files of a question at most
 Result = NDArray[Any] | UnreadableImage
 
 
@@ -124,8 +124,9 @@ class Pool:
         """Yield what is made of files, in their order."""
         waiting: deque[Future[list[Result]]] = deque()
         try:
-            for k in range(0, len(files), CHUNK):
-                waiting.append(self._threads.submit(self._made, files[k : k + CHUNK], how))
+            step = min(CHUNK, max(1, -(-len(files) // (4 * self.count))))  # each has several, and ends with the others
+            for k in range(0, len(files), step):
+                waiting.append(self._threads.submit(self._made, files[k : k + step], how))
                 if len(waiting) > 2 * self.count:
                     yield from waiting.popleft().result()
             while waiting:
