@@ -18,6 +18,7 @@ MEASURES = {
     "detection": "jepa.evaluation.detection",
     "forecast": "jepa.evaluation.forecast",
     "rollout": "jepa.evaluation.rollout",
+    "energy": "jepa.evaluation.energy",
     "retrieval": "jepa.evaluation.retrieval",
 }
 """name -> module"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from jepa.config import PlanSettings
 from jepa.errors import ConfigError
+from jepa.evaluation.energy import longest
 from jepa.frozen import frozen
 from jepa.planning.base import Array, Cost, Planner
 from jepa.planning.cost import Imagined
@@ -77,7 +77,7 @@ class Agent:
                 f"the model of {run.folder} is told no actions, so that it cannot plan: train one with task=rollout, "
                 "from a source with actions, such as source=two-rooms"
             )
-        self.limit = largest(run) if limit is None else limit
+        self.limit = longest(run) if limit is None else limit
         self.past: int = run.task.settings.past
         self.goal: Array = np.zeros((0, 0), np.float32)
         self.seen: list[Array] = []
@@ -113,11 +113,3 @@ class Agent:
         told = np.stack(before, 1) if before else np.zeros((len(self.goal), 0, self.size), np.float32)
         imagine, over = self.model.predictor.imagine, self.run.config.plan.cost
         return Imagined(imagine, np.stack(self.seen, 1), told, self.goal, over, self.run.device)
-
-
-def largest(run: Run) -> float:
-    """Return the largest norm of an action: that of the source's world, or of the actions in the data."""
-    source: Any = run.parts.source
-    if source.world is not None:
-        return float(source.world.limit)
-    return float(np.linalg.norm(source.actions, axis=-1).max())

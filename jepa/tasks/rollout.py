@@ -108,7 +108,7 @@ class Rollout(Task):
     Settings = RolloutSettings
     asks: ClassVar[type] = Unroll
     acts = True
-    measures = ("rollout",)
+    measures = ("rollout", "energy")
 
     @property
     def span(self) -> int:
