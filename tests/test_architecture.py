@@ -108,7 +108,7 @@ PLAN: dict[str, dict[str, str]] = {
         "planning": "errors text progress files contracts parts config worlds sources frozen runs evaluation",
         "estimator": "errors text config assembly frozen sources training",
         "pictures": "errors text progress files contracts health config masks transforms objectives encoders tasks "
-        "frozen sources runs evaluation",
+        "frozen sources runs evaluation planning",
         "explore": "errors text progress files contracts health frozen runs evaluation pictures",
         "finetuning": "errors text progress files contracts health parts config transforms encoders tasks learner "
         "frozen sources pretrained runs evaluation training",

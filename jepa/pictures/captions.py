@@ -139,6 +139,38 @@ CAPTIONS = {
         """The training examples whose tokens, at the places that are pale in the first column, are most like those
         predicted there (each less the mean of its place). They should continue what can be seen.""",
     ),
+    "rollout": (
+        "Rollouts by actions alone",
+        """Each row is a held-out trajectory that the model did not look at behind the first frame (blue): the frames
+        are the true ones, and the cross is where the predicted code says that things are, read out by a probe that
+        learned from codes of true frames. It should lie in the circle, the true place, up to the last step. At the
+        right the whole path, the true one (green) and the imagined one (dashed).""",
+    ),
+    "off": (
+        "How far ahead places are known",
+        """Mean distance from the true place of what is read out of codes that were predicted by actions alone. The
+        green line is what the probe loses even on codes of true frames; above it lies the error of the predictor,
+        which should grow slowly. Orange: what one errs by where nothing moves.""",
+    ),
+    "energy": (
+        "The energy over actions",
+        """How far the code one step ahead, predicted for each action of a grid, is from the code of the true next
+        frame. The true action lies in the middle; white ones are longer than an action can be. A planner can be right
+        only where the energy is least (cross) at the true action (circle); a valley along one direction says that the
+        model does not see what an action does in that direction.""",
+    ),
+    "paths": (
+        "Paths to the goal",
+        """The first tasks: from the circle to the star, through surroundings that are drawn once for the path of the
+        planner with the model, which sees pictures alone, and the same planner knowing the world. Around each star the
+        distance within which a goal counts as reached.""",
+    ),
+    "budget": (
+        "Success by planning budget",
+        """Share of the tasks in which the goal is reached at the last step, and at any, over the number of sequences of
+        actions that the model imagines for each plan (each line in the table is one search). Bars: 95 % intervals.
+        Dotted: the floors; dashed: the same planner, knowing the world.""",
+    ),
     "embedding": (
         "Embeddings by class",
         """Held-out examples, one point each, seen along the two directions of largest variance (or placed by t-SNE or

@@ -15,7 +15,7 @@ from jepa.evaluation.methods import METHODS
 from jepa.evaluation.probes import FIGURES, PROBES
 from jepa.files.atomic import write_text
 from jepa.files.mark import read_object
-from jepa.pictures import page
+from jepa.pictures import page, planning
 from jepa.pictures.captions import CAPTIONS
 from jepa.pictures.curves import curves, read_metrics
 from jepa.pictures.embedding import plot_embedding
@@ -75,6 +75,7 @@ def draw(
                 f"Result table: `{name}.json` holds something else than an evaluation ({type(error).__name__}: "
                 f"{error}); {_ANEW.format(run_dir)}"
             )
+    results += _planning(run_dir, missing)
     if missing:
         body += [page.paragraph("Not in this report:"), page.bullets(missing, look="missing")]
     body += [*results, *([page.heading("Pictures"), *pictures] if pictures else []), *_settings(run_dir)]
@@ -130,6 +131,19 @@ def _evaluations(run_dir: Path, missing: list[str]) -> dict[str, dict[str, Any]]
     if not found and not missing:
         missing.append(f"Result table: the run was not evaluated yet; `python -m jepa eval {run_dir}` does it.")
     return found
+
+
+def _planning(run_dir: Path, missing: list[str]) -> list[str]:
+    """What `python -m jepa plan` has found, if it was asked."""
+    path = run_dir / "planning.json"
+    if not path.is_file():
+        return []
+    try:
+        return planning.section(read_object(path), lambda name, figure: _picture(run_dir, name, figure))
+    except (OSError, *ODD) as error:
+        anew = f"move it elsewhere, and `python -m jepa plan {run_dir}` writes it anew."
+        missing.append(f"Planning: `planning.json` is damaged ({type(error).__name__}); {anew}")
+        return []
 
 
 def _verdict(run_dir: Path, evaluation: Mapping[str, Any]) -> list[str]:

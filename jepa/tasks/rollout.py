@@ -108,6 +108,7 @@ class Rollout(Task):
     Settings = RolloutSettings
     asks: ClassVar[type] = Unroll
     acts = True
+    pictures = "jepa.pictures.rollout"
     measures = ("rollout", "energy")
 
     @property
