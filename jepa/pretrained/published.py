@@ -88,8 +88,8 @@ def published(path: str | Path, heads: int | None = None) -> Published:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
-    if _is_ours(path):
-        encoder = pretrained_transformer(path)
+    if _is_ours(folder := path.parent if path.name in NEAR else path):
+        encoder = pretrained_transformer(folder)
         return Published(encoder, *IMAGENET, f"a model of jepa: {encoder.extra_repr()}")
     beside = _beside(path)
     heads = beside.heads if heads is None else heads
@@ -111,6 +111,9 @@ def _made(found: Encoded, read: Read, path: Path, heads: int | None, beside: "_B
     if found.layout is LAYOUTS["resnet"]:
         encoder: Any = residual(state, what)
     else:
+        small = state["patch_embed.proj.weight"].shape[0] == 384
+        if small and heads is None and any(".base_encoder." in name for name in found.names.values()):
+            heads = 12  # MoCo v3's, where all others of this dim have 6
         encoder = transformer(state, what, heads, HEADS.format(str(path)))
     layout = found.layout.title
     return Published(encoder, beside.mean, beside.std, f"{layout}: {type(encoder).__name__} {encoder.extra_repr()}")
@@ -155,6 +158,9 @@ def _is_safetensors(path: Path) -> bool:
 
 def _recognized(names: Iterable[str], path: Path) -> Encoded | None:
     """Return what the names of weights mean; None if nothing. Raises RunError if not all of it is known."""
+    names = list(names)
+    if any(name.startswith("model.context.") for name in names):
+        raise RunError(f"{shown(path)} is a checkpoint of a run of jepa: name the run in place of --pretrained")
     try:
         return recognized(names)
     except RunError as error:

@@ -9,13 +9,16 @@ from safetensors.numpy import save_file
 
 import minitensor as mt
 from jepa.__main__ import main
+from jepa.errors import RunError
 from jepa.evaluation.embed import embed_pretrained
 from jepa.evaluation.weights import evaluate_pretrained
-from jepa.pretrained import published
+from jepa.pretrained import published, save_pretrained
 from jepa.runs.run import load_run
 from jepa.sources import ImageFolder
+from jepa.training.run import train
 from tests.jepa.pretrained import layouts
 from tests.jepa.pretrained.torch_writer import small
+from tests.jepa.tiny import config
 
 FEW = ["evaluation.random_seeds=1", "evaluation.max_images=40"]
 
@@ -120,3 +123,20 @@ def test_a_training_starts_from_weights(
     assert main([*words, *told, "--out", str(tmp_path / "told")]) == 0
     assert main([*words, "encoder=cnn", "--out", str(tmp_path / "cnn")]) == 2
     assert "another one (encoder=vit)" in capsys.readouterr().err and not (tmp_path / "cnn").exists()
+
+
+def test_what_jepa_has_written_is_not_taken_for_somebody_else_s(shapes_folder: Path, tmp_path: Path) -> None:
+    save_pretrained(small(depth=1, heads=6), tmp_path / "own")  # with other heads than a published one of this dim
+    for path in (tmp_path / "own", tmp_path / "own" / "model.safetensors"):
+        assert published(path).encoder.settings.heads == 6
+    train(config(shapes_folder, "task=masked", "train.max_steps=1"), out=tmp_path / "run")
+    (checkpoint,) = (tmp_path / "run" / "checkpoints").glob("step-*.safetensors")
+    with pytest.raises(RunError, match="is a checkpoint of a run of jepa: name the run in place of --pretrained"):
+        published(checkpoint)
+
+
+def test_the_small_one_of_moco_has_twelve_heads(tmp_path: Path) -> None:
+    state = small(depth=1, dim=384, heads=12).state_dict()
+    for prefix, heads in (("module.base_encoder.", 12), ("module.", 6)):
+        save_file({f"{prefix}{name}": x for name, x in state.items()}, tmp_path / "x.safetensors")
+        assert published(tmp_path / "x.safetensors").encoder.settings.heads == heads
