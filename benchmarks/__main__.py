@@ -8,6 +8,7 @@
     images    a batch of images prepared for training, in images per second
     folders   200,000 small images and 3,000 large ones: start, memory, images per second beside PyTorch's DataLoader
     scaling   the step's cost against batch size, image size, depth and width, as a plot
+    processes the steps by two processes, two threads and one; what is exchanged, and a model of more processes
     peers     the CNN step beside other engines for NumPy (see `make bench-peers`)
     gpu       everything on an NVIDIA GPU, in eight minutes (see `make gpu`)
     results   what training reaches: the experiments behind the tables (hours)
@@ -32,6 +33,30 @@ AVX2 = {  # what holds both sides to AVX2, read when the libraries are loaded
 }
 
 
+def by_itself(args: argparse.Namespace) -> bool:
+    """Run what has figures of its own; False if that is none of these."""
+    if args.what == "results":
+        from benchmarks import results
+
+        results.run(args.seeds, args.only, args.cifar10, args.ucr, args.threads or 1)
+        return True
+    if args.what == "folders":
+        from benchmarks import folders
+
+        folders.run(args.threads or 2, args.only, args.share)
+        return True
+    if args.what == "processes":
+        from benchmarks import processes
+
+        processes.run(args.only, args.dry)
+        return True
+    if args.what == "gpu":
+        from benchmarks import gpu
+
+        sys.exit(gpu.run(args.seconds, args.only, args.cifar10, args.out, dry=args.dry))
+    return False
+
+
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(
@@ -41,7 +66,20 @@ def main() -> None:
         "what",
         nargs="?",
         default="",
-        choices=["", *PARTS, "functions", "hops", "images", "folders", "scaling", "peers", "gpu", "results", "page"],
+        choices=[
+            "",
+            *PARTS,
+            "functions",
+            "hops",
+            "images",
+            "folders",
+            "scaling",
+            "processes",
+            "peers",
+            "gpu",
+            "results",
+            "page",
+        ],
     )
     parser.add_argument("--threads", type=int, default=0, help="of both sides; default: 1, then 2")
     parser.add_argument("--isa", default="native", choices=["native", "avx2"], help="hold both sides to AVX2")
@@ -53,7 +91,7 @@ def main() -> None:
     parser.add_argument("--ucr", default="", help="folder with GunPoint/GunPoint_TRAIN.ts and the like, for `results`")
     parser.add_argument("--share", type=float, default=1, help="of the images of `folders`; 0.1 is a trial")
     parser.add_argument("--seconds", type=float, default=420, help="for all of `gpu`")
-    parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU")
+    parser.add_argument("--dry", action="store_true", help="`gpu` in small, on the CPU; `processes` once each")
     parser.add_argument("--out", default="", help="file of `gpu`'s results (default: benchmarks/results/gpu.json)")
     args = parser.parse_args()
     if args.what == "page":
@@ -66,20 +104,8 @@ def main() -> None:
     if args.isa == "avx2":
         os.environ |= AVX2
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
-    if args.what == "results":
-        from benchmarks import results
-
-        results.run(args.seeds, args.only, args.cifar10, args.ucr, args.threads or 1)
+    if by_itself(args):
         return
-    if args.what == "folders":
-        from benchmarks import folders
-
-        folders.run(args.threads or 2, args.only, args.share)
-        return
-    if args.what == "gpu":
-        from benchmarks import gpu
-
-        sys.exit(gpu.run(args.seconds, args.only, args.cifar10, args.out, dry=args.dry))
     try:
         import torch
     except ImportError:

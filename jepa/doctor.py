@@ -21,10 +21,15 @@ OPTIONAL = {
     "Numba": ("numba", "compiled kernels, without which training is slower", "pip install -e '.[fast]'"),
     "CuPy": ("cupy", "GPU", "pip install -e '.[cuda13]', or '.[cuda12]'; the top line of nvidia-smi says which"),
     "ml_dtypes": ("ml_dtypes", "bfloat16", "pip install -e '.[cuda13]', or '.[cuda12]'"),
+    "mpi4py": ("mpi4py", "several processes", "pip install -e '.[mpi]'"),
     "pytest": ("pytest", "the tests", "make test"),
     "hypothesis": ("hypothesis", "the tests", "make test"),
     "torch": ("torch", "tests and benchmarks compare with it", "make parity"),
 }
+
+
+EXCHANGED = 4096, 1 << 20, 1 << 24
+"""bytes of gradients that processes exchange for a try"""
 
 
 class Report(NamedTuple):
@@ -39,7 +44,8 @@ def examine(device: str = "auto") -> Report:
     gpu, gpu_lines = _gpu()
     lines = [*_versions(), *_origin(), *_threads(), _kernels(), *gpu_lines, *_optional()]
     asked = [device] if device != "auto" else ["cpu", "cuda"] if gpu else ["cpu"]
-    usable = True
+    usable, said = _processes(asked[-1])
+    lines += said
     for name in asked:
         try:
             lines.append(f"self-test on {name}: {self_test(name)}")
@@ -132,6 +138,30 @@ def _gpu() -> tuple[bool, list[str]]:
     except Exception as error:  # no driver, an older driver, no toolkit: CuPy has a class for each
         return False, [*lines, f"  not usable: {error}"]
     return True, [*lines, "  usable: --device cuda"]
+
+
+def _processes(device: str) -> tuple[bool, list[str]]:
+    """Return whether the processes that were started together add arrays up rightly, and how fast they do."""
+    team = mt.teams.join()
+    if team is None:
+        return True, ["processes: one (`mpiexec -n 2 python -m jepa doctor` tries how fast two exchange gradients)"]
+    lines = [f"processes: {team.size}, of which {mt.teams.launched().local} on this machine, {team.version}"]
+    usable, (exchange, where) = True, mt.teams.placed(team, device)
+    for size in EXCHANGED:
+        line = mt.Tensor(np.full(size // 4, team.rank + 1.0, np.float32)).to(where)
+        seconds = []
+        for _ in range(5):
+            team.wait()
+            start = time.perf_counter()
+            found = mt.Tensor(exchange.total(line.data)).numpy()
+            seconds.append(time.perf_counter() - start)
+        right, took = bool((found == team.size * (team.size + 1) / 2).all()), min(seconds)
+        usable &= right
+        rate = f", {size / took / 1e9:.2f} GB/s" if size >= 1 << 20 else ""
+        lines.append(
+            f"  a sum of {size / 2**20:g} MiB on {where}: {'ok' if right else 'WRONG'}, {1e3 * took:.3f} ms{rate}"
+        )
+    return usable, lines
 
 
 def _optional() -> list[str]:

@@ -47,6 +47,12 @@ class MPI:
         self.size, self.rank = int(self.communicator.size), int(self.communicator.rank)
 
     @property
+    def version(self) -> str:
+        """Which MPI it is."""
+        first = str(self._mpi.Get_library_version()).strip("\0 \n").splitlines()[0]
+        return " ".join(first.split())
+
+    @property
     def near(self) -> int:
         """Which of the processes on this machine it is."""
         shared = self.communicator.Split_type(self._mpi.COMM_TYPE_SHARED)

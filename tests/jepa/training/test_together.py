@@ -64,6 +64,12 @@ def test_a_run_from_start_to_features(place):
     assert all(report[name] == other[name] for name in ("linear", "knn", "images", "classes"))
 
 
+def test_the_doctor_tries_the_transport(place):
+    ended = run(2, ["-m", "jepa", "doctor"], place)
+    assert ended.returncode == 0 and ended.stdout.count("processes: 2, of which 2 on this machine, MPICH") == 1
+    assert ended.stdout.count(" MiB on cpu: ok, ") == 3 and ended.stdout.count(" GB/s") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
