@@ -36,6 +36,16 @@ COMMANDS = (
     "finetune run --out tuned finetune.epochs=1 finetune.epoch_steps=2 finetune.labels=1",
     "predict tuned --data shapes --out p.csv",
 )
+EXPORT = (
+    "import minitensor as mt; from minitensor.interop.onnx import export; "
+    "export(mt.nn.Linear(3, 2), mt.zeros((1, 3)), 'model.onnx')"
+)
+OPTIONAL = {
+    "track": ["-m", "jepa", *COMMANDS[2].replace("--out run", "--out tracked train.track=tensorboard").split()],
+    "onnx": ["-c", EXPORT],
+    "get": ["-c", "from jepa.downloads.fetching import installed; installed()"],
+}
+"""what makes use of an extra; scikit-learn and the kernels of `fast` are used by all that is above"""
 LOCAL = "import jepa, minitensor, sys; sys.exit(not all(sys.prefix in m.__file__ for m in (jepa, minitensor)))"
 
 
@@ -129,6 +139,8 @@ def tried(python: str, packages: str, extras: Sequence[str], wheel: Path) -> Out
             run([own, "-I", "-c", LOCAL], place)
             for command in COMMANDS:
                 run([own, "-W", "error::DeprecationWarning:jepa", "-m", "jepa", *command.split()], place)
+            for extra in OPTIONAL.keys() & extras:
+                run([own, *OPTIONAL[extra]], place)
             said = f"works{' with ' + ' '.join(pinned) if pinned else ''}"
         except RuntimeError as error:
             said = f"FAILS: {error}"
