@@ -114,6 +114,14 @@ class Shards(ImageFolder):
             remarks.append(f"left out {sum(others.values()):,} files that are no images: {_counted(others)}")
         return Listing(root, sorted(entries, key=_order), others, [], remarks)
 
+    @property
+    def kept(self) -> str:
+        slow = (
+            "in a .parquet whole groups of rows are read for each image: a larger source.cache, or a .tar, is quicker"
+        )
+        grouped = self.decoded.loose and any(path.suffix.lower() in TABLES for path in self._paths())
+        return f"{super().kept}; {slow}" if grouped else super().kept
+
     def _check(self, entries: list[Entry]) -> None:
         """Images without a class are counted in the remarks."""
 

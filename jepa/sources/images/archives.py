@@ -20,7 +20,7 @@ from jepa.sources.images.members import Damaged, Member
 from jepa.sources.images.tar import headers
 from jepa.text import shown
 
-MOST = 512 << 20  # bytes of a table of contents, or of one entry of it
+MOST = 128 << 20  # bytes of a table of contents, or of one entry of it
 NOTE = 1 << 20  # bytes of a small file beside an image
 SHRUNK, LARGE = 200, 10_000_000  # a member of more bytes that takes less than one part in so many is no image
 NOTES = (".cls", ".json")

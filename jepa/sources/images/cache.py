@@ -147,21 +147,24 @@ class Decoded:
         self._spent += time.monotonic() - clock
 
     @property
+    def loose(self) -> int:
+        """How many images are decoded each time."""
+        return int((self.known.kind == LOOSE).sum())
+
+    @property
     def said(self) -> str:
         """Where the pixels are, in a sentence; empty if all are in memory and nobody needs to know."""
-        kinds, there = self.known.kind, sum(file.rows * self.store.width for file in self.known.files)
-        most = f"at most {budget.in_words(self.budget)}: source.cache"
-        said = [f"{budget.in_words(there)} of decoded images are kept in {shown(self.store.folder)} ({most})"] * (
-            there > 0
-        )
+        k, most, said = self.known, f"at most {budget.in_words(self.budget)}: source.cache", list[str]()
+        stored = self.store.width * int(np.array([0, 1, 4, 0])[k.kind[k.segment > 0]].sum())
+        if stored:
+            said.append(f"{budget.in_words(stored)} of decoded images are kept in {shown(self.store.folder)} ({most})")
         if self.trouble:
-            said += [
-                f"decoded images cannot be kept in {shown(self.store.folder)} ({self.trouble}): they are in memory"
-            ]
-        if loose := int((kinds == LOOSE).sum()):
+            where = f"cannot be kept in {shown(self.store.folder)} ({self.trouble})"
+            said.append(f"decoded images {where}: they are in memory")
+        if loose := self.loose:
             who = f"{self.workers} processes" if self.workers else "this process"
-            many = f"{loose:,} of {int((kinds != UNREAD).sum()):,} images"
-            said += [f"{many} are not kept ({most}): {who} (source.workers) will decode them each time"]
+            many = f"{loose:,} of {int((k.kind != UNREAD).sum()):,} images"
+            said.append(f"{many} are not kept ({most}): {who} (source.workers) will decode them each time")
         return "; ".join(said)
 
 

@@ -131,8 +131,16 @@ def _is_pixels(name: str) -> bool:
 
 
 def folders() -> list[Path]:
-    """Return the folders, and what an earlier version has left: files of such a name."""
-    return [path for path in budget.place().glob("*") if len(path.stem) == 32 and set(path.stem) <= HEX]
+    """Return the folders that hold something, and what an earlier version has left: files of such a name."""
+    named = (path for path in budget.place().glob("*") if len(path.stem) == 32 and set(path.stem) <= HEX)
+    return [path for path in named if _ours(path)]
+
+
+def _ours(folder: Path) -> list[Path]:
+    """Return the files of a folder that we wrote."""
+    if not folder.is_dir():
+        return [folder] if folder.suffix == ".npy" else []
+    return [path for path in folder.glob("*") if path.name == INDEX or _is_pixels(path.name)]
 
 
 def root_of(folder: Path) -> str:
@@ -151,24 +159,23 @@ def _used(folder: Path) -> int:
 
 
 def _size(folder: Path) -> int:
-    paths = folder.glob("*") if folder.is_dir() else [folder]
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    return sum(path.stat().st_size for path in _ours(folder))
 
 
 def _removed(folder: Path) -> bool:
-    """Take a folder away, if nobody writes to it; only what we wrote."""
+    """Take away what we wrote, if nobody writes to it."""
     try:
-        if folder.is_dir():
-            with writing(folder):
-                for path in folder.glob("*"):
-                    if path.name == INDEX or _is_pixels(path.name):
-                        path.unlink()
-                sweep(folder, lambda name: name == INDEX, alone=True)
-            folder.rmdir()
-        elif folder.suffix == ".npy":
+        if not folder.is_dir():
             folder.unlink()
+            return True
+        with writing(folder):
+            for path in _ours(folder):
+                path.unlink()
+            sweep(folder, lambda name: name == INDEX, alone=True)
     except (OSError, Taken):
         return False
+    with suppress(OSError):  # something else is in it
+        folder.rmdir()
     return True
 
 

@@ -344,7 +344,7 @@ def test_clean(root: Path, kept: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert main(["data", "clean"]) == 0
     assert "1 of the folders there cannot be removed" in capsys.readouterr().out and left[0].exists()
     assert main(["data", "clean"]) == 0
-    assert not left[0].exists() and mine.exists()
+    assert not left[0].exists() and mine.exists() and stored.folders() == []
     assert len(images(root)) == 20
 
 

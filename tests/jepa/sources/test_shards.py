@@ -132,6 +132,7 @@ def test_parquet(tmp_path: Path) -> None:
     for workers in (0, 2):
         again = images(path, cache="0", workers=workers)
         np.testing.assert_array_equal(again.read(order), source.read(order))
+        assert "20 of 20 images are not kept" in again.kept and "whole groups of rows are read" in again.kept
     raw = parquet(tmp_path / "b.parquet", image=[png(k) for k in range(20)], kind=[f"c{k % 3}" for k in range(20)])
     assert images(raw, label="kind").classes == ["c0", "c1", "c2"]
 
