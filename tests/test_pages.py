@@ -130,7 +130,7 @@ def check_jepa(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, 
 @each
 def test_commands_and_targets_in_the_text_exist(page: Path) -> None:
     text = prose(page)
-    assert set(re.findall(r"python -m jepa ([a-z]+(?: (?:make|inspect))?)", text)) <= set(VERBS)
+    assert set(re.findall(r"python -m jepa ([a-z]+(?: (?:make|inspect|get|clean))?)", text)) <= set(VERBS)
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= TARGETS
     for module in re.findall(r"python -m ((?:benchmarks|tests)[\w.]*)", text):
         assert importlib.util.find_spec(module), module
