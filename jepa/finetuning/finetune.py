@@ -79,6 +79,8 @@ def finetune(
             raise ConfigError(
                 f"finetune has no setting {name!r}.{did_you_mean(name, known) or ' It has ' + ', '.join(sorted(known))}"
             )
+    if team := mt.teams.join():
+        raise ConfigError(f"finetune does not share its work out among {team.size} processes: start it without mpiexec")
     device = settings.get("device", "auto")
     if isinstance(start, str | Path):
         data = source if isinstance(source, str | Path) else None

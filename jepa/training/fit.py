@@ -83,11 +83,13 @@ def fit(
 def unwritten(config: Config, parts: Assembly, *, quiet: bool, loggers: Sequence[Logger] = ()) -> RunResult:
     """Train the parts that a config describes, and write nothing."""
     clock = time.monotonic()
-    trainer = prepared(config, None, parts)
+    team = mt.teams.join()
+    first = team is None or team.rank == 0
+    trainer = prepared(config, None, parts, team=team)
     trainer.rehearse()
-    log = RunLog(None, step=0, steps=trainer.steps, quiet=quiet)
+    log = RunLog(None, step=0, steps=trainer.steps, quiet=quiet or not first)
     try:
-        log.tell(loggers, settings_told(config), 0)
+        log.tell(loggers if first else (), settings_told(config), 0)
         trainer.run(log)
     finally:
         log.close()

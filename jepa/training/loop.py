@@ -23,7 +23,7 @@ from jepa.training.epochs import Earlier, batch_size, fingerprint, fresh_epochs
 from jepa.training.init import taken_from
 from jepa.training.log import RunLog
 from jepa.training.stopping import signals
-from jepa.training.team import any_of, check_alike, check_size, wait
+from jepa.training.team import any_of, check_alike, check_size, give_weights, wait
 
 HELD_OUT = 512  # examples of the validation part that the loss is taken of after each epoch
 
@@ -62,6 +62,7 @@ class Trainer:
         self.epochs = fresh if earlier is None else earlier.epochs(t, self.per_epoch, self.fingerprint)
         self.steps = self.epochs.steps
         self.taken = "" if earlier or t.init is None else taken_from(Path(t.init), self.model)
+        give_weights(team, self.model)
         self.model.to(device)
         self.schedule = config.optimizer.settings
         self.horizon = self.schedule.ipe_scale * self.steps

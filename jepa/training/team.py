@@ -25,6 +25,12 @@ def any_of(team: Any, asked: bool) -> bool:
     return asked if team is None else bool(team.total(np.array([asked], np.int64))[0])
 
 
+def give_weights(team: Any, model: mt.nn.Layer) -> None:
+    """Give all processes the weights of the first: those of a model that was made in Python may differ."""
+    if team is not None:
+        model.load_state_dict(team.broadcast(model.state_dict()))
+
+
 def check_alike(team: Any, model: mt.nn.Layer, step: int) -> None:
     """Raise RunError unless all processes have the same weights, to the bit."""
     if team is None:

@@ -44,22 +44,23 @@ def campaign(seed: int, seconds: float, kills: int | None = None) -> list[str]:
         clock = until(seconds)
         while done < kills if kills is not None else next(clock, None) is not None:
             most = LONGEST if kills is None else min(LONGEST, kills - done)
-            count, found = _one(place, whole, most, draw)
+            end = time.monotonic() + (seconds if kills is None else 1e9)
+            count, found = _one(place, whole, most, end, draw)
             done, failures = done + count, failures + found
             shutil.rmtree(place / "run", ignore_errors=True)
     print(f"  {done} processes killed")
     return failures
 
 
-def _one(place: Path, whole: list[Any], most: int, draw: random.Random) -> tuple[int, list[str]]:
-    """Return how many processes of one run were killed, and what went wrong."""
+def _one(place: Path, whole: list[Any], most: int, end: float, draw: random.Random) -> tuple[int, list[str]]:
+    """Return how many processes of one run were killed, until `end` at most, and what went wrong."""
     folder, killed, failures = place / "run", 0, []
     for kill in range(most + 1):
         words = command(COUNT, [*WORDS, *_way(folder, False)])
         with subprocess.Popen(
             words, cwd=place, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as process:
-            hit = kill < most and _kill_one(process, draw)
+            hit = kill < most and time.monotonic() < end and _kill_one(process, draw)
             started = time.monotonic()
             try:
                 said = process.communicate(timeout=END if hit else 120)[1]

@@ -117,6 +117,55 @@ def test_an_error_in_one_process_ends_all(rank, error, said, place):
     assert ended.returncode and said in ended.stderr and took < 5, (took, ended.stderr)  # 0.4 s by itself
 
 
+DRIFTING = """
+import os, sys
+from jepa.__main__ import main
+from jepa.training.loop import Trainer
+step = Trainer._train_step
+def drifting(self, batches):
+    if self.step == 5 and self.team.rank == 1:
+        next(self.model.parameters()).data += 1e-3
+    return step(self, batches)
+Trainer._train_step = drifting
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_weights_that_drift_apart_end_all(place):
+    (place / "drifting.py").write_text(DRIFTING)
+    ended = run(2, ["drifting.py", *TRAIN[2:], "--out", "run"], place, timeout=120)
+    said = "at step 8 the weights of process 1 are others than those of process 0"
+    assert ended.returncode == 2 and ended.stderr.count(said) == 1, ended.stderr
+
+
+FIT = """
+import sys
+import numpy as np, jepa, minitensor as mt
+team = mt.teams.join()
+x = np.random.default_rng(0).normal(size=(64, 2, 16)).astype(np.float32)
+mt.manual_seed(team.rank)  # other weights in each
+encoder = jepa.encoders.MLP((2, 16), width=32)
+model = jepa.JEPA(encoder, jepa.predictors.MLP(encoder.dim, encoder.grid), objective=jepa.objectives.VICReg())
+out = None if sys.argv[1] == "none" else sys.argv[1]
+source = jepa.sources.Arrays(x, np.arange(64) % 2)
+result = jepa.fit(model, source, jepa.tasks.Views(), out=out, epochs=2, batch_size=16)
+marks = team.gather([v.tobytes() for v in model.state_dict().values()])
+assert marks[0] == marks[1] and (out is None or jepa.evaluate(result.folder)["images"])
+try:
+    jepa.finetune(encoder, jepa.sources.Arrays(x, np.arange(64) % 2))
+except jepa.JEPAError as error:
+    assert "finetune does not share its work out among 2 processes" in str(error)
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("out", ["none", "run"])
+def test_parts_made_in_python_are_trained_together(out, place):
+    ended = run(2, ["-c", FIT, out], place)
+    assert ended.returncode == 0 and ended.stdout.count("done") == 2, ended.stderr
+    assert ended.stderr.count("epoch 2/2") == 1
+
+
 def test_ctrl_c_saves(place):
     words = command(2, [*TRAIN, "train.epochs=9999", "--out", "run"])
     process = subprocess.Popen(
