@@ -148,6 +148,9 @@ def _continued(url: str, part: Path, size: int | None, ask: Callable[..., Any]) 
         if code >= 400:
             raise DataError(f"{url} was answered with {code} {printable(str(answer.reason))}: {_gone(code)}. {_ways()}")
         goes_on = code == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {at}-")
+        if code == 206 and not goes_on:  # a piece that was not asked for
+            part.unlink(missing_ok=True)
+            raise _Again("the server answered with another piece of the file than was asked for")
         at = at if goes_on else 0
         mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         _tag(part).write_text("" if mark.startswith("W/") else mark, "utf-8")

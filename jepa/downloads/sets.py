@@ -177,7 +177,7 @@ def _make(
             raise
         pairs = zip(remotes, archives, strict=True)
         origins = [{"url": r.url, "checksum": r.checksum, "sha256": sha256(archive)} for r, archive in pairs]
-        origin = {"data set": which, "about": data.about, "mirror": mirror, "files": origins}
+        origin = {"data set": which, "about": data.about, "files": origins}
         (made / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", "utf-8")
         made.rename(out)
     finally:

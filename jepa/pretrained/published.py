@@ -84,13 +84,20 @@ def published(path: str | Path, heads: int | None = None) -> Published:
     themselves. Of other sizes of images the positions are interpolated, as `ViT` does it.
 
     Raises FileNotFoundError, and RunError that says what was found and what was looked for.
+
+    >>> import tempfile
+    >>> from jepa.encoders import ViT
+    >>> from jepa.pretrained import save_pretrained
+    >>> folder = save_pretrained(ViT((3, 32, 32), patch=8, dim=16, depth=1, heads=2), tempfile.mkdtemp())
+    >>> print(published(folder).title)
+    a model of jepa: ViT 32 x 32, patch 8 x 8, dim 16, depth 1, heads 2
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
     if _is_ours(folder := path.parent if path.name in NEAR else path):
         encoder = pretrained_transformer(folder)
-        return Published(encoder, *IMAGENET, f"a model of jepa: {encoder.extra_repr()}")
+        return Published(encoder, *IMAGENET, f"a model of jepa: ViT {encoder.extra_repr()}")
     beside = _beside(path)
     heads = beside.heads if heads is None else heads
     files = _files(path)

@@ -28,7 +28,9 @@ class Served(BaseHTTPRequestHandler):
             start = int(asked.removeprefix("bytes=").rstrip("-"))
         if start >= len(content) > 0:
             return self.send_error(416)
-        self.send_response(206 if start else 200)
+        self.send_response(206 if start or fault == "elsewhere" else 200)
+        if fault == "elsewhere":
+            start = 7
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
         if self.server.tag:

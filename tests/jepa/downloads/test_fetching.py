@@ -40,6 +40,8 @@ def remote(url: str, checksum: str | None = RIGHT, size: int | None = len(CONTEN
         (["cut"], [None, "bytes=150000-"]),
         (["cut", "cut", "cut"], [None, "bytes=150000-", "bytes=225000-", "bytes=262500-"]),
         (["503", "500"], [None, None, None]),
+        (["elsewhere"], [None, None]),
+        (["cut", "elsewhere"], [None, "bytes=150000-", None]),
         (["stall"], None),
     ],
 )
