@@ -128,8 +128,8 @@ class PlanSettings(Settings):
     """steps that are imagined ahead, at most those that are left"""
     act: int = setting(5, between(1, 10_000))
     """steps of a plan that are taken before the next one is made; at most `horizon`"""
-    cost: Literal["all", "last"] = setting("all")
-    """which imagined steps are to be near the goal: all, or the last one"""
+    cost: Literal["all", "last"] = setting("last")
+    """which imagined steps are to be near the goal: all, or the last one, so that plans may go around"""
     budgets: tuple[float, ...] = setting(
         (0.125, 0.25, 0.5), each(((lambda v: 0 < v <= 1000), "must be above 0, at most 1000"))
     )
