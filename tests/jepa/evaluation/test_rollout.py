@@ -9,6 +9,7 @@ from jepa.config import load
 from jepa.evaluation import evaluate_run, rollout
 from jepa.evaluation.rollout import probe
 from jepa.pictures.results import summary
+from jepa.runs.run import load_run
 from jepa.training.run import train
 
 LEARN = ["train.epochs=2", "train.batch_size=16", "predictor.inverse=8", "device=cpu", "evaluation.random_seeds=1"]
@@ -31,6 +32,17 @@ def test_a_run_says_how_far_off_places_are(tmp_path: Path) -> None:
     assert error["persistence"][0] < error["persistence"][-1]
     assert error["true"][-1] < error["persistence"][-1]
     assert "Along rollouts of 20 steps" in " ".join(summary(evaluation))
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    words = [*ROOMS, *LEARN, "task.steps=1", "task.steps_end=2", "task.starts=2", "predictor=residual"]
+    train(load(overrides=words), out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(load(overrides=words), out=tmp_path / "stopped", stop_after=4)
+    train(load(overrides=words), resume=tmp_path / "stopped")
+    whole, stopped = (load_run(tmp_path / name, device="cpu").model for name in ("whole", "stopped"))
+    for mine, theirs in zip(whole.parameters(), stopped.parameters(), strict=True):
+        np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
 
 
 @pytest.mark.parametrize("known", [True, False])
