@@ -72,8 +72,11 @@ def plan_run(
         if name == "random":
             found["time"] = _time(agent, planner, some)
             found["paths"] = _paths(some, walks)
-    found["budget"] = [*_budgets(run, tasks["random"], s, planner)]
-    replace_text(out, json.dumps(found) + "\n")
+    found["budget"] = []
+    replace_text(out, json.dumps(found) + "\n")  # who has seen enough may stop here
+    for figures_of in _budgets(run, tasks["random"], s, planner):
+        found["budget"].append(figures_of)
+        replace_text(out, json.dumps(found) + "\n")
     return found
 
 
@@ -83,7 +86,7 @@ def _world(run: Run) -> Any:
     if source.world is None:
         raise ConfigError(
             f"{run.folder} has learned from recorded trajectories, without a world to act in: use its planner in your "
-            "own environment with jepa.planning.Agent, or train with a source that has one, such as source=two-rooms"
+            "own environment with jepa.Agent, or train with a source that has one, such as source=two-rooms"
         )
     return source.world
 

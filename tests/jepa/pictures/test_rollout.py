@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from jepa.config import load
+from jepa.errors import ConfigError
 from jepa.evaluation import energy, rollout
 from jepa.evaluation.energy import Energy
 from jepa.pictures import planning
 from jepa.pictures import rollout as pictures
 from jepa.pictures.report import draw
+from jepa.planning.control import Agent
 from jepa.planning.plan import plan_run
 from jepa.planning.said import sentences
 from jepa.runs.run import Run, load_run
@@ -52,7 +54,14 @@ def test_the_report_has_them(run: Run, quick: None) -> None:
     """Film strips need images, places somebody who knows them, and the section on planning a world."""
     assert run.folder is not None
     world: Any = run.parts.source.world  # type: ignore[attr-defined]
-    if world is not None:
+    if world is None:
+        with pytest.raises(ConfigError, match="without a world to act in: .* jepa.Agent"):
+            plan_run(run.folder, device="cpu", settings=FAST)
+        frames = run.source("val").read(range(3))[:, :, 0]
+        agent = Agent(run)
+        agent.aim(frames)
+        assert agent.act(frames).shape == (3, 2) and agent.limit > 0
+    else:
         plan_run(run.folder, device="cpu", settings=FAST)
     text = draw(run.folder, device="cpu").read_text()
     drawn = {path.stem for path in (run.folder / "plots").glob("*.png")}

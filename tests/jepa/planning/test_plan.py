@@ -158,6 +158,18 @@ def test_a_model_of_several_frames_is_told_what_was_seen_and_done(
     np.testing.assert_array_equal(actions[::4, 0], done[1])
 
 
+def test_what_was_found_before_an_interrupt_is_kept(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jepa.planning.plan._budgets", stopped)
+    (run / "planning.json").unlink(missing_ok=True)
+    with pytest.raises(KeyboardInterrupt):
+        jepa.plan(run, settings=FAST)
+    found = json.loads((run / "planning.json").read_text())
+    assert len(found["walls"]) == 2 and found["budget"] == []
+
+
 def test_the_model_sees_pictures_alone(run: Path) -> None:
     """The same walk, whatever else a state says; and a new aim forgets the plan before."""
     agent, tasks = Agent(load_run(run, device="cpu", settings=FAST)), rooms(3, 6, size=17)
