@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minitensor.backend import Array, collectives, device_of, is_array, namespace
+from minitensor.errors import DeviceError
 from minitensor.teams.mpi import MPI
 
 __all__ = ["NCCL"]
@@ -22,14 +23,20 @@ class NCCL:
     What is on the host, and what is no array, goes by MPI. A sum runs in the order of the stream that computes; those
     of gradients on a stream of their own, while backward goes on. Two processes cannot share a GPU: NCCL refuses.
 
-    device: of this process, "cuda:1". Raises DeviceError where CuPy has no NCCL.
+    device: of this process, "cuda:1". Raises DeviceError where CuPy has no NCCL, or the machine not so many GPUs.
     """
 
     def __init__(self, control: MPI, device: str) -> None:
         self.control, self.size, self.rank = control, control.size, control.rank
         self._cuda, self._nccl = collectives(device)
+        index, count = int(device.partition(":")[2] or 0), int(self._cuda.runtime.getDeviceCount())
+        if index >= count:
+            raise DeviceError(
+                f"this machine has {count} GPU{'s' * (count > 1)} and a process more than that, for which {device} was "
+                "meant: start as many processes on it as it has GPUs"
+            )
         name = control.broadcast(self._nccl.get_unique_id() if self.rank == 0 else None)
-        with self._cuda.Device(int(device.partition(":")[2] or 0)):
+        with self._cuda.Device(index):
             self._communicator = self._nccl.NcclCommunicator(self.size, name, self.rank)
             self._apart = self._cuda.Stream(non_blocking=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.jepa.tiny import CROPS, SHORT
+from tests.jepa.training.together import CASES
 from tests.together import command, environment, needs_mpi, run
 
 pytestmark = needs_mpi
@@ -23,7 +24,10 @@ def place(shapes_folder, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize(("count", "names"), [(2, []), (3, ["barlow", "levels", "gaps", "accumulate", "drop_path"])])
+@pytest.mark.parametrize(
+    ("count", "names"),
+    [*((2, [*CASES][k::4]) for k in range(4)), (3, ["barlow", "levels", "accumulate", "drop_path"])],
+)
 def test_processes_train_what_one_does(count, names, place):
     ended = run(count, ["-m", "tests.jepa.training.together", "images", *names], place)
     assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]

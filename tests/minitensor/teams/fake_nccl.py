@@ -76,6 +76,7 @@ nccl = SimpleNamespace(
     NcclCommunicator=NcclCommunicator, NCCL_SUM=0, get_unique_id=lambda: tuple(np.random.bytes(128)),
     **{f"NCCL_{name}": number for name, number in NUMBERS.items()},
 )  # fmt: skip
-cuda = SimpleNamespace(Stream=Stream, Device=device, get_current_stream=Stream)
+runtime = SimpleNamespace(getDeviceCount=lambda: 2)
+cuda = SimpleNamespace(runtime=runtime, Stream=Stream, Device=device, get_current_stream=Stream)
 
 fake_cupy.FakeArray.data = property(lambda self: SimpleNamespace(ptr=int(self._array.ctypes.data)))  # type: ignore[assignment]

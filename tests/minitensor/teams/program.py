@@ -169,6 +169,12 @@ def nccl(team: MPI) -> None:
 
     module.collectives = lambda device: (fake_nccl.cuda, fake_nccl.nccl)  # type: ignore[assignment]
     gpus, n = module.NCCL(team, "fake:0"), team.size
+    try:
+        module.NCCL(team, "fake:2")
+    except mt.errors.DeviceError as error:
+        assert str(error).startswith("this machine has 2 GPUs and a process more than that, for which fake:2 was meant")
+    else:
+        raise AssertionError("it was not refused")
     assert (gpus.size, gpus.rank) == (n, team.rank)
     for dtype in ("f4", "f8", "i8", "i4", "u1", "c8", "f2"):
         x = mt.Tensor((np.arange(6).reshape(2, 3) + team.rank).astype(dtype)).to("fake").data
@@ -203,8 +209,8 @@ def main() -> None:
     """Run one of them, or all."""
     team = join()
     assert team is not None
-    mt.set_num_threads(1)
     for name in sys.argv[1:]:
+        mt.set_num_threads(1)
         globals()[name](team)
 
 
