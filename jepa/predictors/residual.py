@@ -22,9 +22,7 @@ class Residual(Dynamics):
     """ẑ_{t+1} = LayerNorm(ẑ_t + W relu(V ẑ_t + U a_t + b) + c), from ẑ_0 = z_0.
 
     A step of a residual network, unrolled. Where a GRU's gates add what an action and a code say, the hidden units here
-    are of both, so that an action can mean another change of the code at another place. Codes of places that were made
-    by a fixed random network were predicted twice as well after the same time of training as by `gru`, and a step costs
-    a planner less, as there is no tanh in it.
+    are of both, so that an action can mean another change of the code at another place; a step costs a planner as much.
 
     Shapes: codes (n, K, dim), of which the last counts, actions (n, K - 1 + S, a) -> (n, S, dim).
 
