@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import minitensor as mt
-from jepa.contracts import Source, Task
+from jepa.contracts import DynamicsModel, Source, Task
 from jepa.encoders.base import Encoder
 from jepa.errors import ConfigError
 from jepa.learner import JEPA
@@ -132,7 +132,8 @@ def _check_actions(model: JEPA, task: Task, source: Source) -> None:
             f"{said['task']} is told actions, and {said['source']} has none: take source=two-rooms, an .npz file of "
             "observations and actions, or task=forecast"
         )
-    if predictor.actions != given.shape[-1]:
+    told = isinstance(predictor, DynamicsModel)
+    if told and predictor.actions != given.shape[-1]:
         raise ConfigError(
             f"{said['source']} has actions of {given.shape[-1]} numbers, and {said['predictor']} takes "
             f"{predictor.actions}: set predictor.actions={given.shape[-1]}"
@@ -142,10 +143,11 @@ def _check_actions(model: JEPA, task: Task, source: Source) -> None:
             f"{said['task']} asks for a code of each frame by itself, and {said['encoder']} looks at several at once: "
             "take encoder=impala, or encoder=frames with encoder.places=false"
         )
-    if objective.inverts and not predictor.settings.inverse:
+    if objective.inverts and not (told and predictor.reads):
+        lacks = "predictor.inverse=0: set predictor.inverse=256" if told else "it reads none: take predictor=gru"
         raise ConfigError(
-            f"objective.inverse={objective.inverse} asks {said['predictor']} for actions, and predictor.inverse=0: set "
-            "predictor.inverse=256, or objective.inverse=0"
+            f"objective.inverse={objective.inverse} asks {said['predictor']} for actions, and {lacks}, or "
+            "objective.inverse=0"
         )
 
 

@@ -61,6 +61,14 @@ class Acting(Source, Protocol):
     """(N, T - 1, a), of the part: action t leads from frame t to frame t + 1"""
 
 
+@runtime_checkable
+class Gappy(Protocol):
+    """What a source has besides, if it says whether there are gaps in its examples."""
+
+    gaps: Any
+    """whether NaN stands in some example: nothing is there"""
+
+
 class Keep(NamedTuple):
     """Which places an encoder is given of each example."""
 
@@ -258,14 +266,30 @@ class Predictor(Protocol):
     """numbers in an embedding"""
     grid: Grid
     """places along each axis of the encoder that it was made for"""
-    actions: int
-    """numbers in an action that it is told; 0: it is told none"""
 
     def check(self, task: Any, /) -> None:
         """Raise ConfigError if it cannot answer a task whose questions it understands, such as one of more levels."""
 
     def __call__(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Any, /) -> list[mt.Tensor]:
         """Return predictions of each set of targets, S of (n e, k, d), from tokens (n e, K, d)."""
+
+
+@runtime_checkable
+class DynamicsModel(Protocol):
+    """What a predictor has besides, if it is told actions: a planner asks it what follows, an objective what led on."""
+
+    actions: int
+    """numbers in an action"""
+    reads: Any
+    """what `inverse` reads actions with; None: it has none"""
+
+    def imagine(self, codes: mt.Tensor, actions: mt.Tensor, /) -> mt.Tensor:
+        """Return the codes of the S frames that follow K known ones: (n, K, d), (n, K - 1 + S, a) -> (n, S, d)."""
+        ...
+
+    def inverse(self, before: mt.Tensor, after: mt.Tensor, /) -> mt.Tensor:
+        """Return the actions that led from codes to the next ones: (..., d) each -> (..., a)."""
+        ...
 
 
 class Embeddings(NamedTuple):

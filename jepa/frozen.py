@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.errors import ConfigError
-from jepa.several import each, rows_of, size_of
+from jepa.several import each, rows, size_of
 
 Array = NDArray[np.float32]
 
@@ -22,7 +22,7 @@ def frozen(encoder: Any, f: Callable[[mt.Tensor], mt.Tensor], x: Array, batch: i
     encoder.eval()
     with mt.no_grad():
         parts = [
-            mt.data_parallel(f, each(partial(mt.Tensor, device=device), rows_of(x, i, i + batch))).numpy()
+            mt.data_parallel(f, each(partial(mt.Tensor, device=device), rows(x, slice(i, i + batch)))).numpy()
             for i in range(0, size_of(x), batch)
         ]
     encoder.train(training)

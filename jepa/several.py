@@ -41,15 +41,6 @@ def each(f: Callable[[Any], Any], x: Any) -> Any:
     return {name: f(part) for name, part in x.items()} if isinstance(x, Mapping) else f(x)
 
 
-def rows_of(x: Any, start: int, stop: int) -> Any:
-    """Return the examples from start to stop, of one array or of several by name.
-
-    >>> rows_of({"a": np.arange(5)}, 1, 3)
-    {'a': array([1, 2])}
-    """
-    return each(lambda part: part[start:stop], x)
-
-
 def rows(x: Any, which: slice) -> Any:
     """Return rows of every array in a tree of tuples, lists and dictionaries.
 
@@ -62,7 +53,7 @@ def rows(x: Any, which: slice) -> Any:
         return {name: rows(part, which) for name, part in x.items()}
     if isinstance(x, (tuple, list)):
         parts = [rows(part, which) for part in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        return type(x)(parts) if type(x) in (tuple, list) else type(x)(*parts)  # a NamedTuple takes them one by one
     return x
 
 

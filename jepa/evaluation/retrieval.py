@@ -16,7 +16,7 @@ from jepa.evaluation.split import Part
 from jepa.health import unit
 from jepa.learner import JEPA
 from jepa.runs.run import Run
-from jepa.several import each, rows_of, size_of
+from jepa.several import each, rows, size_of
 
 MOST = 10_000  # held-out examples that are looked through
 RANKS = (1, 10)
@@ -62,7 +62,7 @@ def answers(run: Run, model: JEPA, x: Any) -> dict[tuple[str, str], tuple[Array,
     model.eval()
     with mt.no_grad():
         for i in range(0, n, 256):
-            part = each(partial(mt.Tensor, device=run.device), rows_of(x, i, i + 256))
+            part = each(partial(mt.Tensor, device=run.device), rows(x, slice(i, i + 256)))
             kept: Any = (None if side is None else side[i : i + 256] for side in batch.keep)
             _, predictions, targets, *_ = mt.data_parallel(model.part, part, Keep(*kept), None, batch.asked)
             found.append([[s.numpy()[:, 0] for s in pair] for pair in zip(predictions, targets, strict=True)])

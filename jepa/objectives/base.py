@@ -35,14 +35,17 @@ class Objective(Settings):
 
     @property
     def spreads(self) -> bool:
+        """Whether it forbids constants by itself, so that a target may learn."""
         return False
 
     @property
     def returns(self) -> bool:
+        """Whether it compares the context with what is predicted back from the prediction."""
         return False
 
     @property
     def inverts(self) -> bool:
+        """Whether it compares actions that are read out of embeddings with the true ones."""
         return False
 
     def lacks(self, target: Any, learns: bool) -> str:

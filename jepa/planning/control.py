@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jepa.config import PlanSettings
+from jepa.contracts import DynamicsModel
 from jepa.errors import ConfigError
 from jepa.evaluation.energy import longest
 from jepa.frozen import frozen
@@ -71,12 +72,13 @@ class Agent:
 
     def __init__(self, run: Run, *, limit: float | None = None, seed: int = 0) -> None:
         self.run, self.model = run, run.model
-        self.size: int = run.model.predictor.actions
-        if not run.task.acts:
+        predictor = run.model.predictor
+        if not isinstance(predictor, DynamicsModel) or not run.task.acts:
             raise ConfigError(
                 f"the model of {run.folder} is told no actions, so that it cannot plan: train one with task=rollout, "
                 "from a source with actions, such as source=two-rooms"
             )
+        self.size = predictor.actions
         self.limit = longest(run) if limit is None else limit
         self.past: int = run.task.settings.past
         self.goal: Array = np.zeros((0, 0), np.float32)

@@ -41,8 +41,6 @@ class Predictor(mt.nn.Layer):
 
     Settings: ClassVar[Any]
     answers: ClassVar[tuple[type, ...]]
-    actions: int = 0
-    """numbers in an action that it is told; 0: it is told none"""
 
     def __init__(self, dim: int, grid: Grid) -> None:
         self.dim, self.grid = dim, tuple(grid)

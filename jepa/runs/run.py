@@ -19,7 +19,7 @@ from jepa.learner import JEPA
 from jepa.parts import Choice, Unmade, chosen, made
 from jepa.runs.checkpoint import find_checkpoint, load_weights, read_checkpoint
 from jepa.runs.folder import read_config
-from jepa.several import each, rows_of, size_of
+from jepa.several import each, rows, size_of
 from jepa.sources.base import Source
 from jepa.tasks.batches import Batches
 
@@ -103,7 +103,7 @@ class Run:
             for k, i in enumerate(range(0, size_of(x) if norms else 0, 256)):
                 for norm in norms:
                     norm.momentum = 1 / (k + 1)  # the running statistics become the mean over the batches
-                tokens = branch.encoder.tokens(each(mt.Tensor, rows_of(x, i, i + 256)))
+                tokens = branch.encoder.tokens(each(mt.Tensor, rows(x, slice(i, i + 256))))
                 if s.layer and len(tokens) > 1:
                     branch.projector(tokens.mean(axis=1))
         model.eval()

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import minitensor as mt
-from jepa.contracts import Array, Batch, Generators, Grid, Index, Source, Task
+from jepa.contracts import Array, Batch, Gappy, Generators, Grid, Index, Source, Task
 from jepa.errors import DataError
 from jepa.several import rows as some
+from jepa.tasks.base import Task as Asking
 
 Progress = float | Callable[[int], float]
 
@@ -98,8 +99,8 @@ class Batches:
     @property
     def apart(self) -> bool:
         """Whether a part of a batch can be made without the other examples; else they are all read for it."""
-        gaps = getattr(self.source, "gaps", True) or self.task.augment.gaps
-        return bool(getattr(self.task, "apart", False) and not gaps)
+        whole = isinstance(self.source, Gappy) and not self.source.gaps and not self.task.augment.gaps
+        return whole and isinstance(self.task, Asking) and self.task.apart
 
     def batches(self, epoch: int, *, start: int = 0, progress: Progress = 0.0) -> Iterator[Batch]:
         """Yield the batches of an epoch from number `start` on.

@@ -33,7 +33,14 @@ WORDS = [
 ]
 SHAPES = {"image": (3, 8, 8), "series": (2, 32), "clip": (3, 4, 8, 8)}
 ANY_RANK = ("vit", "energy", "mlp")
-OTHER = {"frames": "clip", "columns": "series", "cnn1d": "series", "rnn": "series"}
+OTHER = {
+    "frames": "clip",
+    "impala": "clip",
+    "states": "series",
+    "columns": "series",
+    "cnn1d": "series",
+    "rnn": "series",
+}
 NO_MEASUREMENTS = ("words", "bag", "pair", "crossmodal")  # of tokens, or of several arrays: not from `Arrays` alone
 MEASURED = [e for e in ROLES["encoder"] if e not in NO_MEASUREMENTS]
 PAIRS = [(e, OTHER.get(e, "image")) for e in MEASURED] + [(e, what) for e in ANY_RANK for what in ("series", "clip")]
