@@ -20,6 +20,7 @@ def test_a_source_of_each_kind_is_tried(given: dict[str, Any]) -> None:
     assert {kind.partition(" ")[0] for kind in given} == set(ROLES["source"])
 
 
+@pytest.mark.timeout(1200)
 def test_every_pair_of_kinds_trains_or_is_refused(given: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     drawn = list(composition.cover(given))
     pairs = set().union(*map(composition.pairs, drawn))

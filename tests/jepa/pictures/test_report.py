@@ -18,8 +18,8 @@ from jepa.pictures.embedding import plot_embedding
 
 from .examples import EVALUATION, Run, metrics
 
-OTHERS = {"forecast", "detections", "horizons", "retrieval"}
-"""pictures of forecasts, clips and pairs, which have tests of their own"""
+OTHERS = {"forecast", "detections", "horizons", "retrieval", "rollout", "off", "energy", "paths", "budget"}
+"""pictures of forecasts, clips, pairs and world models, which have tests of their own"""
 VOID = {"meta", "img", "br", "hr"}
 
 

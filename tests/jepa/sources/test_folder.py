@@ -381,5 +381,5 @@ def test_another_place_is_read_as_this_one(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(ConfigError, match="is not there"):
         kind_of("gone")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(ConfigError, match="is no source: it would be .* or a folder of images or an .npy or .npz file"):
+    with pytest.raises(ConfigError, match="is no source: it would be .* a folder of images .*an .npy or .npz file"):
         kind_of("notes.txt")
