@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 import minitensor as mt
 from jepa.contracts import Flags
+from jepa.evaluation.fitting import fit, seeded
 from jepa.evaluation.measures import Table
 from jepa.frozen import frozen
 from jepa.learner import JEPA
 from jepa.objectives.base import Objective
-from jepa.progress import shown_progress
 from jepa.runs.run import Run
 
 HORIZONS = 7
@@ -159,25 +159,22 @@ def fit_head(maps: Codes, truth: Flags, device: str) -> Callable[[Codes], Floats
     conv 3x3 to 32 channels, ReLU, conv 3x3 to one logit for each cell, on standardized codes; binary cross-entropy,
     Adam for 600 batches of 128 frames, the rate falling to 0. The result gives scores (n, f, rows, columns) of codes.
     """
-    generator, state = np.random.default_rng(0), mt.default_generator().bit_generator.state
-    mt.manual_seed(0)
     x, y = maps.reshape(-1, *maps.shape[2:]), truth.reshape(-1, 1, *truth.shape[2:])
     mean, std = (f(x, axis=(0, 2, 3), keepdims=True) for f in (np.mean, np.std))
     std = np.where(std > 1e-6, std, 1).astype(np.float32)
     dim = x.shape[1]
-    net = mt.nn.Sequential(mt.nn.Conv2d(dim, WIDTH, 3, padding=1), mt.nn.ReLU(), mt.nn.Conv2d(WIDTH, 1, 3, padding=1))
-    net.to(device)
-    optimizer = mt.optim.Adam(list(net.parameters()), lr=RATE)
-    for step in shown_progress(range(STEPS), STEPS, "fitting a head that finds places", "steps"):
-        rows = generator.integers(len(x), size=BATCH)
-        for group in optimizer.param_groups:
-            group["lr"] = float(mt.optim.schedule.cosine(step, start=RATE, end=0.0, steps=STEPS))
-        optimizer.zero_grad()
+
+    def loss(rows: NDArray[np.int64]) -> mt.Tensor:
         logits = net(mt.Tensor((x[rows] - mean) / std, device=device))
         target = mt.Tensor(y[rows].astype(np.float32), device=device)
-        mt.nn.functional.binary_cross_entropy_with_logits(logits, target).backward()
-        optimizer.step()
-    mt.default_generator().bit_generator.state = state
+        return mt.nn.functional.binary_cross_entropy_with_logits(logits, target)
+
+    with seeded():
+        convs = mt.nn.Conv2d(dim, WIDTH, 3, padding=1), mt.nn.Conv2d(WIDTH, 1, 3, padding=1)
+        net = mt.nn.Sequential(convs[0], mt.nn.ReLU(), convs[1])
+        net.to(device)
+        optimizer = mt.optim.Adam(list(net.parameters()), lr=RATE)
+        fit(optimizer, loss, len(x), BATCH, STEPS, "fitting a head that finds places")
 
     def scores(maps: Codes) -> Floats:
         found = frozen(net, net, ((maps.reshape(-1, *maps.shape[2:]) - mean) / std).astype(np.float32))

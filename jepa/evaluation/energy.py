@@ -79,13 +79,13 @@ def energies(run: Run, model: JEPA, count: int) -> Energy:
     before, true = actions[each, t[:, None] + np.arange(1 - past, 0)], actions[np.arange(n), t]
     offsets = np.linspace(-limit, limit, SIDE).astype(np.float32)
     tried, shape = around(true, offsets)
-    count = tried.shape[1]
-    told = np.concatenate([np.repeat(before, count, axis=0), tried.reshape(n * count, 1, -1)], axis=1)
-    found = imagined(model, np.repeat(seen, count, axis=0), told)[:, 0].reshape(n, count, -1)
+    cells = tried.shape[1]
+    told = np.concatenate([np.repeat(before, cells, axis=0), tried.reshape(n * cells, 1, -1)], axis=1)
+    found = imagined(model, np.repeat(seen, cells, axis=0), told)[:, 0].reshape(n, cells, -1)
     values = ((found - after[:, None]) ** 2).mean(axis=2)
-    values[np.linalg.norm(tried, axis=2) > limit * 1.0001] = np.nan
-    centre = (count - 1) // 2  # the true action itself, which may be as long as it was
-    values[:, centre] = ((found[:, centre] - after) ** 2).mean(axis=1)
+    longer = np.linalg.norm(tried, axis=2) > limit * 1.0001
+    longer[:, cells // 2] = False  # the true action itself, which may be as long as it was
+    values[longer] = np.nan
     return Energy(values.reshape(n, *shape), offsets, true, limit)
 
 

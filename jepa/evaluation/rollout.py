@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import minitensor as mt
+from jepa.evaluation.fitting import fit, seeded
 from jepa.evaluation.measures import Table
 from jepa.frozen import frozen
 from jepa.learner import JEPA
-from jepa.progress import shown_progress
 from jepa.runs.run import Run
 from jepa.sources.world import Walks
 
@@ -90,7 +90,7 @@ def tables(found: dict[str, Any], rows: Mapping[str, str]) -> list[Table]:
 def codes(run: Run, model: JEPA, frames: Codes) -> Codes:
     """Return the codes of all frames of clips, as they are compared and planned with: (n, c, T, ...) -> (n, T, d)."""
     branch = model.branches["context"]
-    return frozen(branch, branch, run.source("train").normalize(frames), batch=64)
+    return frozen(branch, branch, run.parts.source.normalize(frames), batch=64)
 
 
 def imagined(model: JEPA, seen: Codes, actions: Codes) -> Codes:
@@ -114,25 +114,20 @@ def probe(z: Codes, places: Floats, device: str = "cpu") -> Callable[[Codes], Fl
     Two hidden layers of 256 units on standardized codes, mean squared error of standardized places, AdamW for 2000
     batches of 256 frames, the rate falling to 0.
     """
-    generator, state = np.random.default_rng(0), mt.default_generator().bit_generator.state
-    mt.manual_seed(0)
     x, y = z.reshape(-1, z.shape[-1]), places.reshape(-1, places.shape[-1])
     (mean, std), (middle, wide) = ((v.mean(axis=0), np.maximum(v.std(axis=0), 1e-6)) for v in (x, y))
     sizes = (x.shape[1], WIDTH, WIDTH)
-    hidden = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (mt.nn.Linear(a, b), mt.nn.ReLU())]
-    net = mt.nn.Sequential(*hidden, mt.nn.Linear(WIDTH, y.shape[1]))
-    net.to(device)
-    optimizer = mt.optim.AdamW(list(net.parameters()), lr=RATE)
-    for step in shown_progress(range(STEPS), STEPS, "fitting a probe of places", "steps"):
-        rows = generator.integers(len(x), size=BATCH)
-        for group in optimizer.param_groups:
-            group["lr"] = float(mt.optim.schedule.cosine(step, start=RATE, end=0.0, steps=STEPS))
-        optimizer.zero_grad()
+
+    def loss(rows: NDArray[np.int64]) -> mt.Tensor:
         found = net(mt.Tensor((x[rows] - mean) / std, device=device))
         target = mt.Tensor(((y[rows] - middle) / wide).astype(np.float32), device=device)
-        mt.nn.functional.mse_loss(found, target).backward()
-        optimizer.step()
-    mt.default_generator().bit_generator.state = state
+        return mt.nn.functional.mse_loss(found, target)
+
+    with seeded():
+        hidden = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (mt.nn.Linear(a, b), mt.nn.ReLU())]
+        net = mt.nn.Sequential(*hidden, mt.nn.Linear(WIDTH, y.shape[1]))
+        net.to(device)
+        fit(mt.optim.AdamW(list(net.parameters()), lr=RATE), loss, len(x), BATCH, STEPS, "fitting a probe of places")
 
     def read(z: Codes) -> Floats:
         rows = ((z.reshape(-1, z.shape[-1]) - mean) / std).astype(np.float32)

@@ -11,7 +11,7 @@ from jepa.config import PlanSettings
 from jepa.contracts import DynamicsModel
 from jepa.errors import ConfigError
 from jepa.evaluation.energy import longest
-from jepa.frozen import frozen
+from jepa.evaluation.rollout import codes
 from jepa.planning.base import Array, Cost, Planner
 from jepa.planning.cost import Imagined
 from jepa.runs.run import Run
@@ -94,8 +94,7 @@ class Agent:
 
     def codes(self, frames: Array) -> Array:
         """Return the codes of frames, as the predictor and the objective see them: (n, c, ...) -> (n, d)."""
-        x = self.run.parts.source.normalize(np.asarray(frames, np.float32)[:, :, None])
-        return frozen(self.model.context, self.model.context, x)[:, 0]
+        return codes(self.run, self.model, np.asarray(frames, np.float32)[:, :, None])[:, 0]
 
     def aim(self, goals: Array) -> None:
         """Take aim at goals (n, c, ...), and forget what was seen and planned before."""
