@@ -14,10 +14,10 @@ STD = 0.02  # of the first values of learned tokens
 CONVOLUTIONS = mt.nn.Conv1d, mt.nn.Conv2d, mt.nn.Conv3d
 
 
-def heads_fit(dim: int, heads: int) -> Iterator[str]:
-    """Yield a sentence, for the problems of settings, if heads do not divide the numbers of a token."""
+def heads_fit(dim: int, heads: int, name: str = "dim") -> Iterator[str]:
+    """Yield a sentence, for the problems of settings, if heads do not divide the numbers of a token (`name`)."""
     if dim % heads:
-        yield f"heads={heads} must divide dim={dim}: each head gets its share of the numbers"
+        yield f"heads={heads} must divide {name}={dim}: each head gets its share of the numbers"
 
 
 class Attention(mt.nn.Layer):

@@ -21,11 +21,11 @@ class ImpalaSettings(Settings):
     """pixels from one place of the first convolution to the next; 2: about a quarter of the work"""
 
 
-class _Residual(mt.nn.Layer):
-    """x + conv(relu(conv(relu(x)))), 3x3: (n, width, h, w) -> the same."""
+class Residual(mt.nn.Layer):
+    """x + conv(relu(conv(relu(x)))), 3x3 with zeros around: (n, width, *lengths) -> the same."""
 
-    def __init__(self, width: int) -> None:
-        self.conv1, self.conv2 = (mt.nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
+    def __init__(self, width: int, conv: Any = mt.nn.Conv2d) -> None:
+        self.conv1, self.conv2 = (conv(width, width, 3, padding=1) for _ in range(2))
 
     def forward(self, x: mt.Tensor) -> mt.Tensor:
         """Return the feature map."""
@@ -57,7 +57,7 @@ class Impala(Framewise):
         for k, width in enumerate(s.widths):
             stride = 1 if k else s.stride
             conv, pool = (mt.nn.Conv2d(inputs, width, 3, stride=stride, padding=1), mt.nn.MaxPool2d(3, 2, padding=1))
-            stacks += [conv, pool, _Residual(width), _Residual(width)]
+            stacks += [conv, pool, Residual(width), Residual(width)]
             lengths, inputs = [-(-length // (2 * stride)) for length in lengths], width
         self.stacks = mt.nn.Sequential(*stacks)
         self.embed = mt.nn.Linear(inputs * lengths[0] * lengths[1], s.dim)

@@ -9,7 +9,7 @@ import numpy as np
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, between, setting
 from jepa.contracts import Grid
-from jepa.encoders.block import EPS, MLP, Attention
+from jepa.encoders.block import EPS, MLP, Attention, heads_fit
 from jepa.errors import ConfigError
 from jepa.predictors.dynamics import Dynamics, DynamicsSettings
 
@@ -30,8 +30,7 @@ class CausalSettings(DynamicsSettings):
     """hidden units of a block's MLP, as a multiple of width"""
 
     def problems(self) -> Iterator[str]:
-        if self.width % self.heads:
-            yield f"heads={self.heads} must divide width={self.width}: each head gets its share of the numbers"
+        yield from heads_fit(self.width, self.heads, "width")
 
 
 class Block(mt.nn.Layer):

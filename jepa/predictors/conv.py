@@ -7,6 +7,7 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
+from jepa.encoders.impala import Residual
 from jepa.errors import ConfigError
 from jepa.predictors.base import Predictor
 from jepa.tasks.forecast import Future
@@ -24,18 +25,6 @@ class ConvSettings(Settings):
     """channels inside"""
     depth: int = setting(3, DEPTH)
     """residual blocks"""
-
-
-class Block(mt.nn.Layer):
-    """x + conv(relu(conv(relu(x)))), 3x3 with zeros around: (n, width, *lengths) to the same."""
-
-    def __init__(self, width: int, conv: Any) -> None:
-        self.conv1, self.conv2 = (conv(width, width, 3, padding=1) for _ in range(2))
-
-    def forward(self, x: mt.Tensor) -> mt.Tensor:
-        """Return the map after the block."""
-        y: mt.Tensor = x + self.conv2(mt.relu(self.conv1(mt.relu(x))))
-        return y
 
 
 class Conv(Predictor):
@@ -71,7 +60,7 @@ class Conv(Predictor):
             )
         conv = CONVOLUTIONS[rank - 1]
         self.first = conv(s.past * dim, s.width, 3, padding=1)
-        self.blocks = mt.nn.LayerList([Block(s.width, conv) for _ in range(s.depth)])
+        self.blocks = mt.nn.LayerList([Residual(s.width, conv) for _ in range(s.depth)])
         self.last = conv(s.width, dim, 3, padding=1)
         mt.nn.init.zeros_(self.last.weight)
 
