@@ -25,7 +25,7 @@ from jepa.files.mark import read_object
 from jepa.learner import JEPA
 from jepa.runs.owned import check_replaceable, replace_text
 from jepa.runs.run import Run, load_run
-from jepa.several import Joint, each, size_of
+from jepa.several import Joint, each, rows, size_of
 from jepa.sources.base import Source
 from jepa.text import listed
 
@@ -117,7 +117,9 @@ def evaluate_run(
 
 def measured(run: Run, parts: Parts) -> dict[str, Any]:
     """Return the figures of the held-out features, and what the probes read out of them, as in evaluation.json."""
-    features = {name: part.rows(run.features, f"features of {name}") for name, part in parts.items()}  # (N, d)
+    note = _without_probes(parts)  # then nothing is read out of the features of "train"
+    read = {name: part for name, part in parts.items() if name == "val" or not note}
+    features = {name: part.rows(run.features, f"features of {name}") for name, part in read.items()}  # (N, d)
     held_out, source = features["val"][:HEALTH_IMAGES], parts["val"].source
     result: dict[str, Any] = {
         "shape": each(list, source.shape),
@@ -128,7 +130,6 @@ def measured(run: Run, parts: Parts) -> dict[str, Any]:
         "feature_dim": held_out.shape[1],
         **figures(held_out),
     }
-    note = _without_probes(parts)
     if not note:
         result |= _probes(run, features, parts)
         note = _absent(source.classes, {name: part.classes for name, part in parts.items()})
@@ -297,7 +298,7 @@ class OnlineProbe:
 
     def _features(self, model: JEPA, x: Any) -> Array:
         """Return the features of examples, of which each process of a team makes its part."""
-        return shared(lambda own: self.run.features(each(lambda part: part[own], x), model), size_of(x), self.team)
+        return shared(lambda own: self.run.features(rows(x, own), model), size_of(x), self.team)
 
     def _figures(self, model: JEPA) -> dict[str, float]:
         train, test = map(partial(self._features, model), self.examples)
