@@ -13,8 +13,8 @@ from jepa.planning.plan import ROWS, WALLS
 from jepa.planning.said import Found, heads, sentences
 from jepa.planning.said import rows as lines
 
-LOOKS = {"straight": (ORANGE, "^"), "behavior": (GRAY, "s"), "random": (BLACK, "v")}
-"""color and marker of the floors"""
+FLOORS = {"straight": ORANGE, "behavior": GRAY, "random": BLACK}
+"""floor -> its color"""
 PIXELS = "px"  # the unit of places that can be drawn on a map
 
 
@@ -32,7 +32,7 @@ def section(found: Found, picture: Callable[[str, Figure], str]) -> list[str]:
 def verdict(found: Found) -> str:
     """Say in one sentence how often plans reach their goals, and how often they would without the model."""
     f = found["walls"]["random"]
-    floor = max((row for row in LOOKS), key=lambda row: f[row]["at_end"])
+    floor = max(FLOORS, key=lambda row: f[row]["at_end"])
     return (
         f"Planned with the model, the goal is reached at the last step in {100 * f['planner']['at_end']:.0f} % of the "
         f"tasks; the best floor, {ROWS[floor]}, reaches it in {100 * f[floor]['at_end']:.0f} %, the same planner "
@@ -79,7 +79,7 @@ def plot_budget(found: Found) -> Figure:
     ):
         axes.errorbar(x, *_bars(points, name), fmt=style, color=color, capsize=3, linewidth=2, label=text)
     axes.axhline(100 * walls["ceiling"]["at_end"], linestyle="--", color=GREEN, label="knowing the world, last step")
-    for row, (color, _) in LOOKS.items():
+    for row, color in FLOORS.items():
         axes.axhline(100 * walls[row]["at_end"], linestyle=":", color=color, label=f"{ROWS[row]}, last step")
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{b['sequences']}\n{b['seconds']:.2g} s" for b in points])

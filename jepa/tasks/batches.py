@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import minitensor as mt
-from jepa.contracts import Array, Batch, Gappy, Generators, Grid, Index, Source, Task
+from jepa.contracts import Batch, Gappy, Generators, Grid, Index, Source, Task
 from jepa.errors import DataError
 from jepa.several import rows as some
 from jepa.tasks.base import Task as Asking
@@ -38,10 +38,10 @@ class Batches:
     """leave out the rest of an epoch that does not fill a batch"""
     prefetch: int = 2
     """batches prepared ahead by other threads; 0: none, each is made when it is asked for"""
-    team: Any = None
-    """processes of which each makes its part of every batch, the same that one process makes; None: there is one"""
     threads: int = 1
     """how many do that; no more than `prefetch` are of use, and for small images one is the fastest: they wait"""
+    team: Any = None
+    """processes of which each makes its part of every batch, the same that one process makes; None: there is one"""
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.threads) < 1 or self.prefetch < 0:
@@ -65,17 +65,21 @@ class Batches:
 
     def inputs(
         self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, rows: slice | None = None
-    ) -> tuple[Array, Generators]:
-        """Return these examples as the source has them, and what a task draws from: batch `number` of an epoch.
+    ) -> tuple[Any, Generators]:
+        """Return these examples as the task is given them, and what it draws from: batch `number` of an epoch.
 
-        rows: those of them alone, as a part of the batch of them all.
+        That is as the source has them, with their actions if the task `acts`. rows: those of them alone, as a part of
+        the batch of them all.
         """
         chosen = np.asarray(indices, dtype=np.int64)
         part = None if rows is None else (rows, len(chosen))
         chosen = chosen if rows is None else chosen[rows]
         each = [np.random.default_rng([self.seed, epoch, i]) for i in chosen.tolist()]
         batch = np.random.default_rng([self.seed, epoch, len(self.source), number])
-        return self.source.read(chosen), Generators(each, batch, part)
+        source: Any = self.source  # `Acting`, of a task that acts
+        x = source.read(chosen)
+        x = {"frames": x, "actions": source.actions[chosen]} if self.task.acts else x
+        return x, Generators(each, batch, part)
 
     def normalized(self, batch: Batch) -> Batch:
         """Return a batch as a network sees it."""
@@ -84,17 +88,13 @@ class Batches:
     def batch(self, indices: Sequence[int] | Index, epoch: int = 0, number: int = 0, progress: float = 0.0) -> Batch:
         """Return the batch of these examples; with a team the part of it that is this process's."""
         task, team = self.task.at(progress), self.team
-        rows = None if team is None else mt.teams.cut(len(indices), team.size, team.rank)
-        x: Any
-        x, generators = self.inputs(indices, epoch, number, rows if self.apart else None)
-        if task.acts:
-            source: Any = self.source  # `Acting`
-            own = slice(None) if rows is None or not self.apart else rows
-            x = {"frames": x, "actions": source.actions[np.asarray(indices)[own]]}
+        if team is None:
+            x, generators = self.inputs(indices, epoch, number)
+            return self.normalized(task.ask(x, self.grid, generators))
+        rows, apart = mt.teams.cut(len(indices), team.size, team.rank), self.apart
+        x, generators = self.inputs(indices, epoch, number, rows if apart else None)
         batch = task.ask(x, self.grid, generators)
-        if rows is not None:
-            batch = (batch if self.apart else some(batch, rows))._replace(team=team)
-        return self.normalized(batch)
+        return self.normalized((batch if apart else some(batch, rows))._replace(team=team))
 
     @property
     def apart(self) -> bool:
