@@ -16,7 +16,7 @@ from jepa.sources.base import of_whole
 from jepa.sources.folder import FolderSettings, ImageFolder
 from jepa.sources.folders import has_mostly
 from jepa.sources.images import archives
-from jepa.sources.images.listing import VAL, Entry, Listing
+from jepa.sources.images.listing import VAL, Entry, Listing, counted, passed_over
 from jepa.sources.images.members import Member
 from jepa.text import listed, shown
 
@@ -106,13 +106,11 @@ class Shards(ImageFolder):
         found = [image for path in paths for image in self._images(root, path, others, remarks)]
         if not found:
             why = f"; left out: {'; '.join(remarks)}" if remarks else ""
-            raise DataError(f"no images in {shown(self.path)}{why or ': ' + _counted(others)}")
+            raise DataError(f"no images in {shown(self.path)}{why or ': ' + (counted(others) or 'it is empty')}")
         entries = list(_entries(found, remarks))
         if 0 < (bare := sum(entry.label is None for entry in entries)) < len(entries):
             remarks.append(f"{bare:,} of {len(entries):,} images have no class")
-        if others:
-            remarks.append(f"left out {sum(others.values()):,} files that are no images: {_counted(others)}")
-        return Listing(root, sorted(entries, key=_order), others, [], remarks)
+        return Listing(root, sorted(entries, key=_order), others, [], remarks + passed_over(others))
 
     @property
     def kept(self) -> str:
@@ -233,10 +231,6 @@ def _part(path: Path) -> str | None:
 
 def _order(entry: Entry) -> tuple[str, str, str]:
     return entry.split or "", entry.label or "", str(entry.file)
-
-
-def _counted(others: Counter[str]) -> str:
-    return listed(f"{n:,} x {kind}" for kind, n in others.most_common()) or "it is empty"
 
 
 def is_pattern(path: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import IO, NamedTuple
 
 from jepa.errors import DataError
 from jepa.sources.images.formats import suffixes
-from jepa.sources.images.listing import is_system
+from jepa.sources.images.listing import ending_of, is_system
 from jepa.sources.images.members import Damaged, Member
 from jepa.sources.images.tar import headers
 from jepa.text import shown
@@ -103,7 +103,7 @@ def _tar(path: Path, file: IO[bytes]) -> Contents:
 
 
 def _zip(path: Path, file: IO[bytes]) -> Contents:
-    found, seen = Contents.nothing(), _Seen()
+    found, seen, end = Contents.nothing(), _Seen(), os.fstat(file.fileno()).st_size
     with zipfile.ZipFile(Bounded(file)) as archive:
         for info in archive.infolist():
             if info.is_dir():
@@ -116,7 +116,7 @@ def _zip(path: Path, file: IO[bytes]) -> Contents:
                 odd = "are encrypted"
             elif info.file_size > LARGE and info.file_size > SHRUNK * info.compress_size:
                 odd = "say that they hold far more than they take"
-            start = -1 if odd else _data(file, info)
+            start = -1 if odd or not 0 <= info.header_offset < end else _data(file, info)
             odd = odd or ("are damaged" if start < 0 else "")
             name = info.filename if "/" in info.filename else info.filename.replace("\\", "/")
             sizes = info.file_size, info.compress_size, info.CRC
@@ -149,14 +149,14 @@ class _Seen:
         ending = os.path.splitext(member.name)[1].lower()
         image, note = member.name.lower().endswith(self._images), ending in NOTES
         if not (image or note or odd):
-            found.others[shown(ending) if 1 < len(ending) <= 12 else "no suffix"] += 1
+            found.others[ending_of(member.name)] += 1
             return
         name = "/".join(parts)
         if outside:
             odd = "have names that lead outside"
         elif name in self._names:
             odd = odd or "have the name of another one"
-        elif note and member.size > NOTE:
+        elif note and max(member.size, member.taken) > NOTE:
             odd = odd or f"are notes of more than {NOTE >> 20} MB"
         self._names.add(name)
         if odd:

@@ -133,7 +133,7 @@ def _inside(folder: Path) -> str:
 
 
 def _instead(root: Path, others: Counter[str], ours: list[str]) -> str:
-    seen = f"its files are {_counted(others)}" if others else "it has no files"
+    seen = f"its files are {counted(others)}" if others else "it has no files"
     if sets := [name for name in ours if is_generated(root / name)]:
         return f"{seen}, and {listed(sets)} is what jepa wrote: name it itself"
     return f"{seen}, and the pictures of {listed(ours)}, a run of jepa, are not read" if ours else seen
@@ -174,19 +174,24 @@ def _is_like_a_part(name: str) -> bool:
 
 def _left_out(kind: Kind, found: dict[str | None, Found], others: Counter[str]) -> list[str]:
     """Say which files are not read, and which class folders are left without any."""
-    remarks = [f"left out {sum(others.values()):,} files that are no {kind.what}: {_counted(others)}"] if others else []
     empty = []
     for part in found.values():
         full, ours = {inner[0] for inner in part.images}, {inner[0] for inner in part.ours}
         for name in part.folders:
             seen = part.others.get((name,))
             if name not in full and (seen or name not in ours):
-                empty.append(f"{name}/ ({_counted(seen) if seen else 'no files'})")
-    return remarks + ([f"no {kind.what} in the class folders {listed(empty)}"] if empty else [])
+                empty.append(f"{name}/ ({counted(seen) if seen else 'no files'})")
+    return passed_over(others, kind) + ([f"no {kind.what} in the class folders {listed(empty)}"] if empty else [])
 
 
-def _counted(others: Counter[str]) -> str:
-    return listed(f"{n} x {kind}" for kind, n in others.most_common())
+def passed_over(others: Counter[str], kind: Kind = IMAGES) -> list[str]:
+    """Say how many files are not read, if there are any."""
+    return [f"left out {sum(others.values()):,} files that are no {kind.what}: {counted(others)}"] if others else []
+
+
+def counted(others: Counter[str]) -> str:
+    """Return numbers of files by the ends of their names, as they are read."""
+    return listed(f"{n:,} x {ending}" for ending, n in others.most_common())
 
 
 def _check_folder(root: Path, kind: Kind) -> None:
@@ -293,7 +298,16 @@ def _other(entry: os.DirEntry[str], endings: tuple[str, ...]) -> str | None:
         return "link to nothing"
     if entry.name.lower().endswith(endings):
         return None
-    ending = os.path.splitext(entry.name)[1].lower()
+    return ending_of(entry.name)
+
+
+def ending_of(name: str) -> str:
+    """Return what a file that is not read is counted by: the end of its name.
+
+    >>> ending_of("notes.TXT"), ending_of("README")
+    ('.txt', 'no suffix')
+    """
+    ending = os.path.splitext(name)[1].lower()
     return shown(ending) if 1 < len(ending) <= 12 else "no suffix"
 
 

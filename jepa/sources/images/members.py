@@ -59,7 +59,8 @@ def _taken(member: Member, archive: IO[bytes]) -> bytes:
 
 def _checked(member: Member, data: bytes) -> bytes:
     if len(data) != member.size:
-        raise Damaged(f"it says that it has {member.size:,} bytes, and has {'more' if data else 'none'}")
+        has = "more" if len(data) > member.size else "fewer" if data else "none"
+        raise Damaged(f"it says that it has {member.size:,} bytes, and has {has}")
     if member.check >= 0 and zlib.crc32(data) != member.check:
         raise Damaged("its checksum is wrong")
     return data

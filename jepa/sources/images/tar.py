@@ -43,7 +43,7 @@ def headers(file: IO[bytes], end: int) -> Iterator[Header]:
         if not block.strip(b"\0"):
             return
         name, size, kind = _fields(block)
-        size = _number(more[b"size"]) if b"size" in more else size
+        size = _number(more[b"size"], 10) if b"size" in more else size
         taken = -(-size // BLOCK) * BLOCK
         if kind in LONG_NAME + LONG_LINK + EXTENDED + GLOBAL:
             if size > LONGEST:
@@ -73,15 +73,15 @@ def _fields(block: bytes) -> tuple[bytes, int, bytes]:
     return name, _number(block[124:136]), block[156:157]
 
 
-def _number(field: bytes) -> int:
-    """Return a number: octal digits, or bytes behind a bit that says so."""
+def _number(field: bytes, base: int = 8) -> int:
+    """Return a number: octal digits, in an extended header decimal ones, or bytes behind a bit that says so."""
     if field[:1] == b"\x80":
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
     if not re.fullmatch(rb"[0-9]*", digits):
         raise Damaged("it is damaged")
     try:
-        return int(digits or b"0", 8 if len(field) in (8, 12) else 10)
+        return int(digits or b"0", base)
     except ValueError as error:
         raise Damaged("it is damaged") from error
 

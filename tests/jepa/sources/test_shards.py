@@ -214,6 +214,17 @@ def test_a_tar_of_more_than_eight_gigabytes(tmp_path: Path) -> None:
     assert len(images(tmp_path / "a.tar")) == 20
 
 
+@pytest.mark.parametrize("digits", ["{}", "{:08}", "{:012}"])
+def test_a_size_in_an_extended_header_is_decimal(tmp_path: Path, digits: str) -> None:
+    """However many digits it has: in the header itself, numbers of 8 and 12 bytes are octal."""
+    info, data = tarfile.TarInfo("a.png"), png(3)
+    info.size, info.pax_headers = len(data), {"size": digits.format(len(data))}
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(info, io.BytesIO(data))
+    with open(tmp_path / "a.tar", "rb") as file:
+        assert [header.size for header in headers(file, (tmp_path / "a.tar").stat().st_size)] == [len(data)]
+
+
 def link(name: str, target: str, kind: bytes) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
@@ -254,6 +265,23 @@ def test_what_is_odd_in_a_zip_is_left_out_and_counted(tmp_path: Path) -> None:
         assert what in said, said
 
 
+@pytest.mark.parametrize(
+    ("name", "at", "said"),
+    [("0000.png", 42, "1 that are damaged"), ("0000.cls", 20, "1 that are notes of more than 1 MB")],
+    ids=["offset", "size"],
+)
+def test_a_number_of_eight_bytes_in_a_zip_is_not_believed(tmp_path: Path, name: str, at: int, said: str) -> None:
+    """No file can be gone to its end there, and no memory has so many bytes."""
+    path, data = tmp_path / "a.zip", dataset("cls")
+    with zipfile.ZipFile(path, "w") as archive:
+        for inner in sorted(data, key=lambda inner: inner == name):  # the last one
+            archive.writestr(inner, data[inner])
+        archive.infolist()[-1].extra = struct.pack("<HHQ", 1, 8, 2**64 - 1)
+    overwritten(path, path.read_bytes().rindex(b"PK\1\2") + at, b"\xff" * 4)
+    source = images(path)
+    assert len(source) == 20 - (name == "0000.png") and said in "; ".join(source.remarks)
+
+
 def test_what_is_odd_in_a_tar_is_left_out_and_counted(tmp_path: Path) -> None:
     files = dataset("cls") | {"/abs.png": png(1), "../up.png": png(1), "./0000.png": png(99), "a.txt": b"x"}
     odd = [link("l.png", "/etc/passwd", tarfile.SYMTYPE), link("h.png", "0000.png", tarfile.LNKTYPE),
@@ -278,11 +306,11 @@ def overwritten(path: Path, at: int, data: bytes) -> Path:
     return path
 
 
-def lying_zip(path: Path) -> Path:
-    """The table of contents says that a member has 10 bytes; more of it can be unpacked."""
+def lying_zip(path: Path, size: int = 10) -> Path:
+    """The table of contents says of a member how many bytes can be unpacked of it."""
     data = zipped(path, dataset("folders")).read_bytes()
     place = data.index(b"PK\1\2")
-    return overwritten(path, place + 24, struct.pack("<I", 10))
+    return overwritten(path, place + 24, struct.pack("<I", size))
 
 
 def pax(path: Path) -> Path:
@@ -322,6 +350,7 @@ ERRORS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "no zip": (lambda p: text(p / "a.zip"), r"a\.zip is no whole archive \(File is not a zip file\)"),
     "cut zip": (lambda p: cut(zipped(p / "a.zip", dataset("folders")), 3000), "is no whole archive"),
     "lying zip": (lambda p: lying_zip(p / "a.zip"), "it says that it has 10 bytes, and has more; replace or remove"),
+    "more said": (lambda p: lying_zip(p / "a.zip", 9999), "it says that it has 9,999 bytes, and has fewer; replace or"),
     "no parquet": (lambda p: text(p / "a.parquet"), "is no whole Parquet file .*copy or make it anew"),
     "cut parquet": (lambda p: cut(parquet(p / "a.parquet"), 2000), "is no whole Parquet file"),
     "no column": (lambda p: parquet(p / "a.parquet", image=[1.5] * 20), "has no images; its columns are image, label"),
