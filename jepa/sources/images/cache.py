@@ -10,7 +10,7 @@ decodes at a time; others wait for it. Whatever else goes wrong, the images are 
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +26,8 @@ from jepa.sources.images.members import File
 from jepa.sources.images.pixels import Growing, Mapped, Memory
 from jepa.sources.images.reading import SHORT, as_float, squares
 from jepa.sources.images.square import How
-from jepa.sources.images.stored import DEEP, LOOSE, PACKED, UNREAD, Known, Signs, Store
+from jepa.sources.images.stored import DEEP, LOOSE, PACKED, ROWS, UNREAD, Known, Signs, Store
+from jepa.sources.images.workers import Result
 from jepa.text import shown
 
 SLOW = 2.0  # seconds of decoding that are worth a file
@@ -47,7 +48,7 @@ class Decoded:
         self.known = Known.nothing(len(self.files))
         self._load()
         self.trouble = ""  # why nothing is written
-        self._spent = 0.0  # seconds of decoding in this process, of images that are not kept
+        self._spent = 0.0  # seconds of decoding
 
     # -- decoding what is new ----------------------------------------------------------------------------------------
 
@@ -79,16 +80,16 @@ class Decoded:
     def _load(self) -> None:
         """Look at what is stored, as far as the budget goes; what is in memory stays."""
         found, k = self.store.load(self.signs), self.known
-        here = (k.segment == 0) & np.isin(k.kind, (PACKED, DEEP))
+        here = k.held
         for mine, theirs in ((k.kind, found.kind), (k.segment, found.segment), (k.row, found.row)):
             mine[~here] = theirs[~here]
         self.known = k._replace(files=found.files)
-        kept = np.array([0, 1, 4, 0])[k.kind] * self.store.width
+        kept = ROWS[k.kind] * self.store.width
         k.kind[(kept > 0) & (kept.cumsum() > self.budget)] = LOOSE
 
     def _used(self) -> int:
         """Return the bytes that are kept."""
-        return self.store.width * int(np.array([0, 1, 4, 0])[self.known.kind].sum())
+        return self.store.width * int(ROWS[self.known.kind].sum())
 
     def _missing(self, numbers: Sequence[int], failed: dict[int, UnreadableImage]) -> list[int]:
         """Return those that are to be decoded: the unread ones, and such as there is room for now."""
@@ -101,8 +102,7 @@ class Decoded:
 
     def _decode(self, numbers: Sequence[int], failed: dict[int, UnreadableImage], stop: bool, sink: "_Sink") -> None:
         missing = self._missing(numbers, failed)
-        files, short = [self.files[number] for number in missing], SHORT if sink.file is None else 0.0
-        with closing(squares(files, self.how, self.workers, short)) as results:
+        with closing(self._squares(missing)) as results:
             shown_results = shown_progress(results, len(missing), "reading")
             for number, result in zip(missing, shown_results, strict=True):
                 if isinstance(result, UnreadableImage):
@@ -113,6 +113,14 @@ class Decoded:
                     sink.take(number, result)
                 if sink.full:
                     return
+
+    def _squares(self, numbers: Sequence[int]) -> Generator[Result, None, None]:
+        """Yield the squares of images; by other processes once it has taken more than SHORT in all."""
+        clock, files = time.monotonic(), [self.files[number] for number in numbers]
+        try:
+            yield from squares(files, self.how, self.workers, max(0.0, SHORT - self._spent))
+        finally:
+            self._spent += time.monotonic() - clock
 
     # -- what is asked of it -----------------------------------------------------------------------------------------
 
@@ -137,14 +145,10 @@ class Decoded:
         return self.known.files[number - 1] if number else self.memory
 
     def _read_loose(self, numbers: Index, out: NDArray[np.float32], places: Index) -> None:
-        clock = time.monotonic()
-        files = [self.files[number] for number in numbers.tolist()]
-        short = max(0.0, SHORT - self._spent)
-        for place, result in zip(places.tolist(), squares(files, self.how, self.workers, short), strict=True):
+        for place, result in zip(places.tolist(), self._squares(numbers.tolist()), strict=True):
             if isinstance(result, UnreadableImage):
                 raise result
             out[place] = as_float(result)
-        self._spent += time.monotonic() - clock
 
     @property
     def loose(self) -> int:
@@ -155,7 +159,7 @@ class Decoded:
     def said(self) -> str:
         """Where the pixels are, in a sentence; empty if all are in memory and nobody needs to know."""
         k, most, said = self.known, f"at most {budget.in_words(self.budget)}: source.cache", list[str]()
-        stored = self.store.width * int(np.array([0, 1, 4, 0])[k.kind[k.segment > 0]].sum())
+        stored = self.store.width * int(ROWS[k.kind[k.segment > 0]].sum())
         if stored:
             said.append(f"{budget.in_words(stored)} of decoded images are kept in {shown(self.store.folder)} ({most})")
         if self.trouble:
@@ -177,12 +181,13 @@ class _Sink:
         self._until = np.inf if forever or file else time.monotonic() + SLOW
         self._held = np.inf if forever or file else HELD
         self._due = time.monotonic() + COMMIT
+        self._fresh = False  # whether more is known than the index says
         if file is not None:
             self._move()
 
     def take(self, number: int, square: NDArray[np.generic]) -> None:
         """Keep a square, if there is room for it."""
-        kind, _, _, _ = self.decoded.known
+        kind, self._fresh = self.decoded.known.kind, True
         if square.nbytes > self._left:
             kind[number] = LOOSE
         else:
@@ -200,18 +205,16 @@ class _Sink:
         if self.file is None:
             segment[number], row[number] = 0, self.decoded.memory.add(square)
             return
-        segment[number] = len(files) + 1
-        row[number] = self.file.rows
-        self.file.add(number, square)
+        segment[number], row[number] = len(files) + 1, self.file.add(number, square)
 
     def _move(self) -> None:
         """Write what is in memory to the file."""
-        kind, segment, row, _ = self.decoded.known
-        here = np.flatnonzero((segment == 0) & np.isin(kind, (PACKED, DEEP)))
-        held = self.decoded.memory.squares
+        known, squares = self.decoded.known, self.decoded.memory.squares
+        here = np.flatnonzero(known.held)
+        self._fresh = len(here) > 0
         self.decoded.memory = Memory()
-        for number, place in zip(here.tolist(), row[here].tolist(), strict=True):
-            self._put(number, held[place])
+        for number, place in zip(here.tolist(), known.row[here].tolist(), strict=True):
+            self._put(number, squares[place])
 
     def _commit(self) -> None:
         assert self.file is not None, "there is a file to write to"
@@ -225,7 +228,8 @@ class _Sink:
         if self.file is None:
             return
         try:
-            self._commit()
+            if self._fresh:
+                self._commit()
         finally:
             self._rescue(self.file)
 

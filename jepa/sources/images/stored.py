@@ -27,6 +27,7 @@ INDEX, TAG = "index.npz", "CACHEDIR.TAG"
 HEX = set("0123456789abcdef")
 UNREAD, PACKED, DEEP, LOOSE = range(4)
 """not decoded yet; kept, a row of uint8; kept, four rows of float32; can be read, and is not kept"""
+ROWS = np.array([0, 1, 4, 0])  # that an image of each kind takes
 Signs = NDArray[np.uint64]
 
 
@@ -40,6 +41,11 @@ class Known(NamedTuple):
     row: NDArray[np.int64]
     """(N,): where in it"""
     files: list[Mapped]
+
+    @property
+    def held(self) -> NDArray[np.bool_]:
+        """(N,): whether the pixels are in memory, in no file"""
+        return (self.segment == 0) & (ROWS[self.kind] > 0)
 
     @classmethod
     def nothing(cls, count: int) -> "Known":
@@ -64,7 +70,7 @@ class Store:
                 theirs, kind, segment, row, names = (found[k] for k in ("signs", "kind", "segment", "row", "names"))
             files = [Mapped(self.folder / name, self.width) for name in map(str, names) if _is_pixels(name)]
             ends = np.array([0, *(file.rows for file in files)])[segment]
-            takes = np.array([0, 1, 4, 0])[kind]
+            takes = ROWS[kind]
             if len(files) < len(names) or (row < 0).any() or (row + takes > ends)[takes > 0].any():
                 return known
             if sum(file.rows for file in files) > 2 * takes.sum() + 10_000:  # more than half is of no use any more

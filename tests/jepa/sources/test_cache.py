@@ -78,6 +78,22 @@ def test_a_second_look_reads_nothing_but_what_is_bad(root: Path, kept: Path, ope
     assert "are kept in" in first.kept and "source.cache" in first.kept
 
 
+def test_what_is_little_starts_no_process_and_writes_nothing(
+    root: Path, kept: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images(root)
+    monkeypatch.setattr(reading, "SHORT", 60.0)
+    monkeypatch.setattr(cache, "SHORT", 60.0)
+    monkeypatch.setattr(reading, "pool", None)
+    opened.clear()
+    (index,) = kept.glob("*/index.npz")
+    before = index.stat().st_ino
+    images(root, workers=2)
+    assert opened == ["bad.png"] and index.stat().st_ino == before, "it is as bad as it was"
+    shutil.copy(root / "a" / "0.png", root / "a" / "new.png")
+    assert len(images(root, workers=2)) == 21 and "new.png" in opened and index.stat().st_ino != before
+
+
 def test_the_parts_of_a_folder_share_what_was_read(root: Path, kept: Path, opened: list[str]) -> None:
     train, val = images(root, split="train"), images(root, split="val")
     assert len(places(kept)) == 1
