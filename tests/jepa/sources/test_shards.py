@@ -4,7 +4,6 @@ import io
 import json
 import os
 import struct
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -22,6 +21,7 @@ from jepa.sources.folder import ImageFolder
 from jepa.sources.images import archives, cache
 from jepa.sources.images.tar import headers
 from jepa.sources.shards import Shards
+from tests.jepa.sources import folders
 from tests.jepa.sources.folders import pixels
 from tests.jepa.tiny import config
 
@@ -477,21 +477,12 @@ def test_memory_stays_small(tmp_path: Path) -> None:
             file = io.BytesIO()
             Image.fromarray(rng.integers(0, 256, (1000, 1000, 3), dtype=np.uint8)).save(file, "png", compress_level=0)
             archive.writestr(f"{'ab'[k % 2]}/{k}.png", file.getvalue())
-    program = f"""
-import re
+    prepared = f"""
 from jepa.sources.shards import Shards
 from jepa.sources.images.square import square
-def peak(name="VmHWM"):
-    return int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
 source = Shards({str(tmp_path / "a.zip")!r}, size=16, cache="0", workers=0)
 source.decoded
-before = peak("VmRSS")
-open("/proc/self/clear_refs", "w").write("5")
-assert len(source) == 40 and source.read(range(40)).shape == (40, 3, 16, 16)
-print(peak() - before)
 """
-    if not Path("/proc/self/clear_refs").exists():
-        pytest.skip("needs Linux")
-    words = [sys.executable, "-c", program]
-    grown = float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    work = "assert len(source) == 40 and source.read(range(40)).shape == (40, 3, 16, 16)"
+    grown = folders.grown(prepared, work)
     assert grown < 45, f"{grown} MB"
