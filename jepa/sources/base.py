@@ -37,6 +37,10 @@ class SourceSettings(Settings):
     """the same: the deviation"""
 
 
+class of_part(cached_property[T]):
+    """A property that is computed once for each part of a source, and once for the whole."""
+
+
 class of_whole(cached_property[T]):
     """A property that is computed once for all parts of a source: a part has it from the whole."""
 
@@ -54,7 +58,7 @@ class Source:
 
     Made from settings alone, by one argument that is settings or the file or folder that the setting `place` names;
     nothing is opened before it is asked for. A subclass defines `shape`, `classes`, `read`, `fingerprint` and what is
-    below: `scale`, and `content`, which is made anew for each part.
+    below: `scale`, and `content`, which is made anew for each part (`of_part`).
     """
 
     shape: Any
@@ -189,7 +193,8 @@ class Source:
         if part not in self._parts:
             found = self._parts[part] = copy(self._parts[None])
             found.part = part
-            found.__dict__.pop("content", None)
+            for name in [name for name in vars(found) if isinstance(getattr(type(found), name, None), of_part)]:
+                del found.__dict__[name]
         value: Self = self._parts[part]
         return value
 

@@ -101,3 +101,15 @@ def measured(x: NDArray[Any], rows: NDArray[np.int64]) -> Scale:
         mean, count = mean + gap * share, count + k
     std = np.sqrt(total / np.maximum(count, 1))
     return mean, np.where(std > np.maximum(1e-30, 1e-7 * np.abs(mean)), std, 1.0)
+
+
+def scale_of(settings: Any, channels: int, measure: Callable[[], Scale]) -> Scale:
+    """Return mean and deviation: what the settings say, and what is measured where they say nothing."""
+    mean, std = settings.mean, settings.std
+    if mean is None or std is None:
+        found = measure()
+        mean, std = found[0] if mean is None else mean, found[1] if std is None else std
+    for key, value in (("mean", mean), ("std", std)):
+        if len(value) not in (1, channels):
+            raise DataError(f"source.{key} has {len(value)} numbers, and the examples {channels} channels")
+    return np.asarray(mean, np.float64), np.asarray(std, np.float64)

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +13,7 @@ import minitensor as mt
 from jepa.config.settings import PATH, between, each, setting
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_whole, spread
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_part, of_whole, spread
 from jepa.sources.images.budget import in_bytes
 from jepa.sources.images.cache import Decoded
 from jepa.sources.images.decode import UnreadableImage
@@ -123,7 +122,7 @@ class ImageFolder(Source):
         workers = (threads if threads > 1 else 0) if s.workers is None else s.workers
         return Decoded(self.path, self.listing, How(s.size, s.fit, s.channels), s.cache, workers)
 
-    @cached_property
+    @of_part
     def content(self) -> Content:
         """What is read of the part."""
         every, chosen = self.listing.entries, self._chosen()

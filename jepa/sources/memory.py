@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 
 from jepa.contracts import Index
 from jepa.errors import DataError
-from jepa.sources.base import Scale, Source, as_floats, held_out, of_whole, scaled, spread
-from jepa.sources.examples import chunks, measured
+from jepa.sources.base import Scale, Source, as_floats, held_out, of_part, of_whole, scaled, spread
+from jepa.sources.examples import chunks, measured, scale_of
 
 
 class Rows(NamedTuple):
@@ -32,7 +31,7 @@ class InMemory(Source):
     held: Any
     """all examples there are (`jepa.sources.examples.Held`)"""
 
-    @cached_property
+    @of_part
     def content(self) -> Rows:
         """The rows of the part."""
         n, labels = len(next(iter(self.held.arrays.values()))), self.held.labels
@@ -90,14 +89,7 @@ class InMemory(Source):
         return self._each(self._scale)
 
     def _scale(self, x: NDArray[Any]) -> Scale:
-        mean, std = self.settings.mean, self.settings.std
-        if mean is None or std is None:
-            found = measured(x, self.split("train").content.rows)
-            mean, std = found[0] if mean is None else mean, found[1] if std is None else std
-        for key, value in (("mean", mean), ("std", std)):
-            if len(value) not in (1, x.shape[1]):
-                raise DataError(f"source.{key} has {len(value)} numbers, and the examples {x.shape[1]} channels")
-        return np.asarray(mean, np.float64), np.asarray(std, np.float64)
+        return scale_of(self.settings, x.shape[1], lambda: measured(x, self.split("train").content.rows))
 
     def _each(self, f: Callable[[NDArray[Any]], Any]) -> Any:
         arrays = self.held.arrays

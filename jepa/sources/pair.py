@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -15,7 +14,7 @@ from jepa.config.settings import Settings, setting
 from jepa.contracts import Index
 from jepa.errors import ConfigError, DataError
 from jepa.parts import chosen, made
-from jepa.sources.base import PARTS, Source, of_whole
+from jepa.sources.base import PARTS, Source, of_part, of_whole
 
 SIDES = "first", "second"
 
@@ -115,7 +114,7 @@ class Pair(Source):
                 side.__dict__[learned] = getattr(self.sides[name], learned)
         return found
 
-    @cached_property
+    @of_part
     def content(self) -> Rows:
         """The rows of the part."""
         first, labels = self.sides["first"], self._labeled.labels

@@ -1,10 +1,9 @@
 """Trajectories from a file: what was seen, and what was done between, of any world."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 from zipfile import is_zipfile
 
 import numpy as np
@@ -13,10 +12,10 @@ from numpy.typing import NDArray
 from jepa.config.settings import PATH, setting
 from jepa.contracts import Array
 from jepa.errors import DataError
-from jepa.sources.base import SourceSettings, of_whole
+from jepa.sources.base import SourceSettings, of_part, of_whole
 from jepa.sources.examples import Held
 from jepa.sources.memory import InMemory
-from jepa.sources.world import Walks
+from jepa.sources.world import Walks, WorldSettings
 from jepa.text import shown
 
 NEEDED = ("observations", "actions")
@@ -40,10 +39,7 @@ class Given(NamedTuple):
 class TrajectoriesSettings(SourceSettings):
     """Of trajectories in a file."""
 
-    usual: ClassVar[Mapping[str, str]] = {
-        "augment": "none", "task": "rollout", "encoder": "impala", "predictor": "gru", "target": "shared",
-        "objective": "dynamics",
-    }  # fmt: skip
+    usual = WorldSettings.usual
     path: str | None = setting(None, PATH)
     """an .npz file with `observations` and `actions`, and `positions` if they are known"""
 
@@ -102,7 +98,7 @@ class Trajectories(InMemory):
         """All examples."""
         return Held({"": self.given.x}, None, [], self.given.remarks)
 
-    @property
+    @of_part
     def actions(self) -> Array:
         """Of each example of the part, (n, T - 1, a)."""
         return np.asarray(self.given.actions[self.content.rows])

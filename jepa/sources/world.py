@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from jepa.config.settings import between, setting
 from jepa.contracts import Array, Index
 from jepa.errors import DataError
-from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_whole
-from jepa.sources.examples import measured
+from jepa.sources.base import PARTS, Scale, Source, SourceSettings, held_out, of_part, of_whole
+from jepa.sources.examples import measured, scale_of
 from jepa.sources.memory import Rows
 from jepa.worlds import Pendulum, TwoRooms, World, of
 
@@ -93,9 +92,9 @@ class WorldSource(Source):
         kept = type(blocks[0][0])(*(array.astype(np.float32) for array in states))
         return Lived(kept, np.concatenate([block[1] for block in blocks])[: s.count])
 
-    @cached_property
+    @of_part
     def content(self) -> Rows:
-        """The rows of the part: of each block of trajectories those that come first are held out."""
+        """The rows of the part: the trajectories that come first are held out."""
         s, rows = self.settings, np.arange(self.settings.count)
         if self.part is not None:
             rows = held_out(rows, self.part, s.validation)
@@ -110,7 +109,7 @@ class WorldSource(Source):
         channels, *lengths = self.world.shape
         return (channels, self.settings.frames, *lengths)
 
-    @property
+    @of_part
     def actions(self) -> Array:
         """Of each example of the part, (n, T - 1, a)."""
         return np.asarray(self.lived.actions[self.content.rows])
@@ -129,15 +128,9 @@ class WorldSource(Source):
     @of_whole
     def scale(self) -> Scale:
         """Mean and deviation of each channel."""
-        given, few = (self.settings.mean, self.settings.std), self.split("train")
-        x = few.read(range(min(LOOKED_AT, len(few))))
-        mean, std = (
-            own if said is None else said for own, said in zip(measured(x, np.arange(len(x))), given, strict=True)
-        )
-        for key, value in (("mean", mean), ("std", std)):
-            if len(value) not in (1, x.shape[1]):
-                raise DataError(f"source.{key} has {len(value)} numbers, and the examples {x.shape[1]} channels")
-        return np.asarray(mean, np.float64), np.asarray(std, np.float64)
+        few = self.split("train")
+        rows = np.arange(min(LOOKED_AT, len(few)))
+        return scale_of(self.settings, self.shape[0], lambda: measured(few.read(rows), rows))
 
     def read(self, indices: Sequence[int] | Index) -> Array:
         rows = self.content.rows[np.asarray(indices, dtype=np.int64)]

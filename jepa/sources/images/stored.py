@@ -27,7 +27,7 @@ INDEX, TAG = "index.npz", "CACHEDIR.TAG"
 HEX = set("0123456789abcdef")
 UNREAD, PACKED, DEEP, LOOSE = range(4)
 """not decoded yet; kept, a row of uint8; kept, four rows of float32; can be read, and is not kept"""
-ROWS = np.array([0, 1, 4, 0])  # that an image of each kind takes
+ROWS: NDArray[np.int64] = np.array([0, 1, 4, 0])  # that an image of each kind takes
 Signs = NDArray[np.uint64]
 
 
@@ -45,7 +45,7 @@ class Known(NamedTuple):
     @property
     def held(self) -> NDArray[np.bool_]:
         """(N,): whether the pixels are in memory, in no file"""
-        return (self.segment == 0) & (ROWS[self.kind] > 0)
+        return np.asarray((self.segment == 0) & (ROWS[self.kind] > 0))
 
     @classmethod
     def nothing(cls, count: int) -> "Known":

@@ -9,6 +9,7 @@ import pytest
 from jepa.errors import DataError
 from jepa.parts import kind_of
 from jepa.sources.trajectories import Trajectories
+from jepa.sources.world import TwoRoomsSource
 
 rng = np.random.default_rng(0)
 PICTURES = rng.integers(256, size=(10, 6, 2, 9, 8), dtype=np.uint8)
@@ -46,6 +47,22 @@ def test_a_last_action_leads_nowhere_and_one_number_is_an_action(tmp_path: Path)
     np.testing.assert_allclose(source.actions, ACTIONS, rtol=1e-6)
     assert "the last one of each is left out" in source.remarks[0]
     assert Trajectories(written(tmp_path, actions=ACTIONS[..., 0])).actions.shape == (10, 5, 1)
+
+
+def test_a_part_has_its_own_actions_and_they_are_copied_once(tmp_path: Path) -> None:
+    for source in (Trajectories(written(tmp_path)), TwoRoomsSource(count=20, frames=3, size=33)):
+        every = source.actions  # of the whole, before there are parts
+        for part in (source.split("train"), source.split("val")):
+            np.testing.assert_array_equal(part.actions, every[[int(name) for name in part.names]])
+            assert part.actions is part.actions
+
+
+def test_nothing_is_drawn_for_a_scale_that_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TwoRoomsSource, "lived", None)
+    mean, std = TwoRoomsSource(count=20, mean=(0.5,), std=(0.1, 0.2)).scale
+    assert mean.tolist() == [0.5] and std.tolist() == [0.1, 0.2]
+    with pytest.raises(DataError, match="source.std has 3 numbers, and the examples 2 channels"):
+        _ = TwoRoomsSource(count=20, mean=(0.5,), std=(0.1, 0.2, 0.3)).scale
 
 
 def test_places_stay_with_their_frames(tmp_path: Path) -> None:
