@@ -45,7 +45,8 @@ def plot_paths(found: Found) -> Figure:
     paths, count = found["paths"], len(found["paths"]["maps"])
     across = min(count, 3)
     below = -(-count // across)
-    figure = new_figure(3.1 * below + 0.4)
+    figure = new_figure(3.1 * below + 0.6)
+    figure.set_layout_engine("constrained", h_pad=0.08)  # inches above the titles of square panels
     panels = rows(figure, below, [""] * across).reshape(-1)
     for n, axes in enumerate(panels):
         if n >= count:
@@ -73,14 +74,17 @@ def plot_budget(found: Found) -> Figure:
     figure = new_figure(3.8)
     axes = figure.subplots()
     x = [b["sequences"] for b in points]
-    for name, text, color, style in (
-        ("at_end", "planned, there at the last step", VERMILION, "o-"),
-        ("ever", "planned, there at any step", BLUE, "s:"),
+    for name, text, color, style, size in (  # the second lies above the first, which it often hides
+        ("ever", "planned, there at any step", BLUE, "s:", 11),
+        ("at_end", "planned, there at the last step", VERMILION, "o-", 6),
     ):
-        axes.errorbar(x, *_bars(points, name), fmt=style, color=color, capsize=3, linewidth=2, label=text)
+        look: Any = {"capsize": size / 2, "linewidth": 2, "markersize": size, "markerfacecolor": "white"}
+        axes.errorbar(x, *_bars(points, name), fmt=style, color=color, label=text, **look)
     axes.axhline(100 * walls["ceiling"]["at_end"], linestyle="--", color=GREEN, label="knowing the world, last step")
-    for row, color in FLOORS.items():
-        axes.axhline(100 * walls[row]["at_end"], linestyle=":", color=color, label=f"{ROWS[row]}, last step")
+    for k, (row, color) in enumerate(FLOORS.items()):  # dots of one beside those of another, where they lie together
+        axes.axhline(
+            100 * walls[row]["at_end"], linestyle=(2 * k, (2, 4)), color=color, label=f"{ROWS[row]}, last step"
+        )
     axes.set_xscale("log")
     axes.set_xticks(x, [f"{b['sequences']}\n{b['seconds']:.2g} s" for b in points])
     axes.minorticks_off()
