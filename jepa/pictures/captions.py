@@ -161,14 +161,14 @@ CAPTIONS = {
     ),
     "paths": (
         "Paths to the goal",
-        """The first tasks: from the circle to the star, through surroundings that are drawn once for the path of the
-        planner with the model, which sees pictures alone, and the same planner knowing the world. Around each star the
-        distance within which a goal counts as reached.""",
+        """The first tasks, from the dot to the star: the path of the planner with the model, which sees pictures alone,
+        and that of the same planner knowing the world. The ring around a star is the distance within which a goal
+        counts as reached.""",
     ),
     "budget": (
         "Success by planning budget",
         """Share of the tasks in which the goal is reached at the last step, and at any, over the number of sequences of
-        actions that the model imagines for each plan (each line in the table is one search). Bars: 95 % intervals.
+        actions that the model imagines for each plan. Bars: 95 % intervals.
         Dotted: the floors; dashed: the same planner, knowing the world.""",
     ),
     "embedding": (
