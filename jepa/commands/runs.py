@@ -112,15 +112,15 @@ def _started(args: argparse.Namespace) -> Config:
     from jepa.pretrained.published import is_published, published
 
     args.settings.append(f"train.init={args.init}")
-    config = configured(args)
     if not is_published(args.init):
-        return config
-    found, known = published(args.init), {field.name for field in fields(config.source.settings)}
+        return configured(args)
+    found, named = published(args.init), {word.partition("=")[0] for word in args.settings}
+    if "encoder" not in named:
+        args.settings += [word for word in found.words if word.partition("=")[0] not in named]
+    known = {f"source.{field.name}" for field in fields(configured(args).source.settings)}
     images = {"size": found.encoder.shape[-1], "mean": list(found.mean), "std": list(found.std)}
-    usual = [f"source.{name}={value}" for name, value in images.items() if name in known]
-    named = {word.partition("=")[0] for word in args.settings}
-    own = () if "encoder" in named else found.words
-    args.settings += [word for word in (*own, *usual) if word.partition("=")[0] not in named]
+    usual = {f"source.{name}": value for name, value in images.items()}
+    args.settings += [f"{key}={value}" for key, value in usual.items() if key in known - named]
     return configured(args)
 
 

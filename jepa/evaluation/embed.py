@@ -17,7 +17,7 @@ from jepa.evaluation.split import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.parts import made
 from jepa.pretrained import published
-from jepa.runs.run import choose_device, load_run
+from jepa.runs.run import choose_device, load_run, tell_left_out
 from jepa.text import cell
 
 Array = NDArray[np.float32]
@@ -44,7 +44,7 @@ def embed(
 
     Raises JEPAError if the run or the data cannot be read, or the suffix is another one.
     """
-    _checked(out)  # before the work, not after it
+    writable(out, "embeddings", SUFFIXES)  # before the work, not after it
     run = load_run(run_dir, device=device, settings=settings, **given)
     return _written(out, run.source(None, data), run.features)
 
@@ -62,7 +62,7 @@ def embed_pretrained(
 
     Raises JEPAError if the weights or the data cannot be read, or the suffix is another one.
     """
-    _checked(out)
+    writable(out, "embeddings", SUFFIXES)
     config = load(overrides=settings)
     encoder, source = pretrained(weights, data, settings)
     pool = checked_pool(encoder, config.evaluation.pool)
@@ -99,7 +99,9 @@ def pretrained(weights: str | Path, data: str | Path, settings: Sequence[str]) -
     usual = [f"source.{name}={value}" for name, value in own.items()]
     choice = load(overrides=["source=folder", *usual, *words, f"source.root={data}", "source.channels=3"]).source
     source = made(choice, "source")
-    return found.at(source.shape), source
+    encoder = found.at(source.shape)
+    tell_left_out(source)
+    return encoder, source
 
 
 def _written(
@@ -140,7 +142,7 @@ def write_embeddings(
     name,class,e0,e1
     a.png,cat,0.5,2
     """
-    out = _checked(out)
+    out = writable(out, "embeddings", SUFFIXES)
     codes = np.full(len(embeddings), -1, dtype=np.int64) if labels is None else np.asarray(labels, dtype=np.int64)
     with replacing(out) as temporary:
         if out.suffix.lower() == ".npz":
@@ -157,10 +159,11 @@ def write_embeddings(
     return out
 
 
-def _checked(out: str | Path) -> Path:
+def writable(out: str | Path, what: str, suffixes: Sequence[str]) -> Path:
+    """Return a file that may be written; raise DataError for another suffix, or a folder."""
     out = Path(out)
-    if out.suffix.lower() not in SUFFIXES:
-        raise DataError(f"cannot write embeddings to {out}: the file must end in {' or '.join(SUFFIXES)}")
+    if out.suffix.lower() not in suffixes:
+        raise DataError(f"cannot write {what} to {out}: the file must end in {' or '.join(suffixes)}")
     if out.is_dir():
-        raise DataError(f"cannot write embeddings to {out}: it is a folder; name a file")
+        raise DataError(f"cannot write {what} to {out}: it is a folder; name a file")
     return out

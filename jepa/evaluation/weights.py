@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import minitensor as mt
 from jepa import frozen
 from jepa.assembly import Assembly, learner, task_of
 from jepa.config import load
-from jepa.evaluation.embed import FEW, pretrained
+from jepa.evaluation.embed import FEW, pretrained, writable
 from jepa.evaluation.evaluate import measured
 from jepa.evaluation.split import for_probes
 from jepa.files.atomic import write_text
@@ -40,9 +41,11 @@ def evaluate_pretrained(
     chance. weights, data, settings: as `jepa.evaluation.embed.embed_pretrained` has them, and `evaluation.*`, such as
     ``evaluation.pool=cls``. out: a .json file that the figures are written to; None: none.
 
-    Raises JEPAError if the weights or the images cannot be read.
+    Raises JEPAError if the weights or the images cannot be read, or `out` is another file.
     """
-    started = time.perf_counter()
+    started, team = time.perf_counter(), mt.teams.join()
+    if out is not None:
+        writable(out, "figures", (".json",))  # before the work, not after it
     encoder, source = pretrained(weights, data, settings)
     words = [word for word in settings if not word.startswith("source")]
     config = load(overrides=["source=folder", *ALONE, *words])
@@ -54,11 +57,12 @@ def evaluate_pretrained(
     model.to(config.device)
     run = _Weights(None, config, Assembly(source, task_of(config.choices), model), config.device)
     parts = {
-        name: for_probes(source.split(name), config.evaluation.max_images, config.seed) for name in ("train", "val")
+        name: for_probes(source.split(name), config.evaluation.max_images, config.seed, team)
+        for name in ("train", "val")
     }
     result = {"weights": str(weights), "data": str(data), **measured(run, parts)}
     result["seconds"] = round(time.perf_counter() - started, 2)
-    if out is not None:
+    if out is not None and (team is None or team.rank == 0):
         write_text(Path(out), json.dumps(result, indent=2) + "\n")
     return result
 

@@ -151,8 +151,8 @@ def _is_ours(path: Path) -> bool:
 def is_published(path: str | Path) -> bool:
     """Whether a path is a file of weights, or a folder with such, and no run of ours or checkpoint of one."""
     path = Path(path)
-    if path.is_file():
-        return path.parent.name != "checkpoints"
+    if path.is_file():  # PyTorch keeps what it downloads in a folder of this name, too
+        return path.parent.name != "checkpoints" or not (path.parent.parent / "config.yaml").is_file()
     return path.is_dir() and any(path.glob("*.safetensors")) or (path / NEAR[1]).is_file()
 
 

@@ -1,7 +1,7 @@
 """Opening a run again: its config, its model with the trained weights, its task and its source."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,11 +47,7 @@ class Run:
             self.check_source()
         found: contracts.Source = self.parts.source if data is None else self.parts.source.at(data)
         found = found if split is None else found.split(split)
-        remarks: list[str] = [*found.remarks, found.skipped] if isinstance(found, Source) else []
-        for text in remarks:
-            if text and text not in self._said:
-                self._said.add(text)
-                logging.getLogger("jepa").warning("warning: %s", text)
+        self._said |= tell_left_out(found, self._said)
         return found
 
     def check_source(self, how: str = "") -> None:
@@ -109,6 +105,15 @@ class Run:
         model.eval()
         model.to(self.device)
         return model
+
+
+def tell_left_out(source: Any, before: Collection[str] = ()) -> set[str]:
+    """Say what is left out of examples, as warnings of the logger "jepa", but for what was said before; return it."""
+    remarks: list[str] = [*source.remarks, source.skipped] if isinstance(source, Source) else []
+    new = [text for text in dict.fromkeys(remarks) if text and text not in before]
+    for text in new:
+        logging.getLogger("jepa").warning("warning: %s", text)
+    return {*new}
 
 
 def located(source: Any) -> Choice:

@@ -1,6 +1,7 @@
 """Published weights in use: embed, eval, finetune, predict, train --from."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from safetensors.numpy import save_file
 
 import minitensor as mt
 from jepa.__main__ import main
-from jepa.errors import RunError
+from jepa.errors import DataError, RunError
 from jepa.evaluation.embed import embed_pretrained
 from jepa.evaluation.weights import evaluate_pretrained
 from jepa.pretrained import published, save_pretrained
@@ -123,6 +124,33 @@ def test_a_training_starts_from_weights(
     assert main([*words, *told, "--out", str(tmp_path / "told")]) == 0
     assert main([*words, "encoder=cnn", "--out", str(tmp_path / "cnn")]) == 2
     assert "another one (encoder=vit)" in capsys.readouterr().err and not (tmp_path / "cnn").exists()
+
+
+def test_a_folder_of_checkpoints_need_not_be_a_run_s(dino: Path, shapes_folder: Path, tmp_path: Path) -> None:
+    """PyTorch keeps what it downloads in such a folder; and the kind of the encoder may be that of the weights."""
+    (tmp_path / "checkpoints").mkdir()
+    weights = shutil.copy(dino, tmp_path / "checkpoints")
+    words = ["train", "--from", str(weights), f"source={shapes_folder}", "task=views", "train.max_steps=1"]
+    assert main([*words, "train.batch_size=8", "encoder.drop_path=0.1", "--out", str(tmp_path / "run")]) == 0
+    encoder = load_run(tmp_path / "run").model.context.encoder
+    assert encoder.settings.drop_path == 0.1 and encoder.settings.class_token and encoder.shape == (3, 12, 12)
+
+
+def test_what_is_left_out_is_said(
+    dino: Path, shapes_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(shapes_folder, tmp_path / "images")
+    next((tmp_path / "images").rglob("*.png")).write_text("no image")
+    embed_pretrained(dino, tmp_path / "images", tmp_path / "z.npz", settings=["source.on_error=skip"])
+    evaluate_pretrained(dino, tmp_path / "images", settings=[*FEW, "source.on_error=skip"])
+    assert caplog.text.count("warning: skipped 1 of 80 images that cannot be read") == 2
+
+
+@pytest.mark.parametrize(("name", "text"), [("z.npz", "the file must end in .json"), ("a.json", "it is a folder")])
+def test_where_figures_cannot_be_written_is_said_before_the_work(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(DataError, match=f"cannot write figures to .*{name}: {text}"):
+        evaluate_pretrained("no weights", "no images", out=tmp_path / name)
 
 
 def test_what_jepa_has_written_is_not_taken_for_somebody_else_s(shapes_folder: Path, tmp_path: Path) -> None:

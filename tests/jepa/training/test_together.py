@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from jepa.encoders import ViT
+from jepa.pretrained import save_pretrained
 from tests.jepa.tiny import CROPS, SHORT
 from tests.jepa.training.together import CASES
 from tests.together import command, environment, needs_mpi, run
@@ -31,6 +33,21 @@ def place(shapes_folder, tmp_path):
 def test_processes_train_what_one_does(count, names, place):
     ended = run(count, ["-m", "tests.jepa.training.together", "images", *names], place)
     assert ended.returncode == 0, ended.stdout + ended.stderr[-2000:]
+
+
+PARTS = """
+import sys
+from jepa.__main__ import main
+from jepa.evaluation.weights import _Weights
+seen, features = [], _Weights.features
+def counted(self, x, *which, **how):
+    seen.extend([] if which else range(len(x)))
+    return features(self, x, *which, **how)
+_Weights.features = counted
+code = main(sys.argv[1:])
+print(f"features: {len(seen)}", file=sys.stderr, flush=True)
+sys.exit(code)
+"""
 
 
 def weights(folder, step=24):
@@ -66,6 +83,28 @@ def test_a_run_from_start_to_features(place):
     assert all((z[name] == other_z[name]).all() for name in z if name != "embeddings")
     np.testing.assert_allclose(z["embeddings"], other_z["embeddings"], rtol=0, atol=1e-5)
     assert all(report[name] == other[name] for name in ("linear", "knn", "images", "classes"))
+
+
+def test_published_weights_are_evaluated_together(place):
+    save_pretrained(ViT((3, 8, 8), patch=4, dim=8, depth=1, heads=2), place / "vit")
+    found = []
+    for count in (1, 2):
+        words = [
+            "eval",
+            "--pretrained",
+            "vit",
+            "--data",
+            "images",
+            "--out",
+            f"{count}.json",
+            "evaluation.random_seeds=1",
+        ]
+        ended = run(count, ["-c", PARTS, *words], place)
+        assert ended.returncode == 0 and ended.stdout.count("linear probe") == 1, ended.stderr
+        found.append(json.loads((place / f"{count}.json").read_text()))
+        read = [int(line.split()[1]) for line in ended.stderr.splitlines() if line.startswith("features: ")]
+        assert sorted(read) == ([80] if count == 1 else [40, 40])
+    assert all(found[0][name] == found[1][name] for name in ("linear", "knn", "images", "classes"))
 
 
 def test_the_doctor_tries_the_transport(place):
