@@ -33,7 +33,7 @@ def make(words: Sequence[str]) -> int:
 
 def get(words: Sequence[str]) -> int:
     """Download a public data set."""
-    from jepa.downloads.sets import SETS, UCR, get, named
+    from jepa.downloads.sets import SETS, UCR, checked, get
 
     lines = [f"{name}: {data.about}" for name, data in SETS.items()]
     parser = Parser("data get", f"Download a public data set, as the sources read it. {'; '.join(lines)}; {UCR}.")
@@ -43,7 +43,7 @@ def get(words: Sequence[str]) -> int:
     parser.add_argument("--mirror", metavar="URL", help=text)
     parser.add_argument("--sha256", metavar="HEX", help="checksum of the file, in place of the one that is known")
     args = parser.parse_args(words)
-    for remote in named(args.which).files:
+    for remote in checked(args.which, args.sha256):
         known = f"checksum {remote.checksum}" if remote.checksum else "no checksum is published"
         print(f"{args.mirror or remote.url}: {known}", flush=True)
     written = get(args.which, args.out, mirror=args.mirror, checksum=args.sha256)

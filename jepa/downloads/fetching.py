@@ -12,10 +12,8 @@ from jepa.errors import DataError
 from jepa.progress import shown_progress
 from jepa.text import printable, shortened
 
-ATTEMPTS, PAUSE = (
-    4,
-    1.0,
-)  # how often a connection is tried, and the seconds before the second time; then twice that, ...
+ATTEMPTS = 4  # how often a connection is tried
+PAUSE = 1.0  # seconds before the second time; then twice that, ...
 TIMEOUT = (10, 30)  # seconds until a server has to answer, and between two pieces of what it sends
 PIECE = 1 << 20  # bytes
 MOST = 8 << 30  # bytes of a file whose size is not known
@@ -87,10 +85,10 @@ def installed() -> Any:
     return pooch
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+def digest(path: Path, kind: str = "sha256") -> str:
+    """Return the checksum of a file."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 def _local(remote: Remote, folder: Path) -> Path:
@@ -101,9 +99,7 @@ def _local(remote: Remote, folder: Path) -> Path:
         )
     if remote.checksum is not None:
         kind, _, expected = remote.checksum.partition(":")
-        with open(path, "rb") as file:
-            own = hashlib.file_digest(file, kind).hexdigest()
-        if own != expected:
+        if (own := digest(path, kind)) != expected:
             raise DataError(f"{path} has the {kind} {own}, but {expected} is known of it: download it again")
     return path
 
@@ -163,6 +159,7 @@ def _store(answer: Any, part: Path, mode: str, sizes: tuple[int, int | None, int
     """Write what a server sends. sizes: bytes that are there, bytes in all if they are told, bytes at most."""
     done, total, most = sizes
     if (total or 0) > most:
+        part.unlink(missing_ok=True)
         raise DataError(
             f"{answer.url} has {total:,} bytes, more than the {most:,} that are known of it: nothing is kept"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jepa.downloads import converting
-from jepa.downloads.fetching import Remote, fetched, sha256
+from jepa.downloads.fetching import Remote, digest, fetched
 from jepa.downloads.unpacking import unpacked
 from jepa.errors import DataError
 from jepa.files.lock import Taken, writing
@@ -121,7 +121,7 @@ def get(which: str, out: str | Path | None = None, *, mirror: str | None = None,
     out = Path(out) if out is not None else Path("data") / which.replace(":", "-")
     if out.exists():
         return _there(out, which)
-    remotes = _checked(which, data, checksum)
+    remotes = checked(which, checksum)
     out.parent.mkdir(parents=True, exist_ok=True)
     work = out.absolute().with_name(f".{out.name}.download")
     try:
@@ -143,15 +143,16 @@ def _there(out: Path, which: str) -> Path:
     raise DataError(f"{shown(out)} is there already, and is not {which}: take another folder with --out")
 
 
-def _checked(which: str, data: DataSet, checksum: str | None) -> tuple[Remote, ...]:
-    """Return the files of a data set, with the checksum that is given."""
+def checked(which: str, checksum: str | None) -> tuple[Remote, ...]:
+    """Return the files of a data set, with the checksum that is given; None: with those that are known."""
+    files = named(which).files
     if checksum is None:
-        return data.files
+        return files
     if not re.fullmatch("[0-9a-fA-F]{64}", checksum):
         raise DataError(f"--sha256 is 64 hexadecimal digits, what sha256sum prints; got {shown(checksum)}")
-    if len(data.files) > 1:
-        raise DataError(f"{which} has {len(data.files)} files: one --sha256 cannot be that of all of them")
-    return (data.files[0]._replace(checksum=f"sha256:{checksum.lower()}", size=None),)
+    if len(files) > 1:
+        raise DataError(f"{which} has {len(files)} files: one --sha256 cannot be that of all of them")
+    return (files[0]._replace(checksum=f"sha256:{checksum.lower()}", size=None),)
 
 
 def _make(
@@ -176,7 +177,7 @@ def _make(
                     archive.unlink()
             raise
         pairs = zip(remotes, archives, strict=True)
-        origins = [{"url": r.url, "checksum": r.checksum, "sha256": sha256(archive)} for r, archive in pairs]
+        origins = [{"url": r.url, "checksum": r.checksum, "sha256": digest(archive)} for r, archive in pairs]
         origin = {"data set": which, "about": data.about, "files": origins}
         (made / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", "utf-8")
         made.rename(out)

@@ -107,6 +107,14 @@ def test_what_is_refused_leaves_nothing(
     assert not [p for p in tmp_path.iterdir() if not p.name.endswith(".tag")]
 
 
+def test_a_file_that_has_grown_too_large_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    (tmp_path / "x.bin.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "x.bin.part.tag").write_text('"old"')
+    with serving({"x.bin": CONTENT * 2}) as server, pytest.raises(DataError, match="nothing is kept"):
+        fetched(remote(server.url), tmp_path)
+    assert not [*tmp_path.iterdir()]
+
+
 def test_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -181,7 +181,9 @@ def test_pixels_and_classes_are_where_the_authors_have_them(unchecked: None, tmp
         assert np.array_equal(np.asarray(picture), GRAY[19])
 
 
-def test_the_known_checksum_is_looked_at_and_another_may_be_given(tmp_path: Path) -> None:
+def test_the_known_checksum_is_looked_at_and_another_may_be_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import hashlib
 
     files = FILES["imagenette"]
@@ -191,6 +193,8 @@ def test_the_known_checksum_is_looked_at_and_another_may_be_given(tmp_path: Path
         assert not (tmp_path / "a").exists()
         own = hashlib.sha256(files["imagenette2-160.tgz"]).hexdigest()
         assert get("imagenette", tmp_path / "a", mirror=server.url, checksum=own.upper()) == tmp_path / "a"
+        words = ["data", "get", "imagenette", "--out", str(tmp_path / "c"), "--mirror", server.url, "--sha256", own]
+        assert main(words) == 0 and f": checksum sha256:{own}" in capsys.readouterr().out
         with pytest.raises(DataError, match="has another checksum than sha256:0000"):
             get("imagenette", tmp_path / "b", mirror=server.url, checksum="0" * 64)
 
