@@ -258,8 +258,6 @@ def mean_token(x: mt.Tensor, valid: Flags | None) -> mt.Tensor:
 
 def _of_all(valid: Sequence[Flags | None], team: Any) -> Sequence[Flags | None]:
     """Return, for each set, the flags of the whole batch."""
-    if team is None:
-        return valid
     return [None if own is None else _whole(own, team) for own in valid]
 
 

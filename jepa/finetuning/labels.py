@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-import minitensor as mt
 from jepa.config.settings import NoSettings
 from jepa.contracts import Array, Batch, Generators, Grid, Index, Source
 from jepa.evaluation.split import Part, stratified, streamed
@@ -119,10 +118,7 @@ class Asking(Batches):
         """Return the batch of these examples, `asked` their classes (n,)."""
         labels = self.source.labels
         assert labels is not None, "there are labels"
-        asked, team = labels[np.asarray(indices, np.int64)], self.team
-        if team is not None:
-            asked = asked[mt.teams.cut(len(asked), team.size, team.rank)]
-        return super().batch(indices, epoch, number, progress)._replace(asked=asked)
+        return super().batch(indices, epoch, number, progress)._replace(asked=labels[np.asarray(indices, np.int64)])
 
 
 class Tuning(NamedTuple):
@@ -133,8 +129,9 @@ class Tuning(NamedTuple):
     model: Classifier
 
     def batches(self, examples: Source, t: Any, *, seed: int, drop_last: bool = True, team: Any = None) -> Batches:
-        """Return batches of the labeled examples; team: as `jepa.assembly.Assembly.batches` has it."""
-        how = {"drop_last": drop_last, "team": team, "prefetch": t.prefetch, "threads": t.threads}
+        """Return batches of the labeled examples; team: None, as `finetune` refuses several processes."""
+        assert team is None, "several processes are refused"
+        how = {"drop_last": drop_last, "prefetch": t.prefetch, "threads": t.threads}
         return Asking(examples, self.task, (), batch_size=t.batch_size, seed=seed, **how)
 
     def held_out(self, config: Any, examples: Some, limit: int | None = None) -> dict[str, Any]:

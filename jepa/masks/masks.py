@@ -26,11 +26,6 @@ class Masks(NamedTuple):
     target_valid: list[Flags] | None = None
     """M arrays (n, Kt): False where an entry is padding; None: nothing is"""
 
-    def rows(self, which: slice) -> "Masks":
-        """Return the masks of some of the examples."""
-        sides: Any = [None if side is None else [each[which] for each in side] for side in self]
-        return Masks(*sides)
-
 
 def collate(
     masks: Sequence[Sequence[Index]], how: str, generator: np.random.Generator

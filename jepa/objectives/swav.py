@@ -1,5 +1,6 @@
 """SwAV: one view says to which prototypes another one belongs, in equal shares (Caron et al. 2020)."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -55,5 +56,5 @@ class SwAV(Objective):
         q = equal_shares(target.detach().reshape(-1, k), sharpness=self.sharpness, rounds=self.rounds)
         log_p = mt.log_softmax(prediction.reshape(-1, k) / self.temperature, axis=1)
         used = mt.exp(log_p.detach()).mean(axis=0)
-        entropy = -(used * mt.log(used + 1e-12)).sum() / mt.log(mt.full((), float(k), device=used.device))
+        entropy = -(used * mt.log(used + 1e-12)).sum() / math.log(k)
         return {"loss": -(q * log_p).sum(axis=1).mean(), "entropy": entropy}

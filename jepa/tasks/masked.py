@@ -16,6 +16,7 @@ from jepa.masks import Masks, among, multiblock_masks, present, random_masks, su
 from jepa.masks.box import drawn_box
 from jepa.masks.multiblock import check_official
 from jepa.several import each, size_of
+from jepa.several import rows as some
 from jepa.tasks.base import Array, Task, chunked, kept_shape
 from jepa.text import by_x
 from jepa.transforms.resize import crop_resize
@@ -194,7 +195,7 @@ class Masked(Task):
         masks = (
             among(self.masks, present(seen, grid), present(true, grid), grid, generators.batch)
             if gaps
-            else self.masks(grid, count, generators.batch).rows(rows)
+            else some(self.masks(grid, count, generators.batch), rows)
         )
         keep = Keep(np.stack(masks.context, axis=1), _stacked(masks.context_valid))
         return Batch(seen, keep, each(lambda part: part[:, None], true), self.asked(masks, grid))
