@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("eval", "fast", "onnx", "get", "track")  # not those of GPUs and of drawings in the plane: hundreds of MB
+EXTRAS = ("eval", "fast", "onnx", "get", "track")  # not those of GPUs, processes, .parquet and drawings in the plane
 TINY = "encoder.widths=[4,8] projector.dim=8 predictor.width=16 predictor.depth=1 train.max_steps=6 train.batch_size=8"
 COMMANDS = (
     "doctor",

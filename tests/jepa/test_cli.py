@@ -254,7 +254,7 @@ def test_config_prints_what_it_reads_back(tmp_path: Path, capsys: pytest.Capture
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out
-    for word in ("numpy", "threads", "scikit-learn", "GPU", "self-test on cpu: ok"):
+    for word in ("numpy", "threads", "scikit-learn", "pooch", "pyarrow", "tensorboardX", "GPU", "self-test on cpu: ok"):
         assert word in printed
     assert "pip install jepa" not in printed and "pip install minitensor" not in printed  # others' packages
 
