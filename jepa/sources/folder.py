@@ -149,7 +149,7 @@ class ImageFolder(Source):
                 remedy = "remove that folder, and a share of the others is held out (source.validation)"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: put some into {part}/, or {remedy}")
         elif part:
-            chosen = held_out(self._spread(chosen, "held out"), part, self.settings.validation)
+            chosen = held_out(self._dealt, part, self.settings.validation)
             if not len(chosen):
                 why = "there is only one image: add some" if len(every) == 1 else "lower source.validation"
                 raise DataError(f"{shown(self.path)} has no images for {part!r}: {why}")
@@ -157,6 +157,11 @@ class ImageFolder(Source):
         if limit is not None and limit < len(chosen):
             chosen = chosen[np.sort(self._spread(chosen, "limit")[:limit])]
         return chosen
+
+    @of_whole
+    def _dealt(self) -> NDArray[np.int64]:
+        """All images, in the order in which they are held out."""
+        return self._spread(np.arange(len(self.listing.entries)), "held out")
 
     def _check(self, entries: list[Entry]) -> None:
         """Raise DataError for images that nobody can have meant."""
