@@ -223,14 +223,16 @@ def resnet(channels_last: bool, batch: int = BATCH, size: int = 32, device: str 
     )
 
 
-def ours(step: Step) -> Callable[[], float]:
-    """Return our training step."""
-    optimizer = mt.optim.AdamW([p for m in step.modules for p in m.parameters() if p.requires_grad], lr=LR)
+def ours(step: Step, team: Any = None) -> Callable[[], float]:
+    """Return our training step; team: processes of which each has its part of the batch."""
+    parameters = [p for m in step.modules for p in m.parameters() if p.requires_grad]
+    optimizer = mt.optim.AdamW(parameters, lr=LR)
 
     def run() -> float:
         optimizer.zero_grad()
-        loss = step.loss(*mt.data_parallel(step.embed, *step.batch))
-        loss.backward()
+        loss = step.loss(*mt.data_parallel(step.embed, *step.batch, team=team))
+        with mt.optim.averaged(parameters, team):
+            loss.backward()
         optimizer.step()
         step.average()
         return float(loss)

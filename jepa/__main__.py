@@ -42,7 +42,8 @@ SHARED = ("train", "eval", "embed", "doctor")
 
 LAUNCHED = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")  # `mpiexec` or `srun` sets one of them
 NEAR = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")  # processes on this machine
-PATIENCE = 0.3  # seconds that the first process has to say what went wrong in all of them
+PATIENCE = 2.0  # seconds that the first process has to say what went wrong in all of them
+ARRIVAL = 0.1  # seconds until what a process has said is with its launcher, which loses the rest when it ends
 
 MOST = 4  # threads, unless more are asked for
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -125,6 +126,7 @@ def _ended(team: Any, code: int, said: str) -> int:
         timer.start()
     elif team is not None:
         sys.stderr.flush()
+        time.sleep(ARRIVAL)
         team.abort(code)
     return code
 

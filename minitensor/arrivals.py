@@ -49,4 +49,6 @@ class Arrivals:
             if isinstance(p, Variable):
                 uses[p] -= 1
                 if uses[p] == 0 and all(level.get(p, 1) == 1 for level in around):
+                    for level in around:  # they have nothing more to say of it
+                        level[p] = 0
                     yield p

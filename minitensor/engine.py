@@ -78,23 +78,24 @@ class Sweep:
             for i, (parent, gradient) in enumerate(zip(node.parents, self.rules(node, g), strict=True)):
                 if parent is not None and gradient is not None:
                     self.deliver(parent, _fitted(gradient, parent, node, i))
-            self.leave(node)
+            if self.arrivals is not None:
+                self.tell(node)
+            if not self.retain_graph:
+                node.saved, node.parents = None, ()
         self.finish()
         return self.found
 
-    def leave(self, node: Node) -> None:
-        """Free a node that was passed, and say which leaves have their whole gradient now, in a part of a pass too.
+    def tell(self, node: Node) -> None:
+        """Say which leaves have their whole gradient now that a node was passed, in a part of a pass too.
 
         Those with hooks wait for the end.
         """
-        for leaf in () if self.arrivals is None else self.arrivals.passed(node):
+        for leaf in self.arrivals.passed(node):
             if hooks.used and hooks.at(leaf):
                 continue
             if leaf in self.pending:
                 _accumulate(leaf, self.pending.pop(leaf), False)
             self.arrivals.then(leaf)
-        if not self.retain_graph:
-            node.saved, node.parents = None, ()
 
     def deliver(self, place: Place, g: Gradient) -> None:
         """Add a gradient to what has come to a place so far; the first puts its node into the heap."""

@@ -23,7 +23,7 @@ from minitensor.errors import ParallelError
 from minitensor.team import Team, member
 
 T = TypeVar("T")
-__all__ = ["Threads", "exclusive", "get_num_threads", "member", "set_num_threads", "shared", "together"]
+__all__ = ["Threads", "exclusive", "get_num_threads", "set_num_threads", "shared", "together"]
 
 LEAST = 1 << 18  # entries for a thread: fewer are done sooner than it wakes
 PATIENCE = 1.0  # seconds that Ctrl-C leaves the other threads to end their parts

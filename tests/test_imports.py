@@ -34,6 +34,11 @@ def test_import_leaves_numpy_alone(name: str) -> None:
     assert run(f"import sys, {name}; print('numpy' in sys.modules)").strip() == "False"
 
 
+def test_training_loads_no_published_weights() -> None:
+    code = "import sys, jepa.training.run, jepa.evaluation.evaluate"
+    assert run(f"{code}; print({{n for n in sys.modules if 'pretrained' in n}})").strip() == "set()"
+
+
 def test_import_draws_no_random_number() -> None:
     code = (
         "import numpy as np; a = str(np.random.get_state()); import minitensor; print(a == str(np.random.get_state()))"
@@ -66,6 +71,13 @@ def test_more_threads_and_none_asked_for() -> None:
     # the first would fail if --threads were ignored
     assert run(THREADS.format(words=["doctor", "--threads", "2"])).strip() == "[2]"
     assert run(THREADS.format(words=["doctor"])).strip() == f"[{min(CORES, 4)}]"
+
+
+def test_the_command_line_looks_for_the_variables_of_all_launchers() -> None:
+    from jepa.__main__ import LAUNCHED, NEAR  # which is there before NumPy
+    from minitensor.teams.joining import VARIABLES
+
+    assert tuple(VARIABLES) == LAUNCHED and tuple(local for _, local in VARIABLES.values()) == NEAR
 
 
 def test_doctor_obeys_threads() -> None:

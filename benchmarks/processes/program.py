@@ -51,25 +51,13 @@ class Counted:
         return timed
 
 
-def training(step: steps.Step, team: Any) -> Callable[[], None]:
+def training(step: steps.Step, team: Any) -> Callable[[], float]:
     """Return the step of `steps.ours`, on this process's part of the batch."""
-    parameters = [p for m in step.modules for p in m.parameters() if p.requires_grad]
-    optimizer = mt.optim.AdamW(parameters, lr=steps.LR)
-    batch = step.batch if team is None else rows(step.batch, mt.teams.cut(steps.BATCH, team.size, team.rank))
-
-    def run() -> None:
-        optimizer.zero_grad()
-        loss = step.loss(*mt.data_parallel(step.embed, *batch, team=team))
-        with mt.optim.averaged(parameters, team):
-            loss.backward()
-        optimizer.step()
-        step.average()
-        float(loss)
-
-    return run
+    own = step.batch if team is None else rows(step.batch, mt.teams.cut(steps.BATCH, team.size, team.rank))
+    return steps.ours(step._replace(batch=own), team)
 
 
-def measured(run: Callable[[], None], team: Any, rounds: int, seconds: float) -> dict[str, Any]:
+def measured(run: Callable[[], float], team: Any, rounds: int, seconds: float) -> dict[str, Any]:
     """Return the median milliseconds of a step, and what was exchanged in one."""
     for _ in range(2):
         run()

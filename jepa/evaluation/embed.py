@@ -16,7 +16,6 @@ from jepa.errors import ConfigError, DataError, RunError
 from jepa.evaluation.split import BATCH, streamed
 from jepa.files.atomic import replacing
 from jepa.parts import made
-from jepa.pretrained import published
 from jepa.runs.run import choose_device, load_run, tell_left_out
 from jepa.text import cell
 
@@ -81,6 +80,8 @@ def checked_pool(encoder: Any, pool: str) -> str:
 
 def pretrained(weights: str | Path, data: str | Path, settings: Sequence[str]) -> tuple[Any, contracts.Source]:
     """Return the encoder of published weights, and a folder of images at its size, normalized as `embed_pretrained`."""
+    from jepa.pretrained import published
+
     weights = Path(weights)
     if not weights.exists():
         raise RunError(f"there are no weights {weights}: name a file of weights, or a folder with them")

@@ -7,7 +7,6 @@ from typing import Any
 from jepa.errors import RunError
 from jepa.learner import JEPA
 from jepa.parts import chosen
-from jepa.pretrained.published import is_published, published
 from jepa.runs.checkpoint import find_checkpoint, read_checkpoint
 from jepa.runs.folder import find_run
 from jepa.text import by_x, listed
@@ -33,8 +32,10 @@ def taken_from(run: Path, model: JEPA) -> str:
 
     Raises RunError if there is no such run, or its encoder is another one.
     """
+    from jepa.pretrained.published import is_published, published  # few trainings begin like that
+
     if is_published(run):
-        return _taken_from_weights(run, model)
+        return _taken_from_weights(published(run), run, model)
     folder, checkpoint = find_run(run)
     path = checkpoint or find_checkpoint(folder)
     arrays = {k.removeprefix("model."): v for k, v in read_checkpoint(path)[0].items() if k.startswith("model.")}
@@ -56,9 +57,9 @@ def taken_from(run: Path, model: JEPA) -> str:
     )
 
 
-def _taken_from_weights(path: Path, model: JEPA) -> str:
-    """Put published weights into the encoder of a model; return a sentence on them."""
-    found, mine = published(path), model.context.encoder
+def _taken_from_weights(found: Any, path: Path, model: JEPA) -> str:
+    """Put published weights, those at `path`, into the encoder of a model; return a sentence on them."""
+    mine = model.context.encoder
     kinds = [chosen("encoder", encoder) for encoder in (found.encoder, mine)]
     same = kinds[0].kind == kinds[1].kind
     free = {"drop_path", "positions", "mlp_ratio"}  # the last shows in the shapes of the weights

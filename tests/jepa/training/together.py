@@ -1,6 +1,7 @@
 """`mpiexec -n N python -m tests.jepa.training.together IMAGES [CASE ...]`: N processes train what one does.
 
-Each process trains every case twice, alone and in the team, in float64 and in float32, and compares losses and weights.
+Every case is trained twice, by one process alone and by the team, in float64 and in float32; each process compares
+losses and weights with those of the one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from jepa.training.loop import Trainer
 from jepa.training.team import wait
 from tests.jepa.composition import short
 from tests.jepa.tiny import ROOMS
+from tests.minitensor.teams.program import shared_out
 
 STEPS = 20
 SIZES = """
@@ -79,20 +81,21 @@ def trained(images: str, words: list[str], dtype: str, team: Any) -> list[np.nda
 def main() -> None:
     """Compare; raise at the first case that differs."""
     team = mt.teams.join()
+    assert team is not None
     images, *names = sys.argv[1:]
     mt.set_num_threads(1)
-    if team is None or team.rank == 0:
+    if team.rank == 0:
         Path("short.tsv").write_text("".join(f"{k % 2}\t{row}\n" for k, row in enumerate(short())))
     wait(team)
-    for name in names or CASES:
-        for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-6)):
-            alone, together = (trained(images, CASES[name], dtype, each) for each in (None, team))
-            pairs = zip(alone, together, strict=True)
-            off = max(float(np.abs(a - b).max() / max(1.0, np.abs(a).max())) for a, b in pairs)
-            if team is None or team.rank == 0:
-                print(f"{name} {dtype}: {off:.1e}", flush=True)
-            limit = tolerance if dtype == "float64" else LOOSE.get(name, tolerance)
-            assert off <= limit, f"{name} in {dtype}: {off:.1e}"
+    trainings = [(name, dtype) for name in names or CASES for dtype in ("float64", "float32")]
+    alone = shared_out(team, lambda one: trained(images, CASES[one[0]], one[1], None), trainings)
+    for name, dtype in trainings:
+        pairs = zip(alone[name, dtype], trained(images, CASES[name], dtype, team), strict=True)
+        off = max(float(np.abs(a - b).max() / max(1.0, np.abs(a).max())) for a, b in pairs)
+        if team.rank == 0:
+            print(f"{name} {dtype}: {off:.1e}", flush=True)
+        limit = 1e-12 if dtype == "float64" else LOOSE.get(name, 1e-6)
+        assert off <= limit, f"{name} in {dtype}: {off:.1e}"
 
 
 if __name__ == "__main__":

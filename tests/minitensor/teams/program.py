@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,29 +35,35 @@ def trained(team: Any, kind: str, steps: int = 20) -> list[np.ndarray]:
     net, losses = network(), []
     forward = (lambda x: mt.checkpoint(net, x)) if kind == "checkpoint" else net
     optimizer = mt.optim.AdamW(net.parameters(), lr=1e-2)
-    for _ in range(steps):
-        optimizer.zero_grad()
-        for half, x in enumerate((X[:13], X[13:])):
-            own = x if team is None else x[cut(len(x), team.size, team.rank)]
-            z = mt.data_parallel(lambda part: forward(mt.Tensor(part)), own, team=team)  # noqa: B023
-            loss = ((z @ z.T).exp().mean() - 2) ** 2 / 2  # it compares samples
-            with mt.optim.averaged(net.parameters(), team if half else None, bucket=500):
-                loss.backward()
-        mt.optim.clip_grad_norm_(net.parameters(), 0.5)
-        optimizer.step()
-        losses.append(float(loss))
+    with mt.unfused() if kind == "unfused" else mt.enable_grad():
+        for _ in range(steps):
+            optimizer.zero_grad()
+            for half, x in enumerate((X[:13], X[13:])):
+                own = x if team is None else x[cut(len(x), team.size, team.rank)]
+                z = mt.data_parallel(lambda part: forward(mt.Tensor(part)), own, team=team)  # noqa: B023
+                loss = ((z @ z.T).exp().mean() - 2) ** 2 / 2  # it compares samples
+                with mt.optim.averaged(net.parameters(), team if half else None, bucket=500):
+                    loss.backward()
+            mt.optim.clip_grad_norm_(net.parameters(), 0.5)
+            optimizer.step()
+            losses.append(float(loss))
     tensors = [*net.parameters(), *net.buffers()]
     return [np.array(losses), *(t.numpy() for t in tensors), mt.default_generator().random(3)]
+
+
+def shared_out(team: MPI, make: Callable[[Any], Any], of: Sequence[Any]) -> dict[Any, Any]:
+    """Return what make() returns of each: by one process alone, which one matters not, so that each makes some."""
+    made = [(one, make(one)) for one in of[team.rank :: team.size]]
+    return dict(pair for pairs in team.gather(made) for pair in pairs)
 
 
 def training(team: MPI) -> None:
     """20 steps, and gradients that travel in several buckets before backward has ended."""
     began, begin = [], MPI.begin_total
     MPI.begin_total = lambda self, line: (began.append(line.size), begin(self, line))[1]  # type: ignore[method-assign]
+    alone = shared_out(team, lambda kind: trained(None, kind), ("plain", "checkpoint", "unfused"))
     for kind in ("plain", "checkpoint", "plain", "unfused"):
-        with mt.unfused() if kind == "unfused" else mt.enable_grad():
-            alone, together = trained(None, kind), trained(team, kind)
-        for a, b in zip(alone, together, strict=True):
+        for a, b in zip(alone[kind], trained(team, kind), strict=True):
             np.testing.assert_allclose(b, a, rtol=0, atol=1e-12 * max(1.0, np.abs(a).max()), err_msg=kind)
     assert began[:3] == [300, 7208, 108], began[:3]  # the last layer's first
 
@@ -147,6 +154,26 @@ def late(team: MPI) -> None:
     else:
         raise AssertionError("it was not refused")
     del optimizer
+
+
+def around(team: MPI) -> None:
+    """Weights around a batch's parts that lie in one bucket with theirs: it travels when all are complete."""
+    mt.manual_seed(0)
+    before, within, behind = mt.nn.Linear(2, 3), mt.nn.Linear(3, 3), mt.nn.Linear(3, 2)
+    parameters = [p for net in (before, within, behind) for p in net.parameters()]
+    optimizer = mt.optim.SGD(parameters, lr=0.1)
+    x, found = np.random.default_rng(0).standard_normal((6, 2)).astype(np.float32), []
+    for each in (None, team):
+        optimizer.zero_grad()
+        own = x if each is None else x[cut(len(x), each.size, each.rank)]
+        for last in (False, True):  # with the first one's gradients there, nothing but the count tells what is complete
+            h = before(mt.Tensor(own))
+            loss = behind(mt.data_parallel(lambda h: mt.checkpoint(within, h), h, team=each)).exp().mean()
+            with mt.optim.averaged(parameters, each if last else None):
+                loss.backward()
+        found.append([p.grad.numpy().copy() for p in parameters])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-5)
 
 
 def hooked(team: MPI) -> None:

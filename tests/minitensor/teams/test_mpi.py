@@ -8,7 +8,7 @@ import pytest
 from minitensor.teams import cut, launched
 from tests.together import environment, needs_mpi, run
 
-NAMES = ["contract", "gradients", "late", "hooked", "training", "threads", "nccl"]
+NAMES = ["contract", "gradients", "late", "around", "hooked", "training", "threads", "nccl"]
 
 
 @needs_mpi
