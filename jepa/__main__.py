@@ -116,12 +116,12 @@ def _joined() -> Any:
 
 def _ended(team: Any, code: int, said: str) -> int:
     """Say what ended the work; of several processes that may all say it, the first does."""
-    if team is not None and team.rank:
+    if team is not None and team.rank and code != 130:
         time.sleep(PATIENCE)
     if team is None or team.rank == 0 or code != 130:
         print(f"jepa: {said}", file=sys.stderr)
     if team is not None and code == 130:  # all of them may have come to an end together
-        timer = threading.Timer(2 * PATIENCE, team.abort, [code])
+        timer = threading.Timer(PATIENCE, team.abort, [code])
         timer.daemon = True
         timer.start()
     elif team is not None:
