@@ -28,7 +28,7 @@ lint: $(VENV)/.lint  ## check style and types
 	$(BIN)/python -m mypy
 
 parity: $(VENV)/.parity  ## run the tests that compare with PyTorch (installs it into .venv)
-	$(BIN)/python -m pytest -q -m parity $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m parity $(ARGS)
 
 browser: $(VENV)/.browser  ## run the tests of `jepa explore` in Chromium, if one is installed (installs Playwright into .venv)
 	$(BIN)/python -m pytest -q -m browser tests/jepa/explore $(ARGS)

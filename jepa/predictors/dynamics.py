@@ -24,7 +24,7 @@ class DynamicsSettings(Settings):
 class Dynamics(Predictor):
     """Base of the predictors that are told actions: a subclass defines `imagine`, and calls `__init__` last.
 
-    It is what a planner asks: what follows, as long as there are actions. `inverse` is an MLP on two codes.
+    It is what a planner asks: what follows, as long as there are actions. `inverse` is an MLP on a code and its change.
     """
 
     answers = (Unroll,)
@@ -43,8 +43,11 @@ class Dynamics(Predictor):
         raise NotImplementedError
 
     def inverse(self, before: mt.Tensor, after: mt.Tensor) -> mt.Tensor:
-        """Return the actions that led from codes to the next ones: (..., d) each -> (..., a)."""
-        y: mt.Tensor = self.reads(mt.concatenate([before, after], axis=-1))
+        """Return the actions that led from codes to the next ones: (..., d) each -> (..., a).
+
+        The MLP is given the first and the difference: an action is a small one, which it would have to find first.
+        """
+        y: mt.Tensor = self.reads(mt.concatenate([before, after - before], axis=-1))
         return y
 
     def forward(self, tokens: mt.Tensor, valid: Flags | None, keep: Keep | None, asked: Unroll) -> list[mt.Tensor]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import minitensor as mt
-from jepa.config.settings import WIDTH, setting
+from jepa.config.settings import WIDTH, between, setting
 from jepa.contracts import Grid
 from jepa.errors import ConfigError
 from jepa.predictors.dynamics import Dynamics, DynamicsSettings
@@ -15,11 +15,13 @@ class ResidualSettings(DynamicsSettings):
     """Of the residual predictor of dynamics."""
 
     width: int = setting(512, WIDTH)
-    """hidden units"""
+    """hidden units of each layer"""
+    layers: int = setting(2, between(1, 16))
+    """hidden layers; where two things meet, as a wall does a dot, one layer of any width says it badly"""
 
 
 class Residual(Dynamics):
-    """ẑ_{t+1} = LayerNorm(ẑ_t + W relu(V ẑ_t + U a_t + b) + c), from ẑ_0 = z_0.
+    """ẑ_{t+1} = LayerNorm(ẑ_t + g(relu(V ẑ_t + U a_t + b))), from ẑ_0 = z_0; g: more such layers, and a linear one.
 
     A step of a residual network, unrolled. Where a GRU's gates add what an action and a code say, the hidden units here
     are of both, so that an action can mean another change of the code at another place; a step costs a planner as much.
@@ -36,7 +38,9 @@ class Residual(Dynamics):
         s = replace(settings or ResidualSettings(), **changes)
         super().__init__(dim, grid, s)
         self.told, self.hidden = mt.nn.Linear(self.actions, s.width, bias=False), mt.nn.Linear(dim, s.width)
-        self.change, self.norm = mt.nn.Linear(s.width, dim), mt.nn.LayerNorm(dim)
+        deeper = [layer for _ in range(s.layers - 1) for layer in (mt.nn.Linear(s.width, s.width), mt.nn.ReLU())]
+        self.change = mt.nn.Sequential(mt.nn.ReLU(), *deeper, mt.nn.Linear(s.width, dim))
+        self.norm = mt.nn.LayerNorm(dim)
 
     def check(self, task: Any) -> None:
         if task.settings.past > 1:
@@ -48,6 +52,6 @@ class Residual(Dynamics):
     def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
         z, told, found = codes[:, -1], self.told(actions), []
         for t in range(codes.shape[1] - 1, actions.shape[1]):
-            z = self.norm(z + self.change(mt.relu(self.hidden(z) + told[:, t])))
+            z = self.norm(z + self.change(self.hidden(z) + told[:, t]))
             found.append(z)
         return mt.stack(found, axis=1)
