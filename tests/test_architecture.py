@@ -231,6 +231,28 @@ def test_types_are_checked_almost_everywhere() -> None:
     assert len(marks) <= IGNORED
 
 
+def unmarked(source: str) -> list[str]:
+    """Return the tests that are skipped without torch, and left out where it is: they have no mark `parity`."""
+    tree = ast.parse(source)
+    needs = [node for node in tree.body if "importorskip('torch')" in ast.unparse(node)]
+    whole = any("pytestmark" in ast.unparse(node) and "mark.parity" in ast.unparse(node) for node in tree.body)
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    skipped = tests if any(node not in tests for node in needs) else [test for test in tests if test in needs]
+    return [t.name for t in skipped if not whole and "mark.parity" not in " ".join(map(ast.unparse, t.decorator_list))]
+
+
+def test_what_needs_torch_is_run_where_it_is() -> None:
+    left = {path.name: unmarked(path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")}
+    assert not {name: tests for name, tests in left.items() if tests}
+
+
+def test_an_unmarked_test_is_found() -> None:
+    inside = "def test_a():\n    pytest.importorskip('torch')\n\ndef test_b(): pass\n"
+    assert unmarked(inside) == ["test_a"] and unmarked(f"@pytest.mark.parity\n{inside}") == []
+    above = "torch = pytest.importorskip('torch')\ndef test_a(): pass\n"
+    assert unmarked(above) == ["test_a"] and unmarked(f"pytestmark = pytest.mark.parity\n{above}") == []
+
+
 def test_every_room_is_in_the_plan() -> None:
     rooms = {(path.parts[0], room(path)) for path in files()} - {(p, r) for p in PACKAGES for r in TOP}
     assert rooms <= {(package, name) for package, plan in PLAN.items() for name in plan}

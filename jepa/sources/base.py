@@ -193,7 +193,8 @@ class Source:
         if part not in self._parts:
             found = self._parts[part] = copy(self._parts[None])
             found.part = part
-            for name in [name for name in vars(found) if isinstance(getattr(type(found), name, None), of_part)]:
+            own = {n for kind in type(found).__mro__ for n, value in vars(kind).items() if isinstance(value, of_part)}
+            for name in own & vars(found).keys():
                 del found.__dict__[name]
         value: Self = self._parts[part]
         return value

@@ -42,7 +42,11 @@ class TensorBoard:
         """Open a file; a reader drops what an earlier one has behind `step`."""
         if folder is None:
             raise ConfigError("TensorBoard's files lie in the run's folder, and this training has none")
-        self._writer = self._module.SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+        self._writer = self._module.SummaryWriter(
+            str(folder / "tensorboard"),
+            purge_step=step + 1 if step else None,
+            filename_suffix=f".{step}",  # a file that was begun in the same second would be written over
+        )
         table = "\n".join(f"|{key}|{value}|" for key, value in settings.items())
         self._writer.add_text("settings", f"|setting|value|\n|-|-|\n{table}", step)
 

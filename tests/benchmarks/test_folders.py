@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from benchmarks import folders
 from jepa.sources import ImageFolder
+
+pytestmark = pytest.mark.parity  # torch reads the same images
 
 CASE = folders.Case(256, 4, (60, 40), "jpeg", 16, 8)
 
@@ -28,7 +32,6 @@ def test_our_side_reads_all_images_whoever_decodes(root: Path) -> None:
         assert count == 256 and seconds > 0
 
 
-@pytest.mark.parity
 @pytest.mark.parametrize("draft", [False, True])
 def test_their_side_reads_the_same(root: Path, draft: bool) -> None:
     count, seconds = folders.theirs(str(root), 16, 1, draft)

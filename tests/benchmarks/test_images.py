@@ -11,6 +11,8 @@ from benchmarks import images
 from jepa.tasks.views import Views
 from jepa.transforms import ImageChanges
 
+pytestmark = pytest.mark.parity  # torch computes the other side
+
 
 @pytest.mark.parametrize("kernels", ["numpy", "compiled"])
 def test_both_sides_make_the_same_pixels(kernels):

@@ -60,6 +60,7 @@ def test_a_gap_in_one_example_leaves_the_others_alone() -> None:
     assert np.abs(after[1, :5] - before[1, :5]).max() > 1e-4
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("cell", ["gru", "lstm", "rnn"])
 @pytest.mark.parametrize("both", [False, True])
 def test_recurrent_networks_are_pytorchs(cell: str, both: bool) -> None:
@@ -71,6 +72,7 @@ def test_recurrent_networks_are_pytorchs(cell: str, both: bool) -> None:
     np.testing.assert_allclose(encoder.tokens(mt.Tensor(x)).numpy(), its(patches)[0].detach().numpy(), atol=1e-5)
 
 
+@pytest.mark.parity
 def test_the_convolutions_are_pytorchs() -> None:
     torch = pytest.importorskip("torch")
     encoder, x = CNN1d((2, 32), widths=(8, 16), kernels=(7, 3), strides=(1, 2), norm="none"), series()

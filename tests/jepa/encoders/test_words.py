@@ -54,6 +54,7 @@ def test_words_have_an_order_and_a_bag_has_none() -> None:
         assert np.allclose(a, b, atol=1e-6) == same
 
 
+@pytest.mark.parity
 def test_a_bag_is_pytorchs() -> None:
     torch = pytest.importorskip("torch")
     bag = Bag((1, 8), symbols=10, dim=16)

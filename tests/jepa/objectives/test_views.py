@@ -165,6 +165,7 @@ def test_tcr_is_zero_where_nothing_is_left_to_gain() -> None:
 # -- VICReg, Barlow Twins, NT-Xent -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parity
 def test_vicreg_of_two_views_is_the_paper_s() -> None:
     torch: Any = pytest.importorskip("torch")
     z = tensor(16, 2, 6)
@@ -192,6 +193,7 @@ def test_pairs_are_the_mean_in_another_unit(count: int) -> None:
         assert float(both) == pytest.approx(float(one))
 
 
+@pytest.mark.parity
 def test_barlow_twins_of_two_views_is_the_paper_s() -> None:
     torch: Any = pytest.importorskip("torch")
     z = tensor(32, 2, 5)
@@ -207,6 +209,7 @@ def test_barlow_twins_of_two_views_is_the_paper_s() -> None:
     np.testing.assert_allclose(correlation(x, x).numpy(), np.corrcoef(x.numpy().T), atol=1e-4)
 
 
+@pytest.mark.parity
 def test_nt_xent_is_the_paper_s() -> None:
     torch: Any = pytest.importorskip("torch")
     z = tensor(10, 2, 6)

@@ -60,6 +60,7 @@ def test_it_looks_at_the_last_frames_alone(maps: np.ndarray) -> None:
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+@pytest.mark.parity
 def test_it_is_the_network_that_it_says_it_is(maps: np.ndarray) -> None:
     torch = pytest.importorskip("torch")
     net = predictor()

@@ -21,6 +21,7 @@ def causal(**settings: int) -> Causal:
     return found
 
 
+@pytest.mark.parity
 def test_the_gru_is_pytorchs_cell_and_norm() -> None:
     torch = pytest.importorskip("torch")
     mt.manual_seed(0)

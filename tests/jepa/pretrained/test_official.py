@@ -33,6 +33,7 @@ def test_an_encoder_from_a_checkpoint(tmp_path: Path) -> None:
     assert set(load_ijepa_checkpoint(path)) == {"encoder", "predictor", "target_encoder"}
 
 
+@pytest.mark.parity
 def test_the_same_checkpoint_written_by_pytorch(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     original = small()
@@ -47,6 +48,7 @@ def test_the_same_checkpoint_written_by_pytorch(tmp_path: Path) -> None:
     assert np.array_equal(ijepa_encoder(tmp_path / "a.pth.tar", "encoder")(IMAGES).numpy(), original(IMAGES).numpy())
 
 
+@pytest.mark.parity
 def test_every_dtype_and_layout_that_pytorch_writes(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     base = torch.arange(24.0).reshape(4, 6)

@@ -27,6 +27,7 @@ def written(content: Any, path: Path) -> Path:
     return TorchWriter().write(path, content)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("name", CASES)
 def test_outputs_are_those_of_the_original(name: str, tmp_path: Path) -> None:
     pytest.importorskip("torch")
@@ -71,6 +72,7 @@ def _prefix(names: Any) -> str:
     return next(name.removesuffix(mark) for name in names for mark in marks if name.endswith(mark))
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(
     ("block", "layers", "kernel"),
     [
@@ -137,6 +139,7 @@ def test_the_description_beside_weights_counts(tmp_path: Path) -> None:
         published(tmp_path / "other")
 
 
+@pytest.mark.parity
 def test_half_precision_is_read_as_it_is(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file as save_torch

@@ -279,7 +279,8 @@ def test_a_run_goes_on_with_another_cache_and_other_processes(shapes_folder: Pat
 
 
 FILL = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
 from jepa.sources.images import cache
 cache.SLOW, cache.COMMIT = -1.0, 0.0
 real = cache._Sink.take

@@ -11,7 +11,7 @@ import minitensor as mt
 from minitensor import nn
 
 torch = pytest.importorskip("torch")
-parity = pytest.mark.parity
+pytestmark = pytest.mark.parity
 LINE, IMAGE, VOLUME = (2, 4, 9), (2, 4, 7, 8), (1, 4, 4, 5, 3)
 SHAPE = {1: LINE, 2: IMAGE, 3: VOLUME}
 NAMES = """in_channels out_channels kernel_size stride padding dilation groups output_padding padding_mode ceil_mode
@@ -89,7 +89,6 @@ def _same_attributes(ours, theirs):
             assert a == b and type(a) is type(b), name
 
 
-@parity
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", LAYERS)
 def test_layer(name, dtype):
@@ -104,7 +103,6 @@ def test_layer(name, dtype):
     agree(copy.deepcopy(ours), theirs, x, dtype=dtype, order=0 if not list(ours.parameters()) else 1)
 
 
-@parity
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_indices_and_unpooling(n):
     x = np.random.default_rng(4).standard_normal(SHAPE[n])
@@ -121,7 +119,6 @@ def test_indices_and_unpooling(n):
         np.testing.assert_array_equal(a, b)
 
 
-@parity
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_output_size(n):
     from tests.minitensor.parity.twins import agree, twins
@@ -139,7 +136,6 @@ def test_output_size(n):
             theirs(torch.tensor(x), output_size=size)
 
 
-@parity
 @pytest.mark.parametrize(
     "name", ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 )
