@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,16 @@ def heads_fit(dim: int, heads: int, name: str = "dim") -> Iterator[str]:
     """Yield a sentence, for the problems of settings, if heads do not divide the numbers of a token (`name`)."""
     if dim % heads:
         yield f"heads={heads} must divide {name}={dim}: each head gets its share of the numbers"
+
+
+def relu_mlp(*sizes: int) -> mt.nn.Sequential:
+    """Return linear layers from each number of units to the next, with ReLU between them.
+
+    >>> relu_mlp(2, 8, 8, 3)(mt.ones((5, 2))).shape
+    (5, 3)
+    """
+    linear = [mt.nn.Linear(a, b) for a, b in pairwise(sizes)]
+    return mt.nn.Sequential(linear[0], *(layer for after in linear[1:] for layer in (mt.nn.ReLU(), after)))
 
 
 class Attention(mt.nn.Layer):

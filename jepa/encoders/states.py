@@ -6,6 +6,7 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import DEPTH, WIDTH, Settings, setting
 from jepa.contracts import Grid
+from jepa.encoders.block import relu_mlp
 from jepa.encoders.frames import Framewise
 
 
@@ -40,11 +41,7 @@ class States(Framewise):
     def __init__(self, shape: tuple[int, ...], settings: StatesSettings | None = None, /, **changes: Any) -> None:
         self.settings = s = replace(settings or StatesSettings(), **changes)
         (inputs,), self.shape = self.frame_of(shape), tuple(shape)
-        layers: list[mt.nn.Layer] = []
-        for _ in range(s.depth):
-            layers += [mt.nn.Linear(inputs, s.width), mt.nn.ReLU()]
-            inputs = s.width
-        self.mlp = mt.nn.Sequential(*layers, mt.nn.Linear(inputs, s.dim))
+        self.mlp = relu_mlp(inputs, *[s.width] * s.depth, s.dim)
         self.norm = mt.nn.LayerNorm(s.dim)
         self.dim, self.grid = s.dim, self.grid_of(shape)
 

@@ -1,12 +1,12 @@
 """What predictors of dynamics share: codes that follow, by actions, and actions that led from one code to the next."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
+from jepa.encoders.block import relu_mlp
 from jepa.predictors.base import Predictor
 from jepa.tasks.rollout import Unroll
 
@@ -33,7 +33,7 @@ class Dynamics(Predictor):
         super().__init__(dim, grid)
         self.settings: Any = settings
         self.actions, hidden = settings.actions, settings.inverse
-        self.reads: Any = mt.nn.Sequential(*_layers(2 * dim, hidden, self.actions)) if hidden else None
+        self.reads: Any = relu_mlp(2 * dim, hidden, hidden, self.actions) if hidden else None
 
     def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
         """Return the codes of the S frames that follow K known ones: (n, K, d), (n, K - 1 + S, a) -> (n, S, d).
@@ -55,10 +55,3 @@ class Dynamics(Predictor):
         seen = [tokens[:, k : k + asked.starts].reshape(-1, dim) for k in range(asked.past)]
         y = self.imagine(mt.stack(seen, axis=1), mt.Tensor(asked.windows(), device=tokens.device))
         return [y[:, s].reshape(n, asked.starts, dim) for s in range(asked.steps)]
-
-
-def _layers(inputs: int, hidden: int, outputs: int) -> Iterator[mt.nn.Layer]:
-    for _ in range(2):
-        yield from (mt.nn.Linear(inputs, hidden), mt.nn.ReLU())
-        inputs = hidden
-    yield mt.nn.Linear(inputs, outputs)

@@ -6,6 +6,7 @@ from typing import Any
 import minitensor as mt
 from jepa.config.settings import WIDTH, between, setting
 from jepa.contracts import Grid
+from jepa.encoders.block import relu_mlp
 from jepa.errors import ConfigError
 from jepa.predictors.dynamics import Dynamics, DynamicsSettings
 
@@ -38,9 +39,7 @@ class Residual(Dynamics):
         s = replace(settings or ResidualSettings(), **changes)
         super().__init__(dim, grid, s)
         self.told, self.hidden = mt.nn.Linear(self.actions, s.width, bias=False), mt.nn.Linear(dim, s.width)
-        deeper = [layer for _ in range(s.layers - 1) for layer in (mt.nn.Linear(s.width, s.width), mt.nn.ReLU())]
-        self.change = mt.nn.Sequential(mt.nn.ReLU(), *deeper, mt.nn.Linear(s.width, dim))
-        self.norm = mt.nn.LayerNorm(dim)
+        self.change, self.norm = relu_mlp(*[s.width] * s.layers, dim), mt.nn.LayerNorm(dim)
 
     def check(self, task: Any) -> None:
         if task.settings.past > 1:
@@ -52,6 +51,6 @@ class Residual(Dynamics):
     def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
         z, told, found = codes[:, -1], self.told(actions), []
         for t in range(codes.shape[1] - 1, actions.shape[1]):
-            z = self.norm(z + self.change(self.hidden(z) + told[:, t]))
+            z = self.norm(z + self.change(mt.relu(self.hidden(z) + told[:, t])))
             found.append(z)
         return mt.stack(found, axis=1)

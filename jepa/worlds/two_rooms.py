@@ -72,13 +72,13 @@ class TwoRooms(World):
         wall, door = self._walls(n, rng, False)
         start = Rooms(self._anywhere(wall, rng.integers(0, 2, n).astype(bool), 0.0, rng), wall, door)
         led, side = rng.random(n), rng.choice([-1, 1], n)
-        x = np.where(led < THROUGH, rng.uniform(-THICK, THICK, n), side * rng.uniform(THICK + 1e-3, THICK + REACH, n))
-        y = np.where(
-            led < THROUGH, door + rng.uniform(-OPEN, OPEN, n) * self.scale * 0.99, rng.uniform(self.low, self.high, n)
-        )
-        through = Rooms(np.stack([wall + x * self.scale, y], -1), wall, door)
+        inside = led < THROUGH
+        x = np.where(inside, rng.uniform(-THICK, THICK, n), side * rng.uniform(THICK + 1e-3, THICK + REACH, n))
+        open_ = door + rng.uniform(-OPEN, OPEN, n) * self.scale * 0.99
+        y = np.where(inside, open_, rng.uniform(self.low, self.high, n))
+        place = np.stack([wall + x * self.scale, y], -1)
         when = np.where(led < THROUGH + AGAINST, rng.integers(0, steps + 1, n), 0)[:, None]
-        middle = Rooms(np.where(when > 0, through.position, start.position), wall, door)
+        middle = Rooms(np.where(when > 0, place, start.position), wall, door)
         after, before = self._walk(n, steps, rng), self._walk(n, steps, rng)
         back = self.rollout(middle, before)
         moved = np.any(back.position[:, 1:] != back.position[:, :-1], axis=-1, keepdims=True)

@@ -60,6 +60,19 @@ def test_walls_stop_and_the_opening_does_not(x: float, y: float, action: tuple[f
     np.testing.assert_allclose(after.position - state.position, [action if moves else (0, 0)], atol=1e-9)
 
 
+def test_data_show_how_walls_stop_and_steps_as_long_as_actions_may_be() -> None:
+    world = TwoRooms(33)
+    state, actions = world.behavior(2000, 8, np.random.default_rng(0))
+    before, after = state.position[:, :-1], state.position[:, 1:]
+    stopped, aim = np.all(after == before, axis=-1), before + actions
+    outside = ~np.all((aim > world.low) & (aim < world.high), axis=-1)
+    assert 0.1 < np.mean(stopped & ~outside) < 0.25 and 0.15 < np.mean(
+        (before[:, 0, 0] < state.wall[:, 0]) != (after[:, -1, 0] < state.wall[:, 0])
+    )
+    length = np.linalg.norm(actions, axis=-1)
+    assert 0.98 * world.limit < length.max() <= world.limit * 1.0001 and length.min() >= 0.19 * world.scale
+
+
 def test_a_dot_shows_where_it_is_and_tasks_cross_the_wall() -> None:
     world = TwoRooms(65)
     start, goal = world.tasks(200, np.random.default_rng(0))

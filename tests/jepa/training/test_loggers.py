@@ -110,6 +110,7 @@ def test_tensorboard(shapes_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(c, out=tmp_path / "run", stop_after=10)
     train(c, out=tmp_path / "run", resume=True)
+    assert {path.suffix for path in (tmp_path / "run" / "tensorboard").iterdir()} == {".0", ".10"}  # in one second, too
     found = scalars(tmp_path / "run" / "tensorboard")
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     for kind, tag in (("step", "loss"), ("epoch", "epoch/validation_loss"), ("step", "lr")):
