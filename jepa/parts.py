@@ -69,6 +69,7 @@ ROLES: dict[str, dict[str, str]] = {
         "convnext": "jepa.encoders.convnext:ConvNeXt",
         "frames": "jepa.encoders.frames:FrameEncoder",
         "impala": "jepa.encoders.impala:Impala",
+        "maps": "jepa.encoders.maps:Maps",
         "states": "jepa.encoders.states:States",
         "columns": "jepa.encoders.columns:Columns",
         "cnn1d": "jepa.encoders.cnn1d:CNN1d",
@@ -98,6 +99,7 @@ ROLES: dict[str, dict[str, str]] = {
         "recurrent": "jepa.predictors.recurrent:Recurrent",
         "gru": "jepa.predictors.gru:GRU",
         "residual": "jepa.predictors.residual:Residual",
+        "maps": "jepa.predictors.maps:Maps",
         "causal": "jepa.predictors.causal:Causal",
     },
     "target": {

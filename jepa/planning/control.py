@@ -78,6 +78,11 @@ class Agent:
                 f"the model of {run.folder} is told no actions, so that it cannot plan: train one with task=rollout, "
                 "from a source with actions, such as source=two-rooms"
             )
+        if run.config.plan.effect and not predictor.reads:
+            raise ConfigError(
+                f"plan.effect={run.config.plan.effect} reads actions out of imagined codes, and the predictor of "
+                f"{run.folder} reads none: take plan.effect=0, or train one with predictor.inverse=256"
+            )
         self.size = predictor.actions
         self.limit = longest(run) if limit is None else limit
         self.past: int = run.task.settings.past
@@ -112,5 +117,14 @@ class Agent:
         """Return what sequences of actions cost now."""
         before = self.done[len(self.done) - len(self.seen) + 1 :]  # the actions between the frames that were seen
         told = np.stack(before, 1) if before else np.zeros((len(self.goal), 0, self.size), np.float32)
-        imagine, over = self.model.predictor.imagine, self.run.config.plan.cost
-        return Imagined(imagine, np.stack(self.seen, 1), told, self.goal, over, self.run.device)
+        predictor, s = self.model.predictor, self.run.config.plan
+        return Imagined(
+            predictor.imagine,
+            np.stack(self.seen, 1),
+            told,
+            self.goal,
+            s.cost,
+            self.run.device,
+            inverse=predictor.inverse,
+            effect=s.effect / self.limit**2,
+        )

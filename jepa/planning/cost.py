@@ -18,13 +18,18 @@ Over = Literal["all", "last"]
 
 
 class Imagined(Cost):
-    """The mean squared difference between imagined codes and the goal's: of all steps, or of the last.
+    """The mean squared difference between imagined codes and the goal's, and what actions are imagined to be without.
 
-        J(a) = mean over t of mean_d (ẑ_t - z*)²,   ẑ_1, ..., ẑ_H = imagine(z, a)
+        J(a) = mean over t of mean_d (ẑ_t - z*)² + w · mean over t of mean (b(ẑ_{t-1}, ẑ_t) - a_t)²
+
+    where ẑ_1, ..., ẑ_H = imagine(ẑ_0, a). The first mean is over all steps, or over the last one alone.
 
     imagine: what a predictor of dynamics has, tokens (rows, K, d) and actions (rows, K - 1 + H, a) -> (rows, H, d).
     codes (n, K, d): of the last K frames, the present one last; before (n, K - 1, a): the actions between them;
-    goal (n, d). `ROWS` sequences are imagined at a time, by as many threads as there are, without a graph.
+    goal (n, d). inverse, with the weight w = `effect`: what it has to read the action out of two codes, b. A model is
+    seldom sure that a wall stops a thing, and imagines that it gets through bit by bit. An action that is stopped, or
+    half stopped, is not read again in what it did, and so the way around the wall costs less. `ROWS` sequences are
+    imagined at a time, by as many threads as there are, without a graph.
     """
 
     slopes: ClassVar[bool] = True
@@ -37,9 +42,12 @@ class Imagined(Cost):
         goal: Array,
         over: Over = "all",
         device: str = "cpu",
+        *,
+        inverse: Callable[..., mt.Tensor] | None = None,
+        effect: float = 0.0,
     ) -> None:
         self.imagine, self.codes, self.before, self.goal, self.over = imagine, codes, before, goal, over
-        self.device = device
+        self.device, self.inverse, self.effect = device, inverse, effect
 
     def __call__(self, actions: Array) -> Array:
         with mt.no_grad():
@@ -58,9 +66,10 @@ class Imagined(Cost):
     def _of(self, codes: mt.Tensor, actions: mt.Tensor, goal: mt.Tensor) -> mt.Tensor:
         """Return the costs of rows: codes (rows, K, d), actions (rows, K - 1 + H, a), goal (rows, 1, d) -> (rows,)."""
         z = self.imagine(codes, actions)
-        if self.over == "last":
-            z = z[:, -1:]
-        y: mt.Tensor = ((z - goal) ** 2).mean(axis=(1, 2))
+        y: mt.Tensor = (((z[:, -1:] if self.over == "last" else z) - goal) ** 2).mean(axis=(1, 2))
+        if self.inverse is not None and self.effect:
+            read = self.inverse(mt.concatenate([codes[:, -1:], z[:, :-1]], axis=1), z)  # (rows, H, a)
+            y = y + self.effect * ((read - actions[:, codes.shape[1] - 1 :]) ** 2).mean(axis=(1, 2))
         return y
 
     def _by_rows(self, f: Callable[..., tuple[Array, ...]], actions: Array) -> list[Array]:

@@ -46,6 +46,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "cnn"): {"widths": (8, 16)},
     ("encoder", "frames"): {"widths": (8, 16)},
     ("encoder", "impala"): {"widths": (4, 8), "dim": 16},
+    ("encoder", "maps"): {"widths": (4, 8), "channels": 4},
     ("encoder", "states"): {"width": 32, "depth": 1, "dim": 16},
     ("encoder", "cnn1d"): {"widths": (8, 16), "kernels": (3,)},
     ("encoder", "rnn"): {"patch": 4, "dim": 16},
@@ -74,6 +75,7 @@ TINY: dict[tuple[str, str], dict[str, Any]] = {
     ("predictor", "recurrent"): {"width": 16},
     ("predictor", "gru"): {"inverse": 16},
     ("predictor", "residual"): {"inverse": 16, "width": 32},
+    ("predictor", "maps"): {"inverse": 16, "width": 8, "layers": 1, "channels": 4},
     ("predictor", "causal"): {"inverse": 16, "width": 16, "depth": 1, "heads": 2},
 }
 """settings of a kind that make it small; of another kind its own"""

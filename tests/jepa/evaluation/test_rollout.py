@@ -34,8 +34,10 @@ def test_a_run_says_how_far_off_places_are(tmp_path: Path) -> None:
     assert "Along rollouts of 20 steps" in " ".join(summary(evaluation))
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    words = [*ROOMS, *LEARN, "task.steps=1", "task.steps_end=2", "task.starts=2", "predictor=residual"]
+@pytest.mark.parametrize("kinds", ["predictor=residual", "encoder=maps encoder.widths=[4] predictor=maps"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, kinds: str) -> None:
+    rooms = [word for word in ROOMS if "maps" not in kinds or not word.startswith("encoder")]
+    words = [*rooms, *LEARN, "task.steps=1", "task.steps_end=2", "task.starts=2", *kinds.split()]
     train(load(overrides=words), out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(load(overrides=words), out=tmp_path / "stopped", stop_after=4)

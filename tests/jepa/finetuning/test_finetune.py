@@ -36,6 +36,7 @@ ANY_RANK = ("vit", "energy", "mlp")
 OTHER = {
     "frames": "clip",
     "impala": "clip",
+    "maps": "clip",
     "states": "series",
     "columns": "series",
     "cnn1d": "series",

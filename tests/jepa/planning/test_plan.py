@@ -184,6 +184,25 @@ def test_a_model_without_actions_cannot_plan(shapes_folder: Path, tmp_path: Path
         jepa.plan(tmp_path / "run")
 
 
+def test_what_is_imagined_to_have_no_effect_is_avoided(run: Path, tmp_path: Path) -> None:
+    """Another cost of the same plans, by the weight and the world's largest action; not without what reads actions."""
+    plans = np.random.default_rng(0).normal(size=(2, 5, 6, 2)).astype(np.float32)
+    found = []
+    for effect in (0.0, 3.0, 6.0):
+        opened = load_run(run, device="cpu", settings=[f"plan.effect={effect}"])
+        agent = jepa.Agent(opened)
+        world = opened.parts.source.world
+        frames = opened.parts.source.shown(world.tasks(2, np.random.default_rng(0))[0])
+        agent.aim(frames)
+        agent.act(frames)
+        found.append(agent.cost()(plans))
+    np.testing.assert_allclose(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3)
+    assert (found[1] > found[0]).all()
+    train(load(overrides=[*ROOMS, "predictor.inverse=0", "objective.inverse=0"]), out=tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"plan.effect=1.0 reads actions .* take plan.effect=0, or train one with"):
+        jepa.Agent(load_run(tmp_path / "run", device="cpu", settings=["plan.effect=1"]))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -25,8 +25,13 @@ def imagine(tokens: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
     return tokens[:, -1:] + mt.cumsum(actions[:, tokens.shape[1] - 1 :] @ mt.Tensor(B), axis=1)
 
 
-def cost(over: Any = "last") -> Imagined:
-    return Imagined(imagine, START, np.zeros((N, 0, 2), np.float32), GOAL, over)
+def inverse(before: mt.Tensor, after: mt.Tensor) -> mt.Tensor:
+    """Return what `imagine` was told, half of it: what is read is not all that was done."""
+    return (after - before) @ mt.Tensor(np.linalg.pinv(B) / 2)
+
+
+def cost(over: Any = "last", effect: float = 0.0) -> Imagined:
+    return Imagined(imagine, START, np.zeros((N, 0, 2), np.float32), GOAL, over, inverse=inverse, effect=effect)
 
 
 def found(planner: Planner, over: Any = "last", seed: int = 0) -> tuple[np.ndarray, float]:
@@ -117,11 +122,18 @@ def test_what_is_no_number_is_never_followed(kind: type[Planner]) -> None:
     assert np.isfinite(plan.actions).all() and (plan.actions[:, 0, 0] <= 0.2).all()
 
 
+def test_what_an_action_has_not_done_costs() -> None:
+    a = rng.normal(size=(N, 3, H, 2)).astype(np.float32)
+    more = cost("last", effect=0.7)(a) - cost("last")(a)
+    np.testing.assert_allclose(more, 0.7 * ((a / 2) ** 2).mean(axis=(2, 3)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.5])
 @pytest.mark.parametrize("over", ["all", "last"])
-def test_the_gradient_of_an_imagined_cost(over: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_of_an_imagined_cost(over: Any, effect: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against central differences, and the same whatever is imagined at once; what came before has no gradient."""
     a = rng.normal(size=(N, 2, H, 2)).astype(np.float32)
-    c = cost(over)
+    c = cost(over, effect)
     value, g = c.slope(a)
     np.testing.assert_allclose(value, c(a), rtol=1e-5)
     for at in [(0, 0, 0, 0), (1, 1, H - 1, 1), (N - 1, 0, 5, 1)]:

@@ -6,6 +6,7 @@ import pytest
 import minitensor as mt
 from jepa.predictors.causal import Causal
 from jepa.predictors.gru import GRU
+from jepa.predictors.maps import Maps
 from jepa.predictors.residual import Residual
 from jepa.tasks.rollout import Unroll
 
@@ -18,6 +19,13 @@ def causal(**settings: int) -> Causal:
     found = Causal(8, (17,), width=8, depth=2, heads=2, **settings)
     for p in found.parameters():  # else actions do not count yet, and no position
         mt.nn.init.normal_(p, std=0.3)
+    return found
+
+
+def maps(channels: int, side: int) -> Maps:
+    mt.manual_seed(0)
+    found = Maps(channels * side**2, (17,), channels=channels, width=4)
+    mt.nn.init.normal_(found.change[-1].weight, std=0.3)  # else nothing moves
     return found
 
 
@@ -44,12 +52,30 @@ def test_at_first_almost_nothing_moves() -> None:
 
 
 def test_no_action_changes_what_was_before_it() -> None:
-    for predictor in (causal(), GRU(8, (17,)), Residual(8, (17,), width=16)):
+    for predictor in (causal(), GRU(8, (17,)), Residual(8, (17,), width=16), maps(2, 2)):
         changed = ACTIONS.copy()
         changed[:, 3] += 1
         a, b = (predictor.imagine(mt.Tensor(CODES), mt.Tensor(x)).numpy() for x in (ACTIONS, changed))
         np.testing.assert_array_equal(a[:, :3], b[:, :3])
         assert (np.abs(a[:, 3:] - b[:, 3:]).max(axis=(0, 2)) > 1e-4).all()
+
+
+def test_an_action_does_the_same_wherever_it_is_done() -> None:
+    predictor = maps(2, 15)
+    predictor.norm = mt.nn.Identity()
+    seen = np.zeros((2, 1, 2, 15, 15), np.float32)
+    seen[0, 0, :, 6:8, 5:7] = seen[1, 0, :, 7:9, 7:9] = rng.normal(size=(2, 2, 2))  # the same thing, (1, 2) further on
+    after = predictor.imagine(mt.Tensor(seen.reshape(2, 1, -1)), mt.Tensor(np.repeat(ACTIONS[:1, :1], 2, axis=0)))
+    a, b = after.numpy().reshape(2, 2, 15, 15)
+    np.testing.assert_allclose(a[:, 4:10, 3:9], b[:, 5:11, 5:11], atol=1e-5)  # zeros around are further away
+    assert np.abs(a - seen[0, 0])[:, 4:10, 3:9].max() > 1e-3
+
+
+def test_maps_need_not_be_square() -> None:
+    assert Maps(2 * 3 * 5, (17,), channels=2, rows=3).map == (2, 3, 5)
+    predictor, first = Maps(8, (17,), channels=2), mt.Tensor(ACTIONS[:, :1])
+    z = mt.nn.functional.layer_norm(mt.Tensor(CODES), (8,))
+    np.testing.assert_allclose(predictor.imagine(z, first).numpy(), z.numpy(), atol=1e-4)  # a norm of a norm
 
 
 @pytest.mark.parametrize("history", [1, 2, 3])

@@ -110,12 +110,16 @@ SOURCES = {
         ("rooms", {"task": ("rollout", {"steps": 6})}, "need 7 frames, and the source's examples have 6"),
         ("rooms", {"task": ("rollout", {"steps": 2, "steps_end": 6})}, "need 7 frames"),
         ("rooms", {"task": ("rollout", {"past": 2, "steps": 2})}, "predictor=gru: it begins with the code of one"),
+        ("rooms", {"task": ("rollout", {"past": 2, "steps": 2}), "encoder": "maps", "predictor": "maps"},
+         "predictor=maps: it begins with the code of one"),
+        ("rooms", {"predictor": ("maps", {"channels": 5})}, "such feature map; take encoder=maps with encoder.chan"),
+        ("rooms", {"encoder": "maps", "predictor": ("maps", {"rows": 7})}, "channels=4 and predictor.rows=7"),
         ("rooms", {"augment": "image"}, "augment=image"),
         ("rooms", {"objective": ("dynamics", {"inverse": 2.0}), "predictor": ("gru", {"inverse": 0})},
          "objective.inverse=2.0 asks predictor=gru for actions"),
         ("rooms", {"task": "multiview", "predictor": "none"}, "objective=dynamics compares frames that follow"),
         ("rooms", {"objective": ("dynamics", {"variance": 0.0})}, "target=shared with objective=dynamics must"),
-        ("rooms", {"predictor": "mlp"}, "take predictor=gru, residual, causal"),
+        ("rooms", {"predictor": "mlp"}, "take predictor=gru, residual, maps, causal"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(source: str, changes: dict[str, Any], said: str) -> None:
@@ -128,6 +132,7 @@ def test_what_does_not_fit_is_refused(source: str, changes: dict[str, Any], said
     [
         {"predictor": "causal", "task": ("rollout", {"past": 2, "steps": 3})},
         {"predictor": "residual", "task": ("rollout", {"steps": 2, "starts": 3}), "encoder": ("impala", {"stride": 2})},
+        {"encoder": ("maps", {"channels": 2}), "predictor": ("maps", {"channels": 2, "width": 8, "layers": 1})},
         {"target": "ema", "objective": ("dynamics", {"variance": 0.0, "inverse": 0.0})},
         {"target": "own", "objective": ("dynamics", {"sigreg": 0.1})},
         {"objective": "vicreg", "encoder": ("frames", {"places": False}), "projector": "linear"},
