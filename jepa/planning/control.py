@@ -13,7 +13,7 @@ from jepa.errors import ConfigError
 from jepa.evaluation.energy import longest
 from jepa.evaluation.rollout import codes
 from jepa.planning.base import Array, Cost, Planner
-from jepa.planning.cost import Imagined
+from jepa.planning.cost import Imagined, Seen
 from jepa.runs.run import Run
 
 
@@ -117,14 +117,6 @@ class Agent:
         """Return what sequences of actions cost now."""
         before = self.done[len(self.done) - len(self.seen) + 1 :]  # the actions between the frames that were seen
         told = np.stack(before, 1) if before else np.zeros((len(self.goal), 0, self.size), np.float32)
-        predictor, s = self.model.predictor, self.run.config.plan
-        return Imagined(
-            predictor.imagine,
-            np.stack(self.seen, 1),
-            told,
-            self.goal,
-            s.cost,
-            self.run.device,
-            inverse=predictor.inverse,
-            effect=s.effect / self.limit**2,
-        )
+        s, seen = self.run.config.plan, Seen(np.stack(self.seen, 1), told)
+        effect = s.effect / self.limit**2
+        return Imagined(self.model.predictor, seen, self.goal, s.cost, effect, self.run.device)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 import minitensor as mt
+from jepa.contracts import DynamicsModel
 from jepa.planning.base import Array, Cost
 from jepa.worlds import World, of
 from jepa.worlds.base import State
@@ -17,6 +18,15 @@ Over = Literal["all", "last"]
 """which steps count: all of them alike, or the last alone"""
 
 
+class Seen(NamedTuple):
+    """What was seen of each of n tasks."""
+
+    codes: Array
+    """(n, K, d): of the last K frames, the present one last"""
+    actions: Array
+    """(n, K - 1, a): what was done between them"""
+
+
 class Imagined(Cost):
     """The mean squared difference between imagined codes and the goal's, and what actions are imagined to be without.
 
@@ -24,30 +34,25 @@ class Imagined(Cost):
 
     where ẑ_1, ..., ẑ_H = imagine(ẑ_0, a). The first mean is over all steps, or over the last one alone.
 
-    imagine: what a predictor of dynamics has, tokens (rows, K, d) and actions (rows, K - 1 + H, a) -> (rows, H, d).
-    codes (n, K, d): of the last K frames, the present one last; before (n, K - 1, a): the actions between them;
-    goal (n, d). inverse, with the weight w = `effect`: what it has to read the action out of two codes, b. A model is
-    seldom sure that a wall stops a thing, and imagines that it gets through bit by bit. An action that is stopped, or
-    half stopped, is not read again in what it did, and so the way around the wall costs less. `ROWS` sequences are
-    imagined at a time, by as many threads as there are, without a graph.
+    model: a predictor of dynamics, which imagines, and reads the action out of two codes, b. seen: the frames so far.
+    goal (n, d). effect: the weight w. A model is seldom sure that a wall stops a thing, and imagines that it gets through
+    bit by bit. An action that is stopped, or half stopped, is not read again in what it did, and so the way around the
+    wall costs less. `ROWS` sequences are imagined at a time, by as many threads as there are, without a graph.
     """
 
     slopes: ClassVar[bool] = True
 
     def __init__(
         self,
-        imagine: Callable[..., mt.Tensor],
-        codes: Array,
-        before: Array,
+        model: DynamicsModel,
+        seen: Seen,
         goal: Array,
         over: Over = "all",
-        device: str = "cpu",
-        *,
-        inverse: Callable[..., mt.Tensor] | None = None,
         effect: float = 0.0,
+        device: str = "cpu",
     ) -> None:
-        self.imagine, self.codes, self.before, self.goal, self.over = imagine, codes, before, goal, over
-        self.device, self.inverse, self.effect = device, inverse, effect
+        self.model, self.seen, self.goal, self.over = model, seen, goal, over
+        self.effect, self.device = effect, device
 
     def __call__(self, actions: Array) -> Array:
         with mt.no_grad():
@@ -65,10 +70,10 @@ class Imagined(Cost):
 
     def _of(self, codes: mt.Tensor, actions: mt.Tensor, goal: mt.Tensor) -> mt.Tensor:
         """Return the costs of rows: codes (rows, K, d), actions (rows, K - 1 + H, a), goal (rows, 1, d) -> (rows,)."""
-        z = self.imagine(codes, actions)
+        z = self.model.imagine(codes, actions)
         y: mt.Tensor = (((z[:, -1:] if self.over == "last" else z) - goal) ** 2).mean(axis=(1, 2))
-        if self.inverse is not None and self.effect:
-            read = self.inverse(mt.concatenate([codes[:, -1:], z[:, :-1]], axis=1), z)  # (rows, H, a)
+        if self.effect:
+            read = self.model.inverse(mt.concatenate([codes[:, -1:], z[:, :-1]], axis=1), z)  # (rows, H, a)
             y = y + self.effect * ((read - actions[:, codes.shape[1] - 1 :]) ** 2).mean(axis=(1, 2))
         return y
 
@@ -79,8 +84,8 @@ class Imagined(Cost):
         found = []
         for i in range(0, len(flat), ROWS):
             task = np.arange(i, min(i + ROWS, len(flat))) // count
-            told = np.concatenate([self.before[task], flat[i : i + ROWS]], axis=1)
-            rows = self.codes[task], told, self.goal[task][:, None]
+            told = np.concatenate([self.seen.actions[task], flat[i : i + ROWS]], axis=1)
+            rows = self.seen.codes[task], told, self.goal[task][:, None]
             found.append(f(*(mt.Tensor(x, dtype=np.float32, device=self.device) for x in rows)))
         first, *rest = (np.concatenate(column) for column in zip(*found, strict=True))
         return [first.reshape(n, count), *rest]

@@ -10,7 +10,7 @@ from jepa.errors import ConfigError
 from jepa.parts import ROLES, load
 from jepa.planning import CEM, ICEM, MPPI, Cost, Gradient, Planner, RandomShooting
 from jepa.planning.base import drawn
-from jepa.planning.cost import Imagined
+from jepa.planning.cost import Imagined, Seen
 
 N, H, LIMIT = 6, 12, 1.0
 KINDS: list[type[Planner]] = [load("planner", kind) for kind in ROLES["planner"]]
@@ -20,18 +20,20 @@ START = rng.normal(size=(N, 1, 5)).astype(np.float32)
 GOAL = START[:, 0] + rng.uniform(-0.3, 0.3, (N, H, 2)).astype(np.float32).sum(axis=1) @ B  # within reach
 
 
-def imagine(tokens: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
-    """z_t = z_{t-1} + a_t B: what a predictor of dynamics is asked for."""
-    return tokens[:, -1:] + mt.cumsum(actions[:, tokens.shape[1] - 1 :] @ mt.Tensor(B), axis=1)
+class Linear:
+    """z_t = z_{t-1} + a_t B: what a predictor of dynamics is asked for, and reads half of what it was told."""
 
+    actions, reads = 2, True
 
-def inverse(before: mt.Tensor, after: mt.Tensor) -> mt.Tensor:
-    """Return what `imagine` was told, half of it: what is read is not all that was done."""
-    return (after - before) @ mt.Tensor(np.linalg.pinv(B) / 2)
+    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
+        return codes[:, -1:] + mt.cumsum(actions[:, codes.shape[1] - 1 :] @ mt.Tensor(B), axis=1)
+
+    def inverse(self, before: mt.Tensor, after: mt.Tensor) -> mt.Tensor:
+        return (after - before) @ mt.Tensor(np.linalg.pinv(B) / 2)
 
 
 def cost(over: Any = "last", effect: float = 0.0) -> Imagined:
-    return Imagined(imagine, START, np.zeros((N, 0, 2), np.float32), GOAL, over, inverse=inverse, effect=effect)
+    return Imagined(Linear(), Seen(START, np.zeros((N, 0, 2), np.float32)), GOAL, over, effect)
 
 
 def found(planner: Planner, over: Any = "last", seed: int = 0) -> tuple[np.ndarray, float]:
