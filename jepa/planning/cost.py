@@ -34,10 +34,10 @@ class Imagined(Cost):
 
     where ẑ_1, ..., ẑ_H = imagine(ẑ_0, a). The first mean is over all steps, or over the last one alone.
 
-    model: a predictor of dynamics, which imagines, and reads the action out of two codes, b. seen: the frames so far.
-    goal (n, d). effect: the weight w. A model is seldom sure that a wall stops a thing, and imagines that it gets through
-    bit by bit. An action that is stopped, or half stopped, is not read again in what it did, and so the way around the
-    wall costs less. `ROWS` sequences are imagined at a time, by as many threads as there are, without a graph.
+    model: a predictor of dynamics; b is its `inverse`. seen: the frames so far. goal (n, d). effect: the weight w. A
+    model is seldom sure that a wall stops a thing, and imagines that it gets through bit by bit. An action that is
+    stopped, or half stopped, is not read again in what it did, and so the way around the wall costs less. `ROWS`
+    sequences are imagined at a time, by as many threads as there are, without a graph.
     """
 
     slopes: ClassVar[bool] = True
