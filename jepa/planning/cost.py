@@ -13,7 +13,7 @@ from jepa.planning.base import Array, Cost
 from jepa.worlds import World, of
 from jepa.worlds.base import State
 
-ROWS = 1024  # sequences that are imagined at once, by all threads together: what they hold stays in the cache
+NUMBERS = 5_000_000  # in the codes that are imagined at once, by all threads together: they stay near the processor
 Over = Literal["all", "last"]
 """which steps count: all of them alike, or the last alone"""
 
@@ -36,7 +36,7 @@ class Imagined(Cost):
 
     model: a predictor of dynamics; b is its `inverse`. seen: the frames so far. goal (n, d). effect: the weight w. A
     model is seldom sure that a wall stops a thing, and imagines that it gets through bit by bit. An action that is
-    stopped, or half stopped, is not read again in what it did, and so the way around the wall costs less. `ROWS`
+    stopped, or half stopped, is not read again in what it did, and so the way around the wall costs less. Some
     sequences are imagined at a time, by as many threads as there are, without a graph.
     """
 
@@ -81,10 +81,11 @@ class Imagined(Cost):
         """Return what f makes of the rows, n P of them, a part at a time."""
         n, count = actions.shape[:2]
         flat = actions.reshape(n * count, *actions.shape[2:])
+        few = max(NUMBERS // (actions.shape[2] * self.goal.shape[-1]), 1)
         found = []
-        for i in range(0, len(flat), ROWS):
-            task = np.arange(i, min(i + ROWS, len(flat))) // count
-            told = np.concatenate([self.seen.actions[task], flat[i : i + ROWS]], axis=1)
+        for i in range(0, len(flat), few):
+            task = np.arange(i, min(i + few, len(flat))) // count
+            told = np.concatenate([self.seen.actions[task], flat[i : i + few]], axis=1)
             rows = self.seen.codes[task], told, self.goal[task][:, None]
             found.append(f(*(mt.Tensor(x, dtype=np.float32, device=self.device) for x in rows)))
         first, *rest = (np.concatenate(column) for column in zip(*found, strict=True))

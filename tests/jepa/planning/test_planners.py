@@ -143,7 +143,7 @@ def test_the_gradient_of_an_imagined_cost(over: Any, effect: float, monkeypatch:
         high[at] += 0.05
         low[at] -= 0.05
         assert g[at] == pytest.approx(float((c(high) - c(low))[at[:2]]) / 0.1, rel=2e-3, abs=1e-4)
-    monkeypatch.setattr("jepa.planning.cost.ROWS", 5)
+    monkeypatch.setattr("jepa.planning.cost.NUMBERS", 5 * H * 5)
     np.testing.assert_allclose(c(a), value, rtol=1e-5)
     np.testing.assert_allclose(c.slope(a)[1], g, rtol=1e-4, atol=1e-6)
 
