@@ -120,11 +120,18 @@ class Page:
         return f"{linear} linear, {knn} kNN, {attentive} attentive"
 
     def seeds(self, *names: str) -> str:
-        """Return how many seeds some experiments have: "two seeds, of `energy-shapes` three"."""
-        counts = {name: len(self.read(name)["seeds"]) for name in names}
+        """Return how many seeds some experiments have: "two seeds, of `energy-shapes` three"; kernels do not count."""
+        counts = {name: len({run["seed"] for run in self.read(name)["seeds"]}) for name in names}
         usual = statistics.mode(counts.values())
         others = [f", of `{name}` {NUMBERS[n]}" for name, n in counts.items() if n != usual]
         return f"{NUMBERS[usual]} seeds{''.join(others)}"
+
+    def rounding(self, name: str) -> str:
+        """Return how far apart the linear probes of a seed are with two kinds of matrix kernels, at most, in points."""
+        found: dict[int, list[float]] = {}
+        for run in self.read(name)["seeds"]:
+            found.setdefault(run["seed"], []).append(100 * run["linear"]["jepa"])
+        return f"{max(max(of) - min(of) for of in found.values()):.1f}"
 
     def minutes(self, *names: str) -> str:
         """Return how long training took, from the shortest to the longest run."""
