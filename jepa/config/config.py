@@ -131,8 +131,7 @@ class PlanSettings(Settings):
     cost: Literal["all", "last"] = setting("last")
     """which imagined steps are to be near the goal: all, or the last one, so that plans may go around"""
     effect: float = setting(0.0, between(0, 1e6))
-    """weight of the squared difference between actions, in units of the largest, and what is read out of imagined codes
-    (`objective.inverse`): what a wall stops costs more than a way around it; 0: it costs nothing"""
+    """weight of what actions are imagined to be without, read out of codes (`objective.inverse`): walls cost, ways do not"""
     budgets: tuple[float, ...] = setting(
         (0.125, 0.25, 0.5), each(((lambda v: 0 < v <= 1000), "must be above 0, at most 1000"))
     )
