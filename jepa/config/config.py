@@ -131,7 +131,7 @@ class PlanSettings(Settings):
     cost: Literal["all", "last"] = setting("last")
     """which imagined steps are to be near the goal: all, or the last one, so that plans may go around"""
     effect: float = setting(0.0, between(0, 1e6))
-    """weight of what actions are imagined to be without, read out of codes (`objective.inverse`): walls cost, ways do not"""
+    """weight of what an action is imagined to be without, read by `objective.inverse`: a wall costs more than a way"""
     budgets: tuple[float, ...] = setting(
         (0.125, 0.25, 0.5), each(((lambda v: 0 < v <= 1000), "must be above 0, at most 1000"))
     )
