@@ -7,6 +7,7 @@ import minitensor as mt
 from jepa.config.settings import WIDTH, Settings, between, setting
 from jepa.contracts import Flags, Grid, Keep
 from jepa.encoders.block import relu_mlp
+from jepa.errors import ConfigError
 from jepa.predictors.base import Predictor
 from jepa.tasks.rollout import Unroll
 
@@ -55,3 +56,34 @@ class Dynamics(Predictor):
         seen = [tokens[:, k : k + asked.starts].reshape(-1, dim) for k in range(asked.past)]
         y = self.imagine(mt.stack(seen, axis=1), mt.Tensor(asked.windows(), device=tokens.device))
         return [y[:, s].reshape(n, asked.starts, dim) for s in range(asked.steps)]
+
+
+class Stepwise(Dynamics):
+    """Base of those that go on from the last code alone: a subclass defines `step`, and `told` where it has weights.
+
+        ẑ_{t+1} = step(ẑ_t, told(a_t)),   from ẑ_0 = z_0
+
+    `told` is what actions go through first, those of all steps at once.
+    """
+
+    def __init__(self, dim: int, grid: Grid, settings: DynamicsSettings) -> None:
+        super().__init__(dim, grid, settings)
+        self.told: Any = mt.nn.Identity()
+
+    def step(self, z: mt.Tensor, told: mt.Tensor) -> mt.Tensor:
+        """Return the next codes, from codes (n, d) and what `told` makes of actions, (n, k)."""
+        raise NotImplementedError
+
+    def check(self, task: Any) -> None:
+        if task.settings.past > 1:
+            raise ConfigError(
+                f"task.past={task.settings.past} with predictor={type(self).__name__.lower()}: it begins with the code "
+                "of one frame; take task.past=1, or predictor=causal"
+            )
+
+    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
+        z, told, found = codes[:, -1], self.told(actions), []
+        for t in range(codes.shape[1] - 1, actions.shape[1]):
+            z = self.step(z, told[:, t])
+            found.append(z)
+        return mt.stack(found, axis=1)

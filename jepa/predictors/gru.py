@@ -5,8 +5,7 @@ from typing import Any
 
 import minitensor as mt
 from jepa.contracts import Grid
-from jepa.errors import ConfigError
-from jepa.predictors.dynamics import Dynamics, DynamicsSettings
+from jepa.predictors.dynamics import DynamicsSettings, Stepwise
 
 KEEP = 3.0  # first bias of the update gate: 95 % of a code stay as they are, so that nothing moves at first
 
@@ -16,7 +15,7 @@ class GRUSettings(DynamicsSettings):
     """Of the recurrent predictor of dynamics."""
 
 
-class GRU(Dynamics):
+class GRU(Stepwise):
     """ẑ_{t+1} = LayerNorm(GRU(a_t, ẑ_t)), from ẑ_0 = z_0: eb_jepa's predictor of actions.
 
     The state of a gated recurrent unit (Cho et al. 2014) is the code itself, and its input the action. The norm, with
@@ -40,16 +39,6 @@ class GRU(Dynamics):
         with mt.no_grad():
             gates[dim : 2 * dim] = KEEP
 
-    def check(self, task: Any) -> None:
-        if task.settings.past > 1:
-            raise ConfigError(
-                f"task.past={task.settings.past} with predictor=gru: it begins with the code of one frame; take "
-                "task.past=1, or predictor=causal"
-            )
-
-    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
-        z, found = codes[:, -1], []
-        for t in range(codes.shape[1] - 1, actions.shape[1]):
-            z = self.norm(self.cell(actions[:, t], z))
-            found.append(z)
-        return mt.stack(found, axis=1)
+    def step(self, z: mt.Tensor, told: mt.Tensor) -> mt.Tensor:
+        y: mt.Tensor = self.norm(self.cell(told, z))
+        return y

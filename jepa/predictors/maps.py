@@ -8,7 +8,7 @@ import minitensor as mt
 from jepa.config.settings import WIDTH, between, setting
 from jepa.contracts import Grid
 from jepa.errors import ConfigError
-from jepa.predictors.dynamics import Dynamics, DynamicsSettings
+from jepa.predictors.dynamics import DynamicsSettings, Stepwise
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class MapsSettings(DynamicsSettings):
     """hidden layers"""
 
 
-class Maps(Dynamics):
+class Maps(Stepwise):
     """ẑ_{t+1} = LayerNorm(ẑ_t + g(relu((1 + V a_t) conv(ẑ_t) + U a_t))), from ẑ_0 = z_0; g: more such convolutions.
 
     Codes are feature maps (channels, rows, columns), as encoder=maps has them, and all convolutions are 3x3 with zeros
@@ -66,18 +66,8 @@ class Maps(Dynamics):
             )
         return s.channels, rows, places // rows
 
-    def check(self, task: Any) -> None:
-        if task.settings.past > 1:
-            raise ConfigError(
-                f"task.past={task.settings.past} with predictor=maps: it begins with the code of one frame; take "
-                "task.past=1, or predictor=causal"
-            )
-
-    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
-        z, found = codes[:, -1], []
-        scale, shift = mt.split(self.told(actions)[..., None, None], 2, axis=2)
-        for t in range(codes.shape[1] - 1, actions.shape[1]):
-            hidden = mt.relu(self.seen(z.reshape(-1, *self.map)) * (1 + scale[:, t]) + shift[:, t])
-            z = self.norm(z + self.change(hidden).reshape(len(z), -1))
-            found.append(z)
-        return mt.stack(found, axis=1)
+    def step(self, z: mt.Tensor, told: mt.Tensor) -> mt.Tensor:
+        scale, shift = mt.split(told[..., None, None], 2, axis=1)
+        hidden = mt.relu(self.seen(z.reshape(-1, *self.map)) * (1 + scale) + shift)
+        y: mt.Tensor = self.norm(z + self.change(hidden).reshape(len(z), -1))
+        return y

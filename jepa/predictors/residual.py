@@ -7,8 +7,7 @@ import minitensor as mt
 from jepa.config.settings import WIDTH, between, setting
 from jepa.contracts import Grid
 from jepa.encoders.block import relu_mlp
-from jepa.errors import ConfigError
-from jepa.predictors.dynamics import Dynamics, DynamicsSettings
+from jepa.predictors.dynamics import DynamicsSettings, Stepwise
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class ResidualSettings(DynamicsSettings):
     """hidden layers; where two things meet, as a wall does a dot, one layer of any width says it badly"""
 
 
-class Residual(Dynamics):
+class Residual(Stepwise):
     """ẑ_{t+1} = LayerNorm(ẑ_t + g(relu(V ẑ_t + U a_t + b))), from ẑ_0 = z_0; g: more such layers, and a linear one.
 
     A step of a residual network, unrolled. Where a GRU's gates add what an action and a code say, the hidden units here
@@ -41,16 +40,6 @@ class Residual(Dynamics):
         self.told, self.hidden = mt.nn.Linear(self.actions, s.width, bias=False), mt.nn.Linear(dim, s.width)
         self.change, self.norm = relu_mlp(*[s.width] * s.layers, dim), mt.nn.LayerNorm(dim)
 
-    def check(self, task: Any) -> None:
-        if task.settings.past > 1:
-            raise ConfigError(
-                f"task.past={task.settings.past} with predictor=residual: it begins with the code of one frame; take "
-                "task.past=1, or predictor=causal"
-            )
-
-    def imagine(self, codes: mt.Tensor, actions: mt.Tensor) -> mt.Tensor:
-        z, told, found = codes[:, -1], self.told(actions), []
-        for t in range(codes.shape[1] - 1, actions.shape[1]):
-            z = self.norm(z + self.change(mt.relu(self.hidden(z) + told[:, t])))
-            found.append(z)
-        return mt.stack(found, axis=1)
+    def step(self, z: mt.Tensor, told: mt.Tensor) -> mt.Tensor:
+        y: mt.Tensor = self.norm(z + self.change(mt.relu(self.hidden(z) + told)))
+        return y
