@@ -78,10 +78,10 @@ class Agent:
                 f"the model of {run.folder} is told no actions, so that it cannot plan: train one with task=rollout, "
                 "from a source with actions, such as source=two-rooms"
             )
-        if run.config.plan.effect and not predictor.reads:
+        if run.config.plan.effect and not run.model.objective.inverts:
             raise ConfigError(
-                f"plan.effect={run.config.plan.effect} reads actions out of imagined codes, and the predictor of "
-                f"{run.folder} reads none: take plan.effect=0, or train one with predictor.inverse=256"
+                f"plan.effect={run.config.plan.effect} reads actions out of imagined codes, and the model of "
+                f"{run.folder} has not learned to: take plan.effect=0, or train one with objective.inverse=1"
             )
         self.size = predictor.actions
         self.limit = longest(run) if limit is None else limit

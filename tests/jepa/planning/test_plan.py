@@ -184,8 +184,8 @@ def test_a_model_without_actions_cannot_plan(shapes_folder: Path, tmp_path: Path
         jepa.plan(tmp_path / "run")
 
 
-def test_what_is_imagined_to_have_no_effect_is_avoided(run: Path, tmp_path: Path) -> None:
-    """Another cost of the same plans, by the weight and the world's largest action; not without what reads actions."""
+def test_what_is_imagined_to_have_no_effect_is_avoided(run: Path) -> None:
+    """Another cost of the same plans, by the weight and the world's largest action."""
     plans = np.random.default_rng(0).normal(size=(2, 5, 6, 2)).astype(np.float32)
     found = []
     for effect in (0.0, 3.0, 6.0):
@@ -198,7 +198,12 @@ def test_what_is_imagined_to_have_no_effect_is_avoided(run: Path, tmp_path: Path
         found.append(agent.cost()(plans))
     np.testing.assert_allclose(found[2] - found[0], 2 * (found[1] - found[0]), rtol=1e-3)
     assert (found[1] > found[0]).all()
-    train(load(overrides=[*ROOMS, "predictor.inverse=0", "objective.inverse=0"]), out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_actions_are_not_read_by_what_has_not_learned_to(tmp_path: Path, hidden: int) -> None:
+    """Whether the predictor has nothing to read them with, or has it untrained, as nothing asked for actions."""
+    train(load(overrides=[*ROOMS, f"predictor.inverse={hidden}", "objective.inverse=0"]), out=tmp_path / "run")
     with pytest.raises(ConfigError, match=r"plan.effect=1.0 reads actions .* take plan.effect=0, or train one with"):
         jepa.Agent(load_run(tmp_path / "run", device="cpu", settings=["plan.effect=1"]))
 
